@@ -1,1 +1,3 @@
-//! Syncline.
+//! Syncline: reliable writes and fresh reads, on bad networks, for the HTTP API an app already has.
+
+pub mod protocol;

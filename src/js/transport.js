@@ -9,7 +9,7 @@ export function bind(transport) {
   if (url !== undefined) {
     check(push === undefined && pull === undefined, 'a transport has a url, or push and pull');
     const host = {
-      ...(headers && { headers: readHeaders(headers) }),
+      ...(headers && { headers: () => (typeof headers === 'function' ? headers() : headers) }),
       ...(fetch && { fetch: (...call) => fetch(...call) }),
     };
     return { url: absolute(url), host };
@@ -35,8 +35,4 @@ function absolute(url) {
   const { href, search, hash } = new URL(url, base);
   check(search === '' && hash === '', 'the address of a transport has no query');
   return href;
-}
-
-function readHeaders(headers) {
-  return async () => Object.fromEntries(new Headers(typeof headers === 'function' ? await headers() : headers));
 }

@@ -2,4 +2,5 @@
 
 #[cfg(any(test, feature = "authority"))]
 pub mod authority;
+pub mod engine;
 pub mod protocol;

@@ -35,7 +35,7 @@ pub fn packages(folder: &Path) -> Done {
         return Ok(());
     }
     install(
-        &format!("npm packages of {}", project::name_of(folder)),
+        &format!("npm packages into {}", folder.strip_prefix(project::root()).unwrap_or(folder).join("node_modules").display()),
         child::command("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder),
     )?;
     stamp.set(&digest)

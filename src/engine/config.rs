@@ -1,0 +1,104 @@
+//! Every figure the engine goes by, each with its unit. The defaults are MISSION's and the measured ones.
+
+use serde::{Deserialize, Serialize};
+
+/// The engine's options.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Config {
+    /// The hash of the user's scope.
+    pub scope: String,
+    /// Who answers.
+    pub transport: TransportKind,
+    /// Whether the server is at another origin.
+    pub cross_origin: bool,
+    /// Feeds that are pulled.
+    pub feeds: Vec<String>,
+    /// Whether an acknowledged-to-the-app write outlasts a loss of power (`true`) or a crash only.
+    pub strict: bool,
+    /// Most writes that wait to be sent; one more is `QUEUE_FULL`.
+    pub outbox_entries_max: u32,
+    /// Most bytes of them.
+    pub outbox_bytes_max: u64,
+    /// Most refused writes that are kept; at this many, no further write is taken.
+    pub inbox_max: u32,
+    /// Largest mutation in bytes; a larger one is `TOO_LARGE`.
+    pub mutation_bytes_max: u64,
+    /// Writes of one key kept singly while unsent; the oldest are folded into one behind that.
+    pub members_max: u32,
+    /// How long writes collect before they are sent.
+    pub batch_window_ms: u64,
+    /// Most entries in a batch.
+    pub batch_items_max: u32,
+    /// Most bytes in a batch, unless one entry alone is larger.
+    pub batch_bytes_max: u64,
+    /// Most batches that are on their way at once, with disjoint keys.
+    pub batches_in_flight_max: u32,
+    /// Time between pulls while the page is in view.
+    pub poll_base_ms: u64,
+    /// Time between pulls while it is not.
+    pub poll_max_ms: u64,
+    /// Most changes a pull asks for.
+    pub pull_limit: u32,
+    /// A reply larger than this is cut off.
+    pub reply_bytes_max: u64,
+    /// A request that makes no progress for this long is aborted; sending its body counts as progress at
+    /// `upload_bytes_per_s`.
+    pub progress_ms: u64,
+    /// A request is aborted after this long, or longer where its body needs it.
+    pub request_ms_max: u64,
+    /// Upload rate that deadlines expect.
+    pub upload_bytes_per_s: u64,
+    /// The log is folded when it is idle this long...
+    pub compact_idle_ms: u64,
+    /// ...and holds this many bytes of commits.
+    pub compact_bytes_min: u64,
+    /// A commit with more base than this writes pages directly.
+    pub page_directly_bytes: u64,
+    /// Bytes of documents in a page.
+    pub page_bytes: u64,
+}
+
+/// Who answers the engine's calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum TransportKind {
+    /// A server that speaks Syncline's protocol: replies name generation and scope.
+    Protocol,
+    /// The app's own functions: what their replies do not say is not checked.
+    Functions,
+    /// Nobody: writes queue.
+    None,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            scope: String::new(),
+            transport: TransportKind::Protocol,
+            cross_origin: false,
+            feeds: vec!["main".into()],
+            strict: true,
+            outbox_entries_max: 100_000,
+            outbox_bytes_max: 64 << 20,
+            inbox_max: 1_000,
+            mutation_bytes_max: 8 << 20,
+            members_max: 256,
+            batch_window_ms: 100,
+            batch_items_max: 2_000,
+            batch_bytes_max: 256 << 10,
+            batches_in_flight_max: 2,
+            poll_base_ms: 5_000,
+            poll_max_ms: 60_000,
+            pull_limit: 1_000,
+            reply_bytes_max: 64 << 20,
+            progress_ms: 10_000,
+            request_ms_max: 60_000,
+            upload_bytes_per_s: 8 << 10,
+            compact_idle_ms: 1_000,
+            compact_bytes_min: 128 << 10,
+            page_directly_bytes: 64 << 10,
+            page_bytes: 32 << 10,
+        }
+    }
+}

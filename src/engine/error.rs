@@ -1,0 +1,101 @@
+//! What can go wrong, by name. The codes are the same in Rust, in JavaScript and in the docs.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $text:literal, retryable $retryable:literal;)*) => {
+        /// A kind of error.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        pub enum Code {$(
+            $(#[$doc])*
+            #[serde(rename = $text)]
+            $name,
+        )*}
+
+        impl Code {
+            /// The code's name.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Code::$name => $text,)* }
+            }
+
+            /// Whether the same call may succeed later.
+            pub fn is_retryable(self) -> bool {
+                match self { $(Code::$name => $retryable,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The module ended in a panic or a trap.
+    WasmPanic = "WASM_PANIC", retryable true;
+    /// There is no store here, or it may not be used.
+    StorageUnavailable = "STORAGE_UNAVAILABLE", retryable true;
+    /// The store was lost and made again.
+    StorageLost = "STORAGE_LOST", retryable false;
+    /// Something in the store could not be read, and is in quarantine.
+    StorageCorrupt = "STORAGE_CORRUPT", retryable false;
+    /// The store is full.
+    QuotaExceeded = "QUOTA_EXCEEDED", retryable true;
+    /// The outbox or the inbox is full; nothing was changed.
+    QueueFull = "QUEUE_FULL", retryable true;
+    /// It is larger than the limit.
+    TooLarge = "TOO_LARGE", retryable false;
+    /// The document is not in memory yet.
+    NotLoaded = "NOT_LOADED", retryable true;
+    /// A later build made the store.
+    VersionTooNew = "VERSION_TOO_NEW", retryable false;
+    /// No answer from the server.
+    Network = "NETWORK", retryable true;
+    /// No progress for too long.
+    Timeout = "TIMEOUT", retryable true;
+    /// The server answered with a status that says no.
+    Http = "HTTP", retryable false;
+    /// The server's answer is not what the protocol says.
+    Protocol = "PROTOCOL", retryable true;
+    /// A token is missing or no longer good.
+    Unauthorized = "UNAUTHORIZED", retryable true;
+    /// The server acted for another user than the one this client is for.
+    WrongScope = "WRONG_SCOPE", retryable false;
+    /// Another client holds the store or the session.
+    Fenced = "FENCED", retryable false;
+    /// The server refused the write.
+    Rejected = "REJECTED", retryable false;
+    /// An argument is not what it must be.
+    Validation = "VALIDATION", retryable false;
+    /// It is not a JSON document, or one beyond the limits.
+    InvalidDocument = "INVALID_DOCUMENT", retryable false;
+    /// The caller ended it.
+    Aborted = "ABORTED", retryable false;
+    /// The client is closed, or not yet open.
+    Closed = "CLOSED", retryable false;
+}
+
+/// An error for the app.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fault {
+    /// Which.
+    pub code: Code,
+    /// In words, for developers.
+    pub message: String,
+    /// The HTTP status, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+}
+
+impl Fault {
+    /// An error of this kind.
+    pub fn new(code: Code, message: impl Into<String>) -> Fault {
+        Fault { code, message: message.into(), status: None }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code.as_str(), self.message)
+    }
+}
+
+impl std::error::Error for Fault {}

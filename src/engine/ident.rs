@@ -1,0 +1,37 @@
+//! Names for what the engine starts and later hears of.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// A mutation's id, a uuid. An entry is named by its first member.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MutationId(pub Arc<str>);
+
+impl fmt::Display for MutationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+macro_rules! numbered {
+    ($($(#[$doc:meta])* $name:ident),*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub u64);
+    )*};
+}
+
+numbered! {
+    /// One reading from the store.
+    LoadId,
+    /// One transaction of the store.
+    WriteId,
+    /// One request to the server.
+    RequestId,
+    /// One question of the app that is answered later.
+    AskId
+}

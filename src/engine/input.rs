@@ -1,0 +1,274 @@
+//! What the engine is told. All in the past tense; the flight recorder's file is a list of these.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::clock::Wall;
+use super::ident::{AskId, LoadId, MutationId, RequestId, WriteId};
+use crate::protocol::Address;
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "input", rename_all = "camelCase")]
+pub enum Input {
+    /// The shell stands and the engine may begin.
+    Started,
+    /// What was loaded.
+    Loaded {
+        /// The reading.
+        load: LoadId,
+        /// What was there.
+        found: Found,
+    },
+    /// A reading failed.
+    LoadFailed {
+        /// The reading.
+        load: LoadId,
+        /// Why.
+        why: StoreFailure,
+    },
+    /// A transaction completed: what it held is durable.
+    Written {
+        /// The transaction.
+        write: WriteId,
+        /// Where in the log its commit stands; 0 where it had none.
+        position: u64,
+    },
+    /// A transaction did not happen; nothing of it is stored.
+    WriteFailed {
+        /// The transaction.
+        write: WriteId,
+        /// Why.
+        why: StoreFailure,
+    },
+    /// A request's head came, or more of its body.
+    Progressed {
+        /// The request.
+        request: RequestId,
+        /// Bytes of the reply's body so far.
+        received: u64,
+    },
+    /// A whole reply came.
+    Replied {
+        /// The request.
+        request: RequestId,
+        /// The reply.
+        reply: Reply,
+    },
+    /// A request ended without a whole reply.
+    SendFailed {
+        /// The request.
+        request: RequestId,
+        /// Why.
+        why: SendFailure,
+    },
+    /// The browser says that there is a network.
+    WentOnline,
+    /// The browser says that there is none.
+    WentOffline,
+    /// The page came into view.
+    BecameVisible,
+    /// The page went out of view.
+    BecameHidden,
+    /// The page is about to go away, perhaps for ever.
+    PageHid,
+    /// The page was frozen or asleep, and is back.
+    Resumed {
+        /// The time by then.
+        wall: Wall,
+    },
+    /// The wall clock was read.
+    ClockRead {
+        /// What it said.
+        wall: Wall,
+    },
+    /// A deadline was reached.
+    Woke,
+    /// The app looks at a document, or no longer does.
+    Held {
+        /// The document.
+        address: Address,
+        /// Whether it looks.
+        held: bool,
+    },
+    /// The app asked for something that is answered later.
+    Asked {
+        /// The question.
+        ask: AskId,
+        /// What it asks for.
+        what: Ask,
+    },
+    /// The app asked that a mutation be cancelled.
+    CancelAsked {
+        /// The mutation.
+        mutation: MutationId,
+    },
+    /// The app gave a token, or said that there is none.
+    TokenGiven {
+        /// Whether there is one. The token itself never comes here.
+        present: bool,
+    },
+}
+
+/// What the app can ask for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "camelCase")]
+pub enum Ask {
+    /// That a document be in memory.
+    Load {
+        /// Which.
+        address: Address,
+    },
+    /// That the server be asked now.
+    Pull,
+    /// That the client end: nothing is sent any more, what is staged is written.
+    Close,
+}
+
+/// What a reading found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "found", rename_all = "camelCase")]
+pub enum Found {
+    /// All that is needed to begin.
+    Boot {
+        /// The store's description; `None` in a fresh store.
+        meta: Option<Meta>,
+        /// The directory's bytes.
+        directory: Option<Bytes>,
+        /// The commits of the log, in order.
+        log: Vec<(u64, Bytes)>,
+    },
+    /// Pages.
+    Pages {
+        /// Number and bytes; a page that is not there is left out.
+        pages: Vec<(u32, Bytes)>,
+    },
+}
+
+/// The store's description: one object in `meta`, with exactly these members.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Meta {
+    /// Drawn when the store was made; another one means that it was lost and made again.
+    pub store_id: String,
+    /// Raised by each client that takes the store over; the others' writes abort.
+    pub store_epoch: u64,
+    /// Base records up to this position of the log are in pages.
+    pub folded_to: u64,
+    /// The hash of the user's scope.
+    pub scope: String,
+    /// Versions of what is stored.
+    pub versions: Versions,
+    /// This installation's name at the server.
+    pub client_id: String,
+    /// The session epoch the server was last told.
+    pub session_epoch: u64,
+}
+
+/// Versions of what is stored.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Versions {
+    /// The layout of log and pages.
+    pub layout: u32,
+    /// The app's version of each collection; 0 unless it says otherwise.
+    pub collections: BTreeMap<String, u32>,
+}
+
+/// Bytes, in a record as a string where they are UTF-8 and as a list of numbers where not.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Bytes(pub Arc<[u8]>);
+
+/// Why the store did not do it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "failure", rename_all = "camelCase")]
+pub enum StoreFailure {
+    /// There is none here, or it may not be used.
+    Unavailable {
+        /// In words.
+        why: String,
+    },
+    /// A later build made it.
+    TooNew,
+    /// The transaction aborted, and may succeed another time.
+    Aborted {
+        /// In words.
+        why: String,
+    },
+    /// There is no room left.
+    Quota,
+    /// Another client holds the store.
+    Fenced {
+        /// The epoch it holds it by.
+        epoch: u64,
+    },
+    /// It is another store than before: it was lost and made again.
+    Replaced,
+    /// A member of an entry that was to be frozen had been cancelled.
+    Cancelled,
+}
+
+/// A server's reply.
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// Whether it came from another address than the one that was asked.
+    pub redirected: bool,
+    /// Headers that the engine knows, lower case.
+    pub headers: BTreeMap<String, String>,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// The headers of a reply that the shell passes on.
+pub const REPLY_HEADERS: [&str; 3] = ["content-type", "retry-after", "date"];
+
+/// Why a request has no whole reply.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "failure", rename_all = "camelCase")]
+pub enum SendFailure {
+    /// No answer: no network, no name, no certificate, no permission across origins; browsers do not tell them apart.
+    NoAnswer,
+    /// The reply broke off.
+    Truncated,
+    /// The reply was larger than the request allowed.
+    TooLarge,
+    /// It was cancelled, by the engine's own order.
+    Cancelled,
+    /// The app's own function threw, or returned what is no reply.
+    Threw {
+        /// What it said.
+        message: String,
+    },
+}
+
+impl std::fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}", String::from_utf8_lossy(&self.0))
+    }
+}
+
+impl Serialize for Bytes {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match std::str::from_utf8(&self.0) {
+            Ok(text) => serializer.serialize_str(text),
+            Err(_) => serializer.collect_seq(self.0.iter()),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Either {
+            Text(String),
+            Numbers(Vec<u8>),
+        }
+        Ok(match Either::deserialize(deserializer)? {
+            Either::Text(text) => Bytes(text.into_bytes().into()),
+            Either::Numbers(numbers) => Bytes(numbers.into()),
+        })
+    }
+}

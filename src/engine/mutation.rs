@@ -1,0 +1,92 @@
+//! A write of the app, checked.
+
+use crate::protocol::{Address, Json, JsonError, KeyedOperation, NAME_BYTES_MAX, Operation, Patch, Pointer, Splice};
+
+use super::error::{Code, Fault};
+use super::ident::MutationId;
+
+/// A write of the app: operations that happen together or not at all. Whoever holds one holds a good one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mutation {
+    /// At least one. Their `base` is the engine's to say, and a splice's `on` too.
+    pub operations: Vec<KeyedOperation>,
+    /// For which agent or node.
+    pub node: Option<String>,
+    /// Mutations that must end well before this may be sent.
+    pub after: Vec<MutationId>,
+}
+
+impl Mutation {
+    /// The document becomes what `text` says.
+    pub fn put(address: Address, text: &str) -> Result<Mutation, Fault> {
+        Ok(Mutation::of(address, Operation::Put(document(text)?)))
+    }
+
+    /// The document is changed by the RFC 7396 patch `text`.
+    pub fn merge(address: Address, text: &str) -> Result<Mutation, Fault> {
+        Ok(Mutation::of(address, Operation::Patch(Patch::from_merge_patch(document(text)?.to_value()))))
+    }
+
+    /// The document is changed by the operation `patch` that `text` says, without its address: `set`, `remove`, `object`.
+    pub fn patch(address: Address, text: &str) -> Result<Mutation, Fault> {
+        let named = match text.strip_prefix('{') {
+            Some(members) => format!(r#"{{"op":"patch","collection":"c","key":"k",{members}"#),
+            None => return Err(Fault::new(Code::Validation, "a patch is an object of `set`, `remove` and `object`")),
+        };
+        let parsed = KeyedOperation::parse(&named).map_err(|error| Fault::new(Code::Validation, error.to_string()))?;
+        Ok(Mutation::of(address, parsed.operation))
+    }
+
+    /// `remove` units of the string at `path` are replaced, from `at` on.
+    pub fn splice(address: Address, path: &str, at: u64, remove: u64, insert: &str) -> Result<Mutation, Fault> {
+        let path = Pointer::parse(path).map_err(|error| Fault::new(Code::Validation, error.to_string()))?;
+        Ok(Mutation::of(address, Operation::Splice(Splice { path, at, remove, insert: insert.into(), on: None })))
+    }
+
+    /// The document is deleted.
+    pub fn delete(address: Address) -> Mutation {
+        Mutation::of(address, Operation::Delete)
+    }
+
+    fn of(address: Address, operation: Operation) -> Mutation {
+        Mutation { operations: vec![KeyedOperation { address, operation, base: None }], node: None, after: Vec::new() }
+    }
+
+    /// Whether every name has a lawful length.
+    pub(super) fn check_names(&self) -> Result<(), Fault> {
+        let lawful = |name: &str| !name.is_empty() && name.len() <= NAME_BYTES_MAX;
+        if self.operations.iter().all(|keyed| lawful(&keyed.address.collection) && lawful(&keyed.address.key)) {
+            Ok(())
+        } else {
+            Err(Fault::new(Code::Validation, format!("a collection's name and a key have 1 to {NAME_BYTES_MAX} bytes")))
+        }
+    }
+}
+
+fn document(text: &str) -> Result<Json, Fault> {
+    Json::parse(text).map_err(|error: JsonError| Fault::new(Code::InvalidDocument, error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bad_input_has_a_code() {
+        let code = |result: Result<Mutation, Fault>| result.unwrap_err().code;
+        let at = || Address::of("c", "k");
+        assert_eq!(code(Mutation::put(at(), "{")), Code::InvalidDocument);
+        assert_eq!(code(Mutation::put(at(), r#"{"a":"\ud800"}"#)), Code::InvalidDocument);
+        assert_eq!(code(Mutation::patch(at(), "[]")), Code::Validation);
+        assert_eq!(code(Mutation::patch(at(), r#"{"set":{"a":1}}"#)), Code::Validation);
+        assert_eq!(code(Mutation::splice(at(), "text", 0, 0, "")), Code::Validation);
+        assert_eq!(Mutation::delete(Address::of("", "k")).check_names().unwrap_err().code, Code::Validation);
+    }
+
+    #[test]
+    fn d7_a_patch_can_store_null() {
+        let mutation = Mutation::patch(Address::of("c", "k"), r#"{"set":{"/a":null},"remove":["/b"]}"#).unwrap();
+        let expected = Patch::from_places([(Pointer::parse("/a").unwrap(), serde_json::Value::Null)], [Pointer::parse("/b").unwrap()], []);
+        assert_eq!(mutation.operations[0].operation, Operation::Patch(expected.unwrap()));
+    }
+}

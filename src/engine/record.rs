@@ -1,0 +1,417 @@
+//! The durable layout: what a record is in bytes, and the kinds there are. `docs/storage.md` says the same for readers
+//! without this module.
+//!
+//! A commit of the log, a page and the directory are each a run of records. A record is
+//!
+//! | bytes | what |
+//! | --- | --- |
+//! | 4 | checksum: the low half of xxHash64 (seed 0) of all that follows in the record |
+//! | 1 | kind |
+//! | 1 | version of the kind |
+//! | 2 | zero |
+//! | 4 | ordinal: its place in the commit as first written |
+//! | 4 | length of the header |
+//! | 4 | length of the body |
+//! | … | header: one JSON object |
+//! | … | body: JSON text, or nothing |
+//!
+//! with little-endian numbers. Lengths are checked before they are believed. A record of an unknown kind or version is
+//! kept as it is; a broken one goes to quarantine, and the rest of its run with it where its lengths cannot be true.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::clock::Wall;
+use super::error::Fault;
+use super::ident::MutationId;
+use crate::protocol::{Address, Pointer, Seen};
+
+/// The version of the layout that this build writes.
+pub const LAYOUT_VERSION: u32 = 1;
+
+/// Bytes before a record's header.
+pub const FRAME_BYTES: usize = 20;
+
+/// What a record is about. The numbers are part of the format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Kind {
+    /// A write of the app: [`MutationHeader`]; body: a list of operations.
+    Mutation = 1,
+    /// An entry about to be sent, never to change again: [`FreezeHeader`]; body: the entry, byte for byte.
+    Freeze = 2,
+    /// When an entry may be tried again: [`AttemptHeader`].
+    Attempt = 3,
+    /// A mutation taken back: [`CancelHeader`].
+    Cancel = 4,
+    /// How an entry ended: [`SettlementHeader`].
+    Settlement = 5,
+    /// A conflict that waits for a person. Reserved.
+    Parked = 6,
+    /// A refused or unknown write: [`InboxHeader`]; body: its operations.
+    Inbox = 7,
+    /// The server's truth about a document: [`BaseHeader`]; body: the document, or nothing where there is none.
+    Base = 8,
+    /// Where a feed's next pull goes on: [`CursorHeader`].
+    Cursor = 9,
+    /// An acknowledged entry still laid over the base, for servers without positions. Reserved.
+    Shadow = 10,
+    /// An event of a stream. Reserved.
+    Event = 11,
+    /// What was pushed, by fingerprint. Reserved.
+    Ledger = 12,
+    /// One sync. Reserved.
+    History = 13,
+    /// A tab's claim to drain. Reserved.
+    Claim = 14,
+    /// What could not be read: [`QuarantineHeader`]; body: the raw text, inside a JSON string.
+    Quarantine = 15,
+    /// The text that a run of splices was made on, kept because the base has moved since: [`BeforeHeader`]; body: the
+    /// text, as a JSON string.
+    Before = 16,
+    /// Pages that this commit wrote directly: [`PagedHeader`].
+    Paged = 17,
+    /// Which page holds which document: [`DirectoryHeader`]; body: a list of `[page, collection, [key, …]]`.
+    Directory = 18,
+}
+
+impl Kind {
+    /// The kind with this number, if this build knows it in this version and reads it.
+    fn known(number: u8, version: u8) -> Option<Kind> {
+        const KINDS: [Kind; 12] = [
+            Kind::Mutation,
+            Kind::Freeze,
+            Kind::Attempt,
+            Kind::Cancel,
+            Kind::Settlement,
+            Kind::Inbox,
+            Kind::Base,
+            Kind::Cursor,
+            Kind::Quarantine,
+            Kind::Before,
+            Kind::Paged,
+            Kind::Directory,
+        ];
+        KINDS.into_iter().find(|kind| *kind as u8 == number && version == VERSION)
+    }
+}
+
+/// The version that this build writes of every kind.
+const VERSION: u8 = 1;
+
+/// A mutation as it is queued.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MutationHeader {
+    /// Its id.
+    pub id: MutationId,
+    /// When it was queued.
+    pub at: Wall,
+    /// For whom: the hash of the user's scope.
+    pub scope: String,
+    /// For which agent or node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// The documents it touches; more than one are a group.
+    pub keys: Vec<Address>,
+    /// Mutations that must end well before this may be sent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<MutationId>,
+    /// Documents its values were made from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub read: Vec<Address>,
+    /// The app's version of the collection; left out where it is 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub collection_version: u32,
+    /// The fingerprint of a collected record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
+    /// What it carries on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lineage: Option<Lineage>,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// What a follow-up carries on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Lineage {
+    /// The first mutation of the line.
+    pub root: MutationId,
+    /// How many follow-ups came before, and this one.
+    pub round: u32,
+    /// Where in the order of the outbox the first one stood, and this one stands: log position and ordinal.
+    pub place: (u64, u32),
+}
+
+/// An entry about to be sent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FreezeHeader {
+    /// The entry, named by its first member.
+    pub entry: MutationId,
+    /// Its members, in order.
+    pub members: Vec<MutationId>,
+}
+
+/// When an entry may be tried again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AttemptHeader {
+    /// The entry.
+    pub entry: MutationId,
+    /// How often the server has answered that it should be tried again.
+    pub failures: u32,
+    /// When that was.
+    pub at: Wall,
+    /// The wait that was drawn.
+    pub delay_ms: u64,
+}
+
+/// A mutation taken back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CancelHeader {
+    /// The mutation.
+    pub id: MutationId,
+}
+
+/// How an entry ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SettlementHeader {
+    /// The entry.
+    pub entry: MutationId,
+    /// Its members.
+    pub members: Vec<MutationId>,
+    /// `applied`, `merged`, `rejected`, `unknown`.
+    pub ending: String,
+    /// Its position in the server's log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
+}
+
+/// A refused or unknown write.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InboxHeader {
+    /// The entry.
+    pub entry: MutationId,
+    /// Its members.
+    pub members: Vec<MutationId>,
+    /// `rejected` or `unknown`.
+    pub ending: String,
+    /// Why.
+    pub error: Fault,
+    /// The server's reasons by field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fields: Option<serde_json::Map<String, serde_json::Value>>,
+    /// When it ended.
+    pub at: Wall,
+}
+
+/// The server's truth about a document.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BaseHeader {
+    /// The collection.
+    pub collection: std::sync::Arc<str>,
+    /// The key.
+    pub key: std::sync::Arc<str>,
+    /// The version; opaque.
+    pub version: std::sync::Arc<str>,
+    /// Its position in the server's log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
+    /// The server's generation.
+    pub generation: std::sync::Arc<str>,
+}
+
+/// Where a feed's next pull goes on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CursorHeader {
+    /// The feed.
+    pub feed: String,
+    /// The cursor; opaque. `None`: from the beginning.
+    pub cursor: Option<String>,
+    /// The server's generation.
+    pub generation: String,
+    /// Whether everything is being pulled again, so that what is not seen again is gone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub resync: bool,
+    /// How much of the server's log this client has applied.
+    pub seen: Seen,
+}
+
+/// What could not be read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct QuarantineHeader {
+    /// Where it came from: `log`, `page`, `directory`, `pull`.
+    pub source: String,
+    /// Why it could not be read.
+    pub why: String,
+    /// When.
+    pub at: Wall,
+}
+
+/// The text that a run of splices was made on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BeforeHeader {
+    /// The mutation whose splice begins the run.
+    pub id: MutationId,
+    /// Which of its operations.
+    pub operation: u32,
+    /// Where the text is in the document.
+    pub path: Pointer,
+}
+
+/// Pages that a commit wrote directly.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PagedHeader {
+    /// As in the directory's body.
+    pub pages: Vec<DirectoryRow>,
+}
+
+/// A page, a collection, and keys of it that the page holds.
+pub type DirectoryRow = (u32, std::sync::Arc<str>, Vec<std::sync::Arc<str>>);
+
+/// Which page holds which document.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DirectoryHeader {
+    /// No page has this number or a higher one.
+    pub next_page: u32,
+}
+
+/// One record, found in bytes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Found<'a> {
+    /// One that this build can read.
+    Record(Record<'a>),
+    /// One of a kind or version that this build does not know: kept as it is.
+    Foreign {
+        /// All its bytes.
+        raw: &'a [u8],
+    },
+    /// One that is not as it was written.
+    Broken {
+        /// Its bytes, or all the rest where its end cannot be known.
+        raw: &'a [u8],
+        /// What is wrong with it.
+        why: &'static str,
+    },
+}
+
+/// A record that this build can read.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Record<'a> {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its place in the commit as first written.
+    pub ordinal: u32,
+    /// A JSON object.
+    pub header: &'a str,
+    /// JSON text or nothing.
+    pub body: &'a str,
+    /// All its bytes.
+    pub raw: &'a [u8],
+}
+
+impl Record<'_> {
+    /// The header, parsed.
+    pub fn header<T: DeserializeOwned>(&self) -> Result<T, &'static str> {
+        serde_json::from_str(self.header).map_err(|_| "its header has another shape")
+    }
+}
+
+/// Appends one record to `bytes`.
+pub fn encode(bytes: &mut Vec<u8>, kind: Kind, ordinal: u32, header: &impl Serialize, body: &str) {
+    let start = bytes.len();
+    bytes.extend_from_slice(&[0; FRAME_BYTES]);
+    serde_json::to_writer(&mut *bytes, header).expect("headers are plain structs of strings and numbers");
+    let header_bytes = (bytes.len() - start - FRAME_BYTES) as u32;
+    bytes.extend_from_slice(body.as_bytes());
+    let record = &mut bytes[start..];
+    record[4] = kind as u8;
+    record[5] = VERSION;
+    record[8..12].copy_from_slice(&ordinal.to_le_bytes());
+    record[12..16].copy_from_slice(&header_bytes.to_le_bytes());
+    record[16..20].copy_from_slice(&(body.len() as u32).to_le_bytes());
+    let sum = checksum(&record[4..]);
+    record[..4].copy_from_slice(&sum.to_le_bytes());
+}
+
+/// The records in a run of bytes, whatever the bytes are.
+pub fn decode(bytes: &[u8]) -> impl Iterator<Item = Found<'_>> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let (found, after) = decode_one(rest);
+        rest = after;
+        Some(found)
+    })
+}
+
+fn decode_one(bytes: &[u8]) -> (Found<'_>, &[u8]) {
+    let number = |at: usize| bytes.get(at..at + 4).map(|four| u32::from_le_bytes(four.try_into().expect("four bytes")) as usize);
+    let length = number(12).zip(number(16)).and_then(|(header, body)| Some((header, FRAME_BYTES.checked_add(header)?.checked_add(body)?)));
+    let Some((header, length)) = length.filter(|(_, length)| *length <= bytes.len()) else {
+        return (Found::Broken { raw: bytes, why: "it is cut short" }, &[]);
+    };
+    let (raw, rest) = bytes.split_at(length);
+    if number(0) != Some(checksum(&raw[4..]) as usize) {
+        return (Found::Broken { raw, why: "its checksum is wrong" }, rest);
+    }
+    let Some(kind) = Kind::known(raw[4], raw[5]) else { return (Found::Foreign { raw }, rest) };
+    let (header, body) = raw[FRAME_BYTES..].split_at(header);
+    let (Ok(header), Ok(body)) = (std::str::from_utf8(header), std::str::from_utf8(body)) else {
+        return (Found::Broken { raw, why: "it is not UTF-8" }, rest);
+    };
+    (Found::Record(Record { kind, ordinal: number(8).unwrap_or_default() as u32, header, body, raw }), rest)
+}
+
+fn checksum(bytes: &[u8]) -> u32 {
+    xxhash_rust::xxh64::xxh64(bytes, 0) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cancel(id: &str) -> CancelHeader {
+        CancelHeader { id: MutationId(id.into()) }
+    }
+
+    #[test]
+    fn records_come_back_as_they_went_in() {
+        let mut bytes = Vec::new();
+        encode(&mut bytes, Kind::Cancel, 0, &cancel("a"), "");
+        encode(&mut bytes, Kind::Mutation, 7, &cancel("b"), "[1]");
+        let found: Vec<_> = decode(&bytes).collect();
+        let [Found::Record(a), Found::Record(b)] = found[..] else { panic!("{found:?}") };
+        assert_eq!((a.kind, a.header::<CancelHeader>(), a.body), (Kind::Cancel, Ok(cancel("a")), ""));
+        assert_eq!((b.kind, b.ordinal, b.body), (Kind::Mutation, 7, "[1]"));
+    }
+
+    #[test]
+    fn s15_every_broken_byte_is_noticed_and_spoils_no_other_record() {
+        let mut bytes = Vec::new();
+        encode(&mut bytes, Kind::Cancel, 0, &cancel("a"), "");
+        let first = bytes.len();
+        encode(&mut bytes, Kind::Cancel, 1, &cancel("b"), "{}");
+        for at in 0..first {
+            let mut broken = bytes.clone();
+            broken[at] ^= 0x40;
+            let found: Vec<_> = decode(&broken).collect();
+            assert!(matches!(found[0], Found::Broken { .. }), "byte {at}: {found:?}");
+            let in_lengths = (12..20).contains(&at);
+            assert!(in_lengths || matches!(found[1], Found::Record(_)), "byte {at}");
+        }
+        for length in 1..bytes.len() {
+            assert!(length == first || decode(&bytes[..length]).any(|found| matches!(found, Found::Broken { .. })), "cut at {length}");
+        }
+    }
+
+    #[test]
+    fn a_kind_of_a_later_build_is_kept() {
+        let mut bytes = Vec::new();
+        encode(&mut bytes, Kind::Shadow, 0, &cancel("a"), "");
+        assert_eq!(decode(&bytes).collect::<Vec<_>>(), [Found::Foreign { raw: &bytes }]);
+    }
+}

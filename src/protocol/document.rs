@@ -1,0 +1,236 @@
+//! What an operation does to a document, said once for client and server.
+
+use std::fmt;
+
+use serde_json::{Number, Value};
+
+use super::json::Json;
+use super::operation::{Append, Operation, Splice};
+use super::pointer::Pointer;
+use super::text::{SpliceError, Text, TextMark};
+
+/// Why an operation cannot be applied to the document as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ApplyError {
+    /// The text is not the one the splice was made on.
+    Moved,
+    /// There is no string where one is needed.
+    NotText,
+    /// There is no list or string to append to.
+    NotList,
+    /// There is no number to increment, or the sum is out of range.
+    NotNumber,
+    /// The splice does not fit the text.
+    Splice(SpliceError),
+}
+
+impl fmt::Display for ApplyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ApplyError::Moved => f.write_str("the text is not the one the splice was made on"),
+            ApplyError::NotText => f.write_str("there is no string at the path"),
+            ApplyError::NotList => f.write_str("there is nothing at the path that this can be appended to"),
+            ApplyError::NotNumber => f.write_str("there is no number at the path, or the sum is out of range"),
+            ApplyError::Splice(why) => why.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ApplyError {}
+
+/// A document while operations are applied to it. It is parsed when one must look inside, and not before; the string
+/// that was spliced last stays in chunks, so that a run of splices costs what it touches.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    state: State,
+    hot: Option<(Pointer, Text)>,
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    Absent,
+    Text(Json),
+    Tree(Value),
+}
+
+impl Draft {
+    /// The draft of a document; `None` where there is none.
+    pub fn of(document: Option<Json>) -> Draft {
+        Draft { state: document.map_or(State::Absent, State::Text), hot: None }
+    }
+
+    /// Applies one operation; on an error nothing has changed.
+    pub fn apply(&mut self, operation: &Operation) -> Result<(), ApplyError> {
+        match operation {
+            Operation::Put(value) => {
+                self.hot = None;
+                self.state = State::Text(value.clone());
+            }
+            Operation::Delete => {
+                self.hot = None;
+                self.state = State::Absent;
+            }
+            Operation::Patch(patch) => {
+                let changed = patch.apply(self.take_tree());
+                self.state = changed.map_or(State::Absent, State::Tree);
+            }
+            Operation::Increment { path, by } => {
+                self.cool();
+                let slot = self.place(path).ok_or(ApplyError::NotNumber)?;
+                *slot = Value::Number(sum(slot, by).ok_or(ApplyError::NotNumber)?);
+            }
+            Operation::Append { path, items } => self.append(path, items)?,
+            Operation::Splice(splice) => self.splice(splice)?,
+        }
+        Ok(())
+    }
+
+    /// Length and hash of the string at `path`; `None` where there is no string.
+    pub fn mark(&mut self, path: &Pointer) -> Option<TextMark> {
+        self.text(path).map(|text| text.mark())
+    }
+
+    /// The string at `path`, in chunks; `None` where there is no string. What is changed in it is part of the draft.
+    pub fn text(&mut self, path: &Pointer) -> Option<&mut Text> {
+        if self.hot.as_ref().is_none_or(|(hot, _)| hot != path) {
+            self.cool();
+            let Value::String(content) = self.place(path)? else { return None };
+            self.hot = Some((path.clone(), Text::of(content)));
+        }
+        self.hot.as_mut().map(|(_, text)| text)
+    }
+
+    /// The document as it stands.
+    pub fn to_json(&mut self) -> Option<Json> {
+        self.cool();
+        let json = match &self.state {
+            State::Absent => return None,
+            State::Text(json) => return Some(json.clone()),
+            State::Tree(value) => Json::of(value),
+        };
+        self.state = State::Text(json.clone());
+        Some(json)
+    }
+
+    fn splice(&mut self, splice: &Splice) -> Result<(), ApplyError> {
+        let text = self.text(&splice.path).ok_or(ApplyError::NotText)?;
+        if splice.on.is_some_and(|on| on != text.mark()) {
+            return Err(ApplyError::Moved);
+        }
+        text.splice(splice.at, splice.remove, &splice.insert).map_err(ApplyError::Splice)
+    }
+
+    fn append(&mut self, path: &Pointer, items: &Append) -> Result<(), ApplyError> {
+        self.cool();
+        match (self.place(path).ok_or(ApplyError::NotList)?, items) {
+            (Value::String(text), Append::Text(more)) => text.push_str(more),
+            (Value::Array(list), Append::Items(more)) => list.extend(more.iter().cloned()),
+            _ => return Err(ApplyError::NotList),
+        }
+        Ok(())
+    }
+
+    /// Puts the string in chunks back where it belongs.
+    fn cool(&mut self) {
+        if let Some((path, text)) = self.hot.take() {
+            if let Some(slot) = self.place(&path) {
+                *slot = Value::String(text.to_string());
+            }
+        }
+    }
+
+    fn take_tree(&mut self) -> Option<Value> {
+        self.cool();
+        match std::mem::replace(&mut self.state, State::Absent) {
+            State::Absent => None,
+            State::Text(json) => Some(json.to_value()),
+            State::Tree(value) => Some(value),
+        }
+    }
+
+    /// The value at `path`, through objects only: lists are changed whole, since a position in one means nothing once
+    /// somebody else has changed it.
+    fn place(&mut self, path: &Pointer) -> Option<&mut Value> {
+        if let State::Text(json) = &self.state {
+            self.state = State::Tree(json.to_value());
+        }
+        let State::Tree(root) = &mut self.state else { return None };
+        path.tokens().try_fold(root, |value, token| value.as_object_mut()?.get_mut(&token))
+    }
+}
+
+fn sum(value: &Value, by: &Number) -> Option<Number> {
+    let number = value.as_number()?;
+    match (number.as_i64(), by.as_i64()) {
+        (Some(a), Some(b)) => a.checked_add(b).map(Number::from),
+        _ => Number::from_f64(number.as_f64()? + by.as_f64()?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::KeyedOperation;
+
+    fn draft(text: &str) -> Draft {
+        Draft::of(Some(Json::parse(text).unwrap()))
+    }
+
+    fn operation(text: &str) -> Operation {
+        let members = text.strip_prefix('{').unwrap();
+        KeyedOperation::parse(&format!(r#"{{"collection":"c","key":"k",{members}"#)).unwrap().operation
+    }
+
+    fn text_of(draft: &mut Draft) -> Option<String> {
+        draft.to_json().map(|json| json.as_str().to_owned())
+    }
+
+    #[test]
+    fn a_put_comes_back_byte_for_byte() {
+        let mut draft = Draft::of(None);
+        draft.apply(&operation(r#"{"op":"put","value":{"b": 1.0}}"#)).unwrap();
+        assert_eq!(text_of(&mut draft).unwrap(), r#"{"b": 1.0}"#);
+        draft.apply(&Operation::Delete).unwrap();
+        assert_eq!(text_of(&mut draft), None);
+    }
+
+    #[test]
+    fn a_run_of_splices_is_seen_by_what_comes_after() {
+        let mut draft = draft(r#"{"t":"ac","n":1}"#);
+        draft.apply(&operation(r#"{"op":"splice","path":"/t","at":1,"remove":0,"insert":"b"}"#)).unwrap();
+        let on = draft.mark(&Pointer::parse("/t").unwrap()).unwrap();
+        draft
+            .apply(&Operation::Splice(Splice { path: Pointer::parse("/t").unwrap(), at: 3, remove: 0, insert: "d".into(), on: Some(on) }))
+            .unwrap();
+        draft.apply(&operation(r#"{"op":"patch","set":{"/n":2},"remove":[]}"#)).unwrap();
+        assert_eq!(text_of(&mut draft).unwrap(), r#"{"t":"abcd","n":2}"#);
+    }
+
+    #[test]
+    fn a_splice_on_another_text_is_not_applied() {
+        let mut draft = draft(r#"{"t":"ac"}"#);
+        let moved = operation(r#"{"op":"splice","path":"/t","at":0,"remove":0,"insert":"x","on":{"length":2,"hash":"0000000000000001"}}"#);
+        assert_eq!(draft.apply(&moved), Err(ApplyError::Moved));
+        assert_eq!(draft.apply(&operation(r#"{"op":"splice","path":"/u","at":0,"remove":0,"insert":"x"}"#)), Err(ApplyError::NotText));
+        assert_eq!(
+            draft.apply(&operation(r#"{"op":"splice","path":"/t","at":3,"remove":0,"insert":"x"}"#)),
+            Err(ApplyError::Splice(SpliceError::OutOfRange))
+        );
+        assert_eq!(text_of(&mut draft).unwrap(), r#"{"t":"ac"}"#);
+    }
+
+    #[test]
+    fn numbers_lists_and_strings_grow() {
+        let mut draft = draft(r#"{"n":1,"l":[1],"s":"a"}"#);
+        for grow in [
+            r#"{"op":"increment","path":"/n","by":2}"#,
+            r#"{"op":"append","path":"/l","items":[2]}"#,
+            r#"{"op":"append","path":"/s","items":"b"}"#,
+        ] {
+            draft.apply(&operation(grow)).unwrap();
+        }
+        assert_eq!(text_of(&mut draft).unwrap(), r#"{"n":3,"l":[1,2],"s":"ab"}"#);
+        assert_eq!(draft.apply(&operation(r#"{"op":"append","path":"/n","items":"x"}"#)), Err(ApplyError::NotList));
+        assert_eq!(draft.apply(&operation(r#"{"op":"increment","path":"/n","by":9223372036854775807}"#)), Err(ApplyError::NotNumber));
+    }
+}

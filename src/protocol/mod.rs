@@ -1,0 +1,44 @@
+//! The wire: what client and server say to each other, and what each operation means.
+//!
+//! `docs/protocol.md` is the same in prose, with golden vectors that this module, the engine and the server pass.
+//! Everything here is plain data; parsing checks every limit, so what holds a value of these types holds a good one.
+
+pub mod document;
+pub mod http;
+pub mod json;
+pub mod message;
+pub mod operation;
+pub mod patch;
+pub mod pointer;
+pub mod text;
+
+pub use document::{ApplyError, Draft};
+pub use http::{Call, HttpRequest, Identity, Method};
+pub use json::{Json, JsonError};
+pub use message::{Applied, Change, ChangeBody, Entry, MessageError, Outcome, PullReply, PushReply, PushRequest, Seen, Verdict, Whole};
+pub use operation::{Append, KeyedOperation, Operation, OperationError, Splice};
+pub use patch::Patch;
+pub use pointer::Pointer;
+pub use text::{Text, TextMark};
+
+/// The version of this protocol, sent by clients as `Syncline-Protocol` and answered by `GET ping`.
+pub const PROTOCOL_VERSION: u32 = 1;
+
+/// A document's address: its collection and its key in it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+pub struct Address {
+    /// The collection's name.
+    pub collection: std::sync::Arc<str>,
+    /// The key in the collection.
+    pub key: std::sync::Arc<str>,
+}
+
+impl Address {
+    /// The address of `key` in `collection`.
+    pub fn of(collection: &str, key: &str) -> Self {
+        Address { collection: collection.into(), key: key.into() }
+    }
+}
+
+/// Longest collection name or key, in UTF-8 bytes.
+pub const NAME_BYTES_MAX: usize = 1_024;

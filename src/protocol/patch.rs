@@ -1,0 +1,244 @@
+//! A patch: RFC 7396 as given by the app, a tree while it is worked with, pointers on the wire.
+//!
+//! Merge patches do not compose and cannot store `null`. The tree can do both: it says of each place whether it is set,
+//! removed, or an object that is gone into, and any two trees compose into one (law I13).
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::json::{DEPTH_MAX, depth};
+use super::pointer::Pointer;
+
+/// What becomes of one place of a document.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Patch {
+    /// It becomes this value.
+    Set(Value),
+    /// It is removed.
+    Remove,
+    /// It becomes an object unless it is one, and then these members of it change.
+    Within(BTreeMap<String, Patch>),
+}
+
+/// A patch on the wire names overlapping places, or one deeper than a document can be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PatchError;
+
+impl Patch {
+    /// The patch that an RFC 7396 document means: `null` removes, an object is gone into, all else is set.
+    /// `null` for the whole document sets it, since a patch does not delete documents.
+    pub fn from_merge_patch(value: Value) -> Patch {
+        match value {
+            Value::Object(members) => Patch::Within(members.into_iter().map(|(name, inner)| (name, Self::member(inner))).collect()),
+            other => Patch::Set(other),
+        }
+    }
+
+    fn member(value: Value) -> Patch {
+        if value.is_null() { Patch::Remove } else { Self::from_merge_patch(value) }
+    }
+
+    /// The patch that sets and removes these places, and makes objects of those in `object`.
+    pub fn from_places(
+        set: impl IntoIterator<Item = (Pointer, Value)>,
+        remove: impl IntoIterator<Item = Pointer>,
+        object: impl IntoIterator<Item = Pointer>,
+    ) -> Result<Patch, PatchError> {
+        let mut root = Patch::Within(BTreeMap::new());
+        let leaves = set.into_iter().map(|(place, value)| (place, Patch::Set(value)));
+        let leaves = leaves.chain(remove.into_iter().map(|place| (place, Patch::Remove)));
+        let leaves = leaves.chain(object.into_iter().map(|place| (place, Patch::Within(BTreeMap::new()))));
+        for (place, leaf) in leaves {
+            root.plant(&place, leaf)?;
+        }
+        Ok(root)
+    }
+
+    fn plant(&mut self, place: &Pointer, leaf: Patch) -> Result<(), PatchError> {
+        let tokens: Vec<String> = place.tokens().collect();
+        if tokens.len() > DEPTH_MAX {
+            return Err(PatchError);
+        }
+        let Some((last, way)) = tokens.split_last() else {
+            return match (&*self, leaf) {
+                (Patch::Within(members), leaf) if members.is_empty() && leaf != Patch::Remove => {
+                    *self = leaf;
+                    Ok(())
+                }
+                _ => Err(PatchError),
+            };
+        };
+        let mut at = self;
+        for token in way {
+            let Patch::Within(members) = at else { return Err(PatchError) };
+            at = members.entry(token.clone()).or_insert_with(|| Patch::Within(BTreeMap::new()));
+        }
+        let Patch::Within(members) = at else { return Err(PatchError) };
+        if members.contains_key(last) {
+            return Err(PatchError);
+        }
+        members.insert(last.clone(), leaf);
+        Ok(())
+    }
+
+    /// The places of this patch: set, removed, and made objects without a change inside.
+    pub fn places(&self) -> (Vec<(Pointer, &Value)>, Vec<Pointer>, Vec<Pointer>) {
+        let mut places = (Vec::new(), Vec::new(), Vec::new());
+        self.collect(&mut Vec::new(), &mut places);
+        places
+    }
+
+    fn collect<'a>(&'a self, way: &mut Vec<&'a str>, places: &mut (Vec<(Pointer, &'a Value)>, Vec<Pointer>, Vec<Pointer>)) {
+        match self {
+            Patch::Set(value) => places.0.push((Pointer::of(way.iter().copied()), value)),
+            Patch::Remove => places.1.push(Pointer::of(way.iter().copied())),
+            Patch::Within(members) if members.is_empty() => places.2.push(Pointer::of(way.iter().copied())),
+            Patch::Within(members) => {
+                for (name, inner) in members {
+                    way.push(name);
+                    inner.collect(way, places);
+                    way.pop();
+                }
+            }
+        }
+    }
+
+    /// How deep a document this patch makes at the least; no patched document is deeper than this and itself.
+    pub fn depth(&self) -> usize {
+        match self {
+            Patch::Set(value) => depth(value),
+            Patch::Remove => 0,
+            Patch::Within(members) => 1 + members.values().map(Patch::depth).max().unwrap_or(0),
+        }
+    }
+
+    /// The value after this patch; `None` is a place that is not there.
+    pub fn apply(&self, value: Option<Value>) -> Option<Value> {
+        match self {
+            Patch::Set(new) => Some(new.clone()),
+            Patch::Remove => None,
+            Patch::Within(changes) => {
+                let mut members = match value {
+                    Some(Value::Object(members)) => members,
+                    _ => Map::new(),
+                };
+                for (name, change) in changes {
+                    match members.get_mut(name) {
+                        Some(slot) => match change.apply(Some(slot.take())) {
+                            Some(value) => *slot = value,
+                            None => drop(members.shift_remove(name)),
+                        },
+                        None => {
+                            if let Some(value) = change.apply(None) {
+                                members.insert(name.clone(), value);
+                            }
+                        }
+                    }
+                }
+                Some(Value::Object(members))
+            }
+        }
+    }
+
+    /// The one patch that does what `self` and then `later` do, on every document (law I13).
+    pub fn then(self, later: Patch) -> Patch {
+        match (self, later) {
+            (_, later @ (Patch::Set(_) | Patch::Remove)) => later,
+            (Patch::Within(mut members), Patch::Within(changes)) => {
+                for (name, change) in changes {
+                    let composed = match members.remove(&name) {
+                        Some(earlier) => earlier.then(change),
+                        None => change,
+                    };
+                    members.insert(name, composed);
+                }
+                Patch::Within(members)
+            }
+            (Patch::Set(value), later) => Patch::Set(later.apply(Some(value)).expect("a patch that goes within leaves an object")),
+            (Patch::Remove, later) => Patch::Set(later.apply(None).expect("a patch that goes within leaves an object")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// RFC 7396 appendix A, but for its two rows that patch a document to or from a bare `null`.
+    #[test]
+    fn rfc_7396_examples_hold() {
+        for (original, patch, result) in [
+            (json!({"a":"b"}), json!({"a":"c"}), json!({"a":"c"})),
+            (json!({"a":"b"}), json!({"b":"c"}), json!({"a":"b","b":"c"})),
+            (json!({"a":"b"}), json!({"a":null}), json!({})),
+            (json!({"a":"b","b":"c"}), json!({"a":null}), json!({"b":"c"})),
+            (json!({"a":["b"]}), json!({"a":"c"}), json!({"a":"c"})),
+            (json!({"a":"c"}), json!({"a":["b"]}), json!({"a":["b"]})),
+            (json!({"a":{"b":"c"}}), json!({"a":{"b":"d","c":null}}), json!({"a":{"b":"d"}})),
+            (json!({"a":[{"b":"c"}]}), json!({"a":[1]}), json!({"a":[1]})),
+            (json!(["a", "b"]), json!(["c", "d"]), json!(["c", "d"])),
+            (json!({"a":"b"}), json!(["c"]), json!(["c"])),
+            (json!({"e":null}), json!({"a":1}), json!({"e":null,"a":1})),
+            (json!([1, 2]), json!({"a":"b","c":null}), json!({"a":"b"})),
+            (json!({}), json!({"a":{"bb":{"ccc":null}}}), json!({"a":{"bb":{}}})),
+        ] {
+            assert_eq!(Patch::from_merge_patch(patch.clone()).apply(Some(original)), Some(result), "{patch}");
+        }
+    }
+
+    /// All patches over two names, two levels and three leaves, in pairs, on all documents of that size.
+    #[test]
+    fn i13_any_two_patches_compose() {
+        let leaves = |inner: &[Patch]| {
+            let mut all = vec![None, Some(Patch::Set(json!(1))), Some(Patch::Set(json!({"x":0}))), Some(Patch::Remove)];
+            all.extend(inner.iter().cloned().map(Some));
+            all
+        };
+        let objects = |inner: &[Option<Patch>]| {
+            let mut all = Vec::new();
+            for x in inner {
+                for y in inner {
+                    let members = [("x", x), ("y", y)].into_iter().filter_map(|(name, patch)| Some((name.to_string(), patch.clone()?)));
+                    all.push(Patch::Within(members.collect()));
+                }
+            }
+            all
+        };
+        let flat = objects(&leaves(&[]));
+        let patches: Vec<Patch> = flat
+            .iter()
+            .cloned()
+            .chain(flat.iter().map(|inner| Patch::Within([("x".into(), inner.clone())].into())))
+            .chain([Patch::Set(json!({"x":{"y":2}}))])
+            .collect();
+        let documents = [None, Some(json!(5)), Some(json!({})), Some(json!({"x":1})), Some(json!({"x":{"x":1,"y":{}},"y":[1]}))];
+        for a in &patches {
+            for b in &patches {
+                let composed = a.clone().then(b.clone());
+                for document in &documents {
+                    assert_eq!(composed.apply(document.clone()), b.apply(a.apply(document.clone())), "{a:?} then {b:?} on {document:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn places_come_back_as_they_went_in() {
+        for patch in [json!({"a":{"b":1,"c":null,"d":{}},"e/f":[null]}), json!({}), json!(7)] {
+            let patch = Patch::from_merge_patch(patch);
+            let (set, remove, object) = patch.places();
+            let set = set.into_iter().map(|(place, value)| (place, value.clone()));
+            assert_eq!(Patch::from_places(set, remove, object), Ok(patch));
+        }
+    }
+
+    #[test]
+    fn overlapping_places_are_refused() {
+        let place = |text| Pointer::parse(text).unwrap();
+        assert_eq!(Patch::from_places([(place("/a"), json!(1)), (place("/a/b"), json!(1))], [], []), Err(PatchError));
+        assert_eq!(Patch::from_places([(place("/a/b"), json!(1))], [place("/a")], []), Err(PatchError));
+        assert_eq!(Patch::from_places([], [place("")], []), Err(PatchError));
+    }
+}

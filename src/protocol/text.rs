@@ -1,0 +1,241 @@
+//! Long strings in chunks, so that an edit costs what it touches and not what it is in.
+//!
+//! Lengths and positions are UTF-16 code units, as JavaScript counts. Each chunk knows its hash, and hashes combine in
+//! any split: the mark of a text does not depend on how it came to be.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// The length of a text in UTF-16 units, and its polynomial hash modulo 2^61 − 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct TextMark {
+    /// UTF-16 code units.
+    pub length: u64,
+    /// The hash; sixteen hexadecimal digits on the wire.
+    #[serde(with = "hex")]
+    pub hash: u64,
+}
+
+/// Why a splice cannot be made in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpliceError {
+    /// It begins or ends behind the end of the text.
+    OutOfRange,
+    /// It begins or ends between the two halves of a surrogate pair.
+    SplitsPair,
+}
+
+impl fmt::Display for SpliceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            SpliceError::OutOfRange => "the splice reaches past the end of the text",
+            SpliceError::SplitsPair => "the splice would split a surrogate pair",
+        })
+    }
+}
+
+impl std::error::Error for SpliceError {}
+
+/// A text in chunks. Cloning is cheap: chunks are shared.
+#[derive(Clone, Debug, Default)]
+pub struct Text {
+    chunks: Vec<Chunk>,
+}
+
+#[derive(Clone, Debug)]
+struct Chunk {
+    text: Arc<str>,
+    units: usize,
+    hash: u64,
+    /// BASE to the power of `units`.
+    power: u64,
+}
+
+/// Bytes of text in a fresh chunk; one is split when it grows past twice this.
+const CHUNK_BYTES: usize = 1_024;
+const MODULUS: u64 = (1 << 61) - 1;
+/// A fixed base, part of the wire format: the digits of the golden ratio, below the modulus.
+const BASE: u64 = 0x1e37_79b9_7f4a_7c15 % MODULUS;
+
+impl Text {
+    /// The text of `content`.
+    pub fn of(content: &str) -> Text {
+        let mut chunks = Vec::with_capacity(content.len() / CHUNK_BYTES + 1);
+        push_chunks(content, &mut chunks);
+        Text { chunks }
+    }
+
+    /// Length and hash.
+    pub fn mark(&self) -> TextMark {
+        let mut mark = TextMark { length: 0, hash: 0 };
+        for chunk in &self.chunks {
+            mark.length += chunk.units as u64;
+            mark.hash = add(multiply(mark.hash, chunk.power), chunk.hash);
+        }
+        mark
+    }
+
+    /// Removes `remove` units at `at` and puts `insert` there; on an error nothing has changed.
+    pub fn splice(&mut self, at: u64, remove: u64, insert: &str) -> Result<(), SpliceError> {
+        let end = at.checked_add(remove).ok_or(SpliceError::OutOfRange)?;
+        let (first, first_byte) = self.locate(at)?;
+        let (last, last_byte) = self.locate(end)?;
+        let Some(head) = self.chunks.get(first) else {
+            push_chunks(insert, &mut self.chunks);
+            return Ok(());
+        };
+        let tail = &self.chunks[last].text[last_byte..];
+        let mut middle = String::with_capacity(first_byte + insert.len() + tail.len());
+        middle.push_str(&head.text[..first_byte]);
+        middle.push_str(insert);
+        middle.push_str(tail);
+        let mut fresh = Vec::new();
+        push_chunks(&middle, &mut fresh);
+        self.chunks.splice(first..=last, fresh);
+        self.join_small(first);
+        Ok(())
+    }
+
+    /// The chunk and the byte in it where `unit` is; the end of a chunk rather than the start of the next.
+    fn locate(&self, unit: u64) -> Result<(usize, usize), SpliceError> {
+        let mut left = unit;
+        for (index, chunk) in self.chunks.iter().enumerate() {
+            if left <= chunk.units as u64 {
+                return Ok((index, byte_of(&chunk.text, chunk.units, left as usize)?));
+            }
+            left -= chunk.units as u64;
+        }
+        if left == 0 { Ok((0, 0)) } else { Err(SpliceError::OutOfRange) }
+    }
+
+    /// Deleting leaves small chunks behind: joins the one at `index` with the next while both fit one.
+    fn join_small(&mut self, index: usize) {
+        if index + 1 < self.chunks.len() && self.chunks[index].text.len() + self.chunks[index + 1].text.len() <= CHUNK_BYTES {
+            let joined = format!("{}{}", self.chunks[index].text, self.chunks[index + 1].text);
+            self.chunks.splice(index..=index + 1, [Chunk::of(&joined)]);
+        }
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.chunks.iter().try_for_each(|chunk| f.write_str(&chunk.text))
+    }
+}
+
+impl Chunk {
+    fn of(text: &str) -> Chunk {
+        let (mut units, mut hash, mut power) = (0, 0, 1);
+        for unit in text.encode_utf16() {
+            units += 1;
+            hash = add(multiply(hash, BASE), u64::from(unit) + 1);
+            power = multiply(power, BASE);
+        }
+        Chunk { text: text.into(), units, hash, power }
+    }
+}
+
+fn push_chunks(mut content: &str, chunks: &mut Vec<Chunk>) {
+    while content.len() > 2 * CHUNK_BYTES {
+        let (head, tail) = content.split_at(content.floor_char_boundary(CHUNK_BYTES));
+        chunks.push(Chunk::of(head));
+        content = tail;
+    }
+    if !content.is_empty() {
+        chunks.push(Chunk::of(content));
+    }
+}
+
+fn byte_of(text: &str, units: usize, unit: usize) -> Result<usize, SpliceError> {
+    if units == text.len() {
+        return Ok(unit); // ASCII: one byte a unit
+    }
+    let mut seen = 0;
+    for (byte, c) in text.char_indices() {
+        if seen == unit {
+            return Ok(byte);
+        }
+        if seen > unit {
+            return Err(SpliceError::SplitsPair);
+        }
+        seen += c.len_utf16();
+    }
+    if seen == unit { Ok(text.len()) } else { Err(SpliceError::SplitsPair) }
+}
+
+fn add(a: u64, b: u64) -> u64 {
+    let sum = a + b;
+    if sum >= MODULUS { sum - MODULUS } else { sum }
+}
+
+fn multiply(a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    add((product as u64) & MODULUS, (product >> 61) as u64)
+}
+
+mod hex {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(hash: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&format!("{hash:016x}"))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+        let digits = String::deserialize(deserializer)?;
+        u64::from_str_radix(&digits, 16).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_mark_is_what_the_protocol_says() {
+        assert_eq!(Text::of("").mark(), TextMark { length: 0, hash: 0 });
+        assert_eq!(Text::of("a").mark(), TextMark { length: 1, hash: 98 });
+        let two = (98 * u128::from(BASE) + 99) % u128::from(MODULUS);
+        assert_eq!(Text::of("ab").mark(), TextMark { length: 2, hash: two as u64 });
+        assert_eq!(Text::of("😀").mark().length, 2);
+    }
+
+    #[test]
+    fn a_pair_is_never_split() {
+        let mut text = Text::of("a😀b");
+        assert_eq!(text.splice(2, 0, "x"), Err(SpliceError::SplitsPair));
+        assert_eq!(text.splice(1, 1, ""), Err(SpliceError::SplitsPair));
+        assert_eq!(text.splice(5, 0, "x"), Err(SpliceError::OutOfRange));
+        assert_eq!(text.splice(u64::MAX, 2, "x"), Err(SpliceError::OutOfRange));
+        assert_eq!(text.to_string(), "a😀b");
+        text.splice(1, 2, "c").unwrap();
+        assert_eq!(text.to_string(), "acb");
+    }
+
+    proptest! {
+        #[test]
+        fn splices_agree_with_a_plain_string(start in "\\PC{0,200}", edits in prop::collection::vec((0usize..4000, 0usize..3000, "(\\PC|a){0,3}|a{900,2500}"), 1..40)) {
+            let mut plain: Vec<u16> = start.encode_utf16().collect();
+            let mut text = Text::of(&start);
+            for (at, remove, insert) in edits {
+                let at = at % (plain.len() + 1);
+                let remove = remove % (plain.len() - at + 1);
+                let mut expected = plain.clone();
+                expected.splice(at..at + remove, insert.encode_utf16());
+                match text.splice(at as u64, remove as u64, &insert) {
+                    Ok(()) => plain = expected,
+                    Err(why) => {
+                        prop_assert_eq!(why, SpliceError::SplitsPair);
+                        let splits = |unit: usize| plain.get(unit).is_some_and(|u| (0xdc00..0xe000).contains(u));
+                        prop_assert!(splits(at) || splits(at + remove));
+                    }
+                }
+                let whole = String::from_utf16(&plain).unwrap();
+                prop_assert_eq!(text.to_string(), whole.clone());
+                prop_assert_eq!(text.mark(), Text::of(&whole).mark());
+            }
+        }
+    }
+}

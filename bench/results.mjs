@@ -3,10 +3,11 @@
 const FLOOR = 'floor';
 const SUBJECT = 'syncline';
 
-/** Middle, smallest and largest; with an even number the lower of the two in the middle. */
-export function summary(values) {
+/** The middle one, the mean of the two in the middle where there are two. */
+export function median(values) {
   const sorted = [...values].sort((one, other) => one - other);
-  return { median: sorted[Math.floor((sorted.length - 1) / 2)], min: sorted[0], max: sorted.at(-1) };
+  const middle = sorted.length / 2;
+  return (sorted[Math.ceil(middle) - 1] + sorted[Math.floor(middle)]) / 2;
 }
 
 /** One row: `cells` has for each peer a list of `{ ms, note, traffic? }`, `{ unable }` or `{ error }`. */
@@ -28,12 +29,18 @@ function armResult(list) {
   if (failed) return { ...nothing, error: failed.error };
   const [{ unable, note }] = list;
   if (unable) return { ...nothing, note: unable };
-  const figures = Object.entries(summary(list.map(({ ms }) => ms))).map(([name, value]) => [name, round(value)]);
-  const result = { ...Object.fromEntries(figures), rounds: list.length, note };
+  const times = list.map(({ ms }) => ms);
+  const result = {
+    median: round(median(times)),
+    min: round(Math.min(...times)),
+    max: round(Math.max(...times)),
+    rounds: times.length,
+    note,
+  };
   const traffic = list.map((cell) => cell.traffic).filter(Boolean);
   if (traffic.length > 0) {
-    result.requests = summary(traffic.map(({ requests }) => requests)).median;
-    result.bytes = summary(traffic.map(({ bytes }) => bytes)).median;
+    result.requests = median(traffic.map(({ requests }) => requests));
+    result.bytes = median(traffic.map(({ bytes }) => bytes));
   }
   return result;
 }

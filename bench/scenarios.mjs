@@ -11,16 +11,8 @@ import { contents, messages } from './messages.mjs';
 export function scenarios({ documents, samples }) {
   const many = documents.toLocaleString('en-US');
   return [
-    {
-      name: 'durable',
-      rows: { durable_one: `one durable write on top of ${many}, p50` },
-      async measure(arm) {
-        await filled(arm, documents);
-        const cells = await timed(arm, 'durableOne', { count: documents, samples });
-        await survived(arm, documents + samples);
-        return cells;
-      },
-    },
+    singleWrites('durable', 'durableOne', { durable_one: `one durable write on top of ${many}, p50` }),
+    singleWrites('strict', 'durableOneStrict', { durable_one_strict: `one durable write on top of ${many}, safe from a loss of power, p50` }),
     {
       name: 'many',
       rows: { durable_many: `${many} inserts, not awaited one by one, until all durable` },
@@ -39,18 +31,8 @@ export function scenarios({ documents, samples }) {
         return cells;
       },
     },
-    {
-      name: 'acknowledged',
-      rows: {
-        acknowledged_few: `${(documents / 10).toLocaleString('en-US')} writes, until the server acknowledged all`,
-      },
-      measure: (arm) => acknowledged(arm, 'acknowledged_few', documents / 10),
-    },
-    {
-      name: 'acknowledged-many',
-      rows: { acknowledged_many: `${many} writes, until the server acknowledged all` },
-      measure: (arm) => acknowledged(arm, 'acknowledged_many', documents),
-    },
+    acknowledged('acknowledged-few', 'acknowledged_few', documents / 10),
+    acknowledged('acknowledged-many', 'acknowledged_many', documents),
     {
       name: 'reopen',
       rows: {
@@ -65,6 +47,33 @@ export function scenarios({ documents, samples }) {
       },
     },
   ];
+
+  function singleWrites(name, step, rows) {
+    return {
+      name,
+      rows,
+      async measure(arm) {
+        await filled(arm, documents);
+        const cells = await timed(arm, step, { count: documents, samples });
+        await survived(arm, documents + samples);
+        return cells;
+      },
+    };
+  }
+
+  function acknowledged(name, row, count) {
+    return {
+      name,
+      rows: { [row]: `${count.toLocaleString('en-US')} writes, until the server acknowledged all` },
+      async measure(arm) {
+        const cells = await timed(arm, 'acknowledge', { count, row });
+        const { requests, bytes, ...held } = await arm.serverState();
+        expect('the server', held, count);
+        cells[row].traffic = { requests, bytes };
+        return cells;
+      },
+    };
+  }
 }
 
 async function timed(arm, step, options) {
@@ -76,14 +85,6 @@ async function timed(arm, step, options) {
 async function filled(arm, count) {
   await arm.run('fill', { count });
   await arm.close();
-}
-
-async function acknowledged(arm, row, count) {
-  const cells = await timed(arm, 'acknowledge', { count, row });
-  const { requests, bytes, ...held } = await arm.serverState();
-  expect('the server', held, count);
-  cells[row].traffic = { requests, bytes };
-  return cells;
 }
 
 /** Kills the browser and reads its store with another one. */

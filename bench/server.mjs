@@ -14,6 +14,7 @@ import { pathToFileURL } from 'node:url';
 import { Documents } from './server/documents.mjs';
 import { floorEndpoints } from './server/floor.mjs';
 import { replicacheEndpoints } from './server/replicache.mjs';
+import { synclineEndpoints } from './server/syncline.mjs';
 
 const TYPES = {
   '.html': 'text/html; charset=utf-8',
@@ -33,7 +34,7 @@ function session() {
   return {
     documents,
     traffic: { requests: 0, bytes: 0 },
-    endpoints: { ...floorEndpoints(documents), ...replicacheEndpoints(documents) },
+    endpoints: { ...floorEndpoints(documents), ...replicacheEndpoints(documents), ...synclineEndpoints(documents) },
   };
 }
 

@@ -3,6 +3,7 @@
 // made before the clock starts.
 
 import { contents, messages } from '../messages.mjs';
+import { median } from '../results.mjs';
 
 const ORIGIN = location.origin;
 
@@ -27,23 +28,27 @@ async function timed(work) {
   return { ms: performance.now() - start, result };
 }
 
-function median(values) {
-  const sorted = [...values].sort((one, other) => one - other);
-  return sorted[Math.floor((sorted.length - 1) / 2)];
-}
-
 /** Leaves `count` documents in the store, durable, with nothing left to send. */
 export async function fill(peer, { count }) {
   await peer.fill(messages(count), ORIGIN);
 }
 
 /** Single writes, each awaited until durable: the middle one of `samples`. */
-export async function durableOne(peer, { count, samples }) {
-  const documents = messages(count + samples).slice(count);
-  const store = await peer.open(null);
+export async function durableOne(peer, options) {
+  return { durable_one: await singleWrites(await peer.open(null), options) };
+}
+
+/** The same, where durable means that a loss of power takes nothing away. */
+export async function durableOneStrict(peer, options) {
+  return { durable_one_strict: await singleWrites(await peer.open(null, { strict: true }), options) };
+}
+
+async function singleWrites(store, { count, samples }) {
   const times = [];
-  for (const document of documents) times.push((await timed(() => store.write(document))).ms);
-  return { durable_one: median(times) };
+  for (const document of messages(count + samples).slice(count)) {
+    times.push((await timed(() => store.write(document))).ms);
+  }
+  return median(times);
 }
 
 /** One call a document, none awaited by itself, until all are durable. */

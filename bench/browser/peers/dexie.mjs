@@ -5,6 +5,7 @@ import Dexie from 'dexie';
 const DURABLE = 'the promise of the call, which Dexie resolves when its transaction is complete; no outbox';
 export const notes = {
   durableOne: `put: ${DURABLE}`,
+  durableOneStrict: `put, chromeTransactionDurability strict: ${DURABLE}`,
   durableMany: `put, one transaction a call: ${DURABLE}`,
   bulk: `bulkPut: ${DURABLE}`,
   reopenOne: 'open and get',
@@ -18,8 +19,8 @@ export async function fill(documents) {
   store.close();
 }
 
-export async function open() {
-  const database = new Dexie('dexie');
+export async function open(server, { strict = false } = {}) {
+  const database = new Dexie('dexie', { chromeTransactionDurability: strict ? 'strict' : 'default' });
   database.version(1).stores({ documents: 'id' });
   await database.open();
   const { documents: table } = database;

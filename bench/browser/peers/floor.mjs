@@ -8,6 +8,7 @@ const BATCH = 1000;
 const DURABLE = 'transaction complete, durability as the browser has it (relaxed); no outbox without a server';
 export const notes = {
   durableOne: DURABLE,
+  durableOneStrict: 'transaction complete, durability strict; no outbox without a server',
   durableMany: `${DURABLE}; the calls of one turn share one transaction`,
   bulk: `${DURABLE}; one transaction`,
   acknowledge: `document and outbox record durable first, then batches of ${BATCH}, until the last reply has come`,
@@ -22,12 +23,13 @@ export async function fill(documents) {
   store.close();
 }
 
-export async function open(server) {
+export async function open(server, { strict = false } = {}) {
   const database = await openDatabase();
+  const durability = strict ? 'strict' : 'default';
   const stores = server === null ? ['documents'] : ['documents', 'outbox'];
 
   const put = (documents) => {
-    const transaction = database.transaction(stores, 'readwrite');
+    const transaction = database.transaction(stores, 'readwrite', { durability });
     const into = transaction.objectStore('documents');
     for (const document of documents) into.put(document);
     if (server !== null) {

@@ -18,7 +18,7 @@ export const notes = {
   reopenOne: 'open and tx.get',
   reopenAll: 'open and tx.scan',
 };
-export const unable = {};
+export const unable = { durableOneStrict: 'its transactions are relaxed, and no option changes that' };
 
 const mutators = {
   put: (tx, document) => tx.set(document.id, document),
@@ -62,7 +62,6 @@ export async function open(server) {
     },
     one: (key) => replicache.query((tx) => tx.get(key)),
     all: () => replicache.query((tx) => tx.scan().values().toArray()),
-    close: () => replicache.close(),
   };
 }
 

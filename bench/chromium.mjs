@@ -29,6 +29,13 @@ const FLAGS = [
   '--password-store=basic',
 ];
 
+const running = new Set();
+
+/** Ends all browsers at once: for when the bench itself is told to end. */
+export function killAll() {
+  for (const child of running) process.kill(-child.pid, 'SIGKILL');
+}
+
 /** Starts a browser on a profile; it may have been used and killed before. */
 export async function launch(executable, profile) {
   const portFile = join(profile, 'DevToolsActivePort');
@@ -38,12 +45,16 @@ export async function launch(executable, profile) {
     stdio: 'ignore',
   });
   const ended = new Promise((resolve, reject) => {
-    child.once('exit', resolve);
+    child.once('spawn', () => running.add(child));
+    child.once('exit', () => {
+      running.delete(child);
+      resolve();
+    });
     child.once('error', reject);
   });
   ended.catch(() => {});
   const endProcess = async () => {
-    if (child.exitCode === null && child.signalCode === null) process.kill(-child.pid, 'SIGKILL');
+    if (running.has(child)) process.kill(-child.pid, 'SIGKILL');
     await ended;
   };
   try {

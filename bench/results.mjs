@@ -14,10 +14,11 @@ export function median(values) {
 export function rowResult(title, cells) {
   const arms = Object.fromEntries(Object.entries(cells).map(([peer, list]) => [peer, armResult(list)]));
   const ratios = {};
-  for (const [peer, { median }] of Object.entries(arms)) {
+  for (const [peer, own] of Object.entries(arms)) {
     for (const other of peer === SUBJECT ? Object.keys(arms) : [FLOOR]) {
       const against = arms[other]?.median ?? null;
-      if (other !== peer && median !== null && against !== null) ratios[`${peer}_to_${other}`] = round(median / against);
+      if (other === peer || own.median === null || against === null) continue;
+      ratios[`${peer}_to_${other}`] = round(own.median / against);
     }
   }
   return { title, unit: 'ms', arms, ratios };
@@ -54,9 +55,9 @@ function round(value) {
 export function table({ scenarios, peers, notMeasured }) {
   const subject = peers.includes(SUBJECT);
   const others = peers.filter((peer) => peer !== SUBJECT);
-  const ratioColumns = subject ? others.map((peer) => [SUBJECT, peer]) : others.includes(FLOOR)
-    ? others.filter((peer) => peer !== FLOOR).map((peer) => [peer, FLOOR])
-    : [];
+  const ratioColumns = subject
+    ? others.map((peer) => [SUBJECT, peer])
+    : others.filter((peer) => peer !== FLOOR && others.includes(FLOOR)).map((peer) => [peer, FLOOR]);
   const header = ['workload, ms', ...peers, ...ratioColumns.map(([one, other]) => `${one} ÷ ${other}`)];
   const lines = [header, header.map(() => '---')];
   for (const { title, arms, ratios } of Object.values(scenarios)) {

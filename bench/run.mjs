@@ -3,7 +3,8 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdtemp, rm, stat } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { cp, mkdtemp, stat } from 'node:fs/promises';
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -12,7 +13,7 @@ import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 
 import { startArm, Unable } from './arm.mjs';
-import { launch } from './chromium.mjs';
+import { killAll, launch } from './chromium.mjs';
 import { rowResult, table } from './results.mjs';
 import { scenarios } from './scenarios.mjs';
 
@@ -45,6 +46,14 @@ if (asked.includes('syncline') && !(await exists(join(packageDirectory, 'package
 const peers = asked.filter((peer) => !(peer in notMeasured));
 
 const work = await mkdtemp(join(HERE, '.work-'));
+const clear = () => rmSync(work, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.once(signal, () => {
+    killAll();
+    clear();
+    process.exit(1);
+  });
+}
 let server = null;
 try {
   const bundle = await bundled(work, peers);
@@ -55,7 +64,7 @@ try {
   process.exitCode = results.verified ? 0 : 1;
 } finally {
   server?.end();
-  await rm(work, { recursive: true, force: true });
+  clear();
 }
 
 async function measureAll(address, profiles) {

@@ -3,17 +3,13 @@
 use crate::protocol::{Address, Json, JsonError, KeyedOperation, NAME_BYTES_MAX, Operation, Patch, Pointer, Splice};
 
 use super::error::{Code, Fault};
-use super::ident::MutationId;
 
-/// A write of the app: operations that happen together or not at all. Whoever holds one holds a good one.
+/// A write of the app to one document. Whoever holds one holds a good one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mutation {
-    /// At least one. Their `base` is the engine's to say, and a splice's `on` too.
-    pub operations: Vec<KeyedOperation>,
-    /// For which agent or node.
-    pub node: Option<String>,
-    /// Mutations that must end well before this may be sent.
-    pub after: Vec<MutationId>,
+    pub(super) address: Address,
+    /// A splice's `on` is the engine's to say.
+    pub(super) operation: Operation,
 }
 
 impl Mutation {
@@ -49,13 +45,13 @@ impl Mutation {
     }
 
     fn of(address: Address, operation: Operation) -> Mutation {
-        Mutation { operations: vec![KeyedOperation { address, operation, base: None }], node: None, after: Vec::new() }
+        Mutation { address, operation }
     }
 
     /// Whether every name has a lawful length.
     pub(super) fn check_names(&self) -> Result<(), Fault> {
         let lawful = |name: &str| !name.is_empty() && name.len() <= NAME_BYTES_MAX;
-        if self.operations.iter().all(|keyed| lawful(&keyed.address.collection) && lawful(&keyed.address.key)) {
+        if lawful(&self.address.collection) && lawful(&self.address.key) {
             Ok(())
         } else {
             Err(Fault::new(Code::Validation, format!("a collection's name and a key have 1 to {NAME_BYTES_MAX} bytes")))
@@ -87,6 +83,6 @@ mod tests {
     fn d7_a_patch_can_store_null() {
         let mutation = Mutation::patch(Address::of("c", "k"), r#"{"set":{"/a":null},"remove":["/b"]}"#).unwrap();
         let expected = Patch::from_places([(Pointer::parse("/a").unwrap(), serde_json::Value::Null)], [Pointer::parse("/b").unwrap()], []);
-        assert_eq!(mutation.operations[0].operation, Operation::Patch(expected.unwrap()));
+        assert_eq!(mutation.operation, Operation::Patch(expected.unwrap()));
     }
 }

@@ -152,6 +152,15 @@ pub struct FreezeHeader {
     pub entry: MutationId,
     /// Its members, in order.
     pub members: Vec<MutationId>,
+    /// Where its first member stood in the order of the outbox: log position and ordinal. Members' own records may go
+    /// once this one is stored.
+    pub place: (u64, u32),
+    /// How many follow-ups led to it; 0 for a first attempt.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub round: u32,
+    /// The first mutation of its line, where it is not its own first member.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<MutationId>,
 }
 
 /// When an entry may be tried again.
@@ -252,7 +261,7 @@ pub struct QuarantineHeader {
 /// The text that a run of splices was made on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BeforeHeader {
-    /// The mutation whose splice begins the run.
+    /// The mutation, or the entry once it is frozen, whose splice begins the run.
     pub id: MutationId,
     /// Which of its operations.
     pub operation: u32,

@@ -81,6 +81,8 @@ pub enum Verdict {
         version: Option<String>,
         /// The current document; `None` where there is none.
         value: Option<Json>,
+        /// The current document's position in the server's log, a deletion's too; `None` where there never was one.
+        value_seq: Option<u64>,
     },
     /// It will never be applied.
     Rejected {
@@ -203,6 +205,8 @@ struct WireOutcome {
     #[serde(skip_serializing_if = "Option::is_none")]
     value: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    value_seq: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<String>,
@@ -228,7 +232,7 @@ impl Outcome {
     fn from_wire(wire: WireOutcome) -> Result<Outcome, MessageError> {
         let verdict = match wire.outcome.as_str() {
             "ok" => Verdict::Ok { version: wire.version, value: checked(wire.value)? },
-            "conflict" => Verdict::Conflict { version: wire.version, value: checked(wire.value)? },
+            "conflict" => Verdict::Conflict { version: wire.version, value: checked(wire.value)?, value_seq: wire.value_seq },
             "rejected" => Verdict::Rejected {
                 code: wire.code.unwrap_or_else(|| "rejected".into()),
                 message: wire.message.unwrap_or_default(),
@@ -252,7 +256,8 @@ impl Serialize for Outcome {
                 wire.version = version.clone();
                 wire.value = value.as_ref().map(raw);
             }
-            Verdict::Conflict { version, value } => {
+            Verdict::Conflict { version, value, value_seq } => {
+                wire.value_seq = *value_seq;
                 wire.outcome = "conflict".into();
                 wire.version = version.clone();
                 wire.value = Some(value.as_ref().map_or_else(|| RawValue::NULL.to_owned(), raw));
@@ -465,7 +470,7 @@ mod tests {
 
     #[test]
     fn a_push_reply_comes_back_as_it_went_in() {
-        let text = r#"{"generation":"g","scope":"s","outcomes":[{"id":"1","outcome":"ok","seq":7,"version":"g.7"},{"id":"2","outcome":"conflict","seq":8,"version":"g.3","value":{"a":1}},{"id":"3","outcome":"conflict","value":null},{"id":"4","outcome":"rejected","seq":9,"code":"c","message":"m","fields":{"/a":"no"}},{"id":"5","outcome":"retry","afterMs":5},{"id":"6","outcome":"tooLarge"},{"id":"7","outcome":"expired"}]}"#;
+        let text = r#"{"generation":"g","scope":"s","outcomes":[{"id":"1","outcome":"ok","seq":7,"version":"g.7"},{"id":"2","outcome":"conflict","seq":8,"version":"g.3","value":{"a":1},"valueSeq":3},{"id":"3","outcome":"conflict","value":null},{"id":"4","outcome":"rejected","seq":9,"code":"c","message":"m","fields":{"/a":"no"}},{"id":"5","outcome":"retry","afterMs":5},{"id":"6","outcome":"tooLarge"},{"id":"7","outcome":"expired"}]}"#;
         assert_eq!(serde_json::to_string(&PushReply::parse(text).unwrap()).unwrap(), text);
     }
 

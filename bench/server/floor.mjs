@@ -8,7 +8,7 @@ export function floorEndpoints(documents) {
       outcomes: body.entries.map(({ id, key, value }) => {
         let outcome = outcomes.get(id);
         if (outcome === undefined) {
-          outcome = { id, outcome: 'ok', version: documents.put(key, value) };
+          outcome = { id, outcome: 'ok', version: documents.commit([[key, value]]) };
           outcomes.set(id, outcome);
         }
         return outcome;

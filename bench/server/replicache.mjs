@@ -6,9 +6,9 @@ export function replicacheEndpoints(documents) {
   const clients = new Map();
 
   const apply = ({ name, args }) => {
-    if (name === 'put') documents.put(args.id, args);
-    else if (name === 'putAll') for (const document of args) documents.put(document.id, document);
-    else throw new Error(`unknown mutator ${name}`);
+    if (name === 'put') return documents.commit([[args.id, args]]);
+    if (name === 'putAll') return documents.commit(args.map((document) => [document.id, document]));
+    throw new Error(`unknown mutator ${name}`);
   };
 
   return {
@@ -18,8 +18,7 @@ export function replicacheEndpoints(documents) {
         const client = clients.get(mutation.clientID) ?? { group: body.clientGroupID, last: 0, seq: 0 };
         if (mutation.id <= client.last) continue;
         if (mutation.id !== client.last + 1) throw new Error(`mutation ${mutation.id} came after ${client.last}`);
-        apply(mutation);
-        clients.set(mutation.clientID, { group: client.group, last: mutation.id, seq: documents.advance() });
+        clients.set(mutation.clientID, { group: client.group, last: mutation.id, seq: apply(mutation) });
       }
       return {};
     },

@@ -10,19 +10,22 @@ export function synclineEndpoints(documents) {
   const generation = randomUUID();
   const outcomes = new Map();
   const made = new Map();
+  const version = (seq) => (seq === undefined ? null : `${generation}.${seq}`);
 
   const execute = ({ id, operations }, client) => {
-    const strange = operations.find(({ op, base }) => op !== 'put' || base !== undefined);
+    const named = operations.map((operation) => ({ ...operation, address: JSON.stringify([operation.collection, operation.key]) }));
+    const strange = named.find(({ op }) => op !== 'put');
     if (strange) {
-      const message = `the bench server takes put without a base, not ${JSON.stringify(strange)}`;
-      return { id, outcome: 'rejected', seq: documents.advance(), code: 'unsupported', message };
+      return { id, outcome: 'rejected', seq: documents.commit([]), code: 'unsupported', message: `no ${strange.op} here` };
     }
-    let seq = 0;
-    for (const { collection, key, value } of operations) {
-      seq = documents.put(JSON.stringify([collection, key]), value);
-      made.set(seq, { id, client });
+    // A clash cannot come about between one client and this server: it would be a fault, and the run fails.
+    const clash = named.find(({ address, base }) => base !== undefined && base !== version(documents.seqOf(address)));
+    if (clash) {
+      return { id, outcome: 'rejected', seq: documents.commit([]), code: 'clash', message: `${clash.key} is not at ${clash.base}` };
     }
-    return { id, outcome: 'ok', seq, version: `${generation}.${seq}` };
+    const seq = documents.commit(named.map(({ address, value }) => [address, value]));
+    made.set(seq, { id, client });
+    return { id, outcome: 'ok', seq, version: version(seq) };
   };
 
   return {
@@ -43,10 +46,13 @@ export function synclineEndpoints(documents) {
       const since = Number(query.get('since') ?? 0);
       const limit = Math.min(Number(query.get('limit') ?? PULL_LIMIT), PULL_LIMIT);
       const waiting = documents.changedSince(since);
-      const page = waiting.slice(0, limit);
+      let end = Math.min(limit, waiting.length);
+      // A page never ends inside an entry.
+      while (end < waiting.length && waiting[end].seq === waiting[end - 1].seq) end += 1;
+      const page = waiting.slice(0, end);
       const changes = page.map(({ key, value, seq }) => {
         const [collection, name] = JSON.parse(key);
-        return { collection, key: name, version: `${generation}.${seq}`, seq, entryId: made.get(seq).id, value };
+        return { collection, key: name, version: version(seq), seq, entryId: made.get(seq).id, value };
       });
       const own = changes.filter(({ seq }) => made.get(seq).client === headers['syncline-client']);
       return {
@@ -56,7 +62,7 @@ export function synclineEndpoints(documents) {
         cursor: String(waiting.length > page.length ? page.at(-1).seq : documents.seq),
         more: waiting.length > page.length,
         changes,
-        applied: own.map(({ entryId, version, seq }) => ({ id: entryId, version, seq })),
+        applied: own.map((change) => ({ id: change.entryId, version: change.version, seq: change.seq })),
       };
     },
   };

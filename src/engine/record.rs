@@ -99,6 +99,10 @@ impl Kind {
 /// The version that this build writes of every kind.
 const VERSION: u8 = 1;
 
+/// Where a record is in the log: the position of its commit, and its ordinal in it. The order of these is the order of the
+/// outbox.
+pub type Place = (u64, u32);
+
 /// A mutation as it is queued.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MutationHeader {
@@ -142,7 +146,7 @@ pub struct Lineage {
     /// How many follow-ups came before, and this one.
     pub round: u32,
     /// Where in the order of the outbox the first one stood, and this one stands: log position and ordinal.
-    pub place: (u64, u32),
+    pub place: Place,
 }
 
 /// An entry about to be sent.
@@ -154,7 +158,7 @@ pub struct FreezeHeader {
     pub members: Vec<MutationId>,
     /// Where its first member stood in the order of the outbox: log position and ordinal. Members' own records may go
     /// once this one is stored.
-    pub place: (u64, u32),
+    pub place: Place,
     /// How many follow-ups led to it; 0 for a first attempt.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub round: u32,
@@ -303,6 +307,25 @@ pub enum Found<'a> {
         /// What is wrong with it.
         why: &'static str,
     },
+}
+
+impl<'a> Found<'a> {
+    /// Its bytes.
+    pub fn raw(&self) -> &'a [u8] {
+        match self {
+            Found::Record(record) => record.raw,
+            Found::Foreign { raw } | Found::Broken { raw, .. } => raw,
+        }
+    }
+
+    /// Its place in the commit as first written; `None` where it is broken.
+    pub fn ordinal(&self) -> Option<u32> {
+        match self {
+            Found::Record(record) => Some(record.ordinal),
+            Found::Foreign { raw } => raw[8..12].try_into().ok().map(u32::from_le_bytes),
+            Found::Broken { .. } => None,
+        }
+    }
 }
 
 /// A record that this build can read.

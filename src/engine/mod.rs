@@ -1,14 +1,21 @@
 //! The engine: a deterministic state machine without I/O. It is told what happened and says what to do.
 
 pub mod clock;
+mod coalesce;
 pub mod config;
 pub mod effect;
 pub mod error;
 pub mod ident;
 pub mod input;
+mod link;
+mod merge;
 pub mod mutation;
 pub mod notice;
+mod outbox;
+pub mod outcome;
 pub mod record;
+mod replica;
+pub mod retry;
 pub mod rng;
 
 use clock::{Timer, Timestamp, Wall};

@@ -1,0 +1,113 @@
+//! Many operations on one document as few, that do the same on every document the first could be applied to (I13).
+
+use crate::protocol::{Draft, Operation, Patch, Splice, Text};
+
+/// Adds `next` to `operations`, composed with the last of them where that is lawful.
+pub fn push(operations: &mut Vec<Operation>, next: Operation) {
+    match (operations.last_mut(), next) {
+        (_, next @ (Operation::Put(_) | Operation::Delete)) => {
+            operations.clear();
+            operations.push(next);
+        }
+        (Some(Operation::Patch(earlier)), Operation::Patch(later)) => {
+            let composed = std::mem::replace(earlier, Patch::Remove).then(later);
+            *earlier = composed;
+        }
+        (Some(last @ (Operation::Put(_) | Operation::Delete)), next) => {
+            let document = if let Operation::Put(value) = &*last { Some(value.clone()) } else { None };
+            let mut draft = Draft::of(document);
+            match draft.apply(&next).ok().and_then(|()| draft.to_json()) {
+                Some(value) => *last = Operation::Put(value),
+                None => operations.push(next),
+            }
+        }
+        (Some(Operation::Splice(earlier)), Operation::Splice(later)) if earlier.path == later.path => match join(earlier, &later) {
+            Some(joined) => *earlier = joined,
+            None => operations.push(Operation::Splice(Splice { on: None, ..later })),
+        },
+        (_, next) => operations.push(next),
+    }
+}
+
+/// The one splice that does what two in a row do, where the second touches what the first wrote.
+fn join(earlier: &Splice, later: &Splice) -> Option<Splice> {
+    let written = earlier.insert.encode_utf16().count() as u64;
+    let (start, end) = (earlier.at, earlier.at + written);
+    let later_end = later.at.checked_add(later.remove)?;
+    if later.at > end || later_end < start {
+        return None;
+    }
+    let before = start.saturating_sub(later.at);
+    let behind = later_end.saturating_sub(end);
+    let mut text = Text::of(&earlier.insert);
+    text.splice(later.at.saturating_sub(start), later.remove - before - behind, &later.insert).ok()?;
+    Some(Splice {
+        path: earlier.path.clone(),
+        at: start - before,
+        remove: earlier.remove + before + behind,
+        insert: text.to_string(),
+        on: earlier.on,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{Json, Pointer};
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    fn splice(at: u64, remove: u64, insert: &str) -> Operation {
+        Operation::Splice(Splice { path: Pointer::parse("/t").unwrap(), at, remove, insert: insert.into(), on: None })
+    }
+
+    fn composed(operations: &[Operation]) -> Vec<Operation> {
+        let mut few = Vec::new();
+        operations.iter().cloned().for_each(|operation| push(&mut few, operation));
+        few
+    }
+
+    fn applied(document: Option<&str>, operations: &[Operation]) -> Option<Value> {
+        let mut draft = Draft::of(document.map(|text| Json::parse(text).unwrap()));
+        operations.iter().for_each(|operation| draft.apply(operation).unwrap());
+        draft.to_json().map(|json| json.to_value())
+    }
+
+    #[test]
+    fn typing_and_correcting_is_one_splice() {
+        let typed = [splice(3, 0, "h"), splice(4, 0, "x"), splice(4, 1, "e"), splice(5, 0, "llo"), splice(2, 2, "H")];
+        assert_eq!(composed(&typed), [splice(2, 1, "Hello")]);
+        assert_eq!(composed(&[splice(3, 0, "a"), splice(9, 0, "b")]).len(), 2);
+    }
+
+    #[test]
+    fn what_comes_on_a_put_is_in_the_put() {
+        let put = Operation::Put(Json::parse(r#"{"t":"ab"}"#).unwrap());
+        let patch = Operation::Patch(Patch::from_merge_patch(serde_json::json!({"n":1})));
+        assert_eq!(composed(&[put, splice(1, 0, "X"), patch.clone()]), [Operation::Put(Json::parse(r#"{"t":"aXb","n":1}"#).unwrap())]);
+        assert_eq!(composed(&[Operation::Delete, patch]), [Operation::Put(Json::parse(r#"{"n":1}"#).unwrap())]);
+    }
+
+    fn operations() -> impl Strategy<Value = Vec<Operation>> {
+        let one = prop_oneof![
+            4 => (0u64..30, 0u64..4, "[a-c😀]{0,3}").prop_map(|(at, remove, insert)| splice(at, remove, &insert)),
+            1 => prop::sample::select(vec![r#"{"a":{"b":1}}"#, r#"{"a":null}"#, r#"{"a":{"c":2},"d":[]}"#, r#"{"t":"new text"}"#])
+                .prop_map(|text| Operation::Patch(Patch::from_merge_patch(serde_json::from_str(text).unwrap()))),
+            1 => Just(Operation::Put(Json::parse(r#"{"t":"put text"}"#).unwrap())),
+        ];
+        prop::collection::vec(one, 1..12)
+    }
+
+    proptest! {
+        #[test]
+        fn i13_few_do_what_many_do(many in operations()) {
+            let document = r#"{"t":"abc😀def","a":{"b":0,"x":1}}"#;
+            // Only what can be applied one after the other is ever coalesced.
+            let mut draft = Draft::of(Some(Json::parse(document).unwrap()));
+            let many: Vec<Operation> = many.into_iter().filter(|operation| draft.apply(operation).is_ok()).collect();
+            let few = composed(&many);
+            prop_assert!(few.len() <= many.len());
+            prop_assert_eq!(applied(Some(document), &few), applied(Some(document), &many));
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! What is queued: mutations in their order, and the entries they are frozen into.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::clock::Timestamp;
+use super::ident::MutationId;
+use super::record::Lineage;
+use crate::protocol::{Address, Operation};
+
+/// A mutation that is not frozen.
+#[derive(Clone, Debug)]
+pub struct Queued {
+    /// Its id.
+    pub id: MutationId,
+    /// Its document.
+    pub address: Address,
+    /// Its size, as the limits count it.
+    pub bytes: u64,
+    /// Where its record is in the log; `None` until it is stored, and for ever in memory mode.
+    pub place: Option<(u64, u32)>,
+    /// Whether it may be frozen: it is stored, or never will be.
+    pub kept: bool,
+    /// What it carries on.
+    pub lineage: Option<Lineage>,
+}
+
+/// A frozen entry: sent byte for byte, under one id, until it ends.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Its id: that of its first member.
+    pub id: MutationId,
+    /// Its members, in order.
+    pub members: Vec<MutationId>,
+    /// Its document.
+    pub address: Address,
+    /// The version its operations were made on.
+    pub base: Option<Option<String>>,
+    /// What its bytes say.
+    pub operations: Vec<Operation>,
+    /// Its bytes.
+    pub text: Arc<str>,
+    /// Where its first member's record was.
+    pub place: (u64, u32),
+    /// How many follow-ups led to it.
+    pub round: u32,
+    /// The first mutation of its line.
+    pub root: MutationId,
+    /// How often it was sent.
+    pub sent: u32,
+    /// How often the server has answered that it should be tried again.
+    pub failures: u32,
+    /// What it is doing.
+    pub state: EntryState,
+}
+
+/// What a frozen entry is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryState {
+    /// Part of a batch: being stored, or on its way.
+    InBatch,
+    /// It can be sent.
+    Ready,
+    /// It can be sent from then on.
+    Waiting(Timestamp),
+}
+
+/// The queue of one document.
+#[derive(Debug, Default)]
+struct KeyQueue {
+    orders: BTreeSet<u64>,
+    entry: Option<u64>,
+    /// The first, where it may be frozen.
+    head: Option<u64>,
+}
+
+/// All that has not ended.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    queued: BTreeMap<u64, Queued>,
+    entries: BTreeMap<u64, Entry>,
+    orders: BTreeMap<MutationId, u64>,
+    keys: BTreeMap<Address, KeyQueue>,
+    /// First mutations of documents with no entry, that may be frozen.
+    heads: BTreeSet<u64>,
+    heads_bytes: u64,
+    /// Members of all entries.
+    frozen: usize,
+    bytes: u64,
+    last_order: u64,
+}
+
+impl Outbox {
+    /// Takes a mutation in at the end, and says its place in the order.
+    pub fn stage(&mut self, queued: Queued) -> u64 {
+        self.last_order += 1;
+        self.insert(self.last_order, queued);
+        self.last_order
+    }
+
+    /// Takes a follow-up in where the entry it carries on stood.
+    pub fn stage_at(&mut self, order: u64, queued: Queued) {
+        self.insert(order, queued);
+    }
+
+    fn insert(&mut self, order: u64, queued: Queued) {
+        self.bytes += queued.bytes;
+        self.orders.insert(queued.id.clone(), order);
+        self.keys.entry(queued.address.clone()).or_default().orders.insert(order);
+        let address = queued.address.clone();
+        self.queued.insert(order, queued);
+        self.refresh(&address);
+    }
+
+    /// The mutation is stored, at this place of the log if in a log.
+    pub fn mark_kept(&mut self, id: &MutationId, place: Option<(u64, u32)>) {
+        let Some(queued) = self.orders.get(id).and_then(|order| self.queued.get_mut(order)) else { return };
+        queued.kept = true;
+        queued.place = place;
+        let address = queued.address.clone();
+        self.refresh(&address);
+    }
+
+    /// The first mutations that may be frozen, in order.
+    pub fn heads(&self) -> impl Iterator<Item = &Queued> {
+        self.heads.iter().map(|order| &self.queued[order])
+    }
+
+    /// Whether anything may be frozen.
+    pub fn has_heads(&self) -> bool {
+        !self.heads.is_empty()
+    }
+
+    /// Whether one batch would be full: by items, or by bytes.
+    pub fn fills(&self, items: usize, bytes: u64) -> bool {
+        self.heads.len() >= items || self.heads_bytes >= bytes
+    }
+
+    /// The mutations of `address` that an entry would hold now: from the first on, as far as they are kept.
+    pub fn members(&self, address: &Address) -> Vec<Queued> {
+        let Some(key) = self.keys.get(address) else { return Vec::new() };
+        key.orders.iter().map_while(|order| self.queued.get(order)).take_while(|queued| queued.kept).cloned().collect()
+    }
+
+    /// How many mutations of `address` are not frozen.
+    pub fn unfrozen(&self, address: &Address) -> usize {
+        self.keys.get(address).map_or(0, |key| key.orders.len() - usize::from(key.entry.is_some()))
+    }
+
+    /// The order of a mutation or entry.
+    pub fn order(&self, id: &MutationId) -> Option<u64> {
+        self.orders.get(id).copied()
+    }
+
+    /// An unfrozen mutation.
+    pub fn queued(&self, id: &MutationId) -> Option<&Queued> {
+        self.queued.get(self.orders.get(id)?)
+    }
+
+    /// Puts an entry in its members' place.
+    pub fn freeze(&mut self, entry: Entry) {
+        let order = match self.orders.get(&entry.id) {
+            Some(order) => *order,
+            None => {
+                self.last_order += 1;
+                self.last_order
+            }
+        };
+        for member in &entry.members {
+            self.take_queued(member);
+        }
+        self.bytes += entry.text.len() as u64;
+        self.frozen += entry.members.len();
+        self.orders.insert(entry.id.clone(), order);
+        let key = self.keys.entry(entry.address.clone()).or_default();
+        key.orders.insert(order);
+        key.entry = Some(order);
+        let address = entry.address.clone();
+        self.entries.insert(order, entry);
+        self.refresh(&address);
+    }
+
+    /// An entry, by its id.
+    pub fn entry(&self, id: &MutationId) -> Option<&Entry> {
+        self.entries.get(self.orders.get(id)?)
+    }
+
+    /// An entry, to be changed.
+    pub fn entry_mut(&mut self, id: &MutationId) -> Option<&mut Entry> {
+        self.entries.get_mut(self.orders.get(id)?)
+    }
+
+    /// The entry of a document.
+    pub fn entry_of(&self, address: &Address) -> Option<&Entry> {
+        self.entries.get(&self.keys.get(address)?.entry?)
+    }
+
+    /// All entries, in order.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values()
+    }
+
+    /// Takes an entry out: it has ended. Also says its place in the order.
+    pub fn settle(&mut self, id: &MutationId) -> Option<(u64, Entry)> {
+        let order = *self.orders.get(id)?;
+        let entry = self.entries.remove(&order)?;
+        self.orders.remove(id);
+        self.bytes -= entry.text.len() as u64;
+        self.frozen -= entry.members.len();
+        if let Some(key) = self.keys.get_mut(&entry.address) {
+            key.entry = None;
+            key.orders.remove(&order);
+        }
+        self.refresh(&entry.address);
+        Some((order, entry))
+    }
+
+    /// Takes a mutation out that is not frozen: the app took it back, or it cannot be sent.
+    pub fn take(&mut self, id: &MutationId) -> Option<Queued> {
+        let taken = self.take_queued(id)?;
+        self.refresh(&taken.address);
+        Some(taken)
+    }
+
+    fn take_queued(&mut self, id: &MutationId) -> Option<Queued> {
+        let order = *self.orders.get(id)?;
+        let queued = self.queued.remove(&order)?;
+        self.orders.remove(id);
+        self.bytes -= queued.bytes;
+        if let Some(key) = self.keys.get_mut(&queued.address) {
+            key.orders.remove(&order);
+            if key.head == Some(order) {
+                key.head = None;
+                self.heads.remove(&order);
+                self.heads_bytes -= queued.bytes;
+            }
+        }
+        Some(queued)
+    }
+
+    /// Writes that have not ended, each member of an entry counted.
+    pub fn mutations(&self) -> usize {
+        self.queued.len() + self.frozen
+    }
+
+    /// Entries, frozen or to be.
+    pub fn len(&self) -> usize {
+        self.queued.len() + self.entries.len()
+    }
+
+    /// Documents with writes that have not ended.
+    pub fn items(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Bytes of what has not ended.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Keeps `heads` true for one document.
+    fn refresh(&mut self, address: &Address) {
+        let Some(key) = self.keys.get_mut(address) else { return };
+        let first = key.orders.first().and_then(|order| Some((*order, self.queued.get(order)?)));
+        let head = first.filter(|(_, queued)| key.entry.is_none() && queued.kept).map(|(order, _)| order);
+        if head != key.head {
+            if let Some(old) = key.head.take() {
+                self.heads.remove(&old);
+                self.heads_bytes -= self.queued[&old].bytes;
+            }
+            if let Some(new) = head {
+                self.heads.insert(new);
+                self.heads_bytes += self.queued[&new].bytes;
+            }
+            key.head = head;
+        }
+        if key.orders.is_empty() {
+            self.keys.remove(address);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn queued(id: &str, key: &str) -> Queued {
+        Queued { id: MutationId(id.into()), address: Address::of("c", key), bytes: 10, place: None, kept: false, lineage: None }
+    }
+
+    fn entry(id: &str, members: &[&str], key: &str) -> Entry {
+        Entry {
+            id: MutationId(id.into()),
+            members: members.iter().map(|member| MutationId((*member).into())).collect(),
+            address: Address::of("c", key),
+            base: None,
+            operations: Vec::new(),
+            text: "12345".into(),
+            place: (1, 0),
+            round: 0,
+            root: MutationId(id.into()),
+            sent: 0,
+            failures: 0,
+            state: EntryState::InBatch,
+        }
+    }
+
+    fn heads(outbox: &Outbox) -> Vec<String> {
+        outbox.heads().map(|queued| queued.id.to_string()).collect()
+    }
+
+    #[test]
+    fn nothing_is_frozen_before_it_is_kept() {
+        let mut outbox = Outbox::default();
+        outbox.stage(queued("a", "k"));
+        outbox.stage(queued("b", "l"));
+        assert!(!outbox.has_heads());
+        outbox.mark_kept(&MutationId("b".into()), Some((1, 1)));
+        assert_eq!(heads(&outbox), ["b"]);
+    }
+
+    #[test]
+    fn i9_one_entry_a_document_and_what_comes_later_waits() {
+        let mut outbox = Outbox::default();
+        for (id, key) in [("a", "k"), ("b", "k"), ("c", "l"), ("d", "k")] {
+            outbox.stage(queued(id, key));
+            outbox.mark_kept(&MutationId(id.into()), None);
+        }
+        assert_eq!(heads(&outbox), ["a", "c"]);
+        outbox.freeze(entry("a", &["a", "b"], "k"));
+        assert_eq!(heads(&outbox), ["c"]);
+        assert_eq!((outbox.mutations(), outbox.len(), outbox.items(), outbox.bytes()), (4, 3, 2, 25));
+        let (order, settled) = outbox.settle(&MutationId("a".into())).unwrap();
+        assert_eq!(settled.members.len(), 2);
+        outbox.stage_at(order, Queued { kept: true, ..queued("follow-up", "k") });
+        assert_eq!(heads(&outbox), ["follow-up", "c"]);
+        assert_eq!(outbox.members(&Address::of("c", "k")).len(), 2);
+        outbox.take(&MutationId("c".into())).unwrap();
+        assert_eq!((heads(&outbox), outbox.items()), (vec!["follow-up".to_owned()], 1));
+    }
+}

@@ -1,0 +1,491 @@
+//! Base, overlay, view: the server's truth about each document, and what is pending laid over it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::ident::MutationId;
+use super::{coalesce, merge};
+use crate::protocol::{Address, Draft, Json, Operation, Patch, Pointer, Splice, Text};
+
+/// The server's truth about one document.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Base {
+    /// The version; opaque. Empty where the server names none.
+    pub version: Arc<str>,
+    /// The position in the server's log, where there is one.
+    pub seq: Option<u64>,
+    /// The generation of that log.
+    pub generation: Arc<str>,
+    /// The document; `None` where it is deleted.
+    pub value: Option<Json>,
+}
+
+/// What is known of the server's truth about one document.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Knowledge {
+    /// It is in a page that is not in memory.
+    Unloaded,
+    /// Nothing was ever heard of it.
+    Nothing,
+    /// This.
+    Known(Base),
+}
+
+impl Knowledge {
+    fn value(&self) -> Option<&Json> {
+        match self {
+            Knowledge::Known(base) => base.value.as_ref(),
+            Knowledge::Unloaded | Knowledge::Nothing => None,
+        }
+    }
+}
+
+/// One mutation, or one frozen entry, laid over the base of one document.
+#[derive(Clone, Debug)]
+struct Layer {
+    /// Its place in the order of the outbox.
+    order: u64,
+    id: MutationId,
+    operations: Vec<LayerOperation>,
+}
+
+#[derive(Clone, Debug)]
+struct LayerOperation {
+    operation: Operation,
+    /// For a splice that begins a run, or may come to: the text it was made on, once the base has moved under it.
+    before: Option<Text>,
+}
+
+/// One document in memory.
+#[derive(Debug)]
+struct Document {
+    knowledge: Knowledge,
+    layers: Vec<Layer>,
+    /// The view, while it is being edited.
+    draft: Option<Draft>,
+}
+
+/// A text that a run of splices was made on, and that must be kept because the base no longer has it.
+#[derive(Clone, Debug)]
+pub struct Before {
+    /// The mutation or entry.
+    pub id: MutationId,
+    /// Which of its operations begins the run.
+    pub operation: u32,
+    /// Where the text is.
+    pub path: Pointer,
+    /// The text.
+    pub text: Text,
+}
+
+/// All documents in memory.
+#[derive(Debug, Default)]
+pub struct Replica {
+    documents: BTreeMap<Address, Document>,
+}
+
+impl Replica {
+    /// What is known of `address`; `unloaded` says whether a page holds it.
+    pub fn knowledge(&self, address: &Address, unloaded: bool) -> Knowledge {
+        match self.documents.get(address) {
+            Some(document) => document.knowledge.clone(),
+            None if unloaded => Knowledge::Unloaded,
+            None => Knowledge::Nothing,
+        }
+    }
+
+    /// The base of `address`, where one is in memory.
+    pub fn base(&self, address: &Address) -> Option<&Base> {
+        match &self.documents.get(address)?.knowledge {
+            Knowledge::Known(base) => Some(base),
+            Knowledge::Unloaded | Knowledge::Nothing => None,
+        }
+    }
+
+    /// Whether the base of `address` is in memory, or known not to be.
+    pub fn is_resident(&self, address: &Address) -> bool {
+        self.documents.get(address).is_some_and(|document| document.knowledge != Knowledge::Unloaded)
+    }
+
+    /// The addresses of all documents with a base in memory.
+    pub fn known(&self) -> impl Iterator<Item = (&Address, &Base)> {
+        self.documents.iter().filter_map(|(address, document)| match &document.knowledge {
+            Knowledge::Known(base) => Some((address, base)),
+            Knowledge::Unloaded | Knowledge::Nothing => None,
+        })
+    }
+
+    /// What a reader sees; `Err` where nobody can know without the page.
+    pub fn view(&mut self, address: &Address, unloaded: bool) -> Result<Option<Json>, ()> {
+        let Some(document) = self.documents.get_mut(address) else { return if unloaded { Err(()) } else { Ok(None) } };
+        if document.layers.is_empty() {
+            return if document.knowledge == Knowledge::Unloaded { Err(()) } else { Ok(document.knowledge.value().cloned()) };
+        }
+        document.draft().map(Draft::to_json).ok_or(())
+    }
+
+    /// The view of `address` for editing; `None` where nobody can know it without the page.
+    pub fn draft(&mut self, address: &Address, unloaded: bool) -> Option<&mut Draft> {
+        self.document(address, unloaded).draft()
+    }
+
+    /// Lays a mutation over `address`. Its splices say what they were made on.
+    pub fn lay(&mut self, address: &Address, unloaded: bool, order: u64, id: MutationId, operations: Vec<Operation>) {
+        let document = self.document(address, unloaded);
+        if let Some(draft) = &mut document.draft {
+            let applied = operations.iter().try_for_each(|operation| draft.apply(operation));
+            if applied.is_err() {
+                document.draft = None;
+            }
+        }
+        let layer = Layer::of(order, id, operations);
+        let at = document.layers.partition_point(|other| other.order <= order);
+        if at < document.layers.len() {
+            document.draft = None;
+        }
+        document.layers.insert(at, layer);
+    }
+
+    /// The operations that the layers of these mutations make on the base as it is: splices whose text has moved are
+    /// merged. `None` where nobody can know without the page.
+    pub fn grounded(&mut self, address: &Address, ids: &[MutationId]) -> Option<Vec<Operation>> {
+        let document = self.documents.get(address)?;
+        if document.knowledge == Knowledge::Unloaded {
+            return None;
+        }
+        let mut operations = Vec::new();
+        let layers: Vec<&Layer> = document.layers.iter().filter(|layer| ids.contains(&layer.id)).collect();
+        let mut fold =
+            Fold::new(document.knowledge.value().cloned(), |operation: &Operation| coalesce::push(&mut operations, operation.clone()));
+        layers.iter().for_each(|layer| fold.layer(layer));
+        fold.finish();
+        Some(operations)
+    }
+
+    /// Puts one layer in place of those of `ids`: an entry for its members, a follow-up for an entry. What it makes on
+    /// the base as it is must be what they made.
+    pub fn replace(&mut self, address: &Address, ids: &[MutationId], order: u64, id: MutationId, operations: Vec<Operation>) {
+        if let Some(document) = self.documents.get_mut(address) {
+            document.layers.retain(|layer| !ids.contains(&layer.id));
+            let at = document.layers.partition_point(|other| other.order <= order);
+            document.layers.insert(at, Layer::of(order, id, operations));
+        }
+    }
+
+    /// Changes the base of `address`, or takes layers off, or both, in one step. Returns the texts that must be kept from
+    /// here on because a run of splices was made on them and the base no longer has them.
+    pub fn rebase(&mut self, address: &Address, unloaded: bool, base: Option<Base>, off: &[MutationId]) -> Vec<Before> {
+        let document = self.document(address, unloaded);
+        document.capture();
+        if let Some(base) = base {
+            document.knowledge = Knowledge::Known(base);
+        }
+        document.layers.retain(|layer| !off.contains(&layer.id));
+        document.draft = None;
+        document.moved()
+    }
+
+    /// The page with `address` was read. What is in memory already is newer.
+    pub fn load(&mut self, address: Address, base: Base) {
+        let document = self.document(&address, true);
+        if document.knowledge == Knowledge::Unloaded {
+            document.knowledge = Knowledge::Known(base);
+            document.draft = None;
+        }
+    }
+
+    /// The page that should hold `address` does not.
+    pub fn lose(&mut self, address: &Address) {
+        if let Some(document) = self.documents.get_mut(address).filter(|document| document.knowledge == Knowledge::Unloaded) {
+            document.knowledge = Knowledge::Nothing;
+            document.draft = None;
+        }
+    }
+
+    /// A text that was kept for a run, read from the store.
+    pub fn restore_before(&mut self, before: Before) {
+        let layers = self.documents.values_mut().flat_map(|document| &mut document.layers);
+        for layer in layers.filter(|layer| layer.id == before.id) {
+            if let Some(operation) = layer.operations.get_mut(before.operation as usize) {
+                operation.before = Some(before.text.clone());
+            }
+        }
+    }
+
+    fn document(&mut self, address: &Address, unloaded: bool) -> &mut Document {
+        let knowledge = if unloaded { Knowledge::Unloaded } else { Knowledge::Nothing };
+        self.documents.entry(address.clone()).or_insert_with(|| Document { knowledge, layers: Vec::new(), draft: None })
+    }
+}
+
+impl Layer {
+    fn of(order: u64, id: MutationId, operations: Vec<Operation>) -> Layer {
+        let operations = operations.into_iter().map(|operation| LayerOperation { operation, before: None }).collect();
+        Layer { order, id, operations }
+    }
+}
+
+impl Document {
+    /// The view, for editing. Without its page a document's view is known only from a put or delete on.
+    fn draft(&mut self) -> Option<&mut Draft> {
+        if self.draft.is_none() {
+            let settled = |layer: &Layer| layer.operations.iter().any(|o| matches!(o.operation, Operation::Put(_) | Operation::Delete));
+            if self.knowledge == Knowledge::Unloaded && !self.layers.iter().any(settled) {
+                return None;
+            }
+            let mut fold = Fold::new(self.knowledge.value().cloned(), |_: &Operation| ());
+            self.layers.iter().for_each(|layer| fold.layer(layer));
+            self.draft = Some(fold.finish());
+        }
+        self.draft.as_mut()
+    }
+
+    /// Remembers the text that each layer's splices were made on, before the base moves or a layer goes.
+    fn capture(&mut self) {
+        if self.knowledge == Knowledge::Unloaded || !self.has_splices() {
+            return;
+        }
+        let mut begun = Vec::new();
+        let mut fold = Fold::new(self.knowledge.value().cloned(), |_: &Operation| ());
+        for (at, layer) in self.layers.iter().enumerate() {
+            for (index, operation) in layer.operations.iter().enumerate() {
+                let so_far = (index == 0).then(|| fold.so_far(operation)).flatten();
+                if let (Some(text), None) = (fold.operation(operation).or(so_far), &operation.before) {
+                    begun.push((at, index, text));
+                }
+            }
+        }
+        drop(fold);
+        for (at, index, text) in begun {
+            self.layers[at].operations[index].before = Some(text);
+        }
+    }
+
+    /// The texts of runs whose place the base no longer has, after it moved. A run whose place is there needs none.
+    fn moved(&mut self) -> Vec<Before> {
+        if !self.has_splices() {
+            return Vec::new();
+        }
+        let mut moved = Vec::new();
+        let mut fold = Fold::new(self.knowledge.value().cloned(), |_: &Operation| ());
+        for layer in &self.layers {
+            for (index, operation) in layer.operations.iter().enumerate() {
+                let begins = fold.operation(operation).is_some();
+                if let (true, Operation::Splice(splice), Some(text)) = (begins && fold.is_moved(), &operation.operation, &operation.before)
+                {
+                    moved.push(Before { id: layer.id.clone(), operation: index as u32, path: splice.path.clone(), text: text.clone() });
+                }
+            }
+        }
+        moved
+    }
+
+    fn has_splices(&self) -> bool {
+        self.layers.iter().flat_map(|layer| &layer.operations).any(|o| matches!(o.operation, Operation::Splice(_)))
+    }
+}
+
+/// Lays operations over a base, one after the other (law I5), and says of each what it does on the base as it is.
+struct Fold<F> {
+    draft: Draft,
+    run: Option<Run>,
+    grounded: F,
+}
+
+/// Splices in a row on one text.
+struct Run {
+    path: Pointer,
+    /// The text as its author saw it: before the run, and so far.
+    before: Text,
+    after: Text,
+    /// Where another text is there: that one, or `None` where there is no text at all.
+    moved: Option<Option<Text>>,
+}
+
+impl<F: FnMut(&Operation)> Fold<F> {
+    fn new(base: Option<Json>, grounded: F) -> Self {
+        Fold { draft: Draft::of(base), run: None, grounded }
+    }
+
+    fn layer(&mut self, layer: &Layer) {
+        for operation in &layer.operations {
+            self.operation(operation);
+        }
+    }
+
+    fn finish(mut self) -> Draft {
+        self.end_run();
+        self.draft
+    }
+
+    /// Whether the run that goes on is on a text that has moved.
+    fn is_moved(&self) -> bool {
+        self.run.as_ref().is_some_and(|run| run.moved.is_some())
+    }
+
+    /// The text that a splice was made on, where it goes on with the run that is there.
+    fn so_far(&self, operation: &LayerOperation) -> Option<Text> {
+        let Operation::Splice(splice) = &operation.operation else { return None };
+        self.run.as_ref().filter(|_| self.continues(splice)).map(|run| run.after.clone())
+    }
+
+    /// Lays one operation; where it begins a run of splices, returns the text the run was made on.
+    fn operation(&mut self, operation: &LayerOperation) -> Option<Text> {
+        let Operation::Splice(splice) = &operation.operation else {
+            self.end_run();
+            self.apply(&operation.operation);
+            return None;
+        };
+        if self.continues(splice) {
+            self.go_on(splice);
+            return None;
+        }
+        self.end_run();
+        let there = self.draft.text(&splice.path).cloned();
+        let fits = there.as_ref().is_some_and(|text| splice.on.is_none_or(|on| on == text.mark()));
+        let (before, moved) = match (fits, there, operation.before.clone()) {
+            (true, Some(text), _) => (text, None),
+            (_, there, Some(before)) => (before, Some(there)),
+            // Without the text it was made on it cannot be placed; whoever asks for a draft sees what is there.
+            (_, _, None) => return None,
+        };
+        self.run = Some(Run { path: splice.path.clone(), after: before.clone(), before: before.clone(), moved });
+        self.go_on(splice);
+        Some(before)
+    }
+
+    fn continues(&self, splice: &Splice) -> bool {
+        let mark = |run: &Run| splice.on.is_none_or(|on| on == run.after.mark());
+        self.run.as_ref().is_some_and(|run| run.path == splice.path && mark(run))
+    }
+
+    fn go_on(&mut self, splice: &Splice) {
+        let Some(run) = &mut self.run else { return };
+        let in_place = run.moved.is_none();
+        let made = run.after.splice(splice.at, splice.remove, &splice.insert);
+        if in_place && made.is_ok() {
+            self.apply(&Operation::Splice(splice.clone()));
+        }
+    }
+
+    fn end_run(&mut self) {
+        let Some(Run { path, before, after, moved: Some(there) }) = self.run.take() else { return };
+        let after = after.to_string();
+        let Some(there) = there else {
+            // The text is gone; what was written in it is not.
+            if let Some(patch) = replaced(&path, after) {
+                self.apply(&patch);
+            }
+            return;
+        };
+        let remote = there.to_string();
+        let merged = merge::texts(&before.to_string(), &after, &remote);
+        let change = merge::Change::between(&remote, &merged);
+        let units = |text: &str| text.encode_utf16().count() as u64;
+        self.apply(&Operation::Splice(Splice {
+            path,
+            at: units(&remote[..change.start]),
+            remove: units(&remote[change.start..change.end]),
+            insert: change.text.to_owned(),
+            on: Some(there.mark()),
+        }));
+    }
+
+    fn apply(&mut self, operation: &Operation) {
+        if self.draft.apply(operation).is_ok() {
+            (self.grounded)(operation);
+        }
+    }
+}
+
+fn replaced(path: &Pointer, text: String) -> Option<Operation> {
+    Patch::from_places([(path.clone(), serde_json::Value::String(text))], [], []).ok().map(Operation::Patch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at() -> Address {
+        Address::of("c", "k")
+    }
+
+    fn id(name: &str) -> MutationId {
+        MutationId(name.into())
+    }
+
+    fn base(version: &str, text: &str) -> Option<Base> {
+        let value = Some(Json::parse(&format!(r#"{{"t":"{text}"}}"#)).unwrap());
+        Some(Base { version: version.into(), seq: None, generation: "g".into(), value })
+    }
+
+    fn with_base(text: &str) -> Replica {
+        let mut replica = Replica::default();
+        replica.rebase(&at(), false, base("1", text), &[]);
+        replica
+    }
+
+    fn splice(replica: &mut Replica, order: u64, at_unit: u64, remove: u64, insert: &str) {
+        let path = Pointer::parse("/t").unwrap();
+        let on = replica.draft(&at(), false).unwrap().mark(&path);
+        let splice = Operation::Splice(Splice { path, at: at_unit, remove, insert: insert.into(), on });
+        replica.lay(&at(), false, order, id(&format!("m{order}")), vec![splice]);
+    }
+
+    fn text(replica: &mut Replica) -> String {
+        let json = replica.view(&at(), false).unwrap().expect("a document");
+        json.to_value()["t"].as_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn i8_taking_one_off_leaves_the_others() {
+        let mut replica = with_base("");
+        for (order, insert) in [(1, "a"), (2, "b"), (3, "c")] {
+            splice(&mut replica, order, order - 1, 0, insert);
+        }
+        assert_eq!(text(&mut replica), "abc");
+        let kept = replica.rebase(&at(), false, None, &[id("m2")]);
+        assert_eq!(text(&mut replica), "ac");
+        assert_eq!(kept.len(), 1, "m3 was made on a text that nobody has any more");
+    }
+
+    #[test]
+    fn p7_a_run_follows_its_text() {
+        let mut replica = with_base("one two");
+        splice(&mut replica, 1, 3, 0, "!");
+        splice(&mut replica, 2, 4, 0, "!");
+        let kept = replica.rebase(&at(), false, base("2", "one two?"), &[]);
+        assert_eq!(text(&mut replica), "one!! two?");
+        assert_eq!(
+            kept.iter().map(|before| (before.id.clone(), before.text.to_string())).collect::<Vec<_>>(),
+            [(id("m1"), "one two".into())]
+        );
+        splice(&mut replica, 3, 0, 3, "1");
+        assert_eq!(text(&mut replica), "1!! two?");
+        replica.rebase(&at(), false, base("3", "one two? three"), &[]);
+        assert_eq!(text(&mut replica), "1!! two? three");
+        let few = replica.grounded(&at(), &[id("m1"), id("m2"), id("m3")]).unwrap();
+        assert_eq!(few.len(), 1, "one splice on the base as it is: {few:?}");
+    }
+
+    #[test]
+    fn a_run_whose_text_is_gone_is_still_there() {
+        let mut replica = with_base("kept");
+        splice(&mut replica, 1, 4, 0, "!");
+        replica.rebase(&at(), false, Some(Base { value: None, ..base("2", "").unwrap() }), &[]);
+        assert_eq!(text(&mut replica), "kept!");
+    }
+
+    #[test]
+    fn without_its_page_only_a_put_is_seen() {
+        let mut replica = Replica::default();
+        let patch = Operation::Patch(Patch::from_merge_patch(serde_json::json!({"n":1})));
+        replica.lay(&at(), true, 1, id("m1"), vec![patch]);
+        assert_eq!(replica.view(&at(), true), Err(()));
+        replica.load(at(), base("1", "x").unwrap());
+        assert_eq!(replica.view(&at(), true).unwrap().unwrap().as_str(), r#"{"t":"x","n":1}"#);
+        let other = Address::of("c", "l");
+        replica.lay(&other, true, 2, id("m2"), vec![Operation::Put(Json::parse("{}").unwrap())]);
+        assert_eq!(replica.view(&other, true).unwrap().unwrap().as_str(), "{}");
+    }
+}

@@ -1,0 +1,107 @@
+//! How long to wait: tables with full jitter, and what a server asks for.
+
+use super::rng::Rng;
+
+/// Waits in milliseconds after the first, second, … failure; the last one stands for all that follow.
+#[derive(Clone, Copy, Debug)]
+pub struct Backoff(&'static [u64]);
+
+/// An entry that the server answered with a retryable failure (MISSION 1).
+pub const ENTRY: Backoff = Backoff(&[1_000, 5_000, 15_000, 60_000, 300_000]);
+/// A link without any answer (MISSION 10).
+pub const LINK: Backoff = Backoff(&[1_000, 2_000, 5_000, 10_000, 30_000]);
+/// A transaction of the store that aborted.
+pub const STORE: Backoff = Backoff(&[50, 100, 200, 400, 800]);
+/// An entry that was answered `retry` in a good reply, with no time (MISSION 7).
+pub const TOLD_TO_RETRY_MS: u64 = 60_000;
+/// Most milliseconds that a server can make a client wait (D9).
+pub const RETRY_AFTER_MAX_MS: u64 = 24 * 60 * 60 * 1_000;
+
+impl Backoff {
+    /// The wait after this many failures: uniform from 0 to the table's figure, so that clients that failed together do
+    /// not come back together (O1).
+    pub fn draw(self, failures: u32, rng: &mut Rng) -> u64 {
+        rng.up_to(self.longest(failures))
+    }
+
+    /// The longest wait after this many failures; none after none.
+    pub fn longest(self, failures: u32) -> u64 {
+        match failures.checked_sub(1) {
+            None => 0,
+            Some(index) => self.0[(index as usize).min(self.0.len() - 1)],
+        }
+    }
+}
+
+/// What a `Retry-After` header asks for, in milliseconds from now, clamped to [`RETRY_AFTER_MAX_MS`]: seconds, or an
+/// HTTP date relative to the reply's own `Date` (H9: never to the local clock). `None` for anything else.
+pub fn retry_after(header: Option<&str>, date: Option<&str>) -> Option<u64> {
+    let header = header?.trim();
+    let ms = if header.bytes().all(|byte| byte.is_ascii_digit()) && !header.is_empty() {
+        header.parse::<u64>().unwrap_or(u64::MAX).saturating_mul(1_000)
+    } else {
+        let (at, now) = (http_date(header)?, http_date(date?.trim())?);
+        u64::try_from(at - now).unwrap_or(0).saturating_mul(1_000)
+    };
+    Some(ms.min(RETRY_AFTER_MAX_MS))
+}
+
+/// Seconds since 1970 of an IMF-fixdate (RFC 9110 section 5.6.7), the one form that servers may send.
+fn http_date(text: &str) -> Option<i64> {
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let mut parts = text.split_once(", ")?.1.split(' ');
+    let day: i64 = parts.next()?.parse().ok().filter(|day| (1..=31).contains(day))?;
+    let month = parts.next().and_then(|name| MONTHS.iter().position(|month| *month == name))? as i64 + 1;
+    let year: i64 = parts.next()?.parse().ok().filter(|year| (1970..=9999).contains(year))?;
+    let mut clock = parts.next()?.split(':').map(|part| part.parse::<i64>().ok().filter(|part| (0..=60).contains(part)));
+    let (hour, minute, second) = (clock.next()??, clock.next()??, clock.next()??);
+    if parts.next() != Some("GMT") || clock.next().is_some() {
+        return None;
+    }
+    // Days since 1970 in the proleptic Gregorian calendar, with years that begin in March.
+    let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let days = y * 365 + y / 4 - y / 100 + y / 400 + (m * 153 + 2) / 5 + day - 719_469;
+    Some(((days * 24 + hour) * 60 + minute) * 60 + second)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn i19_waits_are_drawn_from_the_table() {
+        let mut rng = Rng::new([1, 1]);
+        assert_eq!((0..8).map(|n| ENTRY.longest(n)).collect::<Vec<_>>(), [0, 1_000, 5_000, 15_000, 60_000, 300_000, 300_000, 300_000]);
+        for failures in 0..8 {
+            let drawn: Vec<u64> = (0..400).map(|_| LINK.draw(failures, &mut rng)).collect();
+            let longest = LINK.longest(failures);
+            assert!(drawn.iter().all(|ms| *ms <= longest));
+            assert!(longest == 0 || drawn.iter().any(|ms| *ms < longest / 4) && drawn.iter().any(|ms| *ms > longest / 4 * 3));
+        }
+    }
+
+    #[test]
+    fn h8_h9_retry_after_in_both_forms_and_in_none() {
+        let date = Some("Fri, 20 Nov 2026 10:00:00 GMT");
+        for (header, ms) in [
+            ("120", Some(120_000)),
+            ("0", Some(0)),
+            ("999999999999999999999", Some(RETRY_AFTER_MAX_MS)),
+            ("Fri, 20 Nov 2026 10:02:00 GMT", Some(120_000)),
+            ("Fri, 20 Nov 2026 09:00:00 GMT", Some(0)),
+            ("Sat, 01 Jan 2050 00:00:00 GMT", Some(RETRY_AFTER_MAX_MS)),
+            ("-5", None),
+            ("NaN", None),
+            ("", None),
+            ("1e3", None),
+            ("120, 60", None),
+            ("Fri, 20 Nov 2026 10:00:00 CET", None),
+            ("Fri, 99 Nov 2026 10:00:00 GMT", None),
+        ] {
+            assert_eq!(retry_after(Some(header), date), ms, "{header}");
+        }
+        assert_eq!(retry_after(Some("Fri, 20 Nov 2026 10:02:00 GMT"), None), None);
+        assert_eq!(http_date("Thu, 01 Jan 1970 00:00:00 GMT"), Some(0));
+        assert_eq!(http_date("Tue, 29 Feb 2028 12:30:45 GMT"), Some(1_835_440_245));
+    }
+}

@@ -34,26 +34,49 @@ impl Meant {
 }
 
 /// The document after all of `meant`, in order. A run of splices, each made on what the one before it left, is one
-/// change of the text; a text that is no longer there swallows it.
+/// change of the text; a text that is no longer there comes back as the run left it.
 pub fn fold<'a>(base: Option<&Value>, meant: impl IntoIterator<Item = &'a Meant>) -> Option<Value> {
+    fold_with(base, meant, |_| ())
+}
+
+/// What `meant` comes to on `base`: each run of splices as one splice of the text that is there. This is what is sent,
+/// and what is laid over the base from then on.
+pub fn ground<'a>(base: Option<&Value>, meant: impl IntoIterator<Item = &'a Meant>) -> Vec<Meant> {
+    let mut grounded = Vec::new();
+    fold_with(base, meant, |one| grounded.push(one));
+    grounded
+}
+
+fn fold_with<'a>(base: Option<&Value>, meant: impl IntoIterator<Item = &'a Meant>, mut grounded: impl FnMut(Meant)) -> Option<Value> {
     let mut document = base.cloned();
     let mut meant = meant.into_iter().peekable();
     while let Some(next) = meant.next() {
-        match next {
-            Meant::Plain(edit) => document = apply(document, edit),
-            Meant::Spliced { path, before, after } => {
-                let mut last = after;
-                while let Some(Meant::Spliced { path: next_path, before: next_before, after: next_after }) = meant.peek() {
-                    if next_path != path || next_before != last {
-                        break;
-                    }
-                    last = next_after;
-                    meant.next();
-                }
-                if let Some(Value::String(slot)) = document.as_mut().and_then(|document| place(document, path)) {
-                    let current: Vec<u16> = slot.encode_utf16().collect();
-                    *slot = String::from_utf16_lossy(&merge(before, &current, last));
-                }
+        let Meant::Spliced { path, before, after } = next else {
+            let Meant::Plain(edit) = next else { continue };
+            document = apply(document, edit);
+            grounded(next.clone());
+            continue;
+        };
+        let mut last = after;
+        while let Some(Meant::Spliced { path: next_path, before: next_before, after: next_after }) = meant.peek() {
+            if next_path != path || next_before != last {
+                break;
+            }
+            last = next_after;
+            meant.next();
+        }
+        match document.as_mut().and_then(|document| place(document, path)) {
+            Some(Value::String(slot)) => {
+                let current: Vec<u16> = slot.encode_utf16().collect();
+                let after = merge(before, &current, last);
+                *slot = String::from_utf16_lossy(&after);
+                grounded(Meant::Spliced { path: path.clone(), before: current, after });
+            }
+            _ => {
+                let text = Value::String(String::from_utf16_lossy(last));
+                let edit = Edit::Patch { set: vec![(path.clone(), text)], remove: Vec::new() };
+                document = apply(document, &edit);
+                grounded(Meant::Plain(edit));
             }
         }
     }
@@ -143,12 +166,12 @@ fn splits_pair(text: &[u16], at: usize) -> bool {
 }
 
 /// Three texts become one. Each side is one changed range, what it has in common with `before` at both ends trimmed;
-/// where the ranges touch, their place takes theirs and then mine.
+/// where the ranges touch, their place takes theirs and then mine. Equal changes are one change.
 pub fn merge(before: &[u16], theirs: &[u16], mine: &[u16]) -> Vec<u16> {
     if theirs == before {
         return mine.to_vec();
     }
-    if mine == before {
+    if mine == before || mine == theirs {
         return theirs.to_vec();
     }
     let (a, b) = (changed(before, theirs), changed(before, mine));
@@ -198,6 +221,7 @@ mod tests {
         assert_eq!(merged("abcdef", "aYf", "abXdef"), "aYXf", "overlapping");
         assert_eq!(merged("😀😁", "😀", "😂😁"), "😂", "both changed the half that pairs have in common");
         assert_eq!(merged("😀", "😁", "😂"), "😁😂");
+        assert_eq!(merged("a", "ab", "ab"), "ab");
     }
 
     #[test]
@@ -227,8 +251,12 @@ mod tests {
         assert_eq!(seen, json!({"t":"bcde"}));
         assert_eq!(fold(Some(&json!({"t":"abc"})), &meant), Some(seen));
         assert_eq!(fold(Some(&json!({"t":"abXc"})), &meant), Some(json!({"t":"Xbcde"})), "one range from the first to the last change");
-        assert_eq!(fold(Some(&json!({"t":7})), &meant), Some(json!({"t":7})));
-        assert_eq!(fold(None, &meant), None);
+        assert_eq!(fold(Some(&json!({"t":7,"n":1})), &meant), Some(json!({"t":"bcde","n":1})), "what was written is not lost");
+        assert_eq!(fold(None, &meant), Some(json!({"t":"bcde"})));
+        let moved = ground(Some(&json!({"t":"abXc"})), &meant);
+        let [Meant::Spliced { before, .. }] = &moved[..] else { panic!("{moved:?}") };
+        assert_eq!(String::from_utf16_lossy(before), "abXc");
+        assert_eq!(fold(Some(&json!({"t":"abXcY"})), &moved), Some(json!({"t":"XbcdeY"})));
         assert_eq!(Meant::of(&splice(4, 0, ""), Some(&json!({"t":"abc"}))), None);
         assert_eq!(Meant::of(&splice(1, 0, ""), Some(&json!({"t":"😀"}))), None);
     }

@@ -1,5 +1,6 @@
 //! The engine: a deterministic state machine without I/O. It is told what happened and says what to do.
 
+mod boot;
 pub mod clock;
 mod coalesce;
 pub mod config;
@@ -8,15 +9,21 @@ pub mod error;
 pub mod ident;
 pub mod input;
 mod link;
+mod log;
 mod merge;
 pub mod mutation;
 pub mod notice;
 mod outbox;
 pub mod outcome;
+mod pages;
+mod pull;
+mod push;
 pub mod record;
 mod replica;
 pub mod retry;
 pub mod rng;
+mod store;
+mod watch;
 
 use clock::{Timer, Timestamp, Wall};
 use config::Config;

@@ -305,6 +305,25 @@ pub enum Found<'a> {
     },
 }
 
+impl<'a> Found<'a> {
+    /// Its bytes.
+    pub fn raw(&self) -> &'a [u8] {
+        match self {
+            Found::Record(record) => record.raw,
+            Found::Foreign { raw } | Found::Broken { raw, .. } => raw,
+        }
+    }
+
+    /// Its place in the commit as first written; `None` where it is broken.
+    pub fn ordinal(&self) -> Option<u32> {
+        match self {
+            Found::Record(record) => Some(record.ordinal),
+            Found::Foreign { raw } => raw[8..12].try_into().ok().map(u32::from_le_bytes),
+            Found::Broken { .. } => None,
+        }
+    }
+}
+
 /// A record that this build can read.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Record<'a> {

@@ -313,14 +313,25 @@ impl PushReply {
 impl Serialize for PushReply {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
         struct Out<'a> {
             #[serde(skip_serializing_if = "Option::is_none")]
             generation: &'a Option<String>,
             #[serde(skip_serializing_if = "Option::is_none")]
             scope: &'a Option<String>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            outcome: Option<&'static str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            after_ms: Option<u64>,
             outcomes: &'a [Outcome],
         }
-        Out { generation: &self.generation, scope: &self.scope, outcomes: &self.outcomes }.serialize(serializer)
+        let (outcome, after_ms) = match self.whole {
+            None => (None, None),
+            Some(Whole::Auth) => (Some("auth"), None),
+            Some(Whole::Fenced) => (Some("fenced"), None),
+            Some(Whole::Retry { after_ms }) => (Some("retry"), after_ms),
+        };
+        Out { generation: &self.generation, scope: &self.scope, outcome, after_ms, outcomes: &self.outcomes }.serialize(serializer)
     }
 }
 
@@ -472,6 +483,17 @@ mod tests {
     fn a_push_reply_comes_back_as_it_went_in() {
         let text = r#"{"generation":"g","scope":"s","outcomes":[{"id":"1","outcome":"ok","seq":7,"version":"g.7"},{"id":"2","outcome":"conflict","seq":8,"version":"g.3","value":{"a":1},"valueSeq":3},{"id":"3","outcome":"conflict","value":null},{"id":"4","outcome":"rejected","seq":9,"code":"c","message":"m","fields":{"/a":"no"}},{"id":"5","outcome":"retry","afterMs":5},{"id":"6","outcome":"tooLarge"},{"id":"7","outcome":"expired"}]}"#;
         assert_eq!(serde_json::to_string(&PushReply::parse(text).unwrap()).unwrap(), text);
+    }
+
+    #[test]
+    fn a_whole_reply_comes_back_as_it_went_in() {
+        for text in [
+            r#"{"generation":"g","scope":"s","outcome":"fenced","outcomes":[]}"#,
+            r#"{"outcome":"auth","outcomes":[]}"#,
+            r#"{"outcome":"retry","afterMs":5,"outcomes":[]}"#,
+        ] {
+            assert_eq!(serde_json::to_string(&PushReply::parse(text).unwrap()).unwrap(), text);
+        }
     }
 
     #[test]

@@ -1,0 +1,5 @@
+//! The oracle.
+
+mod document;
+mod stored;
+mod truth;

@@ -50,9 +50,10 @@ pub(super) fn answer<S: Store>(store: &S, scope: &str, id: &str, remembered: Rem
     let verdict = match remembered.ending {
         Ending::Ok { version } => Verdict::Ok { version: Some(version), value: None },
         Ending::Conflict { address } => {
-            let current = store.document(scope, &address)?.and_then(|current| Some((current.version, current.value?)));
-            let (version, value) = current.unzip();
-            Verdict::Conflict { version, value }
+            let current = store.document(scope, &address)?;
+            let value_seq = current.as_ref().map(|current| current.seq);
+            let (version, value) = current.and_then(|current| Some((current.version, current.value?))).unzip();
+            Verdict::Conflict { version, value, value_seq }
         }
         Ending::Rejected { code, message, fields } => Verdict::Rejected { code, message, fields },
         Ending::TooLarge => Verdict::TooLarge,

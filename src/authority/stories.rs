@@ -97,7 +97,7 @@ fn ok(version: &str) -> Verdict {
 
 fn conflict(current: Option<(&str, &str)>) -> Verdict {
     let (version, value) = current.map(|(version, value)| (version.to_owned(), Json::parse(value).unwrap())).unzip();
-    Verdict::Conflict { version, value }
+    Verdict::Conflict { version, value, value_seq: None }
 }
 
 fn code(outcome: &Outcome) -> &str {

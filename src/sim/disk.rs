@@ -81,6 +81,11 @@ impl Disk {
         self.queue.len()
     }
 
+    /// Whether the oldest job is a transaction.
+    pub fn is_write_next(&self) -> bool {
+        matches!(self.queue.front(), Some(Job::Change(_)))
+    }
+
     /// What is stored, as a new tab would find it.
     pub fn image(&self) -> &Image {
         &self.committed

@@ -31,6 +31,11 @@ impl Meant {
         let after = fits.then(|| [&before[..at], &insert.encode_utf16().collect::<Vec<_>>(), &before[end..]].concat())?;
         Some(Meant::Spliced { path: path.clone(), before, after })
     }
+
+    /// Whether the document is known after it, whatever was there before.
+    pub fn needs_no_base(&self) -> bool {
+        matches!(self, Meant::Plain(Edit::Put(_) | Edit::Delete))
+    }
 }
 
 /// The document after all of `meant`, in order. A run of splices, each made on what the one before it left, is one

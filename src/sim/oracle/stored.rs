@@ -75,9 +75,7 @@ impl Stored {
         removed.iter().for_each(|fact| fact.ids().for_each(|id| fact.add(self.counts.entry(id.clone()).or_default(), false)));
         for fact in copied.iter().chain(&fresh) {
             fact.ids().for_each(|id| fact.add(self.counts.entry(id.clone()).or_default(), true));
-            if let Fact::Frozen { entry, members, bytes } = fact {
-                self.frozen.insert(entry.clone(), Frozen { members: members.clone(), bytes: bytes.clone() });
-            }
+            self.remember(fact);
         }
         for (id, before) in affected.into_iter().zip(before) {
             self.compare(id, before, &fresh)?;
@@ -89,12 +87,20 @@ impl Stored {
     pub fn restore(&mut self, log: impl IntoIterator<Item = (u64, impl AsRef<[u8]>)>) {
         let log: BTreeMap<u64, Vec<Fact>> = log.into_iter().map(|(at, bytes)| (at, facts(bytes.as_ref()))).collect();
         self.counts.clear();
+        self.frozen.clear();
         for fact in log.values().flatten() {
             fact.ids().for_each(|id| fact.add(self.counts.entry(id.clone()).or_default(), true));
+            self.remember(fact);
         }
         self.log = log;
         let counts = &self.counts;
         self.endings.retain(|id, _| !counts.get(id).copied().unwrap_or_default().is_pending());
+    }
+
+    fn remember(&mut self, fact: &Fact) {
+        if let Fact::Frozen { entry, members, bytes } = fact {
+            self.frozen.insert(entry.clone(), Frozen { members: members.clone(), bytes: bytes.clone() });
+        }
     }
 
     fn count(&self, id: &str) -> Count {
@@ -159,6 +165,11 @@ impl Stored {
     /// What carries a merged mutation on, as stored.
     pub fn carried_on_by(&self, id: &str) -> &[String] {
         self.carried_on_by.get(id).map_or(&[], Vec::as_slice)
+    }
+
+    /// The entry that a mutation is frozen in.
+    pub fn frozen_in(&self, id: &str) -> Option<&String> {
+        self.frozen.iter().find(|(_, frozen)| frozen.members.iter().any(|member| member == id)).map(|(entry, _)| entry)
     }
 
     /// An entry that was frozen, if it is.

@@ -95,9 +95,15 @@ fn ok(version: &str) -> Verdict {
     Verdict::Ok { version: Some(version.into()), value: None }
 }
 
-fn conflict(current: Option<(&str, &str)>) -> Verdict {
-    let (version, value) = current.map(|(version, value)| (version.to_owned(), Json::parse(value).unwrap())).unzip();
-    Verdict::Conflict { version, value, value_seq: None }
+/// A conflict with this document at the position that its version names.
+fn conflict(version: &str, value: &str) -> Verdict {
+    let value_seq = version.rsplit('.').next().unwrap().parse().unwrap();
+    Verdict::Conflict { version: Some(version.into()), value: Some(Json::parse(value).unwrap()), value_seq: Some(value_seq) }
+}
+
+/// A conflict where no document is: deleted at this position, or never made.
+fn conflict_with_none(value_seq: Option<u64>) -> Verdict {
+    Verdict::Conflict { version: None, value: None, value_seq }
 }
 
 fn code(outcome: &Outcome) -> &str {
@@ -140,14 +146,14 @@ fn h17_another_text_under_a_used_id_is_refused<S: Store>(store: S) {
 fn h2_each_kind_of_base_is_checked<S: Store>(store: S) {
     let mut desk = Desk::open(store);
     let with = |id: &str, base: Value| entry(id, json!([{ "op": "put", "collection": "n", "key": "k", "base": base, "value": id }]));
-    assert_eq!(desk.one(with("e1", json!("g1.9"))).verdict, conflict(None));
+    assert_eq!(desk.one(with("e1", json!("g1.9"))).verdict, conflict_with_none(None));
     assert_eq!(desk.one(with("e2", json!(null))).verdict, ok("g1.2"));
-    assert_eq!(desk.one(with("e3", json!(null))).verdict, conflict(Some(("g1.2", "\"e2\""))));
+    assert_eq!(desk.one(with("e3", json!(null))).verdict, conflict("g1.2", "\"e2\""));
     assert_eq!(desk.one(with("e4", json!("g1.2"))).verdict, ok("g1.4"));
-    assert_eq!(desk.one(with("e5", json!("g1.2"))).verdict, conflict(Some(("g1.4", "\"e4\""))));
+    assert_eq!(desk.one(with("e5", json!("g1.2"))).verdict, conflict("g1.4", "\"e4\""));
     assert_eq!(desk.one(put("e6", "k", json!("any"))).verdict, ok("g1.6"));
     assert_eq!(desk.one(entry("e7", json!([{ "op": "delete", "collection": "n", "key": "k", "base": "g1.6" }]))).verdict, ok("g1.7"));
-    assert_eq!(desk.one(with("e8", json!("g1.7"))).verdict, conflict(None), "where a document was deleted there is none");
+    assert_eq!(desk.one(with("e8", json!("g1.7"))).verdict, conflict_with_none(Some(7)), "where a document was deleted there is none");
     assert_eq!(desk.one(with("e9", json!(null))).verdict, ok("g1.9"));
 }
 
@@ -155,12 +161,12 @@ fn h2_a_conflict_is_answered_with_what_is_there_when_asked<S: Store>(store: S) {
     let mut desk = Desk::open(store);
     desk.one(put("e1", "k", json!(1)));
     let late = entry("e2", json!([{ "op": "delete", "collection": "n", "key": "k", "base": null }]));
-    assert_eq!(desk.one(late.clone()).verdict, conflict(Some(("g1.1", "1"))));
+    assert_eq!(desk.one(late.clone()).verdict, conflict("g1.1", "1"));
     desk.one(put("e3", "k", json!(3)));
     let again = desk.one(late.clone());
-    assert_eq!((again.seq, again.verdict), (Some(2), conflict(Some(("g1.3", "3")))));
+    assert_eq!((again.seq, again.verdict), (Some(2), conflict("g1.3", "3")));
     desk.one(entry("e4", json!([{ "op": "delete", "collection": "n", "key": "k" }])));
-    assert_eq!(desk.one(late).verdict, conflict(None), "its base would fit, but the id is spent");
+    assert_eq!(desk.one(late).verdict, conflict_with_none(Some(4)), "its base would fit, but the id is spent");
 }
 
 fn h2_a_moved_text_is_a_conflict<S: Store>(store: S) {
@@ -171,7 +177,7 @@ fn h2_a_moved_text_is_a_conflict<S: Store>(store: S) {
         entry(id, json!([{ "op": "splice", "collection": "n", "key": "k", "path": "/t", "at": 0, "remove": 0, "insert": "a", "on": on }]))
     };
     assert_eq!(desk.one(splice("e2", "0000000000000063")).verdict, ok("g1.2"));
-    assert_eq!(desk.one(splice("e3", "0000000000000063")).verdict, conflict(Some(("g1.2", r#"{"t":"ab"}"#))));
+    assert_eq!(desk.one(splice("e3", "0000000000000063")).verdict, conflict("g1.2", r#"{"t":"ab"}"#));
 }
 
 fn i26_a_group_is_applied_whole_or_not_at_all<S: Store>(store: S) {
@@ -188,7 +194,7 @@ fn i26_a_group_is_applied_whole_or_not_at_all<S: Store>(store: S) {
             ]),
         )
     };
-    assert_eq!(desk.one(group("e2", "g1.9")).verdict, conflict(Some(("g1.1", "1"))));
+    assert_eq!(desk.one(group("e2", "g1.9")).verdict, conflict("g1.1", "1"));
     assert_eq!(desk.documents(), "n/b=1");
     assert_eq!(desk.one(group("e3", "g1.1")).verdict, ok("g1.3"), "a base is of the documents as they are before the entry");
     assert_eq!(desk.documents(), "m/c=2 n/a=2 n/b=-");

@@ -9,7 +9,7 @@ use super::log::{About, Log, Part};
 use super::pages::Pages;
 use super::record::{
     self, AttemptHeader, BaseHeader, BeforeHeader, CancelHeader, CursorHeader, DirectoryRow, FreezeHeader, InboxHeader, Kind,
-    MutationHeader, PagedHeader, Record, SettlementHeader,
+    MutationHeader, PagedHeader, Place, Record, SettlementHeader,
 };
 use super::replica::{Base, Before};
 use crate::protocol::{Address, Entry, Json, KeyedOperation, Text};
@@ -22,9 +22,9 @@ pub struct Booted {
     /// The directory, without what the log says of pages.
     pub pages: Pages,
     /// Mutations that have neither ended nor been frozen, by their order.
-    pub mutations: BTreeMap<(u64, u32), StoredMutation>,
+    pub mutations: BTreeMap<Place, StoredMutation>,
     /// Entries that have not ended, by their first member's order.
-    pub entries: BTreeMap<(u64, u32), StoredEntry>,
+    pub entries: BTreeMap<Place, StoredEntry>,
     /// When entries may be tried again.
     pub attempts: BTreeMap<MutationId, AttemptHeader>,
     /// Bases and pages, in the order in which they were written.
@@ -36,7 +36,7 @@ pub struct Booted {
     /// Refused or unknown writes, by entry.
     pub inbox: BTreeMap<MutationId, InboxHeader>,
     /// The order of each mutation and entry.
-    orders: BTreeMap<MutationId, (u64, u32)>,
+    orders: BTreeMap<MutationId, Place>,
     /// What could not be read: where it was, why, and its bytes.
     pub broken: Vec<(&'static str, &'static str, Vec<u8>)>,
 }
@@ -51,7 +51,7 @@ pub struct StoredMutation {
     /// Its record's size.
     pub bytes: u64,
     /// Its record's place.
-    pub place: (u64, u32),
+    pub place: Place,
 }
 
 /// A frozen entry, read back.

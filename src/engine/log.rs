@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::ident::MutationId;
+use super::record::Place;
 
 /// What a live record is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,7 +38,7 @@ struct Commit {
 #[derive(Debug, Default)]
 pub struct Log {
     commits: BTreeMap<u64, Commit>,
-    places: BTreeMap<About, (u64, u32)>,
+    places: BTreeMap<About, Place>,
     bytes: u64,
     last: u64,
 }
@@ -87,6 +88,11 @@ impl Log {
     pub fn retain(&mut self, is_live: impl Fn(&About) -> bool) {
         let dead: Vec<About> = self.places.keys().filter(|about| !is_live(about)).cloned().collect();
         dead.iter().for_each(|about| self.retire(about));
+    }
+
+    /// What is live, from `about` on in order.
+    pub fn abouts_from(&self, about: &About) -> impl Iterator<Item = &About> {
+        self.places.range(about..).map(|(about, _)| about)
     }
 
     /// The last position.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::clock::Timestamp;
 use super::ident::MutationId;
-use super::record::Lineage;
+use super::record::{Lineage, Place};
 use crate::protocol::{Address, Operation};
 
 /// A mutation that is not frozen.
@@ -18,7 +18,7 @@ pub struct Queued {
     /// Its size, as the limits count it.
     pub bytes: u64,
     /// Where its record is in the log; `None` until it is stored, and for ever in memory mode.
-    pub place: Option<(u64, u32)>,
+    pub place: Option<Place>,
     /// Whether it may be frozen: it is stored, or never will be.
     pub kept: bool,
     /// What it carries on.
@@ -40,8 +40,8 @@ pub struct Entry {
     pub operations: Vec<Operation>,
     /// Its bytes.
     pub text: Arc<str>,
-    /// Where its first member's record was.
-    pub place: (u64, u32),
+    /// Where its first member's record was; `None` in memory mode.
+    pub place: Option<Place>,
     /// How many follow-ups led to it.
     pub round: u32,
     /// The first mutation of its line.
@@ -84,6 +84,10 @@ pub struct Outbox {
     /// First mutations of documents with no entry, that may be frozen.
     heads: BTreeSet<u64>,
     heads_bytes: u64,
+    /// Entries that can be sent.
+    ready: BTreeSet<u64>,
+    /// Entries that can be sent later.
+    waiting: BTreeSet<(Timestamp, u64)>,
     /// Members of all entries.
     frozen: usize,
     bytes: u64,
@@ -113,7 +117,7 @@ impl Outbox {
     }
 
     /// The mutation is stored, at this place of the log if in a log.
-    pub fn mark_kept(&mut self, id: &MutationId, place: Option<(u64, u32)>) {
+    pub fn mark_kept(&mut self, id: &MutationId, place: Option<Place>) {
         let Some(queued) = self.orders.get(id).and_then(|order| self.queued.get_mut(order)) else { return };
         queued.kept = true;
         queued.place = place;
@@ -140,11 +144,6 @@ impl Outbox {
     pub fn members(&self, address: &Address) -> Vec<Queued> {
         let Some(key) = self.keys.get(address) else { return Vec::new() };
         key.orders.iter().map_while(|order| self.queued.get(order)).take_while(|queued| queued.kept).cloned().collect()
-    }
-
-    /// How many mutations of `address` are not frozen.
-    pub fn unfrozen(&self, address: &Address) -> usize {
-        self.keys.get(address).map_or(0, |key| key.orders.len() - usize::from(key.entry.is_some()))
     }
 
     /// The order of a mutation or entry.
@@ -175,8 +174,9 @@ impl Outbox {
         let key = self.keys.entry(entry.address.clone()).or_default();
         key.orders.insert(order);
         key.entry = Some(order);
-        let address = entry.address.clone();
-        self.entries.insert(order, entry);
+        let (id, address, state) = (entry.id.clone(), entry.address.clone(), entry.state);
+        self.entries.insert(order, Entry { state: EntryState::InBatch, ..entry });
+        self.set_state(&id, state);
         self.refresh(&address);
     }
 
@@ -185,24 +185,62 @@ impl Outbox {
         self.entries.get(self.orders.get(id)?)
     }
 
-    /// An entry, to be changed.
-    pub fn entry_mut(&mut self, id: &MutationId) -> Option<&mut Entry> {
-        self.entries.get_mut(self.orders.get(id)?)
+    /// The entry is part of a batch that is being sent, once more.
+    pub fn mark_sent(&mut self, id: &MutationId) {
+        if let Some(entry) = self.orders.get(id).and_then(|order| self.entries.get_mut(order)) {
+            entry.sent += 1;
+        }
     }
 
-    /// The entry of a document.
-    pub fn entry_of(&self, address: &Address) -> Option<&Entry> {
-        self.entries.get(&self.keys.get(address)?.entry?)
+    /// The server answered that the entry should be tried again; says how often so far.
+    pub fn mark_failed(&mut self, id: &MutationId) -> u32 {
+        let Some(entry) = self.orders.get(id).and_then(|order| self.entries.get_mut(order)) else { return 0 };
+        entry.failures = entry.failures.saturating_add(1);
+        entry.failures
     }
 
-    /// All entries, in order.
-    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.values()
+    /// The entry does something else from here on.
+    pub fn set_state(&mut self, id: &MutationId, state: EntryState) {
+        let Some(order) = self.orders.get(id).copied() else { return };
+        let Some(entry) = self.entries.get_mut(&order) else { return };
+        match std::mem::replace(&mut entry.state, state) {
+            EntryState::InBatch => {}
+            EntryState::Ready => drop(self.ready.remove(&order)),
+            EntryState::Waiting(at) => drop(self.waiting.remove(&(at, order))),
+        }
+        match state {
+            EntryState::InBatch => {}
+            EntryState::Ready => drop(self.ready.insert(order)),
+            EntryState::Waiting(at) => drop(self.waiting.insert((at, order))),
+        }
+    }
+
+    /// Entries whose wait is over can be sent.
+    pub fn end_waits(&mut self, now: Timestamp) {
+        while let Some((at, order)) = self.waiting.first().copied().filter(|(at, _)| *at <= now) {
+            self.waiting.remove(&(at, order));
+            self.ready.insert(order);
+            if let Some(entry) = self.entries.get_mut(&order) {
+                entry.state = EntryState::Ready;
+            }
+        }
+    }
+
+    /// Entries that can be sent, in order.
+    pub fn ready(&self) -> impl Iterator<Item = &Entry> {
+        self.ready.iter().map(|order| &self.entries[order])
+    }
+
+    /// When the next wait is over.
+    pub fn next_wait(&self) -> Option<Timestamp> {
+        self.waiting.first().map(|(at, _)| *at)
     }
 
     /// Takes an entry out: it has ended. Also says its place in the order.
     pub fn settle(&mut self, id: &MutationId) -> Option<(u64, Entry)> {
         let order = *self.orders.get(id)?;
+        self.entries.get(&order)?;
+        self.set_state(id, EntryState::InBatch);
         let entry = self.entries.remove(&order)?;
         self.orders.remove(id);
         self.bytes -= entry.text.len() as u64;
@@ -296,7 +334,7 @@ mod tests {
             base: None,
             operations: Vec::new(),
             text: "12345".into(),
-            place: (1, 0),
+            place: Some((1, 0)),
             round: 0,
             root: MutationId(id.into()),
             sent: 0,

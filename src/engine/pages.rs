@@ -76,6 +76,11 @@ impl Pages {
         self.page_of.keys()
     }
 
+    /// How many documents one page holds.
+    pub fn count_of(&self, page: u32) -> u32 {
+        self.documents.get(&page).copied().unwrap_or_default()
+    }
+
     /// The documents of one page.
     pub fn documents_of(&self, page: u32) -> Vec<Address> {
         self.page_of.iter().filter(|(_, at)| **at == page).map(|(address, _)| address.clone()).collect()
@@ -88,7 +93,7 @@ impl Pages {
 
     /// Those pages are no longer stored.
     pub fn dropped(&mut self, pages: &[u32]) {
-        pages.iter().for_each(|page| drop(self.empty.remove(page)));
+        self.empty.retain(|page| !pages.contains(page));
     }
 
     /// Fresh pages with these documents, about `page_bytes` each, and their rows for the directory. The rows count only

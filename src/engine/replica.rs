@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::ident::MutationId;
 use super::{coalesce, merge};
-use crate::protocol::{Address, Draft, Json, Operation, Patch, Pointer, Splice, Text};
+use crate::protocol::text::SpliceError;
+use crate::protocol::{Address, Draft, Json, Operation, Patch, Pointer, Splice, Text, TextMark};
 
 /// The server's truth about one document.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,15 +86,6 @@ pub struct Replica {
 }
 
 impl Replica {
-    /// What is known of `address`; `unloaded` says whether a page holds it.
-    pub fn knowledge(&self, address: &Address, unloaded: bool) -> Knowledge {
-        match self.documents.get(address) {
-            Some(document) => document.knowledge.clone(),
-            None if unloaded => Knowledge::Unloaded,
-            None => Knowledge::Nothing,
-        }
-    }
-
     /// The base of `address`, where one is in memory.
     pub fn base(&self, address: &Address) -> Option<&Base> {
         match &self.documents.get(address)?.knowledge {
@@ -124,9 +116,12 @@ impl Replica {
         document.draft().map(Draft::to_json).ok_or(())
     }
 
-    /// The view of `address` for editing; `None` where nobody can know it without the page.
-    pub fn draft(&mut self, address: &Address, unloaded: bool) -> Option<&mut Draft> {
-        self.document(address, unloaded).draft()
+    /// The mark of the text that a splice would be made on, provided that it fits. `Ok(None)`: there is no such text.
+    pub fn check_splice(&mut self, address: &Address, splice: &Splice) -> Result<Option<TextMark>, SpliceError> {
+        let Some(draft) = self.documents.get_mut(address).and_then(Document::draft) else { return Ok(None) };
+        let Some(text) = draft.text(&splice.path) else { return Ok(None) };
+        text.clone().splice(splice.at, splice.remove, &splice.insert)?;
+        Ok(Some(text.mark()))
     }
 
     /// Lays a mutation over `address`. Its splices say what they were made on.
@@ -190,6 +185,14 @@ impl Replica {
         let document = self.document(&address, true);
         if document.knowledge == Knowledge::Unloaded {
             document.knowledge = Knowledge::Known(base);
+            document.draft = None;
+        }
+    }
+
+    /// The base of `address` is in a page from here on, and newer there than in memory.
+    pub fn unload(&mut self, address: &Address) {
+        if let Some(document) = self.documents.get_mut(address) {
+            document.knowledge = Knowledge::Unloaded;
             document.draft = None;
         }
     }
@@ -427,9 +430,9 @@ mod tests {
 
     fn splice(replica: &mut Replica, order: u64, at_unit: u64, remove: u64, insert: &str) {
         let path = Pointer::parse("/t").unwrap();
-        let on = replica.draft(&at(), false).unwrap().mark(&path);
-        let splice = Operation::Splice(Splice { path, at: at_unit, remove, insert: insert.into(), on });
-        replica.lay(&at(), false, order, id(&format!("m{order}")), vec![splice]);
+        let splice = Splice { path, at: at_unit, remove, insert: insert.into(), on: None };
+        let on = replica.check_splice(&at(), &splice).unwrap();
+        replica.lay(&at(), false, order, id(&format!("m{order}")), vec![Operation::Splice(Splice { on, ..splice })]);
     }
 
     fn text(replica: &mut Replica) -> String {

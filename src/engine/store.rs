@@ -13,7 +13,7 @@ use super::log::{About, Log, Part};
 use super::notice::Durability;
 use super::pages::{self, Pages};
 use super::push::BatchId;
-use super::record::{self, DirectoryRow, Kind, PagedHeader};
+use super::record::{self, DirectoryRow, Kind, PagedHeader, Place};
 use super::replica::Replica;
 use crate::protocol::Address;
 
@@ -53,7 +53,7 @@ enum OnItsWay {
 #[derive(Debug, Default, PartialEq)]
 pub struct Kept {
     /// Mutations, and their records' places.
-    pub mutations: Vec<(MutationId, Option<(u64, u32)>)>,
+    pub mutations: Vec<(MutationId, Option<Place>)>,
     /// Batches whose entries are frozen.
     pub batches: Vec<BatchId>,
     /// How well.
@@ -130,10 +130,8 @@ impl Store {
         let staged = &mut self.staged;
         let (ordinal, start) = (staged.parts.len() as u32, staged.bytes.len());
         record::encode(&mut staged.bytes, kind, ordinal, header, body);
-        if let Some(about) = &about {
-            if let Some(earlier) = staged.index.insert(about.clone(), ordinal as usize) {
-                staged.parts[earlier].2 = None;
-            }
+        if let Some(earlier) = about.as_ref().and_then(|about| staged.index.insert(about.clone(), ordinal as usize)) {
+            staged.parts[earlier].2 = None;
         }
         staged.parts.push((ordinal, start..staged.bytes.len(), about));
         ordinal
@@ -170,6 +168,21 @@ impl Store {
                 staged.parts[at].2 = None;
             }
         }
+    }
+
+    /// The texts that were kept for operations of this mutation or entry are not needed any more.
+    pub fn retire_befores(&mut self, id: &MutationId) {
+        let of = |about: &About| matches!(about, About::Before(owner, _) if owner == id);
+        let from = About::Before(id.clone(), 0);
+        let mut abouts: Vec<About> = self.log.abouts_from(&from).take_while(|about| of(about)).cloned().collect();
+        let flying = match &self.on_its_way {
+            Some((_, OnItsWay::Commit { staged, .. })) => Some(staged),
+            _ => None,
+        };
+        for staged in flying.into_iter().chain(&self.failed).chain([&self.staged]) {
+            abouts.extend(staged.index.range(&from..).map(|(about, _)| about).take_while(|about| of(about)).cloned());
+        }
+        abouts.iter().for_each(|about| self.retire(about));
     }
 
     /// Whether something waits for a transaction.
@@ -296,7 +309,7 @@ impl Store {
     }
 
     /// From here on nothing is stored. All that waited counts as kept.
-    pub fn to_memory(&mut self) -> Kept {
+    pub fn turn_to_memory(&mut self) -> Kept {
         self.mode = Mode::Memory;
         let mut kept = Kept { durability: Some(Durability::Memory), ..Kept::default() };
         let flying = match self.on_its_way.take() {
@@ -312,12 +325,12 @@ impl Store {
 
     /// What is staged in memory mode counts as kept at once.
     pub fn keep_in_memory(&mut self) -> Option<Kept> {
-        (self.mode == Mode::Memory && self.is_staged()).then(|| self.to_memory())
+        (self.mode == Mode::Memory && self.is_staged()).then(|| self.turn_to_memory())
     }
 
     /// Another client holds the store: nothing more is written. Returns the mutations that were not stored.
     pub fn fence(&mut self) -> Vec<MutationId> {
-        let kept = self.to_memory();
+        let kept = self.turn_to_memory();
         self.mode = Mode::Fenced;
         kept.mutations.into_iter().map(|(id, _)| id).collect()
     }

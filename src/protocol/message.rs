@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::Address;
 use super::json::Json;
-use super::operation::KeyedOperation;
+use super::operation::{KeyedOperation, present};
 
 /// Why bytes are not the message they should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -202,7 +202,7 @@ struct WireOutcome {
     seq: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     value: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     value_seq: Option<u64>,
@@ -224,15 +224,23 @@ fn checked(raw: Option<Box<RawValue>>) -> Result<Option<Json>, MessageError> {
     match raw {
         None => Ok(None),
         Some(raw) if raw.get() == "null" => Ok(None),
-        Some(raw) => Json::parse(raw.get()).map(Some).map_err(|error| MessageError(error.to_string())),
+        Some(raw) => parsed(raw).map(Some),
     }
+}
+
+fn parsed(raw: Box<RawValue>) -> Result<Json, MessageError> {
+    Json::parse(raw.get()).map_err(|error| MessageError(error.to_string()))
 }
 
 impl Outcome {
     fn from_wire(wire: WireOutcome) -> Result<Outcome, MessageError> {
         let verdict = match wire.outcome.as_str() {
             "ok" => Verdict::Ok { version: wire.version, value: checked(wire.value)? },
-            "conflict" => Verdict::Conflict { version: wire.version, value: checked(wire.value)?, value_seq: wire.value_seq },
+            "conflict" => {
+                // Where there is a version there is a document, and `null` is one.
+                let document = if wire.version.is_some() { wire.value.map(parsed).transpose()? } else { checked(wire.value)? };
+                Verdict::Conflict { version: wire.version, value: document, value_seq: wire.value_seq }
+            }
             "rejected" => Verdict::Rejected {
                 code: wire.code.unwrap_or_else(|| "rejected".into()),
                 message: wire.message.unwrap_or_default(),
@@ -355,7 +363,7 @@ struct WireChange {
     seq: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     entry_id: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     value: Option<Box<RawValue>>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     deleted: bool,
@@ -481,8 +489,22 @@ mod tests {
 
     #[test]
     fn a_push_reply_comes_back_as_it_went_in() {
-        let text = r#"{"generation":"g","scope":"s","outcomes":[{"id":"1","outcome":"ok","seq":7,"version":"g.7"},{"id":"2","outcome":"conflict","seq":8,"version":"g.3","value":{"a":1},"valueSeq":3},{"id":"3","outcome":"conflict","value":null},{"id":"4","outcome":"rejected","seq":9,"code":"c","message":"m","fields":{"/a":"no"}},{"id":"5","outcome":"retry","afterMs":5},{"id":"6","outcome":"tooLarge"},{"id":"7","outcome":"expired"}]}"#;
+        let text = r#"{"generation":"g","scope":"s","outcomes":[{"id":"1","outcome":"ok","seq":7,"version":"g.7"},{"id":"2","outcome":"conflict","seq":8,"version":"g.3","value":{"a":1},"valueSeq":3},{"id":"3","outcome":"conflict","value":null},{"id":"3n","outcome":"conflict","version":"g.4","value":null},{"id":"4","outcome":"rejected","seq":9,"code":"c","message":"m","fields":{"/a":"no"}},{"id":"5","outcome":"retry","afterMs":5},{"id":"6","outcome":"tooLarge"},{"id":"7","outcome":"expired"}]}"#;
         assert_eq!(serde_json::to_string(&PushReply::parse(text).unwrap()).unwrap(), text);
+    }
+
+    #[test]
+    fn null_is_a_document_and_no_document_is_none() {
+        let conflict = |members: &str| {
+            let text = format!(r#"{{"outcomes":[{{"id":"1","outcome":"conflict",{members}}}]}}"#);
+            match PushReply::parse(&text).unwrap().outcomes.remove(0).verdict {
+                Verdict::Conflict { value, .. } => value.map(|value| value.as_str().to_owned()),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(conflict(r#""version":"g.4","value":null"#).as_deref(), Some("null"));
+        assert_eq!(conflict(r#""version":"g.4""#), None);
+        assert_eq!(conflict(r#""value":null"#), None);
     }
 
     #[test]
@@ -511,7 +533,7 @@ mod tests {
 
     #[test]
     fn a_pull_reply_comes_back_as_it_went_in() {
-        let text = r#"{"generation":"g","scope":"s","request":"r","cursor":"9","more":false,"changes":[{"collection":"c","key":"k","version":"g.1","seq":1,"entryId":"e","value":{"a":1}},{"collection":"c","key":"l","version":"g.2","seq":2,"deleted":true},{"collection":"c","key":"m","version":"g.3","seq":3,"gone":true}],"applied":[{"id":"e","version":"g.1","seq":1}]}"#;
+        let text = r#"{"generation":"g","scope":"s","request":"r","cursor":"9","more":false,"changes":[{"collection":"c","key":"k","version":"g.1","seq":1,"entryId":"e","value":{"a":1}},{"collection":"c","key":"l","version":"g.2","seq":2,"deleted":true},{"collection":"c","key":"m","version":"g.3","seq":3,"gone":true},{"collection":"c","key":"n","version":"g.4","seq":4,"value":null}],"applied":[{"id":"e","version":"g.1","seq":1}]}"#;
         assert_eq!(serde_json::to_string(&PullReply::parse(text).unwrap()).unwrap(), text);
     }
 

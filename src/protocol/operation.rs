@@ -98,7 +98,7 @@ struct Wire<'a> {
     key: Cow<'a, str>,
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     base: Option<Option<String>>,
-    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow, deserialize_with = "present")]
     value: Option<&'a RawValue>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     set: Option<Map<String, Value>>,
@@ -129,8 +129,8 @@ enum Removed {
 }
 
 /// Tells a member that is `null` from one that is missing.
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
+pub(super) fn present<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 impl Operation {
@@ -279,6 +279,7 @@ mod tests {
     fn operations_come_back_as_they_went_in() {
         for text in [
             r#"{"op":"put","collection":"c","key":"k","base":"g.1","value":{"b":1.0,"a":[9007199254740993]}}"#,
+            r#"{"op":"put","collection":"c","key":"k","value":null}"#,
             r#"{"op":"delete","collection":"c","key":"k","base":null}"#,
             r#"{"op":"patch","collection":"c","key":"k","set":{"/a/b":null},"remove":["/c"]}"#,
             r#"{"op":"patch","collection":"c","key":"k","set":{},"object":["/d"],"remove":[]}"#,

@@ -352,6 +352,11 @@ impl Oracle {
         self.looked(true, look)
     }
 
+    /// All documents that anybody wrote.
+    pub fn names(&self) -> Vec<String> {
+        self.truth.names().cloned().collect()
+    }
+
     /// Whether every write has ended and the device has heard of every change.
     pub fn is_at_rest(&self) -> bool {
         self.told.values().all(|told| told.ending.is_some())

@@ -4,3 +4,5 @@
 pub mod authority;
 pub mod engine;
 pub mod protocol;
+#[cfg(any(test, feature = "sim"))]
+pub mod sim;

@@ -10,7 +10,7 @@ use super::action::Edit;
 use crate::authority::{
     Authority, Client, Commit, Ending, Feed, Head, Life, MemoryStore, PullAsk, RefuseMarked, Remembered, Revision, Store,
 };
-use crate::protocol::{Address, Call, Identity, Whole};
+use crate::protocol::{Address, Applied, Call, Identity, Whole};
 
 /// What a commit was, for the oracle.
 #[derive(Clone, Debug)]
@@ -188,7 +188,7 @@ impl Store for Recording {
         after: u64,
         through: u64,
         limit: usize,
-    ) -> Result<Vec<(String, String, u64)>, Infallible> {
+    ) -> Result<Vec<Applied>, Infallible> {
         self.store.applied(scope, client, feed, after, through, limit)
     }
 

@@ -317,3 +317,50 @@ fn answer(authority: &Authority<Box<dyn Rules>>, store: &mut MemoryStore, step: 
     };
     reply.unwrap()
 }
+
+/// Every word that the vectors use is written down, in the prose and in the shapes.
+#[test]
+fn what_is_spoken_is_documented() {
+    let read = |path: &str| std::fs::read_to_string(format!("{}/docs/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let (prose, shapes) = (read("protocol.md"), read("openapi.yaml"));
+    let mut words = std::collections::BTreeSet::new();
+    let messages: Value = vectors("messages");
+    let conversations: Value = vectors("conversations");
+    for group in ["operation", "push", "pushReply", "pullReply"] {
+        spoken(&messages[group], &mut words);
+    }
+    let steps = conversations.as_array().unwrap().iter().flat_map(|conversation| conversation["steps"].as_array().unwrap());
+    for step in steps {
+        spoken(&step["reply"], &mut words);
+    }
+    assert!(["splice", "valueSeq", "fenced", "id_reused", "changesPerPull"].iter().all(|word| words.contains(*word)), "{words:?}");
+    for word in words {
+        assert!(prose.contains(&format!("`{word}`")) || prose.contains(&format!("\"{word}\"")), "protocol.md says nothing of {word}");
+        // The codes of refused entries are words of the app as much as of the server: the shapes leave them open.
+        let code = word.contains('_') && word != "unknown_feed" || word == "malformed";
+        assert!(code || shapes.contains(&word), "openapi.yaml says nothing of {word}");
+    }
+    let Limits { request_bytes, entries_per_push, entry_bytes, operations_per_entry, changes_per_pull, page_bytes } = Limits::default();
+    assert_eq!([request_bytes >> 20, entry_bytes >> 20, page_bytes >> 20], [4, 1, 1], "as in the table of limits");
+    assert_eq!([entries_per_push, operations_per_entry, changes_per_pull], [1_000; 3], "as in the table of limits");
+}
+
+/// Names of members, and the words that say which kind of thing something is; nothing inside documents.
+fn spoken(value: &Value, words: &mut std::collections::BTreeSet<String>) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| spoken(item, words)),
+        Value::Object(members) => {
+            for (name, inner) in members {
+                words.insert(name.clone());
+                match name.as_str() {
+                    "op" | "outcome" => drop(words.insert(inner.as_str().unwrap().to_owned())),
+                    "code" if ["marked", "too_late"].contains(&inner.as_str().unwrap()) => {}
+                    "code" => drop(words.insert(inner.as_str().unwrap().to_owned())),
+                    "value" | "set" | "fields" | "items" => {}
+                    _ => spoken(inner, words),
+                }
+            }
+        }
+        _ => {}
+    }
+}

@@ -119,8 +119,10 @@ impl Booted {
     /// What ended in the very commit that brought it is as dead as what ended later.
     fn reconcile(&mut self) {
         let Booted { log, orders, attempts, befores, mutations, entries, .. } = self;
-        let is_entry = |id: &MutationId| orders.get(id).is_some_and(|order| entries.contains_key(order));
-        let is_mutation = |id: &MutationId| orders.get(id).is_some_and(|order| mutations.contains_key(order));
+        let entry = |id: &MutationId| entries.get(orders.get(id)?);
+        let mutation = |id: &MutationId| mutations.get(orders.get(id)?);
+        let is_entry = |id: &MutationId| entry(id).is_some_and(|entry| entry.header.entry == *id);
+        let is_mutation = |id: &MutationId| mutation(id).is_some_and(|mutation| mutation.header.id == *id);
         attempts.retain(|entry, _| is_entry(entry));
         befores.retain(|before| is_entry(&before.id) || is_mutation(&before.id));
         log.retain(|about| match about {
@@ -148,8 +150,10 @@ impl Booted {
             }
             Kind::Settlement => {
                 let header: SettlementHeader = record.header()?;
-                if let Some(order) = self.orders.get(&header.entry) {
-                    self.entries.remove(order);
+                let order = self.orders.get(&header.entry).copied();
+                if let Some(order) = order.filter(|order| self.entries.get(order).is_some_and(|stored| stored.header.entry == header.entry))
+                {
+                    self.entries.remove(&order);
                 }
                 header.members.iter().for_each(|member| self.end_mutation(member));
                 Ok(None)
@@ -222,7 +226,8 @@ impl Booted {
 
     /// A mutation has ended, or is part of an entry from here on.
     fn end_mutation(&mut self, id: &MutationId) {
-        if let Some(order) = self.orders.get(id) {
+        // A follow-up stands in the very place of what it carries on.
+        if let Some(order) = self.orders.get(id).filter(|order| self.mutations.get(order).is_some_and(|stored| stored.header.id == *id)) {
             self.mutations.remove(order);
         }
     }

@@ -82,7 +82,7 @@ impl Default for Config {
             inbox_max: 1_000,
             mutation_bytes_max: 8 << 20,
             batch_window_ms: 100,
-            batch_items_max: 2_000,
+            batch_items_max: 1_000,
             batch_bytes_max: 256 << 10,
             batches_in_flight_max: 2,
             poll_base_ms: 5_000,

@@ -432,6 +432,10 @@ impl Engine {
             }
         }
         // A missing outcome is unknown (H12).
+        if !entries.is_empty() {
+            let missing = format!("the server's answer does not say what became of {} entries", entries.len());
+            self.troubles.network = Some(Fault::new(Code::Protocol, missing));
+        }
         entries.iter().for_each(|id| self.wait(now, id, None));
     }
 

@@ -138,6 +138,8 @@ export interface CallContext {
   readonly scope: string;
   /** The same for the same entries, for a header of that name. */
   readonly idempotencyKey: string;
+  /** The session epoch. */
+  readonly epoch: string;
 }
 
 /** What a pull is told besides. */
@@ -175,7 +177,7 @@ export interface PullAnswer {
 
 /** A server that speaks Syncline's own protocol, `docs/protocol.md`. */
 export interface UrlTransport {
-  /** Where its endpoints are, such as `/sync/`; relative to the page. */
+  /** Where its endpoints are, such as `/sync/`; relative to the page, without a query. */
   url: string | URL;
   /** Headers for every request, a token for example. A function is asked anew each time; what it gives is never stored. */
   headers?: HeadersInit | (() => HeadersInit | PromiseLike<HeadersInit>);

@@ -123,7 +123,7 @@ export class Instance {
     try {
       return use(this.#client);
     } catch (thrown) {
-      throw isFault(thrown) ? fromFault(thrown) : ended(thrown);
+      throw isFault(thrown) && thrown.code !== 'WASM_PANIC' ? fromFault(thrown) : ended(thrown);
     }
   }
 

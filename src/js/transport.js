@@ -2,21 +2,20 @@
 
 import { check } from './errors.js';
 
-/** What a transport means for the module: who answers (`kind`), where (`url`), and functions of the app (`host`). */
+/** What a transport means for the module: the server's address, or functions of the app, or neither. */
 export function bind(transport) {
-  if (transport === undefined) return { kind: 'none', url: '', host: {} };
+  if (transport === undefined) return { url: '', host: {} };
   const { url, headers, fetch, push, pull, ping } = transport;
   if (url !== undefined) {
     check(push === undefined && pull === undefined, 'a transport has a url, or push and pull');
     const host = {
-      ...(headers && { headers: readHeaders(headers) }),
+      ...(headers && { headers: () => (typeof headers === 'function' ? headers() : headers) }),
       ...(fetch && { fetch: (...call) => fetch(...call) }),
     };
-    return { kind: 'protocol', url: folder(url), host };
+    return { url: absolute(url), host };
   }
   check(typeof push === 'function' && typeof pull === 'function', 'a transport has a url, or push and pull');
   return {
-    kind: 'functions',
     url: '',
     host: {
       push: async (entries, context) => {
@@ -29,15 +28,11 @@ export function bind(transport) {
   };
 }
 
-/** The absolute address that the endpoints' names are added to. */
-function folder(url) {
+/** The address that the endpoints' names are added to. */
+function absolute(url) {
   const base = globalThis.location?.href;
   check(URL.canParse(url, base), `"${url}" is not an address`);
-  const address = new URL(url, base);
-  if (!address.pathname.endsWith('/')) address.pathname += '/';
-  return address.href;
-}
-
-function readHeaders(headers) {
-  return async () => Object.fromEntries(new Headers(typeof headers === 'function' ? await headers() : headers));
+  const { href, search, hash } = new URL(url, base);
+  check(search === '' && hash === '', 'the address of a transport has no query');
+  return href;
 }

@@ -1,4 +1,4 @@
-//! The reference server as a child process: built, started, and stopped as an operator would stop it.
+//! The reference server as a child process: built, started, and stopped in its own order.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -41,8 +41,10 @@ pub struct Server {
 impl Server {
     /// Starts a server and waits until it listens.
     pub fn start(database: &Path) -> Done<Self> {
+        // The server ends with its standard input, so also when we are killed.
         let mut command = command(database);
-        let mut process = command.stdout(Stdio::piped()).spawn().map_err(|error| child::could_not_start(&command, &error))?;
+        command.arg("--stop-with-stdin").stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = command.spawn().map_err(|error| child::could_not_start(&command, &error))?;
         let (said, heard) = mpsc::channel();
         if let Some(output) = process.stdout.take() {
             // The thread reads to the end, so that the server never waits for somebody to take its output.
@@ -57,7 +59,7 @@ impl Server {
 
     /// Asks the server to end, and fails unless it does so by itself and in peace.
     pub fn stop(mut self) -> Done {
-        terminate(self.process.id())?;
+        drop(self.process.stdin.take());
         let asked = Instant::now();
         while asked.elapsed() < PATIENCE {
             match self.process.try_wait().map_err(|error| Failure::new(format!("waiting for the server: {error}")))? {
@@ -76,11 +78,6 @@ impl Drop for Server {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-/// Sends the signal that asks a process to end. The standard library can only kill, and every shell has the other.
-pub fn terminate(process: u32) -> Done {
-    child::run(child::command("sh").args(["-c", &format!("kill -TERM {process}")]))
 }
 
 fn address_in(line: &str) -> Option<&str> {

@@ -4,7 +4,7 @@
 // durability, so rows about durability ask for that too, and one row is strict
 // for all who can.
 
-import { collection, open as openClient } from '/syncline/index.js';
+import { open as openClient } from '/syncline/index.js';
 
 const NAME = 'bench';
 const DURABLE = '`durable`, asked to be relaxed as the other arms are, of writes that wait in the outbox';
@@ -49,7 +49,6 @@ export async function open(server, { strict = server !== null } = {}) {
 function start(server, durability) {
   return openClient({
     name: NAME,
-    collections: { messages: collection() },
     storage: { durability },
     ...(server !== null && { transport: { url: `${server}/sync/` } }),
   });

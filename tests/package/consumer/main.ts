@@ -1,33 +1,44 @@
-// What an app writes. It is compiled, never run: the types must carry the app's own document type through every call.
+// What an app writes. It is compiled, never run: the types must carry the app's own documents through every call.
 
-import { collection, open, SyncError, type Mutation, type SyncClient } from 'syncline';
+import { init, open, SyncError, type Durability, type Mutation, type SyncClient } from 'syncline';
 
 interface Note {
   title: string;
   text: string;
+  author?: { name: string };
+}
+interface Collections {
+  notes: Note;
 }
 
-const notes = collection<Note>();
-const client = await open({ name: 'consumer', scope: 'ada', collections: { notes }, transport: { url: 'https://example.org/sync' } });
-const documents = client.documents('notes');
+await init();
+const client = await open<Collections>({
+  name: 'consumer',
+  scope: 'ada',
+  transport: { url: 'https://example.org/sync', headers: async () => ({ authorization: 'Bearer token' }) },
+});
+const notes = client.documents('notes');
 
-const read: Note | undefined = await documents.get('first');
-const seen: Note | undefined = documents.peek('first');
-const written: Mutation = documents.put('first', { title: 'a', text: 'b' });
-documents.putAll([['first', { title: 'a', text: 'b' }]]);
-documents.update('first', { title: 'c' });
-documents.splice('first', '/text', 0, 1, 'd');
-documents.delete('first');
+const read: Note | undefined = await notes.get('first');
+const seen: Note | undefined = notes.peek('first');
+const written: Mutation = notes.put('first', { title: 'a', text: 'b' });
+const many: readonly string[] = notes.putAll([['first', { title: 'a', text: 'b' }]]).ids;
+notes.update('first', { title: 'c', author: { name: 'ada' } });
+notes.update('first', (draft) => {
+  draft.title = draft.title.toUpperCase();
+});
+notes.splice('first', '/text', 0, 1, 'd');
+notes.delete('first');
 
-const watching = documents.watch('first');
-const stop = watching.subscribe((note) => {
+const stop = notes.watch('first').subscribe((note, change) => {
   const title: string | undefined = note?.title;
-  console.log(title);
+  console.log(title, change?.length);
 });
 stop();
-documents.status('first').subscribe(({ state, lastSync }) => console.log(state, lastSync));
+for await (const note of notes.watch('first')) console.log(note?.author?.name);
+client.status.subscribe(({ phase, online, pendingMutations }) => console.log(phase, online, pendingMutations));
 
-const durability: 'strict' | 'relaxed' | 'memory' = await written.durable;
+const durability: Durability = await written.durable;
 const settlement = await written.settled;
 if (settlement.ending === 'rejected') {
   const error: SyncError = settlement.error;
@@ -35,15 +46,28 @@ if (settlement.ending === 'rejected') {
   console.log(error.code, error.hint, retryable);
 }
 
+// The app's own two functions in place of a URL.
+const own: SyncClient<Collections> = await open<Collections>({
+  name: 'own',
+  transport: {
+    async push(entries, { signal, idempotencyKey }) {
+      console.log(signal.aborted, idempotencyKey);
+      return entries.map(({ id }) => ({ id, outcome: 'ok' }));
+    },
+    async pull(cursor) {
+      return { changes: [], cursor: cursor ?? 'start', more: false };
+    },
+  },
+});
+await own.close();
+
 // @ts-expect-error A document must have all of its fields.
-documents.put('first', { title: 'a' });
-// @ts-expect-error A collection must be one of those the client was opened with.
+notes.put('first', { title: 'a' });
+// @ts-expect-error A collection must be one of those that the client was opened for.
 client.documents('others');
 // @ts-expect-error A code must be one that exists.
 const code: SyncError['code'] = 'NO_SUCH_CODE';
+// @ts-expect-error An outcome must be one of those that the protocol knows.
+await open({ name: 'wrong', transport: { push: async () => [{ id: 'a', outcome: 'fine' }], pull: async () => ({ changes: [], cursor: '', more: false }) } });
 
-export async function shutDown(opened: SyncClient<{ notes: typeof notes }>): Promise<void> {
-  await opened.close();
-}
-
-console.log(read, seen, durability, code);
+console.log(read, seen, many, durability, code);

@@ -33,16 +33,20 @@ pub fn word(mut arguments: Arguments) -> Done {
     arguments.end()?;
     let recipe = match (features, out) {
         (None, None) => Recipe::shipped(),
-        (features, Some(out)) => Recipe { features, folder: project::root().join(out) },
-        (Some(_), None) => return Err(Failure::new("--features needs --out DIR: pkg/ holds only what ships")),
+        (features, Some(out)) if project::root().join(&out) != project::package() => Recipe { features, folder: project::root().join(out) },
+        _ => return Err(Failure::new("a test build needs --out DIR, another one than pkg/, which holds only what ships")),
     };
-    recipe.make()?;
+    let made = recipe.make()?;
+    println!("{} {}", if made { "packed" } else { "nothing changed in" }, shown(&recipe.folder));
     if recipe.ships() { size::measure(&recipe.folder)?.check() } else { Ok(()) }
 }
 
 /// The package that ships, in `pkg/`, up to date. Whether it is small enough is the business of `pack` and `size`.
 pub fn package() -> Done {
-    Recipe::shipped().make()
+    if Recipe::shipped().make()? {
+        println!("packed {}", shown(&project::package()));
+    }
+    Ok(())
 }
 
 impl Recipe {
@@ -54,11 +58,13 @@ impl Recipe {
         self.folder == project::package()
     }
 
-    fn make(&self) -> Done {
+    /// Brings the folder up to date; true if there was anything to do.
+    fn make(&self) -> Done<bool> {
         npm::tools()?;
         let stamp = Stamp::at(self.room().join("package.stamp"));
-        if self.folder.is_dir() && stamp.holds(&self.digest()?) {
-            return Ok(());
+        let inputs = self.inputs()?;
+        if stamp.holds(&self.digest(&inputs)) {
+            return Ok(false);
         }
         stamp.clear();
         let module = wasm::build(self.features.as_deref(), &self.room())?;
@@ -66,8 +72,9 @@ impl Recipe {
         self.stage(&staged, &module)?;
         manifest::check(&staged)?;
         replace(&self.folder, &staged)?;
-        println!("packed {}", self.folder.strip_prefix(project::root()).unwrap_or(&self.folder).display());
-        stamp.set(&self.digest()?)
+        // The inputs as they were at the start: what was edited meanwhile is not in the package.
+        stamp.set(&self.digest(&inputs))?;
+        Ok(true)
     }
 
     /// The folder below `target/` for the pieces of this recipe.
@@ -77,22 +84,29 @@ impl Recipe {
         project::target().join("pack").join(format!("{name}{out}"))
     }
 
-    /// Everything that the package is made from, and the package itself.
-    fn digest(&self) -> Done<String> {
+    /// Everything that the package is made from.
+    fn inputs(&self) -> Done<String> {
         let root = project::root();
         let mut digest = Digest::default();
         digest.add("compiler", child::capture(child::command("rustc").arg("-vV"))?.as_bytes());
         digest.add("features", self.features.as_deref().unwrap_or_default().as_bytes());
-        digest.add("folder", self.folder.to_string_lossy().as_bytes());
-        for file in ["Cargo.toml", "Cargo.lock", ".cargo/config.toml", "pkg.json", "xtask/node/package-lock.json", "xtask/node/measure.mjs"]
-        {
+        for file in ["Cargo.toml", "Cargo.lock", ".cargo/config.toml", "pkg.json", "xtask/node/package-lock.json"] {
             digest.add_file(&root.join(file));
         }
         COMPANIONS.iter().for_each(|file| digest.add_file(&root.join(file)));
-        for folder in [&root.join("src"), &root.join("xtask/src/pack"), &self.folder] {
-            project::files_below(folder).iter().for_each(|file| digest.add_file(file));
+        for folder in ["src", "xtask/src/pack"] {
+            project::files_below(&root.join(folder)).iter().for_each(|file| digest.add_file(file));
         }
         Ok(digest.finish())
+    }
+
+    /// The inputs and the package made from them: a package that somebody changed is made again.
+    fn digest(&self, inputs: &str) -> String {
+        let mut digest = Digest::default();
+        digest.add("inputs", inputs.as_bytes());
+        digest.add("folder", self.folder.to_string_lossy().as_bytes());
+        project::files_below(&self.folder).iter().for_each(|file| digest.add_file(file));
+        digest.finish()
     }
 
     /// Lays out the package as npm will see it.
@@ -136,6 +150,10 @@ fn replace(folder: &Path, staged: &Path) -> Done {
     }
     fs::create_dir_all(folder).map_err(Failure::at(folder))?;
     project::files_below(staged).iter().try_for_each(|file| copy(file, &folder.join(project::name_of(file))))
+}
+
+fn shown(folder: &Path) -> std::path::Display<'_> {
+    folder.strip_prefix(project::root()).unwrap_or(folder).display()
 }
 
 fn copy(from: &Path, to: &Path) -> Done {

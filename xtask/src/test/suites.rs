@@ -19,11 +19,12 @@ use crate::tools::{browser, npm, rust};
 /// A suite: its name, what it is about, and how it runs.
 type Suite = (&'static str, &'static str, fn(&mut Trial) -> Done);
 
-pub const SUITES: [Suite; 11] = [
+pub const SUITES: [Suite; 12] = [
     ("format", "rustfmt", format),
     ("clippy", "lints, native and wasm", clippy),
     ("native", "tests of all crates, and their doc tests", native),
     ("sim", "a slice of the simulator", simulation),
+    ("facade", "the JavaScript half, on a stand-in for the module", facade),
     ("browser", "wasm-pack tests in headless Chromium", in_browser),
     ("pack", "the npm package", packing),
     ("size", "what a user downloads", sizes),
@@ -64,6 +65,12 @@ fn native(trial: &mut Trial) -> Done {
 
 fn simulation(trial: &mut Trial) -> Done {
     trial.check("sim", sim::command().args(["--runs", "300", "--seed", "1", "--json"]));
+    Ok(())
+}
+
+fn facade(trial: &mut Trial) -> Done {
+    npm::tools()?;
+    trial.tests("facade", child::command("node").arg("tests/facade/run.mjs"), &mut Script::new("facade"));
     Ok(())
 }
 

@@ -13,7 +13,6 @@ use super::transcript::Transcript;
 use crate::child;
 use crate::failure::{Done, Failure};
 use crate::project;
-use crate::server;
 
 /// How long one program of a suite may run. Far above what any needs: it bounds a hang, not the work.
 const PATIENCE: Duration = Duration::from_secs(20 * 60);
@@ -166,7 +165,8 @@ fn pump(output: impl Read, sender: &Sender<String>) {
 
 /// Asks a process to end, so that it can close its browser, and kills it if it does not.
 fn end(process: &mut Child) -> Done {
-    server::terminate(process.id())?;
+    // The standard library can only kill; every shell has the signal that asks.
+    child::run(child::command("sh").args(["-c", &format!("kill -TERM {}", process.id())]))?;
     for _ in 0..50 {
         if matches!(process.try_wait(), Ok(Some(_))) {
             return Ok(());

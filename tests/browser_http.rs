@@ -110,7 +110,10 @@ async fn what_is_asked_is_what_the_protocol_says() {
     rig.ask(pull()).await.unwrap();
     let asked = rig.asked();
     let (push, pull) = (&asked[0], &asked[1]);
-    assert_eq!((&push["url"], &push["method"], &push["redirect"]), (&json!("https://server.test/api/push"), &json!("POST"), &json!("error")));
+    assert_eq!(
+        (&push["url"], &push["method"], &push["redirect"]),
+        (&json!("https://server.test/api/push"), &json!("POST"), &json!("error"))
+    );
     assert_eq!(push["body"], json!(r#"{"entries":[{"id":"a","n":1.0}]}"#));
     assert_eq!(push["headers"]["syncline-scope"], json!("scope1"));
     assert_eq!((&push["cache"], &push["credentials"]), (&Value::Null, &Value::Null));

@@ -67,13 +67,7 @@ pub fn database_name(app: &str, scope_hash: &str) -> String {
 impl Store {
     /// The store in the database of this name. Nothing is opened before the first order; answers go to `tell`.
     pub fn new(name: String, tell: Tell) -> Rc<Store> {
-        Rc::new_cyclic(|me| Store {
-            name,
-            tell,
-            connection: RefCell::new(Connection::Shut),
-            attempts: Cell::new(0),
-            me: me.clone(),
-        })
+        Rc::new_cyclic(|me| Store { name, tell, connection: RefCell::new(Connection::Shut), attempts: Cell::new(0), me: me.clone() })
     }
 
     /// Reads. Answered by `Loaded` or `LoadFailed`.

@@ -356,7 +356,7 @@ impl Engine {
     /// The operation as it is queued: a splice says what it was made on.
     fn check_operation(&mut self, mutation: Mutation, unloaded: bool) -> Result<Operation, Fault> {
         let Operation::Splice(splice) = mutation.operation else { return Ok(mutation.operation) };
-        if self.replica.view(&mutation.address, unloaded).is_err() {
+        if !self.replica.is_known(&mutation.address, unloaded) {
             return Err(Fault::new(Code::NotLoaded, "the document is not in memory yet; load it first"));
         }
         let on = match self.replica.check_splice(&mutation.address, &splice) {
@@ -376,7 +376,7 @@ impl Engine {
         let change = match &keyed.operation {
             Operation::Put(value) => ViewChange::Value { value: Some(value.clone()) },
             Operation::Delete => ViewChange::Value { value: None },
-            _ if self.view(&address) == View::NotLoaded => return,
+            _ if !self.replica.is_known(&address, self.store.pages.page_of(&address).is_some()) => return,
             _ => ViewChange::Operations { operations: vec![keyed] },
         };
         effects.push(Effect::Notify(Notice::Changed { address, change }));

@@ -1,10 +1,11 @@
 //! Base, overlay, view: the server's truth about each document, and what is pending laid over it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::coalesce::Composer;
 use super::ident::MutationId;
-use super::{coalesce, merge};
+use super::merge;
 use crate::protocol::text::SpliceError;
 use crate::protocol::{Address, Draft, Json, Operation, Patch, Pointer, Splice, Text, TextMark};
 
@@ -107,6 +108,11 @@ impl Replica {
         })
     }
 
+    /// Whether a reader can know what is there without reading a page.
+    pub fn is_known(&self, address: &Address, unloaded: bool) -> bool {
+        self.documents.get(address).map_or(!unloaded, Document::is_known)
+    }
+
     /// What a reader sees; `Err` where nobody can know without the page.
     pub fn view(&mut self, address: &Address, unloaded: bool) -> Result<Option<Json>, ()> {
         let Some(document) = self.documents.get_mut(address) else { return if unloaded { Err(()) } else { Ok(None) } };
@@ -148,19 +154,19 @@ impl Replica {
         if document.knowledge == Knowledge::Unloaded {
             return None;
         }
-        let mut operations = Vec::new();
-        let layers: Vec<&Layer> = document.layers.iter().filter(|layer| ids.contains(&layer.id)).collect();
-        let mut fold =
-            Fold::new(document.knowledge.value().cloned(), |operation: &Operation| coalesce::push(&mut operations, operation.clone()));
-        layers.iter().for_each(|layer| fold.layer(layer));
+        let ids: BTreeSet<&MutationId> = ids.iter().collect();
+        let mut few = Composer::default();
+        let mut fold = Fold::new(document.knowledge.value().cloned(), |operation: &Operation| few.push(operation));
+        document.layers.iter().filter(|layer| ids.contains(&layer.id)).for_each(|layer| fold.layer(layer));
         fold.finish();
-        Some(operations)
+        Some(few.finish())
     }
 
     /// Puts one layer in place of those of `ids`: an entry for its members, a follow-up for an entry. What it makes on
     /// the base as it is must be what they made.
     pub fn replace(&mut self, address: &Address, ids: &[MutationId], order: u64, id: MutationId, operations: Vec<Operation>) {
         if let Some(document) = self.documents.get_mut(address) {
+            let ids: BTreeSet<&MutationId> = ids.iter().collect();
             document.layers.retain(|layer| !ids.contains(&layer.id));
             let at = document.layers.partition_point(|other| other.order <= order);
             document.layers.insert(at, Layer::of(order, id, operations));
@@ -229,11 +235,16 @@ impl Layer {
 }
 
 impl Document {
-    /// The view, for editing. Without its page a document's view is known only from a put or delete on.
+    /// Without its page a document's view is known only from a put or delete on.
+    fn is_known(&self) -> bool {
+        let settles = |o: &LayerOperation| matches!(o.operation, Operation::Put(_) | Operation::Delete);
+        self.knowledge != Knowledge::Unloaded || self.layers.iter().flat_map(|layer| &layer.operations).any(settles)
+    }
+
+    /// The view, for editing.
     fn draft(&mut self) -> Option<&mut Draft> {
         if self.draft.is_none() {
-            let settled = |layer: &Layer| layer.operations.iter().any(|o| matches!(o.operation, Operation::Put(_) | Operation::Delete));
-            if self.knowledge == Knowledge::Unloaded && !self.layers.iter().any(settled) {
+            if !self.is_known() {
                 return None;
             }
             let mut fold = Fold::new(self.knowledge.value().cloned(), |_: &Operation| ());

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::action::{Edit, Name};
 use super::disk::{Done, Fate};
 use super::fault::Fault;
-use super::oracle::Look;
+use super::oracle::{Look, Violation};
 use super::world::{Event, Halt, World};
 use crate::engine::clock::{Timestamp, Wall};
 use crate::engine::effect::Effect;
@@ -192,12 +192,12 @@ impl World {
         self.tell(Input::Held { address, held })
     }
 
-    /// The app writes, several edits in one turn.
-    pub(super) fn write(&mut self, edits: Vec<(Name, Edit)>) -> Halt {
+    /// The app writes, and its turn is not over. Says whether the tab is still there.
+    pub(super) fn write(&mut self, edits: Vec<(Name, Edit)>) -> Result<bool, Violation> {
         for (name, edit) in edits {
             let seen = self.seen(&name);
             let now = self.engine_time();
-            let Some(engine) = &mut self.device.engine else { return Ok(()) };
+            let Some(engine) = &mut self.device.engine else { return Ok(false) };
             let Some(mutation) = mutation(&name, &edit) else { continue };
             let mut effects = Vec::new();
             match engine.mutate(now, mutation, &mut effects) {
@@ -208,7 +208,8 @@ impl World {
                     self.carry_out(effects)?;
                     self.look(false)?;
                     if self.dice.strikes(Fault::ClosedAtOnce) {
-                        return self.crash(false);
+                        self.crash(false)?;
+                        return Ok(false);
                     }
                 }
                 Err(fault) if fault.code == Code::NotLoaded => {
@@ -217,10 +218,10 @@ impl World {
                 Err(fault) if matches!(fault.code, Code::QueueFull | Code::TooLarge) || self.is_scripted() => {
                     self.trace.event("refused", self.now, 0, fault.message.len());
                 }
-                Err(fault) => return self.violated("I22", format!("{edit:?} on {seen:?} was not taken: {fault}")),
+                Err(fault) => return self.violated("I22", format!("{edit:?} on {seen:?} was not taken: {fault}")).map(|()| false),
             }
         }
-        self.end_turn()
+        Ok(true)
     }
 
     /// What the app sees of a document.

@@ -83,7 +83,8 @@ impl World {
 
     /// Something between answers in the server's place.
     fn intercept(&mut self) -> Option<Reply> {
-        let html = |status, redirected| Reply { status, redirected, ..reply(status, "text/html", "<html><body>Welcome</body></html>".into()) };
+        let html =
+            |status, redirected| Reply { status, redirected, ..reply(status, "text/html", "<html><body>Welcome</body></html>".into()) };
         if self.dice.strikes(Fault::CaptivePage) {
             return Some(html(200, false));
         }

@@ -290,11 +290,24 @@ impl World {
         if !self.device.is_open {
             return Ok(());
         }
-        let (mut user, mut rng) = (std::mem::replace(&mut self.user, app::User::new(1)), self.app_rng.clone());
-        let mut dice = self.dice.clone();
-        let action = user.act(&mut rng, &mut dice, |name| self.seen(name));
-        (self.user, self.app_rng, self.dice) = (user, rng, dice);
+        let mut action = self.as_user(|user, rng, dice, world| user.act(rng, dice, |name| world.seen(name)));
+        while let Action::Write(edits) = action {
+            let is_over = !self.write(edits)?;
+            match self.as_user(|user, rng, dice, world| user.go_on(rng, dice, |name| world.seen(name))) {
+                Some(next) if !is_over => action = Action::Write(vec![next]),
+                _ => return self.end_turn(),
+            }
+        }
         self.perform(action)
+    }
+
+    /// The user, with the dice and the world in its hands.
+    fn as_user<T>(&mut self, act: impl FnOnce(&mut app::User, &mut Rng, &mut Dice, &mut World) -> T) -> T {
+        let mut user = std::mem::replace(&mut self.user, app::User::new(1));
+        let (mut rng, mut dice) = (self.app_rng.clone(), self.dice.clone());
+        let acted = act(&mut user, &mut rng, &mut dice, self);
+        (self.user, self.app_rng, self.dice) = (user, rng, dice);
+        acted
     }
 
     /// The faults that come with time.
@@ -329,11 +342,10 @@ impl World {
             self.perform(Action::FillDisk(1_000 + self.dice.size(Fault::DiskFull, 0, 20_000)))?;
         }
         if self.dice.strikes(Fault::WrittenElsewhere) {
-            let (mut user, mut rng) = (std::mem::replace(&mut self.user, app::User::new(1)), self.app_rng.clone());
-            let mut dice = self.dice.clone();
-            let scope = &self.plan.config.scope;
-            let action = user.act_elsewhere(&mut rng, &mut dice, |name| self.server.document(scope, &address(name)));
-            (self.user, self.app_rng, self.dice) = (user, rng, dice);
+            let action = self.as_user(|user, rng, dice, world| {
+                let scope = &world.plan.config.scope;
+                user.act_elsewhere(rng, dice, |name| world.server.document(scope, &address(name)))
+            });
             self.perform(action)?;
         }
         Ok(())
@@ -370,7 +382,10 @@ impl World {
                 self.tell(Input::ClockRead { wall: self.wall() })
             }
             _ if !self.device.is_open => Ok(()),
-            Action::Write(edits) => self.write(edits),
+            Action::Write(edits) => {
+                self.write(edits)?;
+                self.end_turn()
+            }
             Action::Load(name) => self.ask(Ask::Load { address: address(&name) }),
             Action::Hold(name, held) => self.hold(name, held),
             Action::Pull => self.ask(Ask::Pull),

@@ -34,7 +34,9 @@ pub fn bases(image: &Image, truth: &Truth) -> Result<BTreeMap<String, State>, Vi
     let mut cursor = 0;
     for bytes in image.log.values().chain(image.pages.values()) {
         for found in record::decode(bytes) {
-            let Found::Record(record) = found else { return broken("S15", format!("there is something unreadable on the disk: {found:?}")) };
+            let Found::Record(record) = found else {
+                return broken("S15", format!("there is something unreadable on the disk: {found:?}"));
+            };
             match record.kind {
                 Kind::Base => {
                     let (name, state) = base(&record).map_err(|what| Violation { law: "S15", what: what.into() })?;

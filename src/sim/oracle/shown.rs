@@ -20,9 +20,11 @@ impl Shown {
     /// A notice of a change. Says what is wrong with it, if anything.
     pub fn change(&mut self, name: String, change: &ViewChange) -> Result<(), String> {
         let after = match change {
-            ViewChange::Value { value } => {
-                value.as_ref().map(|json| serde_json::from_str(json.as_str())).transpose().map_err(|why| format!("{name} is no JSON: {why}"))?
-            }
+            ViewChange::Value { value } => value
+                .as_ref()
+                .map(|json| serde_json::from_str(json.as_str()))
+                .transpose()
+                .map_err(|why| format!("{name} is no JSON: {why}"))?,
             ViewChange::Operations { operations } => {
                 let Some(before) = self.documents.get(&name) else { return Err(format!("{name} changed and was never shown")) };
                 let mut document = before.clone();

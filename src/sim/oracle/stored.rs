@@ -181,7 +181,10 @@ impl Stored {
 /// The entries that a transaction freezes, before it has happened.
 pub fn freezes(write: &Write) -> Vec<(String, Vec<String>)> {
     let facts = write.append.as_deref().map(facts).unwrap_or_default();
-    facts.into_iter().filter_map(|fact| if let Fact::Frozen { entry, members, .. } = fact { Some((entry, members)) } else { None }).collect()
+    facts
+        .into_iter()
+        .filter_map(|fact| if let Fact::Frozen { entry, members, .. } = fact { Some((entry, members)) } else { None })
+        .collect()
 }
 
 impl Fact {

@@ -27,8 +27,12 @@
 //! # Ok::<(), syncline::engine::error::Fault>(())
 //! ```
 
+#[cfg(target_arch = "wasm32")]
+pub mod api;
 #[cfg(feature = "authority")]
 pub mod authority;
+#[cfg(target_arch = "wasm32")]
+pub mod browser;
 pub mod engine;
 pub mod protocol;
 #[cfg(feature = "sim")]

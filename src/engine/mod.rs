@@ -16,6 +16,7 @@ mod log;
 mod merge;
 pub mod mutation;
 pub mod notice;
+mod ordered;
 mod outbox;
 pub mod outcome;
 mod pages;
@@ -34,7 +35,6 @@ mod store;
 mod storing;
 mod watch;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clock::{Timer, TimerTable, Timestamp, Wall};
@@ -46,6 +46,7 @@ use input::{Ask, Input};
 use link::Link;
 use mutation::Mutation;
 use notice::{Ending, Notice, Phase, Status, StorageKind, ViewChange};
+use ordered::Ordered;
 use outbox::{Outbox, Queued};
 use pull::Feed;
 use push::{Batch, BatchId, BatchSize};
@@ -79,18 +80,18 @@ pub struct Engine {
     store: Store,
     replica: Replica,
     outbox: Outbox,
-    inbox: BTreeMap<MutationId, InboxHeader>,
+    inbox: Ordered<MutationId, InboxHeader>,
     watch: Watch,
     link: Link,
     feeds: Vec<Feed>,
-    batches: BTreeMap<BatchId, Batch>,
+    batches: Ordered<BatchId, Batch>,
     size: BatchSize,
     /// Since when something waits for a batch.
     window: Option<Timestamp>,
-    requests: BTreeMap<RequestId, Request>,
-    loads: BTreeMap<LoadId, storing::Loading>,
+    requests: Ordered<RequestId, Request>,
+    loads: Ordered<LoadId, storing::Loading>,
     /// Mutations that are kept and wait for their document's page.
-    ungrounded: BTreeMap<Address, Vec<(MutationId, Option<Place>)>>,
+    ungrounded: Ordered<Address, Vec<(MutationId, Option<Place>)>>,
     client: String,
     session_epoch: u64,
     /// The server's generation, and how much of its log is applied.
@@ -161,14 +162,14 @@ impl Engine {
             store: Store::new(),
             replica: Replica::default(),
             outbox: Outbox::default(),
-            inbox: BTreeMap::new(),
+            inbox: Ordered::default(),
             watch: Watch::default(),
             link: Link::default(),
-            batches: BTreeMap::new(),
+            batches: Ordered::default(),
             window: None,
-            requests: BTreeMap::new(),
-            loads: BTreeMap::new(),
-            ungrounded: BTreeMap::new(),
+            requests: Ordered::default(),
+            loads: Ordered::default(),
+            ungrounded: Ordered::default(),
             client: String::new(),
             session_epoch: 0,
             seen: Seen::default(),
@@ -356,7 +357,7 @@ impl Engine {
     /// The operation as it is queued: a splice says what it was made on.
     fn check_operation(&mut self, mutation: Mutation, unloaded: bool) -> Result<Operation, Fault> {
         let Operation::Splice(splice) = mutation.operation else { return Ok(mutation.operation) };
-        if self.replica.view(&mutation.address, unloaded).is_err() {
+        if !self.replica.is_known(&mutation.address, unloaded) {
             return Err(Fault::new(Code::NotLoaded, "the document is not in memory yet; load it first"));
         }
         let on = match self.replica.check_splice(&mutation.address, &splice) {
@@ -376,7 +377,7 @@ impl Engine {
         let change = match &keyed.operation {
             Operation::Put(value) => ViewChange::Value { value: Some(value.clone()) },
             Operation::Delete => ViewChange::Value { value: None },
-            _ if self.view(&address) == View::NotLoaded => return,
+            _ if !self.replica.is_known(&address, self.store.pages.page_of(&address).is_some()) => return,
             _ => ViewChange::Operations { operations: vec![keyed] },
         };
         effects.push(Effect::Notify(Notice::Changed { address, change }));
@@ -434,7 +435,7 @@ impl Engine {
         for ask in asks {
             self.answer(ask, Some(Fault::new(Code::Closed, "the client was closed")), effects);
         }
-        for request in std::mem::take(&mut self.requests).into_keys() {
+        for request in std::mem::take(&mut self.requests).into_iter().map(|(request, _)| request) {
             effects.push(Effect::Cancel { request });
         }
     }

@@ -1,10 +1,11 @@
 //! Base, overlay, view: the server's truth about each document, and what is pending laid over it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::coalesce::Composer;
 use super::ident::MutationId;
-use super::{coalesce, merge};
+use super::merge;
+use super::ordered::Ordered;
 use crate::protocol::text::SpliceError;
 use crate::protocol::{Address, Draft, Json, Operation, Patch, Pointer, Splice, Text, TextMark};
 
@@ -82,7 +83,7 @@ pub struct Before {
 /// All documents in memory.
 #[derive(Debug, Default)]
 pub struct Replica {
-    documents: BTreeMap<Address, Document>,
+    documents: Ordered<Address, Document>,
 }
 
 impl Replica {
@@ -105,6 +106,11 @@ impl Replica {
             Knowledge::Known(base) => Some((address, base)),
             Knowledge::Unloaded | Knowledge::Nothing => None,
         })
+    }
+
+    /// Whether a reader can know what is there without reading a page.
+    pub fn is_known(&self, address: &Address, unloaded: bool) -> bool {
+        self.documents.get(address).map_or(!unloaded, Document::is_known)
     }
 
     /// What a reader sees; `Err` where nobody can know without the page.
@@ -141,27 +147,27 @@ impl Replica {
         document.layers.insert(at, layer);
     }
 
-    /// The operations that the layers of these mutations make on the base as it is: splices whose text has moved are
+    /// The operations that the layers of these mutations, in their order, make on the base as it is: splices whose text has moved are
     /// merged. `None` where nobody can know without the page.
     pub fn grounded(&mut self, address: &Address, ids: &[MutationId]) -> Option<Vec<Operation>> {
         let document = self.documents.get(address)?;
         if document.knowledge == Knowledge::Unloaded {
             return None;
         }
-        let mut operations = Vec::new();
-        let layers: Vec<&Layer> = document.layers.iter().filter(|layer| ids.contains(&layer.id)).collect();
-        let mut fold =
-            Fold::new(document.knowledge.value().cloned(), |operation: &Operation| coalesce::push(&mut operations, operation.clone()));
-        layers.iter().for_each(|layer| fold.layer(layer));
+        let mut ids = ids.iter().peekable();
+        let mut few = Composer::default();
+        let mut fold = Fold::new(document.knowledge.value().cloned(), |operation: &Operation| few.push(operation));
+        document.layers.iter().filter(|layer| ids.next_if(|id| **id == layer.id).is_some()).for_each(|layer| fold.layer(layer));
         fold.finish();
-        Some(operations)
+        Some(few.finish())
     }
 
-    /// Puts one layer in place of those of `ids`: an entry for its members, a follow-up for an entry. What it makes on
+    /// Puts one layer in place of those of `ids`, in their order: an entry for its members, a follow-up for an entry. What it makes on
     /// the base as it is must be what they made.
     pub fn replace(&mut self, address: &Address, ids: &[MutationId], order: u64, id: MutationId, operations: Vec<Operation>) {
         if let Some(document) = self.documents.get_mut(address) {
-            document.layers.retain(|layer| !ids.contains(&layer.id));
+            let mut ids = ids.iter().peekable();
+            document.layers.retain(|layer| ids.next_if(|id| **id == layer.id).is_none());
             let at = document.layers.partition_point(|other| other.order <= order);
             document.layers.insert(at, Layer::of(order, id, operations));
         }
@@ -217,7 +223,7 @@ impl Replica {
 
     fn document(&mut self, address: &Address, unloaded: bool) -> &mut Document {
         let knowledge = if unloaded { Knowledge::Unloaded } else { Knowledge::Nothing };
-        self.documents.entry(address.clone()).or_insert_with(|| Document { knowledge, layers: Vec::new(), draft: None })
+        self.documents.get_or_insert_with(address.clone(), || Document { knowledge, layers: Vec::new(), draft: None })
     }
 }
 
@@ -229,11 +235,16 @@ impl Layer {
 }
 
 impl Document {
-    /// The view, for editing. Without its page a document's view is known only from a put or delete on.
+    /// Without its page a document's view is known only from a put or delete on.
+    fn is_known(&self) -> bool {
+        let settles = |o: &LayerOperation| matches!(o.operation, Operation::Put(_) | Operation::Delete);
+        self.knowledge != Knowledge::Unloaded || self.layers.iter().flat_map(|layer| &layer.operations).any(settles)
+    }
+
+    /// The view, for editing.
     fn draft(&mut self) -> Option<&mut Draft> {
         if self.draft.is_none() {
-            let settled = |layer: &Layer| layer.operations.iter().any(|o| matches!(o.operation, Operation::Put(_) | Operation::Delete));
-            if self.knowledge == Knowledge::Unloaded && !self.layers.iter().any(settled) {
+            if !self.is_known() {
                 return None;
             }
             let mut fold = Fold::new(self.knowledge.value().cloned(), |_: &Operation| ());

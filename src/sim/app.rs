@@ -33,18 +33,7 @@ impl User {
     pub fn act(&mut self, rng: &mut Rng, dice: &mut Dice, mut look: impl FnMut(&str) -> Seen) -> Action {
         let name = self.name(rng);
         match rng.up_to(99) {
-            0..75 => {
-                let edits = 1 + rng.up_to(3).saturating_sub(1);
-                Action::Write(
-                    (0..edits)
-                        .map(|_| {
-                            let name = if rng.up_to(1) == 0 { name.clone() } else { self.name(rng) };
-                            let edit = self.edit(rng, dice, look(&name));
-                            (name, edit)
-                        })
-                        .collect(),
-                )
-            }
+            0..75 => Action::Write(vec![(name.clone(), self.edit(rng, dice, look(&name)))]),
             75..83 => Action::Load(name),
             83..92 => Action::Hold(name, rng.up_to(3) > 0),
             92..95 => Action::Pull,
@@ -54,6 +43,12 @@ impl User {
             98 => Action::GoOffline,
             _ => Action::GoOnline,
         }
+    }
+
+    /// What the user writes next in the same turn, if anything.
+    pub fn go_on(&mut self, rng: &mut Rng, dice: &mut Dice, mut look: impl FnMut(&str) -> Seen) -> Option<(Name, Edit)> {
+        let name = self.name(rng);
+        (rng.up_to(3) == 0).then(|| (name.clone(), self.edit(rng, dice, look(&name))))
     }
 
     /// What somebody else does to a document.

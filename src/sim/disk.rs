@@ -158,9 +158,7 @@ impl Image {
             (Guard::Fresh, Some(meta)) => Err(StoreFailure::Fenced { epoch: meta.store_epoch }),
             (Guard::Held { .. }, None) => Err(StoreFailure::Replaced),
             (Guard::Held { store_id, .. }, Some(meta)) if *store_id != meta.store_id => Err(StoreFailure::Replaced),
-            (Guard::Held { epoch, .. }, Some(meta)) if *epoch != meta.store_epoch => {
-                Err(StoreFailure::Fenced { epoch: meta.store_epoch })
-            }
+            (Guard::Held { epoch, .. }, Some(meta)) if *epoch != meta.store_epoch => Err(StoreFailure::Fenced { epoch: meta.store_epoch }),
             (Guard::Held { .. }, Some(_)) => Ok(()),
         }
     }
@@ -196,9 +194,9 @@ impl Image {
                 directory: self.directory.as_ref().map(bytes),
                 log: self.log.iter().map(|(position, commit)| (*position, bytes(commit))).collect(),
             },
-            Wanted::Pages(numbers) => Found::Pages {
-                pages: numbers.iter().filter_map(|number| Some((*number, bytes(self.pages.get(number)?)))).collect(),
-            },
+            Wanted::Pages(numbers) => {
+                Found::Pages { pages: numbers.iter().filter_map(|number| Some((*number, bytes(self.pages.get(number)?)))).collect() }
+            }
         }
     }
 }

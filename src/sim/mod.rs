@@ -2,6 +2,7 @@
 
 pub mod action;
 mod app;
+pub mod cli;
 mod device;
 pub mod disk;
 pub mod fault;

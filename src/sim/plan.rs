@@ -117,7 +117,6 @@ fn config(rng: &mut Rng) -> Config {
         batch_items_max: pick(rng, &[1, 2, 10, 2_000]),
         batch_bytes_max: pick(rng, &[256, 4 << 10, 256 << 10]),
         batches_in_flight_max: pick(rng, &[1, 2, 4]),
-        members_max: pick(rng, &[2, 8, 256]),
         poll_base_ms: pick(rng, &[1_000, 5_000]),
         pull_limit: pick(rng, &[1, 3, 1_000]),
         compact_idle_ms: pick(rng, &[20, 1_000]),

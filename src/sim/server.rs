@@ -10,7 +10,7 @@ use super::action::Edit;
 use crate::authority::{
     Authority, Client, Commit, Ending, Feed, Head, Life, MemoryStore, PullAsk, RefuseMarked, Remembered, Revision, Store,
 };
-use crate::protocol::{Address, Call, Identity, Whole};
+use crate::protocol::{Address, Applied, Call, Identity, Whole};
 
 /// What a commit was, for the oracle.
 #[derive(Clone, Debug)]
@@ -57,7 +57,9 @@ impl Server {
         let reply = match call {
             Call::Push { body, .. } => match self.authority.read_push(body) {
                 Err(crate::authority::PushBodyError::TooLarge) => return Answer { status: 413, body: "{}".into() },
-                Err(crate::authority::PushBodyError::Malformed(why)) => return Answer { status: 400, body: json!({ "error": why }).to_string() },
+                Err(crate::authority::PushBodyError::Malformed(why)) => {
+                    return Answer { status: 400, body: json!({ "error": why }).to_string() };
+                }
                 Ok(body) => {
                     let reply = sure(self.authority.push(store, identity, &body));
                     if reply.whole == Some(Whole::Fenced) {
@@ -174,25 +176,11 @@ impl Store for Recording {
         self.store.document(scope, address)
     }
 
-    fn changes(
-        &self,
-        scope: &str,
-        feed: &Feed,
-        after: u64,
-        visit: &mut dyn FnMut(Revision) -> ControlFlow<()>,
-    ) -> Result<(), Infallible> {
+    fn changes(&self, scope: &str, feed: &Feed, after: u64, visit: &mut dyn FnMut(Revision) -> ControlFlow<()>) -> Result<(), Infallible> {
         self.store.changes(scope, feed, after, visit)
     }
 
-    fn applied(
-        &self,
-        scope: &str,
-        client: &str,
-        feed: &Feed,
-        after: u64,
-        through: u64,
-        limit: usize,
-    ) -> Result<Vec<(String, String, u64)>, Infallible> {
+    fn applied(&self, scope: &str, client: &str, feed: &Feed, after: u64, through: u64, limit: usize) -> Result<Vec<Applied>, Infallible> {
         self.store.applied(scope, client, feed, after, through, limit)
     }
 
@@ -233,7 +221,10 @@ mod tests {
         server.write_elsewhere("s", &address, &Edit::Merge(json!({"n":1,"reject":true})));
         assert_eq!(server.document("s", &address), Some(json!({"t":"aXb"})));
         let commits = server.take_commits();
-        assert_eq!(commits.iter().map(|commit| (commit.seq, commit.documents.is_some())).collect::<Vec<_>>(), [(1, true), (2, true), (3, false)]);
+        assert_eq!(
+            commits.iter().map(|commit| (commit.seq, commit.documents.is_some())).collect::<Vec<_>>(),
+            [(1, true), (2, true), (3, false)]
+        );
         assert!(commits.iter().all(Committed::is_from_elsewhere));
         let identity = Identity { scope: "s".into(), client: "me".into(), session_epoch: 1 };
         let pulled = server.answer(&identity, &Call::Pull { feed: "main".into(), cursor: None, limit: 10, request: "1".into() });

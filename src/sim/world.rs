@@ -17,6 +17,7 @@ use super::server::Server;
 use super::trace::Trace;
 use super::traffic::{Letter, Parcel};
 use crate::engine::input::{Ask, Input};
+use crate::engine::notice::StorageKind;
 use crate::engine::planted::Bug;
 use crate::engine::rng::Rng;
 
@@ -93,6 +94,7 @@ pub struct World {
     pub(super) mutations: u64,
     pub(super) crashes: u64,
     acting: bool,
+    tells: bool,
 }
 
 /// Everything must have come to rest this long after the last fault: the longest wait of an entry, the longest that the
@@ -128,7 +130,24 @@ impl World {
             mutations: 0,
             crashes: 0,
             acting: true,
+            tells: false,
             plan,
+        }
+    }
+
+    /// The same world, that tells on the way what happens in it.
+    pub fn telling(self) -> World {
+        World { tells: true, ..self }
+    }
+
+    pub(super) fn tells(&self) -> bool {
+        self.tells
+    }
+
+    /// Says what happens, where somebody listens.
+    pub(super) fn say(&self, what: impl FnOnce() -> String) {
+        if self.tells {
+            eprintln!("{:>6} {:>9} ms  {}", self.trace.events(), self.now, what());
         }
     }
 
@@ -158,9 +177,10 @@ impl World {
         }
         self.heal()?;
         self.rest()?;
+        // The last pages come one after the other.
+        self.steps_until(self.now + IDLE_MS)?;
         let requests = self.device.requests;
-        let until = self.now + IDLE_MS;
-        self.steps_until(until)?;
+        self.steps_until(self.now + IDLE_MS)?;
         self.check_rest()?;
         let polls = IDLE_MS / self.plan.config.poll_base_ms + 2;
         if self.device.requests - requests > polls {
@@ -189,6 +209,10 @@ impl World {
         self.device.disk_full_until = 0;
         if self.device.frozen_until > self.now {
             self.now = self.device.frozen_until;
+        }
+        if self.device.status.as_ref().is_some_and(|status| status.storage == StorageKind::Memory) {
+            // A tab that has given its store up goes on in memory; the next one finds the store again.
+            return self.crash(false);
         }
         self.tell(Input::Resumed { wall: self.wall() })?;
         self.tell(Input::BecameVisible)?;
@@ -290,11 +314,24 @@ impl World {
         if !self.device.is_open {
             return Ok(());
         }
-        let (mut user, mut rng) = (std::mem::replace(&mut self.user, app::User::new(1)), self.app_rng.clone());
-        let mut dice = self.dice.clone();
-        let action = user.act(&mut rng, &mut dice, |name| self.seen(name));
-        (self.user, self.app_rng, self.dice) = (user, rng, dice);
+        let mut action = self.as_user(|user, rng, dice, world| user.act(rng, dice, |name| world.seen(name)));
+        while let Action::Write(edits) = action {
+            let is_over = !self.write(edits)?;
+            match self.as_user(|user, rng, dice, world| user.go_on(rng, dice, |name| world.seen(name))) {
+                Some(next) if !is_over => action = Action::Write(vec![next]),
+                _ => return self.end_turn(),
+            }
+        }
         self.perform(action)
+    }
+
+    /// The user, with the dice and the world in its hands.
+    fn as_user<T>(&mut self, act: impl FnOnce(&mut app::User, &mut Rng, &mut Dice, &mut World) -> T) -> T {
+        let mut user = std::mem::replace(&mut self.user, app::User::new(1));
+        let (mut rng, mut dice) = (self.app_rng.clone(), self.dice.clone());
+        let acted = act(&mut user, &mut rng, &mut dice, self);
+        (self.user, self.app_rng, self.dice) = (user, rng, dice);
+        acted
     }
 
     /// The faults that come with time.
@@ -329,17 +366,17 @@ impl World {
             self.perform(Action::FillDisk(1_000 + self.dice.size(Fault::DiskFull, 0, 20_000)))?;
         }
         if self.dice.strikes(Fault::WrittenElsewhere) {
-            let (mut user, mut rng) = (std::mem::replace(&mut self.user, app::User::new(1)), self.app_rng.clone());
-            let mut dice = self.dice.clone();
-            let scope = &self.plan.config.scope;
-            let action = user.act_elsewhere(&mut rng, &mut dice, |name| self.server.document(scope, &address(name)));
-            (self.user, self.app_rng, self.dice) = (user, rng, dice);
+            let action = self.as_user(|user, rng, dice, world| {
+                let scope = &world.plan.config.scope;
+                user.act_elsewhere(rng, dice, |name| world.server.document(scope, &address(name)))
+            });
             self.perform(action)?;
         }
         Ok(())
     }
 
     fn perform(&mut self, action: Action) -> Halt {
+        self.say(|| format!("{action:?}"));
         match action {
             Action::WriteElsewhere(name, edit) => {
                 self.server.write_elsewhere(&self.plan.config.scope, &address(&name), &edit);
@@ -370,7 +407,10 @@ impl World {
                 self.tell(Input::ClockRead { wall: self.wall() })
             }
             _ if !self.device.is_open => Ok(()),
-            Action::Write(edits) => self.write(edits),
+            Action::Write(edits) => {
+                self.write(edits)?;
+                self.end_turn()
+            }
             Action::Load(name) => self.ask(Ask::Load { address: address(&name) }),
             Action::Hold(name, held) => self.hold(name, held),
             Action::Pull => self.ask(Ask::Pull),

@@ -5,4 +5,5 @@ mod lifecycle;
 mod pushes;
 mod refusals;
 mod support;
+mod vectors;
 mod web;

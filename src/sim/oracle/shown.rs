@@ -20,9 +20,11 @@ impl Shown {
     /// A notice of a change. Says what is wrong with it, if anything.
     pub fn change(&mut self, name: String, change: &ViewChange) -> Result<(), String> {
         let after = match change {
-            ViewChange::Value { value } => {
-                value.as_ref().map(|json| serde_json::from_str(json.as_str())).transpose().map_err(|why| format!("{name} is no JSON: {why}"))?
-            }
+            ViewChange::Value { value } => value
+                .as_ref()
+                .map(|json| serde_json::from_str(json.as_str()))
+                .transpose()
+                .map_err(|why| format!("{name} is no JSON: {why}"))?,
             ViewChange::Operations { operations } => {
                 let Some(before) = self.documents.get(&name) else { return Err(format!("{name} changed and was never shown")) };
                 let mut document = before.clone();
@@ -58,6 +60,13 @@ impl Shown {
             _ => Ok(()),
         }
     }
+}
+
+/// All operations of an entry in its wire form; one that does not fit does nothing.
+pub fn operate_all(document: Option<Value>, entry: &str) -> Option<Value> {
+    let entry: Value = serde_json::from_str(entry).unwrap_or_default();
+    let operations = entry["operations"].as_array().into_iter().flatten();
+    operations.fold(document, |document, operation| operate(document.clone(), operation).unwrap_or(document))
 }
 
 /// One operation in its wire form on a document; `None` where it does not fit.

@@ -112,7 +112,8 @@ function text(node) {
 }
 
 function nameOf(member) {
-  return member.name === undefined ? ts.SyntaxKind[member.kind] : text(member.name);
+  if (member.name === undefined) return ts.SyntaxKind[member.kind];
+  return ts.isStringLiteral(member.name) ? member.name.text : text(member.name);
 }
 
 function modifiers(node) {

@@ -2,52 +2,80 @@
 
 use crate::protocol::{Draft, Operation, Patch, Splice, Text};
 
-/// Adds `next` to `operations`, composed with the last of them where that is lawful.
-pub fn push(operations: &mut Vec<Operation>, next: Operation) {
-    match (operations.last_mut(), next) {
-        (_, next @ (Operation::Put(_) | Operation::Delete)) => {
-            operations.clear();
-            operations.push(next);
-        }
-        (Some(Operation::Patch(earlier)), Operation::Patch(later)) => {
-            let composed = std::mem::replace(earlier, Patch::Remove).then(later);
-            *earlier = composed;
-        }
-        (Some(last @ (Operation::Put(_) | Operation::Delete)), next) => {
-            let document = if let Operation::Put(value) = &*last { Some(value.clone()) } else { None };
-            let mut draft = Draft::of(document);
-            match draft.apply(&next).ok().and_then(|()| draft.to_json()) {
-                Some(value) => *last = Operation::Put(value),
-                None => operations.push(next),
+/// Operations on one document, composed as they come.
+#[derive(Debug, Default)]
+pub struct Composer {
+    operations: Vec<Operation>,
+    /// UTF-16 units that the last operation inserts, where that is a splice.
+    written: u64,
+}
+
+impl Composer {
+    /// Adds `next`, composed with the last operation where that is lawful.
+    pub fn push(&mut self, next: &Operation) {
+        match (self.operations.last_mut(), next) {
+            (_, Operation::Put(_) | Operation::Delete) => {
+                self.operations.clear();
+                self.operations.push(next.clone());
+            }
+            (Some(Operation::Patch(earlier)), Operation::Patch(later)) => {
+                let composed = std::mem::replace(earlier, Patch::Remove).then(later.clone());
+                *earlier = composed;
+            }
+            (Some(last @ (Operation::Put(_) | Operation::Delete)), _) => {
+                let document = if let Operation::Put(value) = &*last { Some(value.clone()) } else { None };
+                let mut draft = Draft::of(document);
+                match draft.apply(next).ok().and_then(|()| draft.to_json()) {
+                    Some(value) => *last = Operation::Put(value),
+                    None => self.operations.push(next.clone()),
+                }
+            }
+            (Some(Operation::Splice(earlier)), Operation::Splice(later)) if earlier.path == later.path => {
+                if !join(earlier, &mut self.written, later) {
+                    self.written = units(&later.insert);
+                    self.operations.push(Operation::Splice(Splice { on: None, ..later.clone() }));
+                }
+            }
+            (_, next) => {
+                self.written = if let Operation::Splice(splice) = next { units(&splice.insert) } else { 0 };
+                self.operations.push(next.clone());
             }
         }
-        (Some(Operation::Splice(earlier)), Operation::Splice(later)) if earlier.path == later.path => match join(earlier, &later) {
-            Some(joined) => *earlier = joined,
-            None => operations.push(Operation::Splice(Splice { on: None, ..later })),
-        },
-        (_, next) => operations.push(next),
+    }
+
+    /// The few operations.
+    pub fn finish(self) -> Vec<Operation> {
+        self.operations
     }
 }
 
-/// The one splice that does what two in a row do, where the second touches what the first wrote.
-fn join(earlier: &Splice, later: &Splice) -> Option<Splice> {
-    let written = earlier.insert.encode_utf16().count() as u64;
-    let (start, end) = (earlier.at, earlier.at + written);
-    let later_end = later.at.checked_add(later.remove)?;
-    if later.at > end || later_end < start {
-        return None;
+fn units(text: &str) -> u64 {
+    text.encode_utf16().count() as u64
+}
+
+/// Makes two splices in a row one, where the second touches what the first wrote.
+fn join(earlier: &mut Splice, written: &mut u64, later: &Splice) -> bool {
+    let (start, end) = (earlier.at, earlier.at + *written);
+    let Some(later_end) = later.at.checked_add(later.remove).filter(|later_end| later.at <= end && *later_end >= start) else {
+        return false;
+    };
+    if later.at == end && later.remove == 0 {
+        // Typing on: no need to look at what is there.
+        earlier.insert.push_str(&later.insert);
+    } else {
+        let before = start.saturating_sub(later.at);
+        let behind = later_end.saturating_sub(end);
+        let mut text = Text::of(&earlier.insert);
+        if text.splice(later.at.saturating_sub(start), later.remove - before - behind, &later.insert).is_err() {
+            return false;
+        }
+        earlier.at = start - before;
+        earlier.remove += before + behind;
+        earlier.insert = text.to_string();
+        *written = *written + before + behind - later.remove;
     }
-    let before = start.saturating_sub(later.at);
-    let behind = later_end.saturating_sub(end);
-    let mut text = Text::of(&earlier.insert);
-    text.splice(later.at.saturating_sub(start), later.remove - before - behind, &later.insert).ok()?;
-    Some(Splice {
-        path: earlier.path.clone(),
-        at: start - before,
-        remove: earlier.remove + before + behind,
-        insert: text.to_string(),
-        on: earlier.on,
-    })
+    *written += units(&later.insert);
+    true
 }
 
 #[cfg(test)]
@@ -62,9 +90,9 @@ mod tests {
     }
 
     fn composed(operations: &[Operation]) -> Vec<Operation> {
-        let mut few = Vec::new();
-        operations.iter().cloned().for_each(|operation| push(&mut few, operation));
-        few
+        let mut few = Composer::default();
+        operations.iter().for_each(|operation| few.push(operation));
+        few.finish()
     }
 
     fn applied(document: Option<&str>, operations: &[Operation]) -> Option<Value> {

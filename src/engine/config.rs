@@ -24,8 +24,6 @@ pub struct Config {
     pub inbox_max: u32,
     /// Largest mutation in bytes; a larger one is `TOO_LARGE`.
     pub mutation_bytes_max: u64,
-    /// Writes of one key kept singly while unsent; the oldest are folded into one behind that.
-    pub members_max: u32,
     /// How long writes collect before they are sent.
     pub batch_window_ms: u64,
     /// Most entries in a batch.
@@ -83,9 +81,8 @@ impl Default for Config {
             outbox_bytes_max: 64 << 20,
             inbox_max: 1_000,
             mutation_bytes_max: 8 << 20,
-            members_max: 256,
             batch_window_ms: 100,
-            batch_items_max: 2_000,
+            batch_items_max: 1_000,
             batch_bytes_max: 256 << 10,
             batches_in_flight_max: 2,
             poll_base_ms: 5_000,

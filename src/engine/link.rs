@@ -19,6 +19,8 @@ pub struct Link {
     offline: bool,
     failures: u32,
     retry_at: Option<Timestamp>,
+    /// The server asked for peace until then; nothing cuts that short.
+    held_until: Option<Timestamp>,
 }
 
 impl Link {
@@ -34,22 +36,32 @@ impl Link {
 
     /// Whether requests may be sent; with failures behind it, one at a time.
     pub fn is_open(&self, now: Timestamp, in_flight: usize) -> bool {
-        !self.offline && self.retry_at.is_none_or(|at| at <= now) && (self.failures == 0 || in_flight == 0)
+        !self.offline && self.retry_at().is_none_or(|at| at <= now) && (self.failures == 0 || in_flight == 0)
     }
 
     /// When something is to be done about a closed link: a probe while offline, else a try.
     pub fn retry_at(&self) -> Option<Timestamp> {
-        self.retry_at
+        self.retry_at.max(self.held_until)
     }
 
     /// Whether it is time to ask a network that is believed to be away.
     pub fn is_probe_due(&self, now: Timestamp) -> bool {
-        self.offline && self.retry_at.is_some_and(|at| at <= now)
+        self.offline && self.retry_at().is_some_and(|at| at <= now)
     }
 
     /// A request was answered, with whatever.
     pub fn on_answer(&mut self) {
-        *self = Link::default();
+        *self = Link { held_until: self.held_until, ..Link::default() };
+    }
+
+    /// A server asked not to be asked before then.
+    pub fn on_asked_to_wait(&mut self, until: Timestamp) {
+        self.held_until = self.held_until.max(Some(until));
+    }
+
+    /// Forgets a time that has passed.
+    pub fn end_hold(&mut self, now: Timestamp) {
+        self.held_until = self.held_until.filter(|until| *until > now);
     }
 
     /// A request was not answered.
@@ -110,11 +122,20 @@ mod tests {
     }
 
     #[test]
+    fn h8_nothing_cuts_short_what_the_server_asked_for() {
+        let mut link = Link::default();
+        link.on_asked_to_wait(Timestamp(60_000));
+        link.on_answer();
+        link.on_online(Timestamp(10), &mut Rng::new([7, 8]));
+        assert!(!link.is_open(Timestamp(59_999), 0) && link.is_open(Timestamp(60_000), 0));
+    }
+
+    #[test]
     fn o1_online_cuts_a_wait_short_with_a_spread() {
         let mut rng = Rng::new([5, 6]);
         let tries: Vec<u64> = (0..300)
             .map(|_| {
-                let mut link = Link { failures: 5, retry_at: Some(Timestamp(30_000)), offline: false };
+                let mut link = Link { failures: 5, retry_at: Some(Timestamp(30_000)), ..Link::default() };
                 link.on_online(Timestamp(1_000), &mut rng);
                 link.retry_at().unwrap().0
             })

@@ -1,4 +1,7 @@
 //! The engine: a deterministic state machine without I/O. It is told what happened and says what to do.
+//!
+//! The parts beside this file are plain data with verdicts; they do not drive each other. The four files that act —
+//! `storing`, `sending`, `settling`, `pulling` — turn verdicts into effects.
 
 mod boot;
 pub mod clock;
@@ -13,28 +16,48 @@ mod log;
 mod merge;
 pub mod mutation;
 pub mod notice;
+mod ordered;
 mod outbox;
 pub mod outcome;
 mod pages;
+#[cfg(feature = "sim")]
+pub mod planted;
 mod pull;
+mod pulling;
 mod push;
 pub mod record;
 mod replica;
 pub mod retry;
 pub mod rng;
+mod sending;
+mod settling;
 mod store;
+mod storing;
 mod watch;
 
-use clock::{Timer, Timestamp, Wall};
-use config::Config;
-use effect::Sink;
-use error::Fault;
-use ident::MutationId;
-use input::Input;
-use mutation::Mutation;
-use notice::Status;
+use std::sync::Arc;
 
-use crate::protocol::{Address, Identity, Json};
+use clock::{Timer, TimerTable, Timestamp, Wall};
+use config::{Config, TransportKind};
+use effect::{Effect, Sink};
+use error::{Code, Fault};
+use ident::{AskId, LoadId, MutationId, RequestId};
+use input::{Ask, Input};
+use link::Link;
+use mutation::Mutation;
+use notice::{Ending, Notice, Phase, Status, StorageKind, ViewChange};
+use ordered::Ordered;
+use outbox::{Outbox, Queued};
+use pull::Feed;
+use push::{Batch, BatchId, BatchSize};
+use record::{CancelHeader, InboxHeader, Kind, MutationHeader, Place};
+use replica::Replica;
+use rng::Rng;
+use sending::Request;
+use store::{Mode, Store};
+use watch::Watch;
+
+use crate::protocol::{Address, Identity, Json, KeyedOperation, Operation, Seen, Splice};
 
 /// What a reader of a document sees: the server's truth with everything pending laid over it.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,45 +71,474 @@ pub enum View {
 }
 
 /// One client's engine.
-pub struct Engine {}
+pub struct Engine {
+    config: Config,
+    rng: Rng,
+    /// The wall clock when it was last read, and when that was.
+    wall: (Wall, Timestamp),
+    timers: TimerTable,
+    store: Store,
+    replica: Replica,
+    outbox: Outbox,
+    inbox: Ordered<MutationId, InboxHeader>,
+    watch: Watch,
+    link: Link,
+    feeds: Vec<Feed>,
+    batches: Ordered<BatchId, Batch>,
+    size: BatchSize,
+    /// Since when something waits for a batch.
+    window: Option<Timestamp>,
+    requests: Ordered<RequestId, Request>,
+    loads: Ordered<LoadId, storing::Loading>,
+    /// Mutations that are kept and wait for their document's page.
+    ungrounded: Ordered<Address, Vec<(MutationId, Option<Place>)>>,
+    client: String,
+    session_epoch: u64,
+    /// The server's generation, and how much of its log is applied.
+    seen: Seen,
+    generation: Arc<str>,
+    pause: Option<Pause>,
+    hidden: bool,
+    life: Life,
+    troubles: Troubles,
+    counters: Counters,
+    told: Option<Status>,
+    last_id: u64,
+    #[cfg(feature = "sim")]
+    planted: Option<planted::Bug>,
+}
+
+/// Why nothing is sent although there is a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pause {
+    /// A token is missing; it is tried again then.
+    Auth(Timestamp),
+    /// The server acts for another user.
+    Scope,
+    /// Another client holds the session.
+    Fenced,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    Fresh,
+    Open,
+    Closing(AskId),
+    Closed,
+}
+
+/// What last went wrong and still stands.
+#[derive(Debug, Default)]
+struct Troubles {
+    storage: Option<Fault>,
+    network: Option<Fault>,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    sent: u64,
+    resent: u64,
+    acknowledged: u64,
+    requests: u64,
+    last_push: Option<Wall>,
+    last_pull: Option<Wall>,
+}
+
+/// Without a token nothing is tried for this long, unless one comes.
+const AUTH_PAUSE_MS: u64 = 60_000;
+/// The safety net's mesh.
+const SWEEP_MS: u64 = 60_000;
 
 impl Engine {
     /// An engine that has been told nothing yet. `seed` is fresh crypto bits in a browser, a number in a test.
     pub fn new(config: Config, seed: [u64; 2], now: Timestamp, wall: Wall) -> Engine {
-        let _ = (config, seed, now, wall);
-        Engine {}
+        Engine {
+            size: BatchSize::new(&config),
+            feeds: config.feeds.iter().map(|name| Feed::new(name.clone(), now)).collect(),
+            config,
+            rng: Rng::new(seed),
+            wall: (wall, now),
+            timers: TimerTable::default(),
+            store: Store::new(),
+            replica: Replica::default(),
+            outbox: Outbox::default(),
+            inbox: Ordered::default(),
+            watch: Watch::default(),
+            link: Link::default(),
+            batches: Ordered::default(),
+            window: None,
+            requests: Ordered::default(),
+            loads: Ordered::default(),
+            ungrounded: Ordered::default(),
+            client: String::new(),
+            session_epoch: 0,
+            seen: Seen::default(),
+            generation: "".into(),
+            pause: None,
+            hidden: false,
+            life: Life::Fresh,
+            troubles: Troubles::default(),
+            counters: Counters::default(),
+            told: None,
+            last_id: 0,
+            #[cfg(feature = "sim")]
+            planted: None,
+        }
     }
 
-    /// The app changes documents. The view has changed when this returns; the write is durable when `Durable` says so.
+    /// Plants a bug.
+    #[cfg(feature = "sim")]
+    pub fn plant(&mut self, bug: planted::Bug) {
+        self.planted = Some(bug);
+    }
+
+    /// The app changes a document. The view has changed when this returns; the write is kept when `Durable` says so.
+    ///
+    /// Fails, with nothing changed, as `CLOSED`, `FENCED`, `QUEUE_FULL`, `TOO_LARGE`, `VALIDATION`, or, for a splice of
+    /// a document that is not in memory, `NOT_LOADED`.
     pub fn mutate(&mut self, now: Timestamp, mutation: Mutation, effects: &mut impl Sink) -> Result<MutationId, Fault> {
-        let _ = (now, mutation, effects);
-        unimplemented!()
+        self.check_open()?;
+        mutation.check_names()?;
+        self.check_room()?;
+        let address = mutation.address.clone();
+        let unloaded = self.store.pages.page_of(&address).is_some();
+        let operation = self.check_operation(mutation, unloaded)?;
+        let keyed = KeyedOperation { address: address.clone(), operation: operation.clone(), base: None };
+        let body = serde_json::to_string(&[&keyed]).map_err(|error| Fault::new(Code::InvalidDocument, error.to_string()))?;
+        if body.len() as u64 > self.config.mutation_bytes_max {
+            let limit = self.config.mutation_bytes_max;
+            return Err(Fault::new(Code::TooLarge, format!("a write has at most {limit} bytes, this one {}", body.len())));
+        }
+        let wall = self.wall_at(now);
+        let id = MutationId(self.rng.uuid(wall.0).into());
+        let header = MutationHeader {
+            id: id.clone(),
+            at: wall,
+            scope: self.config.scope.clone(),
+            node: None,
+            keys: vec![address.clone()],
+            after: Vec::new(),
+            read: Vec::new(),
+            collection_version: 0,
+            fingerprint: None,
+            lineage: None,
+        };
+        self.store.stage_mutation(&id, &header, &body, self.config.strict);
+        let bytes = (body.len() + id.0.len()) as u64;
+        let order = self.outbox.stage(Queued { id: id.clone(), address: address.clone(), bytes, place: None, kept: false, lineage: None });
+        self.replica.lay(&address, unloaded, order, id.clone(), vec![operation]);
+        if unloaded && !self.replica.is_resident(&address) {
+            self.load_page_of(&address, None, effects);
+        }
+        self.tell_own_change(keyed, effects);
+        self.window.get_or_insert(now);
+        self.arm(now);
+        Ok(id)
     }
 
     /// Something happened.
     pub fn handle(&mut self, now: Timestamp, input: Input, effects: &mut impl Sink) {
-        let _ = (now, input, effects);
+        if self.life == Life::Closed {
+            return;
+        }
+        match input {
+            Input::Started => self.on_started(effects),
+            Input::Loaded { load, found } => self.on_loaded(now, load, found, effects),
+            Input::LoadFailed { load, why } => self.on_load_failed(now, load, why, effects),
+            Input::Written { write, position } => self.on_written(now, write, position, effects),
+            Input::WriteFailed { write, why } => self.on_write_failed(now, write, why, effects),
+            Input::Progressed { request, .. } => self.on_progressed(now, request),
+            Input::Replied { request, reply } => self.on_replied(now, request, reply, effects),
+            Input::SendFailed { request, why } => self.on_send_failed(now, request, why, effects),
+            Input::WentOnline => {
+                self.link.on_online(now, &mut self.rng);
+                self.ask_soon(now);
+            }
+            Input::WentOffline => self.link.on_offline(now),
+            Input::BecameVisible => {
+                self.hidden = false;
+                self.ask_soon(now);
+            }
+            Input::BecameHidden => self.hidden = true,
+            Input::Resumed { wall } => {
+                self.wall = (wall, now);
+                self.ask_soon(now);
+            }
+            Input::ClockRead { wall } => self.wall = (wall, now),
+            Input::PageHid | Input::Woke => {}
+            Input::Held { address, held } => self.on_held(address, held, effects),
+            Input::Asked { ask, what } => self.on_asked(now, ask, what, effects),
+            Input::CancelAsked { mutation } => self.on_cancel_asked(now, &mutation, effects),
+            Input::TokenGiven { present } => self.on_token(now, present),
+        }
+        self.end_turn(now, effects);
     }
 
     /// When to be woken, and what for. A deadline that has come when a turn ends is due at once: the shell tells `Woke`
     /// before it lets other work in, and what was staged in one turn becomes one write.
     pub fn deadline(&self) -> Option<(Timestamp, Timer)> {
-        None
+        self.timers.next()
     }
 
     /// What a reader of this document sees.
     pub fn view(&mut self, address: &Address) -> View {
-        let _ = address;
-        View::NotLoaded
-    }
-
-    /// What is going on.
-    pub fn status(&self) -> Status {
-        unimplemented!()
+        match self.replica.view(address, self.store.pages.page_of(address).is_some()) {
+            Err(()) => View::NotLoaded,
+            Ok(None) => View::Absent,
+            Ok(Some(json)) => View::Document(json),
+        }
     }
 
     /// Who asks, for the headers of a request.
     pub fn identity(&self) -> Identity {
-        unimplemented!()
+        Identity { scope: self.config.scope.clone(), client: self.client.clone(), session_epoch: self.session_epoch }
+    }
+
+    /// What is going on.
+    pub fn status(&self) -> Status {
+        let retry_at = if self.outbox.len() == 0 { None } else { self.link.retry_at().max(self.outbox.next_wait()) };
+        Status {
+            phase: self.phase(),
+            online: self.link.is_online() && self.link.failures() == 0,
+            pending_items: self.outbox.items() as u32,
+            pending_mutations: self.outbox.mutations() as u32,
+            pending_bytes: self.outbox.bytes(),
+            inbox: self.inbox.len() as u32,
+            entries_sent: self.counters.sent,
+            entries_resent: self.counters.resent,
+            entries_acknowledged: self.counters.acknowledged,
+            requests: self.counters.requests,
+            retry_at: retry_at.map(|at| self.wall_at(at)),
+            last_push_at: self.counters.last_push,
+            last_pull_at: self.counters.last_pull,
+            storage: if self.store.mode() == Mode::Memory { StorageKind::Memory } else { StorageKind::IndexedDb },
+            error: self.troubles.storage.clone().or_else(|| self.troubles.network.clone()),
+        }
+    }
+
+    fn phase(&self) -> Phase {
+        let pushing = self.requests.values().any(Request::is_push);
+        match (self.life, self.store.mode(), self.pause) {
+            (Life::Closed, ..) => Phase::Closed,
+            (_, Mode::Opening, _) => Phase::Opening,
+            (_, Mode::Fenced, _) | (.., Some(Pause::Fenced)) => Phase::Fenced,
+            (.., Some(Pause::Scope)) => Phase::Paused,
+            (.., Some(Pause::Auth(_))) => Phase::NeedsAuth,
+            _ if !self.link.is_online() => Phase::Offline,
+            _ if pushing => Phase::Pushing,
+            _ if self.link.retry_at().is_some() || self.outbox.next_wait().is_some() => Phase::Waiting,
+            _ if !self.batches.is_empty() || self.outbox.len() > 0 => Phase::Pushing,
+            _ if !self.requests.is_empty() => Phase::Pulling,
+            _ => Phase::Idle,
+        }
+    }
+
+    fn check_open(&self) -> Result<(), Fault> {
+        match (self.life, self.store.mode()) {
+            (Life::Closed | Life::Closing(_), _) => Err(Fault::new(Code::Closed, "the client is closed")),
+            (Life::Fresh, _) | (_, Mode::Opening) => Err(Fault::new(Code::Closed, "the client is not open yet")),
+            (_, Mode::Fenced) => Err(Fault::new(Code::Fenced, "another client holds the store")),
+            (Life::Open, _) => Ok(()),
+        }
+    }
+
+    fn check_room(&self) -> Result<(), Fault> {
+        let config = &self.config;
+        let full = |what| Err(Fault::new(Code::QueueFull, what));
+        if self.outbox.len() >= config.outbox_entries_max as usize || self.outbox.bytes() >= config.outbox_bytes_max {
+            return full("the outbox is full");
+        }
+        if self.inbox.len() >= config.inbox_max as usize {
+            return full("the inbox is full");
+        }
+        Ok(())
+    }
+
+    /// The operation as it is queued: a splice says what it was made on.
+    fn check_operation(&mut self, mutation: Mutation, unloaded: bool) -> Result<Operation, Fault> {
+        let Operation::Splice(splice) = mutation.operation else { return Ok(mutation.operation) };
+        if !self.replica.is_known(&mutation.address, unloaded) {
+            return Err(Fault::new(Code::NotLoaded, "the document is not in memory yet; load it first"));
+        }
+        let on = match self.replica.check_splice(&mutation.address, &splice) {
+            Ok(Some(on)) => Some(on),
+            Ok(None) => return Err(Fault::new(Code::Validation, "there is no string at the path")),
+            Err(why) => return Err(Fault::new(Code::Validation, why.to_string())),
+        };
+        Ok(Operation::Splice(Splice { on, ..splice }))
+    }
+
+    /// A held document's watchers hear of the app's own write in the same tick.
+    fn tell_own_change(&mut self, keyed: KeyedOperation, effects: &mut impl Sink) {
+        if !self.watch.is_held(&keyed.address) {
+            return;
+        }
+        let address = keyed.address.clone();
+        let change = match &keyed.operation {
+            Operation::Put(value) => ViewChange::Value { value: Some(value.clone()) },
+            Operation::Delete => ViewChange::Value { value: None },
+            _ if !self.replica.is_known(&address, self.store.pages.page_of(&address).is_some()) => return,
+            _ => ViewChange::Operations { operations: vec![keyed] },
+        };
+        effects.push(Effect::Notify(Notice::Changed { address, change }));
+    }
+
+    fn on_held(&mut self, address: Address, held: bool, effects: &mut impl Sink) {
+        if !self.watch.hold(address.clone(), held) || !held {
+            return;
+        }
+        match self.view(&address) {
+            View::NotLoaded => self.load_page_of(&address, None, effects),
+            View::Absent => effects.push(Effect::Notify(Notice::Changed { address, change: ViewChange::Value { value: None } })),
+            View::Document(json) => {
+                effects.push(Effect::Notify(Notice::Changed { address, change: ViewChange::Value { value: Some(json) } }))
+            }
+        }
+    }
+
+    fn on_asked(&mut self, now: Timestamp, ask: AskId, what: Ask, effects: &mut impl Sink) {
+        match what {
+            Ask::Load { address } => {
+                if self.view(&address) == View::NotLoaded {
+                    self.load_page_of(&address, Some(ask), effects);
+                } else {
+                    effects.push(Effect::Notify(Notice::Answered { ask, error: None }));
+                }
+            }
+            Ask::Pull => self.on_pull_asked(now, ask, effects),
+            Ask::Close => self.on_close_asked(ask, effects),
+        }
+    }
+
+    /// The app takes a mutation back. What is frozen cannot be.
+    fn on_cancel_asked(&mut self, now: Timestamp, id: &MutationId, effects: &mut impl Sink) {
+        let Some(queued) = self.outbox.take(id) else { return };
+        self.touch(&queued.address);
+        self.store.stage(Kind::Cancel, &CancelHeader { id: id.clone() }, "", None);
+        self.store.retire(&log::About::Mutation(id.clone()));
+        self.rebase(&queued.address, None, std::slice::from_ref(id));
+        self.arm(now);
+        effects.push(Effect::Notify(Notice::Settled { mutation: id.clone(), ending: Ending::Cancelled }));
+    }
+
+    fn on_token(&mut self, now: Timestamp, present: bool) {
+        if present && self.pause != Some(Pause::Fenced) {
+            self.pause = None;
+            self.troubles.network = None;
+            self.ask_soon(now);
+        }
+    }
+
+    fn on_close_asked(&mut self, ask: AskId, effects: &mut impl Sink) {
+        self.life = Life::Closing(ask);
+        let asks: Vec<AskId> = self.feeds.iter_mut().flat_map(|feed| std::mem::take(&mut feed.asks)).collect();
+        for ask in asks {
+            self.answer(ask, Some(Fault::new(Code::Closed, "the client was closed")), effects);
+        }
+        for request in std::mem::take(&mut self.requests).into_iter().map(|(request, _)| request) {
+            effects.push(Effect::Cancel { request });
+        }
+    }
+
+    /// Everything that follows from a turn, in one place: what was touched is told, what is due is armed.
+    fn end_turn(&mut self, now: Timestamp, effects: &mut impl Sink) {
+        while let Some(timer) = self.timers.expire(now) {
+            match timer {
+                Timer::Commit => self.commit(effects),
+                Timer::Push => self.push(now, effects),
+                Timer::Pull => self.pull_due(now, effects),
+                Timer::Link => self.probe(now, effects),
+                Timer::Progress => self.give_up_stalled(now, effects),
+                Timer::Compact => self.fold(effects),
+                Timer::Sweep => {}
+            }
+        }
+        self.keep_in_memory(now, effects);
+        self.tell_touched(effects);
+        let is_storing = self.store.is_writing() || self.store.is_staged() && self.store.mode() == Mode::Durable;
+        if let (Life::Closing(ask), false) = (self.life, is_storing) {
+            self.life = Life::Closed;
+            self.answer(ask, None, effects);
+        }
+        self.arm(now);
+        let status = self.status();
+        if self.told.as_ref() != Some(&status) {
+            self.told = Some(status.clone());
+            effects.push(Effect::Notify(Notice::Status(status)));
+        }
+    }
+
+    /// Sets each timer to when its work is due, from the state as it is: no deadline is ever carried along.
+    fn arm(&mut self, now: Timestamp) {
+        if self.life == Life::Closed {
+            self.timers = TimerTable::default();
+            return;
+        }
+        let is_written = matches!(self.store.mode(), Mode::Durable | Mode::Memory);
+        if self.store.is_staged() && !self.store.is_writing() && is_written && !self.timers.is_set(Timer::Commit) {
+            self.timers.set(Timer::Commit, now);
+        }
+        self.link.end_hold(now);
+        if self.outbox.has_heads() {
+            self.window.get_or_insert(now);
+        }
+        let due = [
+            (Timer::Push, self.push_due(now)),
+            (Timer::Pull, self.next_pull(now)),
+            (Timer::Link, self.next_try(now)),
+            (Timer::Progress, self.next_stall()),
+            (Timer::Sweep, (self.outbox.len() > 0).then(|| now.after(SWEEP_MS))),
+        ];
+        for (timer, at) in due {
+            match at {
+                Some(at) if timer == Timer::Sweep => self.timers.set_earlier(timer, at),
+                Some(at) => self.timers.set(timer, at),
+                None => self.timers.stop(timer),
+            }
+        }
+    }
+
+    /// When a closed link is to be tried again.
+    fn next_try(&self, now: Timestamp) -> Option<Timestamp> {
+        let is_due = self.link.is_probe_due(now) && self.requests.is_empty();
+        self.link.retry_at().filter(|at| self.may_ask() && (*at > now || is_due))
+    }
+
+    fn touch(&mut self, address: &Address) {
+        let (replica, unloaded) = (&mut self.replica, self.store.pages.page_of(address).is_some());
+        self.watch.touch(address, || replica.view(address, unloaded).ok());
+    }
+
+    fn tell_touched(&mut self, effects: &mut impl Sink) {
+        for (address, before) in self.watch.take_touched() {
+            let value = match self.view(&address) {
+                View::NotLoaded => continue,
+                View::Absent => None,
+                View::Document(json) => Some(json),
+            };
+            if before.as_ref() != Some(&value) {
+                effects.push(Effect::Notify(Notice::Changed { address, change: ViewChange::Value { value } }));
+            }
+        }
+    }
+
+    fn answer(&self, ask: AskId, error: Option<Fault>, effects: &mut impl Sink) {
+        effects.push(Effect::Notify(Notice::Answered { ask, error }));
+    }
+
+    fn wall_at(&self, at: Timestamp) -> Wall {
+        let (wall, read) = self.wall;
+        Wall((wall.0 + at.since(read)).saturating_sub(read.since(at)))
+    }
+
+    /// Whether requests of any kind may go out, the link aside.
+    fn may_ask(&self) -> bool {
+        let open = self.life == Life::Open && self.store.is_held() && self.store.mode() != Mode::Fenced;
+        open && self.pause.is_none() && self.config.transport != TransportKind::None
+    }
+
+    fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
     }
 }

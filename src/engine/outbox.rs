@@ -1,11 +1,11 @@
 //! What is queued: mutations in their order, and the entries they are frozen into.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::clock::Timestamp;
 use super::ident::MutationId;
-use super::record::Lineage;
+use super::ordered::{Ordered, OrderedSet};
+use super::record::{Lineage, Place};
 use crate::protocol::{Address, Operation};
 
 /// A mutation that is not frozen.
@@ -18,7 +18,7 @@ pub struct Queued {
     /// Its size, as the limits count it.
     pub bytes: u64,
     /// Where its record is in the log; `None` until it is stored, and for ever in memory mode.
-    pub place: Option<(u64, u32)>,
+    pub place: Option<Place>,
     /// Whether it may be frozen: it is stored, or never will be.
     pub kept: bool,
     /// What it carries on.
@@ -40,8 +40,8 @@ pub struct Entry {
     pub operations: Vec<Operation>,
     /// Its bytes.
     pub text: Arc<str>,
-    /// Where its first member's record was.
-    pub place: (u64, u32),
+    /// Where its first member's record was; `None` in memory mode.
+    pub place: Option<Place>,
     /// How many follow-ups led to it.
     pub round: u32,
     /// The first mutation of its line.
@@ -68,7 +68,7 @@ pub enum EntryState {
 /// The queue of one document.
 #[derive(Debug, Default)]
 struct KeyQueue {
-    orders: BTreeSet<u64>,
+    orders: OrderedSet<u64>,
     entry: Option<u64>,
     /// The first, where it may be frozen.
     head: Option<u64>,
@@ -77,13 +77,17 @@ struct KeyQueue {
 /// All that has not ended.
 #[derive(Debug, Default)]
 pub struct Outbox {
-    queued: BTreeMap<u64, Queued>,
-    entries: BTreeMap<u64, Entry>,
-    orders: BTreeMap<MutationId, u64>,
-    keys: BTreeMap<Address, KeyQueue>,
+    queued: Ordered<u64, Queued>,
+    entries: Ordered<u64, Entry>,
+    orders: Ordered<MutationId, u64>,
+    keys: Ordered<Address, KeyQueue>,
     /// First mutations of documents with no entry, that may be frozen.
-    heads: BTreeSet<u64>,
+    heads: OrderedSet<u64>,
     heads_bytes: u64,
+    /// Entries that can be sent.
+    ready: OrderedSet<u64>,
+    /// Entries that can be sent later.
+    waiting: OrderedSet<(Timestamp, u64)>,
     /// Members of all entries.
     frozen: usize,
     bytes: u64,
@@ -106,14 +110,14 @@ impl Outbox {
     fn insert(&mut self, order: u64, queued: Queued) {
         self.bytes += queued.bytes;
         self.orders.insert(queued.id.clone(), order);
-        self.keys.entry(queued.address.clone()).or_default().orders.insert(order);
+        self.keys.get_or_insert_with(queued.address.clone(), KeyQueue::default).orders.insert(order, ());
         let address = queued.address.clone();
         self.queued.insert(order, queued);
         self.refresh(&address);
     }
 
     /// The mutation is stored, at this place of the log if in a log.
-    pub fn mark_kept(&mut self, id: &MutationId, place: Option<(u64, u32)>) {
+    pub fn mark_kept(&mut self, id: &MutationId, place: Option<Place>) {
         let Some(queued) = self.orders.get(id).and_then(|order| self.queued.get_mut(order)) else { return };
         queued.kept = true;
         queued.place = place;
@@ -123,7 +127,7 @@ impl Outbox {
 
     /// The first mutations that may be frozen, in order.
     pub fn heads(&self) -> impl Iterator<Item = &Queued> {
-        self.heads.iter().map(|order| &self.queued[order])
+        self.heads.keys().filter_map(|order| self.queued.get(order))
     }
 
     /// Whether anything may be frozen.
@@ -139,12 +143,7 @@ impl Outbox {
     /// The mutations of `address` that an entry would hold now: from the first on, as far as they are kept.
     pub fn members(&self, address: &Address) -> Vec<Queued> {
         let Some(key) = self.keys.get(address) else { return Vec::new() };
-        key.orders.iter().map_while(|order| self.queued.get(order)).take_while(|queued| queued.kept).cloned().collect()
-    }
-
-    /// How many mutations of `address` are not frozen.
-    pub fn unfrozen(&self, address: &Address) -> usize {
-        self.keys.get(address).map_or(0, |key| key.orders.len() - usize::from(key.entry.is_some()))
+        key.orders.keys().map_while(|order| self.queued.get(order)).take_while(|queued| queued.kept).cloned().collect()
     }
 
     /// The order of a mutation or entry.
@@ -172,11 +171,12 @@ impl Outbox {
         self.bytes += entry.text.len() as u64;
         self.frozen += entry.members.len();
         self.orders.insert(entry.id.clone(), order);
-        let key = self.keys.entry(entry.address.clone()).or_default();
-        key.orders.insert(order);
+        let key = self.keys.get_or_insert_with(entry.address.clone(), KeyQueue::default);
+        key.orders.insert(order, ());
         key.entry = Some(order);
-        let address = entry.address.clone();
-        self.entries.insert(order, entry);
+        let (id, address, state) = (entry.id.clone(), entry.address.clone(), entry.state);
+        self.entries.insert(order, Entry { state: EntryState::InBatch, ..entry });
+        self.set_state(&id, state);
         self.refresh(&address);
     }
 
@@ -185,24 +185,62 @@ impl Outbox {
         self.entries.get(self.orders.get(id)?)
     }
 
-    /// An entry, to be changed.
-    pub fn entry_mut(&mut self, id: &MutationId) -> Option<&mut Entry> {
-        self.entries.get_mut(self.orders.get(id)?)
+    /// The entry is part of a batch that is being sent, once more.
+    pub fn mark_sent(&mut self, id: &MutationId) {
+        if let Some(entry) = self.orders.get(id).and_then(|order| self.entries.get_mut(order)) {
+            entry.sent += 1;
+        }
     }
 
-    /// The entry of a document.
-    pub fn entry_of(&self, address: &Address) -> Option<&Entry> {
-        self.entries.get(&self.keys.get(address)?.entry?)
+    /// The server answered that the entry should be tried again; says how often so far.
+    pub fn mark_failed(&mut self, id: &MutationId) -> u32 {
+        let Some(entry) = self.orders.get(id).and_then(|order| self.entries.get_mut(order)) else { return 0 };
+        entry.failures = entry.failures.saturating_add(1);
+        entry.failures
     }
 
-    /// All entries, in order.
-    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.values()
+    /// The entry does something else from here on.
+    pub fn set_state(&mut self, id: &MutationId, state: EntryState) {
+        let Some(order) = self.orders.get(id).copied() else { return };
+        let Some(entry) = self.entries.get_mut(&order) else { return };
+        match std::mem::replace(&mut entry.state, state) {
+            EntryState::InBatch => {}
+            EntryState::Ready => drop(self.ready.remove(&order)),
+            EntryState::Waiting(at) => drop(self.waiting.remove(&(at, order))),
+        }
+        match state {
+            EntryState::InBatch => {}
+            EntryState::Ready => drop(self.ready.insert(order, ())),
+            EntryState::Waiting(at) => drop(self.waiting.insert((at, order), ())),
+        }
+    }
+
+    /// Entries whose wait is over can be sent.
+    pub fn end_waits(&mut self, now: Timestamp) {
+        while let Some((at, order)) = self.waiting.first().map(|(key, ())| *key).filter(|(at, _)| *at <= now) {
+            self.waiting.remove(&(at, order));
+            self.ready.insert(order, ());
+            if let Some(entry) = self.entries.get_mut(&order) {
+                entry.state = EntryState::Ready;
+            }
+        }
+    }
+
+    /// Entries that can be sent, in order.
+    pub fn ready(&self) -> impl Iterator<Item = &Entry> {
+        self.ready.keys().filter_map(|order| self.entries.get(order))
+    }
+
+    /// When the next wait is over.
+    pub fn next_wait(&self) -> Option<Timestamp> {
+        self.waiting.first().map(|((at, _), ())| *at)
     }
 
     /// Takes an entry out: it has ended. Also says its place in the order.
     pub fn settle(&mut self, id: &MutationId) -> Option<(u64, Entry)> {
         let order = *self.orders.get(id)?;
+        self.entries.get(&order)?;
+        self.set_state(id, EntryState::InBatch);
         let entry = self.entries.remove(&order)?;
         self.orders.remove(id);
         self.bytes -= entry.text.len() as u64;
@@ -261,16 +299,17 @@ impl Outbox {
     /// Keeps `heads` true for one document.
     fn refresh(&mut self, address: &Address) {
         let Some(key) = self.keys.get_mut(address) else { return };
-        let first = key.orders.first().and_then(|order| Some((*order, self.queued.get(order)?)));
+        let first = key.orders.first().and_then(|(order, ())| Some((*order, self.queued.get(order)?)));
         let head = first.filter(|(_, queued)| key.entry.is_none() && queued.kept).map(|(order, _)| order);
         if head != key.head {
+            let bytes_of = |order: &u64| self.queued.get(order).map_or(0, |queued| queued.bytes);
             if let Some(old) = key.head.take() {
                 self.heads.remove(&old);
-                self.heads_bytes -= self.queued[&old].bytes;
+                self.heads_bytes -= bytes_of(&old);
             }
             if let Some(new) = head {
-                self.heads.insert(new);
-                self.heads_bytes += self.queued[&new].bytes;
+                self.heads.insert(new, ());
+                self.heads_bytes += bytes_of(&new);
             }
             key.head = head;
         }
@@ -296,7 +335,7 @@ mod tests {
             base: None,
             operations: Vec::new(),
             text: "12345".into(),
-            place: (1, 0),
+            place: Some((1, 0)),
             round: 0,
             root: MutationId(id.into()),
             sent: 0,

@@ -1,28 +1,32 @@
 //! Feeds: where each one's next pull goes on, and when to ask.
 
-use std::collections::BTreeSet;
-
 use super::clock::Timestamp;
 use super::ident::{AskId, RequestId};
+use super::ordered::{Ordered, OrderedSet};
 use super::retry;
 use super::rng::Rng;
 use crate::protocol::Address;
 
+/// Between two pulls that only hints ask for.
+const HINTS_MS: u64 = 1_000;
+
 /// One feed.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Feed {
     /// Its name.
     pub name: String,
     /// Where the next pull goes on; `None` from the beginning.
     pub cursor: Option<String>,
-    /// The request on its way.
-    pub request: Option<RequestId>,
+    /// The request on its way, and what its reply must echo.
+    pub request: Option<(RequestId, String)>,
     /// When it is to be pulled.
     pub due: Timestamp,
+    /// When it was last asked.
+    pub asked: Option<Timestamp>,
     /// How often in a row the server answered that it should be tried again.
     pub failures: u32,
     /// Everything is pulled again: what has been seen so far. What is not seen by the end is gone.
-    pub resync: Option<BTreeSet<Address>>,
+    pub resync: Option<OrderedSet<Address>>,
     /// Who asked, and is answered when the last page is applied.
     pub asks: Vec<AskId>,
 }
@@ -30,7 +34,15 @@ pub struct Feed {
 impl Feed {
     /// A feed that nothing is known of.
     pub fn new(name: String, now: Timestamp) -> Feed {
-        Feed { name, cursor: None, request: None, due: now, failures: 0, resync: None, asks: Vec::new() }
+        Feed { name, cursor: None, request: None, due: now, asked: None, failures: 0, resync: None, asks: Vec::new() }
+    }
+
+    /// Something happened that may have changed the world: the feed is pulled soon, but not all the time (N13).
+    pub fn hasten(&mut self, now: Timestamp) {
+        let soonest = self.asked.map_or(now, |asked| asked.after(HINTS_MS).max(now));
+        if self.failures == 0 {
+            self.due = self.due.min(soonest);
+        }
     }
 
     /// Starts again from the beginning. With `sweep`, documents that do not come again are gone.
@@ -38,7 +50,7 @@ impl Feed {
         self.cursor = None;
         self.due = now;
         if sweep {
-            self.resync = Some(BTreeSet::new());
+            self.resync = Some(Ordered::default());
         }
     }
 
@@ -46,6 +58,6 @@ impl Feed {
     pub fn on_retry(&mut self, now: Timestamp, after_ms: Option<u64>, rng: &mut Rng) {
         self.failures = self.failures.saturating_add(1);
         let drawn = retry::ENTRY.draw(self.failures, rng);
-        self.due = now.after(after_ms.map_or(drawn, |asked| asked.saturating_add(drawn)));
+        self.due = now.after(drawn.saturating_add(after_ms.unwrap_or(0)));
     }
 }

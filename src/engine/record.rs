@@ -99,6 +99,10 @@ impl Kind {
 /// The version that this build writes of every kind.
 const VERSION: u8 = 1;
 
+/// Where a record is in the log: the position of its commit, and its ordinal in it. The order of these is the order of the
+/// outbox.
+pub type Place = (u64, u32);
+
 /// A mutation as it is queued.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MutationHeader {
@@ -142,7 +146,7 @@ pub struct Lineage {
     /// How many follow-ups came before, and this one.
     pub round: u32,
     /// Where in the order of the outbox the first one stood, and this one stands: log position and ordinal.
-    pub place: (u64, u32),
+    pub place: Place,
 }
 
 /// An entry about to be sent.
@@ -154,7 +158,7 @@ pub struct FreezeHeader {
     pub members: Vec<MutationId>,
     /// Where its first member stood in the order of the outbox: log position and ordinal. Members' own records may go
     /// once this one is stored.
-    pub place: (u64, u32),
+    pub place: Place,
     /// How many follow-ups led to it; 0 for a first attempt.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub round: u32,

@@ -1,11 +1,13 @@
 //! Base, overlay, view: the server's truth about each document, and what is pending laid over it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::coalesce::Composer;
 use super::ident::MutationId;
-use super::{coalesce, merge};
-use crate::protocol::{Address, Draft, Json, Operation, Patch, Pointer, Splice, Text};
+use super::merge;
+use super::ordered::Ordered;
+use crate::protocol::text::SpliceError;
+use crate::protocol::{Address, Draft, Json, Operation, Patch, Pointer, Splice, Text, TextMark};
 
 /// The server's truth about one document.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,19 +83,10 @@ pub struct Before {
 /// All documents in memory.
 #[derive(Debug, Default)]
 pub struct Replica {
-    documents: BTreeMap<Address, Document>,
+    documents: Ordered<Address, Document>,
 }
 
 impl Replica {
-    /// What is known of `address`; `unloaded` says whether a page holds it.
-    pub fn knowledge(&self, address: &Address, unloaded: bool) -> Knowledge {
-        match self.documents.get(address) {
-            Some(document) => document.knowledge.clone(),
-            None if unloaded => Knowledge::Unloaded,
-            None => Knowledge::Nothing,
-        }
-    }
-
     /// The base of `address`, where one is in memory.
     pub fn base(&self, address: &Address) -> Option<&Base> {
         match &self.documents.get(address)?.knowledge {
@@ -115,6 +108,11 @@ impl Replica {
         })
     }
 
+    /// Whether a reader can know what is there without reading a page.
+    pub fn is_known(&self, address: &Address, unloaded: bool) -> bool {
+        self.documents.get(address).map_or(!unloaded, Document::is_known)
+    }
+
     /// What a reader sees; `Err` where nobody can know without the page.
     pub fn view(&mut self, address: &Address, unloaded: bool) -> Result<Option<Json>, ()> {
         let Some(document) = self.documents.get_mut(address) else { return if unloaded { Err(()) } else { Ok(None) } };
@@ -124,9 +122,12 @@ impl Replica {
         document.draft().map(Draft::to_json).ok_or(())
     }
 
-    /// The view of `address` for editing; `None` where nobody can know it without the page.
-    pub fn draft(&mut self, address: &Address, unloaded: bool) -> Option<&mut Draft> {
-        self.document(address, unloaded).draft()
+    /// The mark of the text that a splice would be made on, provided that it fits. `Ok(None)`: there is no such text.
+    pub fn check_splice(&mut self, address: &Address, splice: &Splice) -> Result<Option<TextMark>, SpliceError> {
+        let Some(draft) = self.documents.get_mut(address).and_then(Document::draft) else { return Ok(None) };
+        let Some(text) = draft.text(&splice.path) else { return Ok(None) };
+        text.clone().splice(splice.at, splice.remove, &splice.insert)?;
+        Ok(Some(text.mark()))
     }
 
     /// Lays a mutation over `address`. Its splices say what they were made on.
@@ -146,27 +147,27 @@ impl Replica {
         document.layers.insert(at, layer);
     }
 
-    /// The operations that the layers of these mutations make on the base as it is: splices whose text has moved are
+    /// The operations that the layers of these mutations, in their order, make on the base as it is: splices whose text has moved are
     /// merged. `None` where nobody can know without the page.
     pub fn grounded(&mut self, address: &Address, ids: &[MutationId]) -> Option<Vec<Operation>> {
         let document = self.documents.get(address)?;
         if document.knowledge == Knowledge::Unloaded {
             return None;
         }
-        let mut operations = Vec::new();
-        let layers: Vec<&Layer> = document.layers.iter().filter(|layer| ids.contains(&layer.id)).collect();
-        let mut fold =
-            Fold::new(document.knowledge.value().cloned(), |operation: &Operation| coalesce::push(&mut operations, operation.clone()));
-        layers.iter().for_each(|layer| fold.layer(layer));
+        let mut ids = ids.iter().peekable();
+        let mut few = Composer::default();
+        let mut fold = Fold::new(document.knowledge.value().cloned(), |operation: &Operation| few.push(operation));
+        document.layers.iter().filter(|layer| ids.next_if(|id| **id == layer.id).is_some()).for_each(|layer| fold.layer(layer));
         fold.finish();
-        Some(operations)
+        Some(few.finish())
     }
 
-    /// Puts one layer in place of those of `ids`: an entry for its members, a follow-up for an entry. What it makes on
+    /// Puts one layer in place of those of `ids`, in their order: an entry for its members, a follow-up for an entry. What it makes on
     /// the base as it is must be what they made.
     pub fn replace(&mut self, address: &Address, ids: &[MutationId], order: u64, id: MutationId, operations: Vec<Operation>) {
         if let Some(document) = self.documents.get_mut(address) {
-            document.layers.retain(|layer| !ids.contains(&layer.id));
+            let mut ids = ids.iter().peekable();
+            document.layers.retain(|layer| ids.next_if(|id| **id == layer.id).is_none());
             let at = document.layers.partition_point(|other| other.order <= order);
             document.layers.insert(at, Layer::of(order, id, operations));
         }
@@ -194,6 +195,14 @@ impl Replica {
         }
     }
 
+    /// The base of `address` is in a page from here on, and newer there than in memory.
+    pub fn unload(&mut self, address: &Address) {
+        if let Some(document) = self.documents.get_mut(address) {
+            document.knowledge = Knowledge::Unloaded;
+            document.draft = None;
+        }
+    }
+
     /// The page that should hold `address` does not.
     pub fn lose(&mut self, address: &Address) {
         if let Some(document) = self.documents.get_mut(address).filter(|document| document.knowledge == Knowledge::Unloaded) {
@@ -214,7 +223,7 @@ impl Replica {
 
     fn document(&mut self, address: &Address, unloaded: bool) -> &mut Document {
         let knowledge = if unloaded { Knowledge::Unloaded } else { Knowledge::Nothing };
-        self.documents.entry(address.clone()).or_insert_with(|| Document { knowledge, layers: Vec::new(), draft: None })
+        self.documents.get_or_insert_with(address.clone(), || Document { knowledge, layers: Vec::new(), draft: None })
     }
 }
 
@@ -226,11 +235,16 @@ impl Layer {
 }
 
 impl Document {
-    /// The view, for editing. Without its page a document's view is known only from a put or delete on.
+    /// Without its page a document's view is known only from a put or delete on.
+    fn is_known(&self) -> bool {
+        let settles = |o: &LayerOperation| matches!(o.operation, Operation::Put(_) | Operation::Delete);
+        self.knowledge != Knowledge::Unloaded || self.layers.iter().flat_map(|layer| &layer.operations).any(settles)
+    }
+
+    /// The view, for editing.
     fn draft(&mut self) -> Option<&mut Draft> {
         if self.draft.is_none() {
-            let settled = |layer: &Layer| layer.operations.iter().any(|o| matches!(o.operation, Operation::Put(_) | Operation::Delete));
-            if self.knowledge == Knowledge::Unloaded && !self.layers.iter().any(settled) {
+            if !self.is_known() {
                 return None;
             }
             let mut fold = Fold::new(self.knowledge.value().cloned(), |_: &Operation| ());
@@ -427,9 +441,9 @@ mod tests {
 
     fn splice(replica: &mut Replica, order: u64, at_unit: u64, remove: u64, insert: &str) {
         let path = Pointer::parse("/t").unwrap();
-        let on = replica.draft(&at(), false).unwrap().mark(&path);
-        let splice = Operation::Splice(Splice { path, at: at_unit, remove, insert: insert.into(), on });
-        replica.lay(&at(), false, order, id(&format!("m{order}")), vec![splice]);
+        let splice = Splice { path, at: at_unit, remove, insert: insert.into(), on: None };
+        let on = replica.check_splice(&at(), &splice).unwrap();
+        replica.lay(&at(), false, order, id(&format!("m{order}")), vec![Operation::Splice(Splice { on, ..splice })]);
     }
 
     fn text(replica: &mut Replica) -> String {

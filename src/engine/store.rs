@@ -1,8 +1,6 @@
 //! What is staged, what is on its way to the store, and what is in it. One transaction at a time: what is staged while
 //! one is on its way goes with the next.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use serde::Serialize;
 
 use super::config::Config;
@@ -11,10 +9,11 @@ use super::ident::{MutationId, WriteId};
 use super::input::Meta;
 use super::log::{About, Log, Part};
 use super::notice::Durability;
+use super::ordered::{Ordered, OrderedSet};
 use super::pages::{self, Pages};
 use super::push::BatchId;
-use super::record::{self, DirectoryRow, Kind, PagedHeader};
-use super::replica::Replica;
+use super::record::{self, DirectoryRow, Kind, PagedHeader, Place};
+use super::replica::{Base, Replica};
 use crate::protocol::Address;
 
 /// Where writes go.
@@ -35,11 +34,11 @@ pub enum Mode {
 struct Staged {
     bytes: Vec<u8>,
     parts: Vec<Part>,
-    index: BTreeMap<About, usize>,
+    index: Ordered<About, usize>,
     strict: bool,
     mutations: Vec<(MutationId, u32)>,
     batches: Vec<BatchId>,
-    bases: BTreeSet<Address>,
+    bases: OrderedSet<Address>,
     meta: Option<(Guard, Meta)>,
 }
 
@@ -53,7 +52,7 @@ enum OnItsWay {
 #[derive(Debug, Default, PartialEq)]
 pub struct Kept {
     /// Mutations, and their records' places.
-    pub mutations: Vec<(MutationId, Option<(u64, u32)>)>,
+    pub mutations: Vec<(MutationId, Option<Place>)>,
     /// Batches whose entries are frozen.
     pub batches: Vec<BatchId>,
     /// How well.
@@ -76,7 +75,7 @@ pub struct Store {
     /// Which page holds which document.
     pub pages: Pages,
     /// Documents whose base is in the log and not yet in a page.
-    dirty: BTreeSet<Address>,
+    dirty: OrderedSet<Address>,
 }
 
 impl Store {
@@ -92,7 +91,7 @@ impl Store {
             last_write: 0,
             log: Log::default(),
             pages: Pages::default(),
-            dirty: BTreeSet::new(),
+            dirty: Ordered::default(),
         }
     }
 
@@ -114,7 +113,7 @@ impl Store {
 
     /// A base that is in the log.
     pub fn found_in_log(&mut self, address: Address) {
-        self.dirty.insert(address);
+        self.dirty.insert(address, ());
     }
 
     /// A base is in a page from here on in the log.
@@ -130,10 +129,8 @@ impl Store {
         let staged = &mut self.staged;
         let (ordinal, start) = (staged.parts.len() as u32, staged.bytes.len());
         record::encode(&mut staged.bytes, kind, ordinal, header, body);
-        if let Some(about) = &about {
-            if let Some(earlier) = staged.index.insert(about.clone(), ordinal as usize) {
-                staged.parts[earlier].2 = None;
-            }
+        if let Some(earlier) = about.as_ref().and_then(|about| staged.index.insert(about.clone(), ordinal as usize)) {
+            staged.parts[earlier].2 = None;
         }
         staged.parts.push((ordinal, start..staged.bytes.len(), about));
         ordinal
@@ -154,7 +151,7 @@ impl Store {
 
     /// The base of this document has changed.
     pub fn stage_base(&mut self, address: &Address) {
-        self.staged.bases.insert(address.clone());
+        self.staged.bases.insert(address.clone(), ());
     }
 
     /// What was stored, or staged, about this is not needed any more.
@@ -170,6 +167,21 @@ impl Store {
                 staged.parts[at].2 = None;
             }
         }
+    }
+
+    /// The texts that were kept for operations of this mutation or entry are not needed any more.
+    pub fn retire_befores(&mut self, id: &MutationId) {
+        let of = |about: &About| matches!(about, About::Before(owner, _) if owner == id);
+        let from = About::Before(id.clone(), 0);
+        let mut abouts: Vec<About> = self.log.abouts_from(&from).take_while(|about| of(about)).cloned().collect();
+        let flying = match &self.on_its_way {
+            Some((_, OnItsWay::Commit { staged, .. })) => Some(staged),
+            _ => None,
+        };
+        for staged in flying.into_iter().chain(&self.failed).chain([&self.staged]) {
+            abouts.extend(staged.index.from(&from).map(|(about, _)| about).take_while(|about| of(about)).cloned());
+        }
+        abouts.iter().for_each(|about| self.retire(about));
     }
 
     /// Whether something waits for a transaction.
@@ -190,10 +202,10 @@ impl Store {
         let staged = self.failed.take().unwrap_or_else(|| std::mem::take(&mut self.staged));
         let (mut bytes, mut parts) = (staged.bytes.clone(), staged.parts.clone());
         let (mut stored, mut rows) = (Vec::new(), Vec::new());
-        let bases = staged.bases.iter().filter_map(|address| Some((address, replica.base(address)?)));
-        let size: usize = bases.clone().map(|(_, base)| base.value.as_ref().map_or(0, |value| value.as_str().len())).sum();
+        let bases: Vec<(&Address, &Base)> = staged.bases.keys().filter_map(|address| Some((address, replica.base(address)?))).collect();
+        let size: usize = bases.iter().map(|(_, base)| base.value.as_ref().map_or(0, |value| value.as_str().len())).sum();
         if size as u64 > config.page_directly_bytes {
-            (stored, rows) = self.pages.lay_out(bases, config.page_bytes);
+            (stored, rows) = self.pages.lay_out(bases.into_iter(), config.page_bytes);
             let (ordinal, start) = (parts.len() as u32, bytes.len());
             record::encode(&mut bytes, Kind::Paged, ordinal, &PagedHeader { pages: rows.clone() }, "");
             parts.push((ordinal, start..bytes.len(), None));
@@ -232,7 +244,7 @@ impl Store {
     pub fn fold(&mut self, replica: &Replica, config: &Config) -> Option<Write> {
         let guard = self.guard()?;
         let meta = Meta { folded_to: self.log.last(), ..self.meta.clone()? };
-        let bases = self.dirty.iter().filter_map(|address| Some((address, replica.base(address)?)));
+        let bases = self.dirty.keys().filter_map(|address| Some((address, replica.base(address)?)));
         let (stored, rows) = self.pages.lay_out(bases, config.page_bytes);
         rows.iter().for_each(|row| self.pages.place(row));
         let dropped: Vec<u32> = self.pages.empty().collect();
@@ -261,7 +273,7 @@ impl Store {
                     self.log.add(position, bytes, parts);
                 }
                 if rows.is_empty() {
-                    self.dirty.extend(staged.bases);
+                    staged.bases.into_iter().for_each(|(address, ())| drop(self.dirty.insert(address, ())));
                 } else {
                     rows.iter().for_each(|row| self.found_in_page(row));
                 }
@@ -296,7 +308,7 @@ impl Store {
     }
 
     /// From here on nothing is stored. All that waited counts as kept.
-    pub fn to_memory(&mut self) -> Kept {
+    pub fn turn_to_memory(&mut self) -> Kept {
         self.mode = Mode::Memory;
         let mut kept = Kept { durability: Some(Durability::Memory), ..Kept::default() };
         let flying = match self.on_its_way.take() {
@@ -312,12 +324,12 @@ impl Store {
 
     /// What is staged in memory mode counts as kept at once.
     pub fn keep_in_memory(&mut self) -> Option<Kept> {
-        (self.mode == Mode::Memory && self.is_staged()).then(|| self.to_memory())
+        (self.mode == Mode::Memory && self.is_staged()).then(|| self.turn_to_memory())
     }
 
     /// Another client holds the store: nothing more is written. Returns the mutations that were not stored.
     pub fn fence(&mut self) -> Vec<MutationId> {
-        let kept = self.to_memory();
+        let kept = self.turn_to_memory();
         self.mode = Mode::Fenced;
         kept.mutations.into_iter().map(|(id, _)| id).collect()
     }

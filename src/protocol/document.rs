@@ -132,10 +132,9 @@ impl Draft {
 
     /// Puts the string in chunks back where it belongs.
     fn cool(&mut self) {
-        if let Some((path, text)) = self.hot.take() {
-            if let Some(slot) = self.place(&path) {
-                *slot = Value::String(text.to_string());
-            }
+        let Some((path, text)) = self.hot.take() else { return };
+        if let Some(slot) = self.place(&path) {
+            *slot = Value::String(text.to_string());
         }
     }
 

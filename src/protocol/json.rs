@@ -60,6 +60,11 @@ impl Json {
     }
 }
 
+/// Reads an object. Serde alone would take a list for a struct, member by member.
+pub(super) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, serde_json::Error> {
+    if text.trim_start().starts_with('{') { serde_json::from_str(text) } else { Err(serde::de::Error::custom("not an object")) }
+}
+
 /// How many levels of arrays and objects `value` has.
 pub fn depth(value: &serde_json::Value) -> usize {
     use serde_json::Value;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::Address;
-use super::json::Json;
+use super::json::{Json, object};
 use super::operation::{KeyedOperation, present};
 
 /// Why bytes are not the message they should be.
@@ -299,21 +299,21 @@ struct WirePush {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     after_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    outcomes: Option<Vec<WireOutcome>>,
+    outcomes: Option<Vec<Box<RawValue>>>,
 }
 
 impl PushReply {
     /// Reads a reply. An outcome that cannot be read is left out, which leaves its entry unknown; a reply without a
     /// list of outcomes is none.
     pub fn parse(text: &str) -> Result<PushReply, MessageError> {
-        let wire: WirePush = serde_json::from_str(text)?;
+        let wire: WirePush = object(text)?;
         let whole = whole(wire.outcome.as_deref(), wire.after_ms)?;
         let outcomes = match (wire.outcomes, whole) {
             (Some(outcomes), _) => outcomes,
             (None, Some(_)) => Vec::new(),
             (None, None) => return Err(MessageError("`outcomes` is missing".into())),
         };
-        let outcomes = outcomes.into_iter().filter_map(|wire| Outcome::from_wire(wire).ok()).collect();
+        let outcomes = outcomes.iter().filter_map(|raw| Outcome::from_wire(object(raw.get()).ok()?).ok()).collect();
         Ok(PushReply { generation: wire.generation, scope: wire.scope, whole, outcomes })
     }
 }
@@ -374,7 +374,7 @@ struct WireChange {
 impl Change {
     /// Reads one change.
     pub fn parse(text: &str) -> Result<Change, MessageError> {
-        let wire: WireChange = serde_json::from_str(text)?;
+        let wire: WireChange = object(text)?;
         for name in [&wire.collection, &wire.key] {
             if name.is_empty() || name.len() > super::NAME_BYTES_MAX {
                 return Err(MessageError(format!("names have 1 to {} bytes", super::NAME_BYTES_MAX)));
@@ -428,7 +428,7 @@ impl PullReply {
     /// Reads a reply. A change that cannot be read is set aside with its reason and does not spoil the others; a reply
     /// without the list of changes is none.
     pub fn parse(text: &str) -> Result<PullReply, MessageError> {
-        let wire: WirePull = serde_json::from_str(text)?;
+        let wire: WirePull = object(text)?;
         let mut changes = Vec::with_capacity(wire.changes.len());
         let mut unreadable = Vec::new();
         for (index, raw) in wire.changes.iter().enumerate() {
@@ -521,11 +521,11 @@ mod tests {
     #[test]
     fn h12_what_is_no_outcome_leaves_its_entry_unknown() {
         let reply = PushReply::parse(
-            r#"{"outcomes":[{"id":"1","outcome":"maybe"},{"outcome":"ok","id":"2","value":{"a":"\ud800"}},{"id":"3","outcome":"ok"}]}"#,
+            r#"{"outcomes":[1,["4","ok"],{"id":"1","outcome":"maybe"},{"outcome":"ok","id":"2","value":{"a":"\ud800"}},{"id":"3","outcome":"ok"}]}"#,
         )
         .unwrap();
         assert_eq!(reply.outcomes.iter().map(|outcome| outcome.id.as_str()).collect::<Vec<_>>(), ["3"]);
-        for nonsense in ["", "null", "{}", "[]", r#"{"outcomes":{}}"#, r#"{"outcomes":[1]}"#, r#"{"outcome":"party"}"#, "<html>"] {
+        for nonsense in ["", "null", "{}", "[]", r#"{"outcomes":{}}"#, r#"{"outcome":"party"}"#, "<html>"] {
             assert!(PushReply::parse(nonsense).is_err(), "{nonsense}");
         }
         assert_eq!(PushReply::parse(r#"{"outcome":"retry","afterMs":9}"#).unwrap().whole, Some(Whole::Retry { after_ms: Some(9) }));

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Number, Value};
 
-use super::json::{DEPTH_MAX, Json, JsonError, depth};
+use super::json::{DEPTH_MAX, Json, JsonError, depth, object};
 use super::patch::Patch;
 use super::pointer::Pointer;
 use super::text::TextMark;
@@ -204,7 +204,7 @@ impl<'de> Deserialize<'de> for KeyedOperation {
 impl KeyedOperation {
     /// Reads one operation and checks every part of it.
     pub fn parse(text: &str) -> Result<KeyedOperation, OperationError> {
-        let wire: Wire<'_> = serde_json::from_str(text).map_err(|error| OperationError(error.to_string()))?;
+        let wire: Wire<'_> = object(text).map_err(|error| OperationError(error.to_string()))?;
         for name in [&wire.collection, &wire.key] {
             if name.is_empty() || name.len() > NAME_BYTES_MAX {
                 return Err(OperationError(format!("names have 1 to {NAME_BYTES_MAX} bytes")));
@@ -303,7 +303,7 @@ mod tests {
             (r#"{"op":"patch","collection":"c","key":"k","remove":3}"#, "list of pointers"),
             (r#"{"op":"splice","collection":"c","key":"k","path":"t","at":0,"remove":0,"insert":""}"#, "pointer"),
             (r#"{"op":"splice","collection":"c","key":"k","path":"/t","at":-1,"remove":0,"insert":""}"#, "invalid value"),
-            ("[]", "invalid length"),
+            ("[]", "not an object"),
         ] {
             let error = KeyedOperation::parse(text).unwrap_err();
             assert!(error.to_string().contains(why), "{text}: {error}");

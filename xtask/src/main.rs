@@ -1,1 +1,63 @@
-fn main() {}
+//! `cargo xtask WORD`: one word for each job of the project.
+
+mod arguments;
+mod bench;
+mod child;
+mod demo;
+mod failure;
+mod pack;
+mod project;
+mod replay;
+mod scripts;
+mod server;
+mod sim;
+mod size;
+mod stamp;
+mod test;
+mod tools;
+
+use std::process::ExitCode;
+
+use arguments::Arguments;
+use failure::Done;
+
+/// A word: its name, how it is typed, what it does, and the function behind it.
+type Word = (&'static str, &'static str, &'static str, fn(Arguments) -> Done);
+
+const WORDS: [Word; 7] = [
+    ("demo", "[--db FILE] [--check]", "serve the demo; --check runs it once in a headless browser and ends", demo::word),
+    ("test", "[SUITE[/UNIT] ...]", "everything that must pass, or only the suites named", test::word),
+    ("sim", "--runs N --seed S [--bug B1|ALL] [--json]", "the simulator", sim::word),
+    ("pack", "[--features X --out DIR]", "build the npm package into pkg/ and check it", pack::word),
+    ("size", "[--json]", "bytes that a user downloads, against the budget", size::word),
+    ("replay", "FILE [--astral] [--slice N] [--json]", "type a recorded editing session in a real browser", replay::word),
+    ("bench", "[--json] [--only NAME]", "against peers, in a real browser", bench::word),
+];
+
+fn main() -> ExitCode {
+    let mut typed = std::env::args().skip(1);
+    let name = typed.next().unwrap_or_default();
+    let Some((_, _, _, word)) = WORDS.iter().find(|(known, ..)| *known == name) else {
+        let asked = matches!(name.as_str(), "--help" | "-h" | "help");
+        if !asked && !name.is_empty() {
+            eprintln!("no such word: {name}\n");
+        }
+        help();
+        return if asked { ExitCode::SUCCESS } else { ExitCode::from(2) };
+    };
+    match word(Arguments::new(typed)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{name}: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn help() {
+    println!("cargo xtask WORD\n");
+    for (name, arguments, about, _) in WORDS {
+        println!("  {:<52} {about}", format!("{name} {arguments}"));
+    }
+    println!("\nTools that are missing are installed into target/tools and xtask/node/node_modules.");
+}

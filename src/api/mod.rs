@@ -1,0 +1,130 @@
+//! What JavaScript sees of the module. Every method takes `&self`: the app may call back in from a notice. Bad calls
+//! throw a fault, `{ code, message, status?, retryable }`.
+
+mod convert;
+#[cfg(feature = "planted")]
+mod planted;
+
+use std::rc::Rc;
+
+use wasm_bindgen::prelude::*;
+
+use crate::browser::host::Host;
+use crate::browser::{Driver, idb};
+use crate::engine::View;
+use crate::engine::error::{Code, Fault};
+use crate::engine::input::{Ask, Input};
+use crate::engine::mutation::Mutation;
+use crate::protocol::Address;
+use convert::Options;
+
+/// One client of one app and one user.
+#[wasm_bindgen]
+pub struct Client(Rc<Driver>);
+
+#[wasm_bindgen]
+impl Client {
+    /// A client that is opening; its first notices say how that went. Throws where the options are not what they must be.
+    pub fn open(options: JsValue, host: Host) -> Result<Client, JsValue> {
+        let Options { config, name, url } = convert::options(options).map_err(convert::fault)?;
+        let database = idb::database_name(&name, &config.scope);
+        Driver::start(config, database, url, host).map(Client)
+    }
+
+    /// The document becomes what `text` says. Gives the mutation's id.
+    pub fn put(&self, collection: &str, key: &str, text: &str) -> Result<String, JsValue> {
+        self.mutate(Mutation::put(Address::of(collection, key), text))
+    }
+
+    /// Several documents, one mutation each, in one turn. All are checked before the first is staged.
+    #[wasm_bindgen(js_name = putAll)]
+    pub fn put_all(&self, collection: &str, keys: Vec<String>, texts: Vec<String>) -> Result<Vec<String>, JsValue> {
+        if keys.len() != texts.len() {
+            return Err(convert::fault(Fault::new(Code::Validation, "there must be as many texts as keys")));
+        }
+        let mutations = keys.iter().zip(&texts).map(|(key, text)| Mutation::put(Address::of(collection, key), text));
+        let staged = mutations.collect::<Result<Vec<_>, _>>().and_then(|mutations| {
+            self.0.act(|engine, now, effects| mutations.into_iter().map(|mutation| engine.mutate(now, mutation, effects)).collect())
+        });
+        let ids: Vec<_> = staged.map_err(convert::fault)?;
+        Ok(ids.iter().map(ToString::to_string).collect())
+    }
+
+    /// The document is changed by the RFC 7396 patch `text`.
+    pub fn merge(&self, collection: &str, key: &str, text: &str) -> Result<String, JsValue> {
+        self.mutate(Mutation::merge(Address::of(collection, key), text))
+    }
+
+    /// The document is changed by the patch operation `text`: `set`, `remove`, `object`.
+    pub fn patch(&self, collection: &str, key: &str, text: &str) -> Result<String, JsValue> {
+        self.mutate(Mutation::patch(Address::of(collection, key), text))
+    }
+
+    /// `remove` units of the string at `path` are replaced by `insert`, from `at` on.
+    pub fn splice(&self, collection: &str, key: &str, path: &str, at: f64, remove: f64, insert: &str) -> Result<String, JsValue> {
+        let mutation = convert::units(at).and_then(|at| {
+            let remove = convert::units(remove)?;
+            Mutation::splice(Address::of(collection, key), path, at, remove, insert)
+        });
+        self.mutate(mutation)
+    }
+
+    /// The document is deleted.
+    pub fn delete(&self, collection: &str, key: &str) -> Result<String, JsValue> {
+        self.mutate(Ok(Mutation::delete(Address::of(collection, key))))
+    }
+
+    /// What a reader sees: the document's text, `null` where there is none, `undefined` where it is not in memory.
+    pub fn view(&self, collection: &str, key: &str) -> JsValue {
+        match self.0.look(|engine| engine.view(&Address::of(collection, key))) {
+            View::Document(document) => document.as_str().into(),
+            View::Absent => JsValue::NULL,
+            View::NotLoaded => JsValue::UNDEFINED,
+        }
+    }
+
+    /// The app looks at a document, or no longer does: while it is held, each change of it is noticed.
+    pub fn hold(&self, collection: &str, key: &str, held: bool) -> Result<(), JsValue> {
+        let address = Address::of(collection, key);
+        let told = self.0.act(|engine, now, effects| {
+            engine.handle(now, Input::Held { address, held }, effects);
+            Ok(())
+        });
+        told.map_err(convert::fault)
+    }
+
+    /// Asks that a document be in memory. The `answered` notice names the number that this gives.
+    pub fn load(&self, collection: &str, key: &str) -> Result<f64, JsValue> {
+        self.ask(Ask::Load { address: Address::of(collection, key) })
+    }
+
+    /// Asks the server now.
+    pub fn pull(&self) -> Result<f64, JsValue> {
+        self.ask(Ask::Pull)
+    }
+
+    /// Ends the client. Behind the `answered` notice nothing more happens.
+    pub fn close(&self) -> Result<f64, JsValue> {
+        self.ask(Ask::Close)
+    }
+
+    /// What is going on.
+    pub fn status(&self) -> Result<JsValue, JsValue> {
+        convert::status(&self.0.look(|engine| engine.status()))
+    }
+
+    /// Bytes of the module's memory.
+    pub fn memory(&self) -> f64 {
+        const PAGE_BYTES: f64 = 65_536.0;
+        core::arch::wasm32::memory_size(0) as f64 * PAGE_BYTES
+    }
+
+    fn mutate(&self, mutation: Result<Mutation, Fault>) -> Result<String, JsValue> {
+        let staged = mutation.and_then(|mutation| self.0.act(|engine, now, effects| engine.mutate(now, mutation, effects)));
+        staged.map(|id| id.to_string()).map_err(convert::fault)
+    }
+
+    fn ask(&self, what: Ask) -> Result<f64, JsValue> {
+        self.0.ask(what).map(|ask| ask.0 as f64).map_err(convert::fault)
+    }
+}

@@ -1,0 +1,497 @@
+//! Acting on the network: which entries go next, freezing them, requests and their deadlines, and what the answer to a
+//! whole request means.
+
+use std::sync::Arc;
+
+use super::clock::Timestamp;
+use super::config::TransportKind;
+use super::effect::{Effect, Sink};
+use super::error::{Code, Fault};
+use super::ident::{MutationId, RequestId};
+use super::input::{Reply, SendFailure};
+use super::log::About;
+use super::notice::{Ending, Notice};
+use super::outbox::{Entry, EntryState};
+use super::outcome::{self, Class};
+use super::push::{Batch, BatchId};
+use super::record::{AttemptHeader, FreezeHeader, Kind};
+use super::retry;
+use super::{AUTH_PAUSE_MS, Engine, Pause};
+use crate::protocol::{Address, Call, KeyedOperation, PushReply, Whole};
+
+/// A request on its way.
+#[derive(Debug)]
+pub(super) struct Request {
+    what: What,
+    /// The server's generation as it was known when the request left.
+    generation: Arc<str>,
+    /// It is aborted then, unless there is progress...
+    stalls: Timestamp,
+    /// ...and then in any case.
+    ends: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    Push(BatchId),
+    /// By the feed's place in the list.
+    Pull(usize),
+    Ping,
+}
+
+impl Request {
+    pub(super) fn is_push(&self) -> bool {
+        matches!(self.what, What::Push(_))
+    }
+}
+
+/// The JSON of an answer about a whole request, or why it is none.
+pub(super) fn body_of(reply: &Reply) -> Result<&str, Fault> {
+    let nonsense = |why: &str| Fault { status: Some(reply.status), ..Fault::new(Code::Protocol, format!("the server's answer {why}")) };
+    if reply.redirected {
+        return Err(nonsense("came from another address"));
+    }
+    let content_type = reply.headers.get("content-type").map(String::as_str).unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case("application/json") {
+        return Err(nonsense("is not JSON by its content type"));
+    }
+    std::str::from_utf8(&reply.body.0).map_err(|_| nonsense("is not UTF-8"))
+}
+
+impl Engine {
+    /// When the next batch is due; `None` where something else has to happen first.
+    pub(super) fn push_due(&self, now: Timestamp) -> Option<Timestamp> {
+        let room = self.batches.len() < self.config.batches_in_flight_max.max(1) as usize;
+        if !self.may_ask() || !room || !self.link.is_open(now, self.requests.len()) {
+            return None;
+        }
+        if self.outbox.ready().next().is_some() {
+            return Some(now);
+        }
+        let window = self.outbox.has_heads().then(|| {
+            let full = self.outbox.fills(self.size.items(), self.config.batch_bytes_max);
+            if full { now } else { self.window.unwrap_or(now).after(self.config.batch_window_ms) }
+        });
+        window.into_iter().chain(self.outbox.next_wait()).min()
+    }
+
+    /// Sends what may go.
+    pub(super) fn push(&mut self, now: Timestamp, effects: &mut impl Sink) {
+        self.outbox.end_waits(now);
+        if self.push_due(now).is_none_or(|due| due > now) {
+            return;
+        }
+        let items = self.size.items();
+        let mut bytes = self.config.batch_bytes_max;
+        let mut entries: Vec<MutationId> = Vec::new();
+        for entry in self.outbox.ready().take(items) {
+            let size = entry.text.len() as u64;
+            if !entries.is_empty() && size > bytes {
+                break;
+            }
+            bytes = bytes.saturating_sub(size);
+            entries.push(entry.id.clone());
+        }
+        let mut heads: Vec<Address> = Vec::new();
+        for head in self.outbox.heads().take(items - entries.len()) {
+            if head.bytes > bytes && !(entries.is_empty() && heads.is_empty()) {
+                break;
+            }
+            bytes = bytes.saturating_sub(head.bytes);
+            heads.push(head.address.clone());
+        }
+        let batch = BatchId(self.next_id());
+        let sent_before = entries.len();
+        entries.extend(heads.iter().filter_map(|address| self.freeze(now, address, effects)));
+        self.window = self.outbox.has_heads().then_some(now);
+        if entries.is_empty() {
+            return;
+        }
+        for id in &entries {
+            self.outbox.set_state(id, EntryState::InBatch);
+        }
+        let is_frozen_already = entries.len() == sent_before;
+        self.batches.insert(batch, Batch { entries, request: None });
+        if is_frozen_already {
+            self.send_batch(now, batch, effects);
+        } else {
+            self.store.stage_batch(batch);
+            self.commit(effects);
+        }
+    }
+
+    /// Makes the kept mutations of one document an entry. Nothing that could change it happens after this.
+    fn freeze(&mut self, now: Timestamp, address: &Address, effects: &mut impl Sink) -> Option<MutationId> {
+        let queued = self.outbox.members(address);
+        let first = queued.first()?.clone();
+        let members: Vec<MutationId> = queued.iter().map(|queued| queued.id.clone()).collect();
+        let operations = self.replica.grounded(address, &members)?;
+        if operations.is_empty() {
+            self.give_up_unplaceable(now, address, &members, effects);
+            return None;
+        }
+        let base = match self.replica.base(address) {
+            None => Some(None),
+            Some(base) if base.value.is_none() => Some(None),
+            Some(base) if base.version.is_empty() => None,
+            Some(base) => Some(Some(base.version.to_string())),
+        };
+        // A document's later operations are made on what the earlier ones left: only the first says a version.
+        let keyed = operations.iter().enumerate().map(|(index, operation)| KeyedOperation {
+            address: address.clone(),
+            operation: operation.clone(),
+            base: if index == 0 { base.clone() } else { None },
+        });
+        let entry = crate::protocol::Entry { id: first.id.to_string(), seen: self.seen.clone(), operations: keyed.collect() };
+        let text: Arc<str> = serde_json::to_string(&entry).ok()?.into();
+        let lineage = first.lineage;
+        let place = lineage.as_ref().map(|lineage| lineage.place).or(first.place);
+        let header = FreezeHeader {
+            entry: first.id.clone(),
+            members: members.clone(),
+            place: place.unwrap_or_default(),
+            round: lineage.as_ref().map_or(0, |lineage| lineage.round),
+            root: lineage.as_ref().map(|lineage| lineage.root.clone()),
+        };
+        self.store.stage(Kind::Freeze, &header, &text, Some(About::Freeze(first.id.clone())));
+        for member in &members {
+            self.store.retire(&About::Mutation(member.clone()));
+        }
+        self.retire_befores(&members);
+        self.outbox.freeze(Entry {
+            id: first.id.clone(),
+            members: members.clone(),
+            address: address.clone(),
+            base,
+            operations: operations.clone(),
+            text,
+            place,
+            round: header.round,
+            root: header.root.unwrap_or_else(|| first.id.clone()),
+            sent: 0,
+            failures: 0,
+            state: EntryState::InBatch,
+        });
+        let order = self.outbox.order(&first.id).unwrap_or_default();
+        self.replica.replace(address, &members, order, first.id.clone(), operations);
+        Some(first.id)
+    }
+
+    /// The text that these were made on is lost, and with it where they belong: they go to the inbox.
+    fn give_up_unplaceable(&mut self, now: Timestamp, address: &Address, members: &[MutationId], effects: &mut impl Sink) {
+        let error = Fault::new(Code::StorageCorrupt, "the text this was made on is lost");
+        self.set_aside(now, address, members, "unknown", &error, None, &[]);
+        for member in members {
+            self.outbox.take(member);
+            self.store.retire(&About::Mutation(member.clone()));
+            effects.push(Effect::Notify(Notice::Settled { mutation: member.clone(), ending: Ending::Unknown { error: error.clone() } }));
+        }
+    }
+
+    /// The entries of a batch are frozen: it goes.
+    pub(super) fn send_batch(&mut self, now: Timestamp, batch: BatchId, effects: &mut impl Sink) {
+        let Some(entries) = self.batches.get(&batch).map(|batch| batch.entries.clone()) else { return };
+        if entries.is_empty() || !self.may_ask() || !self.link.is_open(now, self.requests.len()) {
+            self.release(batch, EntryState::Ready);
+            return;
+        }
+        let mut texts: Vec<Arc<str>> = Vec::with_capacity(entries.len());
+        let mut attempt = 0;
+        for id in &entries {
+            let Some(entry) = self.outbox.entry(id) else { continue };
+            texts.push(entry.text.clone());
+            attempt = attempt.max(entry.sent);
+            self.counters.sent += 1;
+            self.counters.resent += u64::from(entry.sent > 0);
+            self.outbox.mark_sent(id);
+        }
+        let body = format!(r#"{{"entries":[{}]}}"#, texts.join(","));
+        #[cfg(feature = "sim")]
+        if self.planted == Some(super::planted::Bug::B17) {
+            entries.iter().for_each(|id| self.store.retire(&About::Freeze(id.clone())));
+            entries.iter().for_each(|id| self.stage_settlement(id, &[], "applied", None));
+        }
+        let ids = entries.iter().map(MutationId::to_string).collect();
+        let request = self.send(now, What::Push(batch), Call::Push { ids, body, attempt }, effects);
+        if let Some(batch) = self.batches.get_mut(&batch) {
+            batch.request = Some(request);
+        }
+    }
+
+    fn send(&mut self, now: Timestamp, what: What, call: Call, effects: &mut impl Sink) -> RequestId {
+        let request = RequestId(self.next_id());
+        let upload = match &call {
+            Call::Push { body, .. } => body.len() as u64 * 1_000 / self.config.upload_bytes_per_s.max(1),
+            _ => 0,
+        };
+        self.counters.requests += 1;
+        self.requests.insert(
+            request,
+            Request {
+                what,
+                generation: self.generation.clone(),
+                stalls: now.after(self.config.progress_ms + upload),
+                ends: now.after(self.config.request_ms_max.max(upload)),
+            },
+        );
+        effects.push(Effect::Send { request, call, reply_bytes_max: self.config.reply_bytes_max });
+        request
+    }
+
+    pub(super) fn send_pull(&mut self, now: Timestamp, feed: usize, effects: &mut impl Sink) {
+        let echo = format!("{:016x}", self.rng.bits());
+        let call = Call::Pull {
+            feed: self.feeds[feed].name.clone(),
+            cursor: self.feeds[feed].cursor.clone(),
+            limit: self.config.pull_limit,
+            request: echo.clone(),
+        };
+        let request = self.send(now, What::Pull(feed), call, effects);
+        self.feeds[feed].request = Some((request, echo));
+        self.feeds[feed].asked = Some(now);
+    }
+
+    /// A network that is believed to be away is asked, slowly: the belief may be wrong.
+    pub(super) fn probe(&mut self, now: Timestamp, effects: &mut impl Sink) {
+        if self.may_ask() && self.link.is_probe_due(now) && self.requests.is_empty() {
+            self.send(now, What::Ping, Call::Ping, effects);
+        }
+    }
+
+    /// When the first request counts as stalled.
+    pub(super) fn next_stall(&self) -> Option<Timestamp> {
+        self.requests.values().map(|request| request.stalls.min(request.ends)).min()
+    }
+
+    pub(super) fn on_progressed(&mut self, now: Timestamp, request: RequestId) {
+        if let Some(request) = self.requests.get_mut(&request) {
+            request.stalls = now.after(self.config.progress_ms);
+        }
+    }
+
+    pub(super) fn give_up_stalled(&mut self, now: Timestamp, effects: &mut impl Sink) {
+        let stalled = self.requests.iter().filter(|(_, request)| request.stalls.min(request.ends) <= now);
+        let stalled: Vec<RequestId> = stalled.map(|(id, _)| *id).collect();
+        for id in stalled {
+            let Some(request) = self.requests.remove(&id) else { continue };
+            effects.push(Effect::Cancel { request: id });
+            if let What::Push(batch) = request.what {
+                let entries = self.batches.get(&batch).map_or(0, |batch| batch.entries.len());
+                self.size.halve(entries);
+            }
+            self.on_no_answer(now, request.what, Fault::new(Code::Timeout, "the server made no progress"), effects);
+        }
+    }
+
+    pub(super) fn on_send_failed(&mut self, now: Timestamp, id: RequestId, why: SendFailure, effects: &mut impl Sink) {
+        let Some(request) = self.requests.remove(&id) else { return };
+        let error = match why {
+            SendFailure::NoAnswer | SendFailure::Cancelled => Fault::new(Code::Network, "no answer from the server"),
+            SendFailure::Truncated => Fault::new(Code::Protocol, "the server's answer broke off"),
+            SendFailure::TooLarge => {
+                Fault::new(Code::Protocol, format!("the server's answer has more than {} bytes", self.config.reply_bytes_max))
+            }
+            SendFailure::Threw { message } => Fault::new(Code::Network, format!("the app's own transport failed: {message}")),
+        };
+        self.on_no_answer(now, request.what, error, effects);
+    }
+
+    /// Nobody knows what became of a request: its entries go again, under the same ids.
+    fn on_no_answer(&mut self, now: Timestamp, what: What, error: Fault, effects: &mut impl Sink) {
+        self.link.on_no_answer(now, &mut self.rng);
+        self.troubles.network = Some(error.clone());
+        match what {
+            What::Push(batch) => self.release(batch, EntryState::Ready),
+            What::Pull(feed) => {
+                self.feeds[feed].request = None;
+                self.feeds[feed].due = now;
+                if self.link.failures() >= super::link::AWAITED_FAILURES {
+                    self.answer_pull(feed, Some(error), effects);
+                }
+            }
+            What::Ping => {}
+        }
+    }
+
+    pub(super) fn on_replied(&mut self, now: Timestamp, id: RequestId, reply: Reply, effects: &mut impl Sink) {
+        let Some(request) = self.requests.remove(&id) else { return };
+        match request.what {
+            What::Push(batch) => self.on_push_reply(now, batch, &request, &reply, effects),
+            What::Pull(feed) => self.on_pull_reply(now, feed, &request.generation, &reply, effects),
+            What::Ping if reply.status == 200 && body_of(&reply).is_ok() => {
+                self.link.on_answer();
+                self.troubles.network = None;
+            }
+            What::Ping => self.link.on_no_answer(now, &mut self.rng),
+        }
+    }
+
+    fn on_push_reply(&mut self, now: Timestamp, batch: BatchId, request: &Request, reply: &Reply, effects: &mut impl Sink) {
+        let Some(entries) = self.batches.get(&batch).map(|batch| batch.entries.clone()) else { return };
+        let refused = Fault { status: Some(reply.status), ..Fault::new(Code::Http, format!("the server answered {}", reply.status)) };
+        match outcome::classify(reply.status) {
+            _ if reply.redirected => {
+                let error = body_of(reply).err().unwrap_or(refused);
+                self.on_no_answer(now, What::Push(batch), error, effects);
+            }
+            Class::Body => {
+                let parsed =
+                    body_of(reply).and_then(|text| PushReply::parse(text).map_err(|error| Fault::new(Code::Protocol, error.to_string())));
+                match parsed {
+                    Ok(parsed) => self.on_outcomes(now, batch, request, parsed, effects),
+                    Err(error) => self.on_no_answer(now, What::Push(batch), error, effects),
+                }
+            }
+            Class::Retry => {
+                self.troubles.network = Some(refused);
+                self.on_retry_later(now, batch, self.asked_wait(reply));
+            }
+            Class::Unknown => {
+                self.troubles.network = Some(refused);
+                self.on_retry_later(now, batch, None);
+            }
+            Class::Auth => self.on_auth(now, batch, refused),
+            Class::TooLarge | Class::Refused if entries.len() > 1 => {
+                self.link.on_answer();
+                self.size.halve(entries.len());
+                self.release(batch, EntryState::Ready);
+            }
+            class => {
+                self.link.on_answer();
+                let code = if class == Class::TooLarge { Code::TooLarge } else { Code::Rejected };
+                let error = Fault { code, ..refused };
+                self.release(batch, EntryState::Ready);
+                self.size.grow();
+                entries.iter().for_each(|id| self.settle_rejected(now, id, error.clone(), None, None, effects));
+            }
+        }
+    }
+
+    fn asked_wait(&self, reply: &Reply) -> Option<u64> {
+        let header = |name: &str| reply.headers.get(name).map(String::as_str);
+        retry::retry_after(header("retry-after"), header("date"))
+    }
+
+    /// The server answered that it should be tried again: each entry waits, and nobody else is asked before the time
+    /// that the server named.
+    fn on_retry_later(&mut self, now: Timestamp, batch: BatchId, asked: Option<u64>) {
+        self.link.on_answer();
+        let entries = self.batches.remove(&batch).map(|batch| batch.entries).unwrap_or_default();
+        entries.iter().for_each(|id| self.wait(now, id, asked));
+        if let Some(asked) = asked {
+            self.link.on_asked_to_wait(now.after(asked));
+        }
+    }
+
+    fn on_auth(&mut self, now: Timestamp, batch: BatchId, error: Fault) {
+        self.link.on_answer();
+        self.release(batch, EntryState::Ready);
+        self.pause_for_auth(now, error);
+    }
+
+    pub(super) fn pause_for_auth(&mut self, now: Timestamp, error: Fault) {
+        self.pause = Some(Pause::Auth(now.after(AUTH_PAUSE_MS)));
+        self.troubles.network = Some(Fault { code: Code::Unauthorized, ..error });
+    }
+
+    fn on_outcomes(&mut self, now: Timestamp, batch: BatchId, request: &Request, reply: PushReply, effects: &mut impl Sink) {
+        if let Err(error) = self.check_reply(now, reply.generation.as_deref(), reply.scope.as_deref(), &request.generation) {
+            return match error {
+                Some(error) => self.on_no_answer(now, What::Push(batch), error, effects),
+                None => self.release(batch, EntryState::Ready),
+            };
+        }
+        self.link.on_answer();
+        self.troubles.network = None;
+        match reply.whole {
+            Some(Whole::Auth) => return self.on_auth(now, batch, Fault::new(Code::Unauthorized, "the server wants a token")),
+            Some(Whole::Fenced) => {
+                self.release(batch, EntryState::Ready);
+                self.pause = Some(Pause::Fenced);
+                self.troubles.network = Some(Fault::new(Code::Fenced, "another client holds the session"));
+                return;
+            }
+            Some(Whole::Retry { after_ms }) => {
+                return self.on_retry_later(now, batch, after_ms.map(|ms| ms.min(retry::RETRY_AFTER_MAX_MS)));
+            }
+            None => {}
+        }
+        self.size.grow();
+        let mut entries = self.batches.remove(&batch).map(|batch| batch.entries).unwrap_or_default();
+        for outcome in reply.outcomes {
+            // Matched by id alone; what nobody asked about, or asked about once and hears of twice, is ignored (H13).
+            let Some(at) = entries.iter().position(|id| *id.0 == *outcome.id) else { continue };
+            let id = entries.swap_remove(at);
+            self.settle(now, &id, outcome, effects);
+        }
+        #[cfg(feature = "sim")]
+        if self.planted == Some(super::planted::Bug::B12) {
+            for id in std::mem::take(&mut entries) {
+                self.settle_ok(now, &id, None, None, None, effects);
+            }
+        }
+        // A missing outcome is unknown (H12).
+        if !entries.is_empty() {
+            let missing = format!("the server's answer does not say what became of {} entries", entries.len());
+            self.troubles.network = Some(Fault::new(Code::Protocol, missing));
+        }
+        entries.iter().for_each(|id| self.wait(now, id, None));
+    }
+
+    /// Whether a reply may be believed: from the server that is known, for the user this client is for. `Err(None)`: it is
+    /// from before a restore that is known of already.
+    pub(super) fn check_reply(
+        &mut self,
+        now: Timestamp,
+        generation: Option<&str>,
+        scope: Option<&str>,
+        sent_under: &Arc<str>,
+    ) -> Result<(), Option<Fault>> {
+        if self.config.transport == TransportKind::Functions && generation.is_none() && scope.is_none() {
+            return Ok(());
+        }
+        let (Some(generation), Some(scope)) = (generation, scope) else {
+            return Err(Some(Fault::new(Code::Protocol, "the server's answer names no generation or no scope")));
+        };
+        if scope != self.config.scope {
+            self.pause = Some(Pause::Scope);
+            return Err(Some(Fault::new(Code::WrongScope, "the server acted for another user")));
+        }
+        if *generation == *self.generation {
+            return Ok(());
+        }
+        if !self.generation.is_empty() && *sent_under != self.generation {
+            return Err(None);
+        }
+        let is_restored = !self.generation.is_empty();
+        self.generation = generation.into();
+        self.seen = crate::protocol::Seen { generation: generation.into(), seq: 0 };
+        if is_restored {
+            for feed in 0..self.feeds.len() {
+                self.feeds[feed].restart(now, true);
+                self.stage_cursor(feed);
+            }
+        }
+        Ok(())
+    }
+
+    /// An entry waits before it is tried again: at least as long as the server asked.
+    pub(super) fn wait(&mut self, now: Timestamp, id: &MutationId, asked: Option<u64>) {
+        let failures = self.outbox.mark_failed(id);
+        let delay_ms = retry::ENTRY.draw(failures, &mut self.rng).saturating_add(asked.unwrap_or(0));
+        self.wait_for(now, id, failures, delay_ms);
+    }
+
+    pub(super) fn wait_for(&mut self, now: Timestamp, id: &MutationId, failures: u32, delay_ms: u64) {
+        self.outbox.set_state(id, EntryState::Waiting(now.after(delay_ms)));
+        let header = AttemptHeader { entry: id.clone(), failures, at: self.wall_at(now), delay_ms };
+        self.store.stage(Kind::Attempt, &header, "", Some(About::Attempt(id.clone())));
+    }
+
+    fn release(&mut self, batch: BatchId, state: EntryState) {
+        for id in self.batches.remove(&batch).map(|batch| batch.entries).unwrap_or_default() {
+            self.outbox.set_state(&id, state);
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! Acting on outcomes: how entries end.
+
+use super::clock::Timestamp;
+use super::effect::{Effect, Sink};
+use super::error::{Code, Fault};
+use super::ident::MutationId;
+use super::log::About;
+use super::notice::{Ending, Notice};
+use super::outbox::{Entry, Queued};
+use super::record::{InboxHeader, Kind, Lineage, MutationHeader, SettlementHeader};
+use super::replica::Base;
+use super::{Engine, retry};
+use crate::protocol::{Address, Draft, Json, KeyedOperation, Operation, Outcome, Verdict};
+
+/// A conflict that comes back this many times goes to the inbox.
+const ROUNDS_MAX: u32 = 20;
+/// From this round on a follow-up waits before it goes.
+const ROUNDS_AT_ONCE: u32 = 5;
+
+type Fields = serde_json::Map<String, serde_json::Value>;
+
+impl Engine {
+    /// What the server did with one entry.
+    pub(super) fn settle(&mut self, now: Timestamp, id: &MutationId, outcome: Outcome, effects: &mut impl Sink) {
+        if let Some(seq) = outcome.seq {
+            self.seen.seq = self.seen.seq.max(seq);
+        }
+        match outcome.verdict {
+            Verdict::Ok { version, value } => self.settle_ok(now, id, version, outcome.seq, value, effects),
+            Verdict::Conflict { version, value, value_seq } => {
+                self.settle_conflict(now, id, version, value, value_seq, outcome.seq, effects);
+            }
+            #[cfg(feature = "sim")]
+            Verdict::Rejected { .. } if self.planted == Some(super::planted::Bug::B12) => {
+                self.settle_ok(now, id, None, None, None, effects)
+            }
+            Verdict::Rejected { code, message, fields } => {
+                let error = Fault::new(Code::Rejected, if message.is_empty() { code } else { format!("{code}: {message}") });
+                self.settle_rejected(now, id, error, fields, outcome.seq, effects);
+            }
+            Verdict::Retry { after_ms: Some(after_ms) } => self.wait(now, id, Some(after_ms.min(retry::RETRY_AFTER_MAX_MS))),
+            Verdict::Retry { after_ms: None } => {
+                let failures = self.outbox.mark_failed(id);
+                self.wait_for(now, id, failures, retry::TOLD_TO_RETRY_MS);
+            }
+            Verdict::TooLarge => {
+                let error = Fault::new(Code::TooLarge, "the server takes nothing this large");
+                self.settle_rejected(now, id, error, None, outcome.seq, effects);
+            }
+            Verdict::Expired => {
+                let error = Fault::new(Code::Protocol, "the server no longer knows whether it was applied");
+                self.end(now, id, Ending::Unknown { error }, None, outcome.seq, effects);
+            }
+        }
+    }
+
+    /// The server has it. Its base moves and the entry leaves the overlay in one step (I7).
+    pub(super) fn settle_ok(
+        &mut self,
+        now: Timestamp,
+        id: &MutationId,
+        version: Option<String>,
+        seq: Option<u64>,
+        value: Option<Json>,
+        effects: &mut impl Sink,
+    ) {
+        let Some((_, entry)) = self.take_entry(id) else { return };
+        self.counters.acknowledged += 1;
+        self.counters.last_push = Some(self.wall_at(now));
+        let base = self.acknowledged_base(&entry, version.as_deref(), seq, value);
+        self.stage_settlement(id, &entry.members, "applied", seq);
+        self.rebase(&entry.address, base, std::slice::from_ref(id));
+        for mutation in entry.members {
+            effects.push(Effect::Notify(Notice::Settled { mutation, ending: Ending::Applied { version: version.clone() } }));
+        }
+    }
+
+    /// The base that an acknowledged entry makes; `None` where the base is newer already.
+    fn acknowledged_base(&self, entry: &Entry, version: Option<&str>, seq: Option<u64>, value: Option<Json>) -> Option<Base> {
+        let current = self.replica.base(&entry.address);
+        let same_log = current.is_some_and(|base| *base.generation == *self.generation);
+        if same_log && current.and_then(|base| base.seq).zip(seq).is_some_and(|(have, made)| have >= made) {
+            return None;
+        }
+        let made_on = match &entry.base {
+            Some(Some(version)) => current.is_some_and(|base| *base.version == **version),
+            Some(None) => current.is_none_or(|base| base.value.is_none()),
+            None => true,
+        };
+        let value = value.or_else(|| {
+            let mut draft = Draft::of(current.and_then(|base| base.value.clone()));
+            entry.operations.iter().for_each(|operation| drop(draft.apply(operation)));
+            draft.to_json()
+        });
+        // Made on another version than is known here: what the document is now only a pull can say, and it must not be
+        // taken for old news.
+        let seq = if made_on { seq } else { current.and_then(|base| base.seq) };
+        Some(Base { version: version.unwrap_or_default().into(), seq, generation: self.generation.clone(), value })
+    }
+
+    /// Somebody else was there first: what was meant is made again on what is there.
+    #[expect(clippy::too_many_arguments, reason = "the members of one outcome")]
+    fn settle_conflict(
+        &mut self,
+        now: Timestamp,
+        id: &MutationId,
+        version: Option<String>,
+        value: Option<Json>,
+        value_seq: Option<u64>,
+        seq: Option<u64>,
+        effects: &mut impl Sink,
+    ) {
+        let Some(round) = self.outbox.entry(id).map(|entry| entry.round + 1) else { return };
+        let Some(address) = self.outbox.entry(id).map(|entry| entry.address.clone()) else { return };
+        self.touch(&address);
+        let theirs = Base { version: version.unwrap_or_default().into(), seq: value_seq, generation: self.generation.clone(), value };
+        if self.is_news(&address, &theirs) {
+            self.rebase(&address, Some(theirs), &[]);
+        }
+        if round > ROUNDS_MAX {
+            let error = Fault::new(Code::Rejected, format!("conflict: somebody else was first {ROUNDS_MAX} times in a row"));
+            return self.end(now, id, Ending::Rejected { error }, None, seq, effects);
+        }
+        let operations = self.replica.grounded(&address, std::slice::from_ref(id)).unwrap_or_default();
+        if operations.is_empty() {
+            let error = Fault::new(Code::StorageCorrupt, "the text this was made on is lost");
+            return self.end(now, id, Ending::Unknown { error }, None, seq, effects);
+        }
+        self.follow_up(now, id, round, operations, seq, effects);
+    }
+
+    fn follow_up(
+        &mut self,
+        now: Timestamp,
+        id: &MutationId,
+        round: u32,
+        operations: Vec<Operation>,
+        seq: Option<u64>,
+        effects: &mut impl Sink,
+    ) {
+        let Some((order, entry)) = self.outbox.settle(id) else { return };
+        let wall = self.wall_at(now);
+        let follow_up = MutationId(self.rng.uuid(wall.0).into());
+        let lineage = Lineage { root: entry.root, round, place: entry.place.unwrap_or_default() };
+        let header = MutationHeader {
+            id: follow_up.clone(),
+            at: wall,
+            scope: self.config.scope.clone(),
+            node: None,
+            keys: vec![entry.address.clone()],
+            after: Vec::new(),
+            read: Vec::new(),
+            collection_version: 0,
+            fingerprint: None,
+            lineage: Some(lineage.clone()),
+        };
+        let keyed: Vec<KeyedOperation> = operations
+            .iter()
+            .map(|operation| KeyedOperation { address: entry.address.clone(), operation: operation.clone(), base: None })
+            .collect();
+        let body = serde_json::to_string(&keyed).unwrap_or_default();
+        self.store.stage_mutation(&follow_up, &header, &body, self.config.strict);
+        self.stage_settlement(id, &entry.members, "merged", seq);
+        let bytes = (body.len() + follow_up.0.len()) as u64;
+        let address = entry.address.clone();
+        self.outbox.stage_at(
+            order,
+            Queued { id: follow_up.clone(), address: address.clone(), bytes, place: None, kept: false, lineage: Some(lineage) },
+        );
+        self.replica.replace(&address, std::slice::from_ref(id), order, follow_up.clone(), operations);
+        if round > ROUNDS_AT_ONCE {
+            let wait = retry::ENTRY.draw(round - ROUNDS_AT_ONCE, &mut self.rng);
+            self.window = Some(now.after(wait));
+        }
+        for mutation in entry.members {
+            effects.push(Effect::Notify(Notice::Settled { mutation, ending: Ending::Merged { by: follow_up.clone() } }));
+        }
+    }
+
+    /// The server will never have it: it is taken back, exactly, and kept in the inbox (I8).
+    pub(super) fn settle_rejected(
+        &mut self,
+        now: Timestamp,
+        id: &MutationId,
+        error: Fault,
+        fields: Option<Fields>,
+        seq: Option<u64>,
+        effects: &mut impl Sink,
+    ) {
+        self.end(now, id, Ending::Rejected { error }, fields, seq, effects);
+    }
+
+    fn end(&mut self, now: Timestamp, id: &MutationId, ending: Ending, fields: Option<Fields>, seq: Option<u64>, effects: &mut impl Sink) {
+        let Some((_, entry)) = self.take_entry(id) else { return };
+        let (name, error) = match &ending {
+            Ending::Unknown { error } => ("unknown", error),
+            Ending::Rejected { error } => ("rejected", error),
+            Ending::Applied { .. } | Ending::Merged { .. } | Ending::Cancelled => return,
+        };
+        self.set_aside(now, &entry.address, &entry.members, name, error, fields, &entry.operations);
+        self.stage_settlement(id, &entry.members, name, seq);
+        self.rebase(&entry.address, None, std::slice::from_ref(id));
+        for mutation in entry.members {
+            effects.push(Effect::Notify(Notice::Settled { mutation, ending: ending.clone() }));
+        }
+    }
+
+    /// Keeps a refused or unknown write until the app removes it.
+    #[expect(clippy::too_many_arguments, reason = "the members of one inbox record")]
+    pub(super) fn set_aside(
+        &mut self,
+        now: Timestamp,
+        address: &Address,
+        members: &[MutationId],
+        ending: &str,
+        error: &Fault,
+        fields: Option<Fields>,
+        operations: &[Operation],
+    ) {
+        let Some(entry) = members.first().cloned() else { return };
+        let header = InboxHeader {
+            entry: entry.clone(),
+            members: members.to_vec(),
+            ending: ending.into(),
+            error: error.clone(),
+            fields,
+            at: self.wall_at(now),
+        };
+        let keyed: Vec<KeyedOperation> = operations
+            .iter()
+            .map(|operation| KeyedOperation { address: address.clone(), operation: operation.clone(), base: None })
+            .collect();
+        let body = serde_json::to_string(&keyed).unwrap_or_default();
+        self.store.stage(Kind::Inbox, &header, &body, Some(About::Inbox(entry.clone())));
+        self.inbox.insert(entry, header);
+    }
+
+    fn take_entry(&mut self, id: &MutationId) -> Option<(u64, Entry)> {
+        let address = self.outbox.entry(id)?.address.clone();
+        self.touch(&address);
+        self.outbox.settle(id)
+    }
+
+    /// The entry ends in the commit that says how (I17).
+    pub(super) fn stage_settlement(&mut self, id: &MutationId, members: &[MutationId], ending: &str, seq: Option<u64>) {
+        let header = SettlementHeader { entry: id.clone(), members: members.to_vec(), ending: ending.into(), seq };
+        self.store.stage(Kind::Settlement, &header, "", None);
+        self.store.retire(&About::Freeze(id.clone()));
+        self.store.retire(&About::Attempt(id.clone()));
+        self.retire_befores(std::slice::from_ref(id));
+    }
+
+    /// The texts that were kept for these are not needed any more.
+    pub(super) fn retire_befores(&mut self, ids: &[MutationId]) {
+        for id in ids {
+            self.store.retire_befores(id);
+        }
+    }
+
+    /// Whether `theirs` is newer than what is known of a document.
+    pub(super) fn is_news(&self, address: &Address, theirs: &Base) -> bool {
+        match self.replica.base(address) {
+            Some(base) if base.generation == theirs.generation => match (base.seq, theirs.seq) {
+                (Some(have), Some(come)) => come > have,
+                _ => base.version != theirs.version || theirs.version.is_empty(),
+            },
+            _ => true,
+        }
+    }
+}

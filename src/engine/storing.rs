@@ -1,0 +1,438 @@
+//! Acting on the store: opening it, committing what is staged, folding the log, loading pages.
+
+use super::boot::{self, BaseNews, Booted, Stored, StoredEntry, StoredMutation};
+use super::clock::{Timer, Timestamp, Wall};
+use super::effect::{Effect, Guard, Sink, Wanted};
+use super::error::{Code, Fault};
+use super::ident::{AskId, LoadId, WriteId};
+use super::input::{Bytes, Found, Meta, StoreFailure, Versions};
+use super::log::About;
+use super::notice::Notice;
+use super::ordered::Ordered;
+use super::outbox::{Entry, EntryState, Queued};
+use super::record::{self, AttemptHeader, BeforeHeader, CursorHeader, Kind, LAYOUT_VERSION, Place, QuarantineHeader};
+use super::replica::Base;
+use super::retry;
+use super::store::Kept;
+use super::{Engine, Life};
+use crate::protocol::{Address, Seen};
+
+/// A transaction that keeps aborting is given up after this many times.
+const ABORTS_MAX: u32 = 5;
+
+/// What a reading is for.
+#[derive(Debug)]
+pub(super) enum Loading {
+    Boot,
+    Page { page: u32, asks: Vec<AskId> },
+}
+
+impl Engine {
+    pub(super) fn on_started(&mut self, effects: &mut impl Sink) {
+        if self.life == Life::Fresh {
+            self.life = Life::Open;
+            let load = LoadId(self.next_id());
+            self.loads.insert(load, Loading::Boot);
+            effects.push(Effect::Load { load, what: Wanted::Boot });
+        }
+    }
+
+    pub(super) fn on_loaded(&mut self, now: Timestamp, load: LoadId, found: Found, effects: &mut impl Sink) {
+        match (self.loads.remove(&load), found) {
+            (Some(Loading::Boot), Found::Boot { meta, directory, log }) => self.boot(now, meta, directory, log, effects),
+            (Some(Loading::Page { page, asks }), Found::Pages { pages }) => self.on_page(now, page, asks, pages, effects),
+            _ => {}
+        }
+    }
+
+    pub(super) fn on_load_failed(&mut self, now: Timestamp, load: LoadId, why: StoreFailure, effects: &mut impl Sink) {
+        match self.loads.remove(&load) {
+            None => {}
+            Some(Loading::Page { page, asks }) => self.on_page(now, page, asks, Vec::new(), effects),
+            Some(Loading::Boot) if why == StoreFailure::TooNew => self.refuse(too_new(), effects),
+            Some(Loading::Boot) => self.open_in_memory(now, fault_of(&why), effects),
+        }
+    }
+
+    fn boot(&mut self, now: Timestamp, meta: Option<Meta>, directory: Option<Bytes>, log: Vec<(u64, Bytes)>, effects: &mut impl Sink) {
+        let wall = self.wall_at(now);
+        let (guard, old) = match meta {
+            Some(meta) if meta.versions.layout > LAYOUT_VERSION => return self.refuse(too_new(), effects),
+            Some(meta) if meta.scope != self.config.scope => {
+                return self.open_in_memory(now, Fault::new(Code::StorageUnavailable, "the store belongs to another user"), effects);
+            }
+            Some(meta) => (Guard::Held { store_id: meta.store_id.clone(), epoch: meta.store_epoch }, meta),
+            None => (Guard::Fresh, self.fresh_meta(wall)),
+        };
+        let meta = Meta { store_epoch: old.store_epoch + 1, session_epoch: old.session_epoch + 1, ..old };
+        self.client.clone_from(&meta.client_id);
+        self.session_epoch = meta.session_epoch;
+        self.store.open(guard, meta);
+        self.take_up(now, Booted::read(directory, log), effects);
+        effects.push(Effect::Notify(Notice::Opened { client: self.client.clone() }));
+    }
+
+    fn fresh_meta(&mut self, wall: Wall) -> Meta {
+        Meta {
+            store_id: self.rng.uuid(wall.0),
+            store_epoch: 0,
+            folded_to: 0,
+            scope: self.config.scope.clone(),
+            versions: Versions { layout: LAYOUT_VERSION, collections: Default::default() },
+            client_id: self.rng.uuid(wall.0),
+            session_epoch: 0,
+        }
+    }
+
+    fn refuse(&mut self, error: Fault, effects: &mut impl Sink) {
+        self.life = Life::Closed;
+        self.timers = super::TimerTable::default();
+        effects.push(Effect::Notify(Notice::OpenFailed { error }));
+    }
+
+    fn open_in_memory(&mut self, now: Timestamp, error: Fault, effects: &mut impl Sink) {
+        let wall = self.wall_at(now);
+        let meta = self.fresh_meta(wall);
+        self.client = meta.client_id;
+        self.session_epoch = 1;
+        self.turn_to_memory(now, error, effects);
+        effects.push(Effect::Notify(Notice::Opened { client: self.client.clone() }));
+    }
+
+    /// Goes on from what was stored.
+    fn take_up(&mut self, now: Timestamp, booted: Booted, effects: &mut impl Sink) {
+        let wall = self.wall_at(now);
+        (self.store.log, self.store.pages) = (booted.log, booted.pages);
+        for news in booted.bases {
+            match news {
+                BaseNews::Logged(address, base) => {
+                    self.replica.rebase(&address, false, Some(base), &[]);
+                    self.store.found_in_log(address);
+                }
+                BaseNews::Paged(row) => {
+                    for key in &row.2 {
+                        self.replica.unload(&Address { collection: row.1.clone(), key: key.clone() });
+                    }
+                    self.store.found_in_page(&row);
+                }
+            }
+        }
+        for (_, stored) in booted.queue {
+            match stored {
+                Stored::Entry(entry) => self.take_up_entry(now, wall, entry, &booted.attempts, effects),
+                Stored::Mutation(mutation) => self.take_up_mutation(mutation, effects),
+            }
+        }
+        booted.befores.into_iter().for_each(|before| self.replica.restore_before(before));
+        self.inbox = booted.inbox;
+        self.window = self.outbox.has_heads().then_some(now);
+        self.take_up_cursors(now, booted.cursors);
+        for (source, why, bytes) in booted.broken {
+            self.quarantine(now, source, why, &lossless(&bytes), effects);
+            self.feeds.iter_mut().for_each(|feed| feed.restart(now, false));
+        }
+    }
+
+    fn take_up_cursors(&mut self, now: Timestamp, mut cursors: Ordered<String, CursorHeader>) {
+        for feed in &mut self.feeds {
+            let Some(header) = cursors.remove(&feed.name) else { continue };
+            feed.cursor = header.cursor;
+            if header.resync {
+                feed.restart(now, true);
+            }
+            if header.seen.seq >= self.seen.seq {
+                self.seen = header.seen;
+            }
+            self.generation = header.generation.into();
+        }
+    }
+
+    fn take_up_entry(
+        &mut self,
+        now: Timestamp,
+        wall: Wall,
+        stored: StoredEntry,
+        attempts: &Ordered<super::MutationId, AttemptHeader>,
+        effects: &mut impl Sink,
+    ) {
+        let StoredEntry { header, entry, text } = stored;
+        let Some(first) = entry.operations.first() else { return };
+        let (address, base) = (first.address.clone(), first.base.clone());
+        let attempt = attempts.get(&header.entry);
+        let state = match attempt {
+            // What is left of the wait: the clock may have been set, so never more than was drawn (DESIGN 8).
+            Some(attempt) => EntryState::Waiting(now.after((attempt.at.0 + attempt.delay_ms).saturating_sub(wall.0).min(attempt.delay_ms))),
+            None => EntryState::Ready,
+        };
+        let operations: Vec<_> = entry.operations.into_iter().map(|keyed| keyed.operation).collect();
+        let id = header.entry.clone();
+        self.outbox.freeze(Entry {
+            id: id.clone(),
+            members: header.members,
+            address: address.clone(),
+            base,
+            operations: operations.clone(),
+            text,
+            place: Some(header.place),
+            round: header.round,
+            root: header.root.unwrap_or_else(|| id.clone()),
+            sent: 0,
+            failures: attempt.map_or(0, |attempt| attempt.failures),
+            state,
+        });
+        let order = self.outbox.order(&id).unwrap_or_default();
+        self.lay_found(&address, order, id, operations, effects);
+    }
+
+    fn take_up_mutation(&mut self, stored: StoredMutation, effects: &mut impl Sink) {
+        let StoredMutation { header, operations, bytes, place } = stored;
+        let Some(address) = operations.first().map(|keyed| keyed.address.clone()) else { return };
+        let queued = Queued { id: header.id.clone(), address: address.clone(), bytes, place: None, kept: false, lineage: header.lineage };
+        let order = self.outbox.stage(queued.clone());
+        let operations: Vec<_> = operations.into_iter().map(|keyed| keyed.operation).collect();
+        self.lay_found(&address, order, header.id.clone(), operations.clone(), effects);
+        self.keep(&header.id, Some(place));
+        #[cfg(feature = "sim")]
+        if self.planted == Some(super::planted::Bug::B1) {
+            let again = super::MutationId(self.rng.uuid(0).into());
+            let order = self.outbox.stage(Queued { id: again.clone(), ..queued });
+            self.lay_found(&address, order, again.clone(), operations, effects);
+            self.keep(&again, Some(place));
+        }
+    }
+
+    fn lay_found(
+        &mut self,
+        address: &Address,
+        order: u64,
+        id: super::MutationId,
+        operations: Vec<crate::protocol::Operation>,
+        effects: &mut impl Sink,
+    ) {
+        let unloaded = self.store.pages.page_of(address).is_some();
+        self.replica.lay(address, unloaded, order, id, operations);
+        if unloaded && !self.replica.is_resident(address) {
+            self.load_page_of(address, None, effects);
+        }
+    }
+
+    /// One transaction with all that is staged.
+    pub(super) fn commit(&mut self, effects: &mut impl Sink) {
+        if let Some(write) = self.store.commit(&self.replica, &self.config) {
+            effects.push(Effect::Write(write));
+        }
+    }
+
+    pub(super) fn fold(&mut self, effects: &mut impl Sink) {
+        let is_due = self.store.is_foldable(&self.config);
+        if let Some(write) = is_due.then(|| self.store.fold(&self.replica, &self.config)).flatten() {
+            effects.push(Effect::Write(write));
+        }
+    }
+
+    pub(super) fn on_written(&mut self, now: Timestamp, write: WriteId, position: u64, effects: &mut impl Sink) {
+        if let Some(kept) = self.store.on_written(write, position) {
+            self.timers.set(Timer::Compact, now.after(self.config.compact_idle_ms));
+            self.on_kept(now, kept, effects);
+        }
+    }
+
+    pub(super) fn on_write_failed(&mut self, now: Timestamp, write: WriteId, why: StoreFailure, effects: &mut impl Sink) {
+        let Some(failures) = self.store.on_failed(write) else { return };
+        match why {
+            StoreFailure::Fenced { .. } => self.on_fenced(effects),
+            StoreFailure::Aborted { .. } | StoreFailure::Cancelled if failures < ABORTS_MAX => {
+                let wait = retry::STORE.draw(failures, &mut self.rng);
+                self.timers.set(Timer::Commit, now.after(wait));
+            }
+            why => self.turn_to_memory(now, fault_of(&why), effects),
+        }
+    }
+
+    fn on_fenced(&mut self, effects: &mut impl Sink) {
+        let error = Fault::new(Code::Fenced, "another client has taken the store over");
+        let mutations = self.store.fence();
+        if !mutations.is_empty() {
+            effects.push(Effect::Notify(Notice::NotDurable { mutations, error: error.clone() }));
+        }
+        for request in std::mem::take(&mut self.requests).into_iter().map(|(request, _)| request) {
+            effects.push(Effect::Cancel { request });
+        }
+        self.batches = Ordered::default();
+        for feed in 0..self.feeds.len() {
+            self.answer_pull(feed, Some(error.clone()), effects);
+        }
+        self.troubles.storage = Some(error);
+    }
+
+    /// The store is gone: the client goes on in memory, and says so.
+    fn turn_to_memory(&mut self, now: Timestamp, error: Fault, effects: &mut impl Sink) {
+        self.troubles.storage = Some(error.clone());
+        effects.push(Effect::Notify(Notice::Troubled { error }));
+        let kept = self.store.turn_to_memory();
+        self.on_kept(now, kept, effects);
+    }
+
+    pub(super) fn keep_in_memory(&mut self, now: Timestamp, effects: &mut impl Sink) {
+        while let Some(kept) = self.store.keep_in_memory() {
+            self.on_kept(now, kept, effects);
+        }
+    }
+
+    fn on_kept(&mut self, now: Timestamp, kept: Kept, effects: &mut impl Sink) {
+        let mut mutations = Vec::with_capacity(kept.mutations.len());
+        for (id, place) in kept.mutations {
+            self.keep(&id, place);
+            mutations.push(id);
+        }
+        if let (false, Some(durability)) = (mutations.is_empty(), kept.durability) {
+            effects.push(Effect::Notify(Notice::Durable { mutations, durability }));
+        }
+        for batch in kept.batches {
+            self.send_batch(now, batch, effects);
+        }
+    }
+
+    /// A mutation is kept; it may be frozen once its document's base is known.
+    fn keep(&mut self, id: &super::MutationId, place: Option<Place>) {
+        let Some(queued) = self.outbox.queued(id) else { return };
+        let address = queued.address.clone();
+        if self.store.pages.page_of(&address).is_some() && !self.replica.is_resident(&address) {
+            self.ungrounded.get_or_insert_with(address, Vec::new).push((id.clone(), place));
+        } else {
+            self.outbox.mark_kept(id, place);
+        }
+    }
+
+    /// Brings the page that holds `address` into memory.
+    pub(super) fn load_page_of(&mut self, address: &Address, ask: Option<AskId>, effects: &mut impl Sink) {
+        let Some(wanted) = self.store.pages.page_of(address) else {
+            ask.into_iter().for_each(|ask| self.answer(ask, None, effects));
+            return;
+        };
+        let loading = self.loads.values_mut().find_map(|loading| match loading {
+            Loading::Page { page, asks } if *page == wanted => Some(asks),
+            _ => None,
+        });
+        match loading {
+            Some(asks) => asks.extend(ask),
+            None => {
+                let load = LoadId(self.next_id());
+                self.loads.insert(load, Loading::Page { page: wanted, asks: ask.into_iter().collect() });
+                effects.push(Effect::Load { load, what: Wanted::Pages(vec![wanted]) });
+            }
+        }
+    }
+
+    fn on_page(&mut self, now: Timestamp, page: u32, asks: Vec<AskId>, pages: Vec<(u32, Bytes)>, effects: &mut impl Sink) {
+        let bytes = pages.into_iter().find(|(number, _)| *number == page).map(|(_, bytes)| bytes);
+        let mut found_here = 0;
+        for found in bytes.iter().flat_map(|bytes| record::decode(&bytes.0)) {
+            match read_base(&found) {
+                Ok((address, base)) if self.store.pages.page_of(&address) == Some(page) => {
+                    found_here += 1;
+                    self.touch(&address);
+                    self.replica.load(address.clone(), base);
+                    self.keep_grounded(&address);
+                }
+                Ok(_) => {}
+                Err(why) => self.quarantine(now, "page", why, &lossless(found.raw()), effects),
+            }
+        }
+        if found_here < self.store.pages.count_of(page) {
+            self.lose_rest_of(now, page);
+        }
+        asks.into_iter().for_each(|ask| self.answer(ask, None, effects));
+    }
+
+    /// A page does not have what it should: the server does.
+    fn lose_rest_of(&mut self, now: Timestamp, page: u32) {
+        for address in self.store.pages.documents_of(page) {
+            if !self.replica.is_resident(&address) {
+                self.touch(&address);
+                self.replica.lose(&address);
+                self.store.pages.remove(&address);
+                self.keep_grounded(&address);
+            }
+        }
+        self.feeds.iter_mut().for_each(|feed| feed.restart(now, false));
+    }
+
+    fn keep_grounded(&mut self, address: &Address) {
+        for (id, place) in self.ungrounded.remove(address).unwrap_or_default() {
+            self.outbox.mark_kept(&id, place);
+        }
+    }
+
+    /// Sets aside what cannot be read, and says so.
+    pub(super) fn quarantine(&mut self, now: Timestamp, source: &str, why: &str, text: &str, effects: &mut impl Sink) {
+        let header = QuarantineHeader { source: source.into(), why: why.into(), at: self.wall_at(now) };
+        let body = serde_json::to_string(text).unwrap_or_default();
+        let number = u64::MAX - self.next_id();
+        self.store.stage(Kind::Quarantine, &header, &body, Some(About::Kept(number)));
+        let code = if source == "pull" { Code::Protocol } else { Code::StorageCorrupt };
+        let error = Fault::new(code, format!("what cannot be read was set aside ({source}): {why}"));
+        effects.push(Effect::Notify(Notice::Troubled { error }));
+    }
+
+    /// Changes a base, or takes layers off, and stages what follows for the store.
+    pub(super) fn rebase(&mut self, address: &Address, base: Option<Base>, off: &[super::MutationId]) {
+        let unloaded = self.store.pages.page_of(address).is_some();
+        if base.is_some() {
+            self.store.stage_base(address);
+        }
+        for before in self.replica.rebase(address, unloaded, base, off) {
+            let about = About::Before(before.id.clone(), before.operation);
+            let header = BeforeHeader { id: before.id, operation: before.operation, path: before.path };
+            let body = serde_json::to_string(&before.text.to_string()).unwrap_or_default();
+            self.store.stage(Kind::Before, &header, &body, Some(about));
+        }
+    }
+
+    /// Stages where a feed's next pull goes on. While everything is pulled again, that is the beginning: a crash on the
+    /// way starts over.
+    pub(super) fn stage_cursor(&mut self, feed: usize) {
+        let feed = &self.feeds[feed];
+        let resync = feed.resync.is_some();
+        let header = CursorHeader {
+            feed: feed.name.clone(),
+            cursor: feed.cursor.clone().filter(|_| !resync),
+            generation: self.generation.to_string(),
+            resync,
+            seen: Seen { ..self.seen.clone() },
+        };
+        self.store.stage(Kind::Cursor, &header, "", Some(About::Cursor(feed.name.clone())));
+    }
+}
+
+fn read_base(found: &record::Found<'_>) -> Result<(Address, Base), &'static str> {
+    match found {
+        record::Found::Record(record) if record.kind == Kind::Base => boot::base(record),
+        record::Found::Record(_) => Err("it does not belong here"),
+        record::Found::Foreign { .. } => Err("it is of a later build"),
+        record::Found::Broken { why, .. } => Err(why),
+    }
+}
+
+/// Bytes as text: themselves where they are UTF-8, else in hexadecimal.
+fn lossless(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+    }
+}
+
+fn too_new() -> Fault {
+    Fault::new(Code::VersionTooNew, "a later build made this store")
+}
+
+fn fault_of(why: &StoreFailure) -> Fault {
+    match why {
+        StoreFailure::Unavailable { why } | StoreFailure::Aborted { why } => Fault::new(Code::StorageUnavailable, why.clone()),
+        StoreFailure::TooNew => too_new(),
+        StoreFailure::Quota => Fault::new(Code::QuotaExceeded, "the store is full"),
+        StoreFailure::Fenced { .. } => Fault::new(Code::Fenced, "another client holds the store"),
+        StoreFailure::Replaced => Fault::new(Code::StorageLost, "the store was lost and made again"),
+        StoreFailure::Cancelled => Fault::new(Code::StorageUnavailable, "the store keeps refusing"),
+    }
+}

@@ -1,0 +1,65 @@
+// A client, as the app holds it.
+
+import { Documents } from './documents.js';
+import { check, SyncError } from './errors.js';
+
+export class SyncClient {
+  #instance;
+  #documents = new Map();
+
+  constructor(instance) {
+    this.#instance = instance;
+  }
+
+  get clientId() {
+    return this.#instance.clientId;
+  }
+
+  get status() {
+    return this.#instance.fold.status;
+  }
+
+  documents(name) {
+    let documents = this.#documents.get(name);
+    if (documents === undefined) this.#documents.set(name, (documents = new Documents(this.#instance, name)));
+    return documents;
+  }
+
+  pull({ signal } = {}) {
+    return unless(signal, () => this.#instance.ask((client) => client.pull()));
+  }
+
+  metrics() {
+    return Object.freeze({ wasmMemoryBytes: this.#instance.call((client) => client.memory()) });
+  }
+
+  on(type, listener, options) {
+    check(type === 'error' && typeof listener === 'function', 'on takes "error" and a function');
+    return this.#instance.fold.trouble.subscribe(listener, options);
+  }
+
+  close({ signal } = {}) {
+    return unless(signal, () => this.#instance.close());
+  }
+
+  // A browser without the symbol has nothing that asks for it.
+  [Symbol.asyncDispose ?? 'asyncDispose']() {
+    return this.close();
+  }
+}
+
+/** Waits for what `begin` gives, unless the signal aborts first. */
+export async function unless(signal, begin) {
+  const given = () => new SyncError('ABORTED', 'given up through its signal', { cause: signal.reason });
+  if (signal?.aborted) throw given();
+  let abort;
+  const aborted = new Promise((_, reject) => {
+    abort = () => reject(given());
+    signal?.addEventListener('abort', abort);
+  });
+  try {
+    return await Promise.race([begin(), aborted]);
+  } finally {
+    signal?.removeEventListener('abort', abort);
+  }
+}

@@ -1,0 +1,115 @@
+// The documents of a collection: reads from what is in view, writes as JSON text.
+
+import { check, SyncError } from './errors.js';
+import { diff } from './draft.js';
+import { isObject } from './apply.js';
+
+const NAME_BYTES_MAX = 1024;
+
+export class Documents {
+  #instance;
+  #collection;
+
+  constructor(instance, collection) {
+    this.#instance = instance;
+    this.#collection = name(collection, 'a collection');
+  }
+
+  async get(key) {
+    const { fold, ready } = this.#instance;
+    name(key, 'a document');
+    await ready;
+    const cell = fold.cells.at(this.#collection, key);
+    if (cell.revision === undefined || cell.loading) await fold.cells.load(cell);
+    return cell.current();
+  }
+
+  peek(key) {
+    return this.#cell(key).current();
+  }
+
+  watch(key) {
+    return this.#cell(key).source;
+  }
+
+  put(key, value) {
+    const text = textOf(value);
+    return this.#write(key, (client) => client.put(this.#collection, key, text));
+  }
+
+  putAll(entries) {
+    const keys = [];
+    const texts = [];
+    for (const [key, value] of entries) {
+      keys.push(name(key, 'a document'));
+      texts.push(textOf(value));
+    }
+    return this.#instance.write((client) => client.putAll(this.#collection, keys, texts));
+  }
+
+  update(key, change) {
+    if (typeof change === 'function') return this.#edit(key, change);
+    check(isObject(change), 'update takes an object of changes or a function that edits a draft');
+    const text = textOf(change);
+    return this.#write(key, (client) => client.merge(this.#collection, key, text));
+  }
+
+  splice(key, path, at, remove, insert) {
+    check(wellFormed(path) && wellFormed(insert), 'splice takes a path and an insert that are strings without lone surrogates');
+    check(isPosition(at) && isPosition(remove), 'splice takes a position and a length that are whole numbers, 0 or more');
+    return this.#write(key, (client) => client.splice(this.#collection, key, path, at, remove, insert));
+  }
+
+  delete(key) {
+    return this.#write(key, (client) => client.delete(this.#collection, key));
+  }
+
+  #edit(key, change) {
+    name(key, 'a document');
+    const before = this.#instance.call((client) => client.view(this.#collection, key));
+    if (before === undefined) throw new SyncError('NOT_LOADED', `the document "${key}" is not in memory`);
+    const draft = before === null ? {} : JSON.parse(before);
+    check(typeof change(draft)?.then !== 'function', 'a draft function must not be async');
+    const patch = diff(before === null ? {} : JSON.parse(before), JSON.parse(textOf(draft)));
+    return this.#write(key, (client) => client.patch(this.#collection, key, JSON.stringify(patch)));
+  }
+
+  #write(key, use) {
+    name(key, 'a document');
+    const { ids, durable, settled } = this.#instance.write((client) => [use(client)]);
+    return { id: ids[0], durable, settled: settled.then(([settlement]) => settlement) };
+  }
+
+  #cell(key) {
+    return this.#instance.fold.cells.at(this.#collection, name(key, 'a document'));
+  }
+}
+
+/** What `JSON.stringify` makes of a value is what is stored, unless it makes nothing of it or throws. */
+function textOf(value) {
+  let text;
+  let cause;
+  try {
+    text = JSON.stringify(value);
+  } catch (thrown) {
+    cause = thrown;
+  }
+  if (text === undefined) throw new SyncError('INVALID_DOCUMENT', `not a JSON document: ${cause?.message ?? typeof value}`, { cause });
+  return text;
+}
+
+/** The module would turn a lone surrogate into another character, silently. */
+function wellFormed(text) {
+  return typeof text === 'string' && !/[\ud800-\udfff]/u.test(text);
+}
+
+/** Checks the name of `what`. UTF-8 has at most three bytes a unit, so that most need no counting. */
+function name(text, what) {
+  const fits = wellFormed(text) && text !== '' && (text.length * 3 <= NAME_BYTES_MAX || new TextEncoder().encode(text).length <= NAME_BYTES_MAX);
+  check(fits, `${what} is named by a string of 1 to ${NAME_BYTES_MAX} bytes without lone surrogates`);
+  return text;
+}
+
+function isPosition(number) {
+  return Number.isSafeInteger(number) && number >= 0;
+}

@@ -1,0 +1,67 @@
+// What goes wrong, by name: the same codes as in Rust, each with a hint for developers.
+
+/** Each code: whether the same call may succeed later, and what to do about it. */
+const CODES = {
+  WASM_LOAD: [true, 'Check that syncline_bg.wasm is served beside the package, or pass its address as `wasm`.'],
+  CSP_BLOCKED: [false, "Add 'wasm-unsafe-eval' to script-src in the page's Content-Security-Policy."],
+  WASM_PANIC: [true, 'A bug of Syncline: please report it. What was durable is kept; phase `dead` needs a reload of the page.'],
+  STORAGE_UNAVAILABLE: [true, 'IndexedDB is missing, blocked or broken here; a reload loses what is pending.'],
+  STORAGE_LOST: [false, 'The browser has lost what was stored; documents come again from the server.'],
+  STORAGE_CORRUPT: [false, 'Unreadable records were set aside; the rest goes on.'],
+  QUOTA_EXCEEDED: [true, 'Free space on the device, or store less for this origin.'],
+  QUEUE_FULL: [true, 'Wait until writes have been sent, or handle what is in the inbox.'],
+  TOO_LARGE: [false, 'Split the document or the write.'],
+  NOT_LOADED: [true, 'Await `get(key)` first.'],
+  VERSION_TOO_NEW: [false, 'A later version of the app stored this: load that version.'],
+  NETWORK: [true, 'No answer: no network, a wrong address, or the server does not allow this origin (CORS).'],
+  TIMEOUT: [true, 'The server or the network is too slow.'],
+  HTTP: [false, 'See `status`; is `transport.url` the right address?'],
+  PROTOCOL: [true, 'The answer is not what docs/protocol.md says; a proxy or a sign-in page may have given it.'],
+  UNAUTHORIZED: [true, 'Sign in again, so that `headers` carry a good token.'],
+  WRONG_SCOPE: [false, 'The server acts for another user than `scope` names.'],
+  FENCED: [false, 'Another tab has taken over: reload this one to take over from it.'],
+  REJECTED: [false, 'The server refused the write; its message says why.'],
+  VALIDATION: [false, 'See the message.'],
+  INVALID_DOCUMENT: [false, 'Documents are JSON without lone surrogates, nested at most 100 deep.'],
+  ABORTED: [false, 'The call was given up through its signal.'],
+  CLOSED: [false, 'The client is closed; open another.'],
+};
+
+/** Whatever goes wrong. */
+export class SyncError extends Error {
+  constructor(code, message, { cause, status, retryable = CODES[code]?.[0] ?? false } = {}) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+    this.retryable = retryable;
+    if (status !== undefined) this.status = status;
+  }
+
+  get name() {
+    return 'SyncError';
+  }
+
+  get hint() {
+    return CODES[this.code]?.[1] ?? '';
+  }
+}
+
+/** The error that a fault of the module stands for: `{ code, message, status?, retryable? }`. */
+export function fromFault(fault) {
+  return new SyncError(fault.code, fault.message, fault);
+}
+
+/** What the module throws on purpose is such an object; whatever else comes out of it means that it has ended. */
+export function isFault(thrown) {
+  return typeof thrown?.code === 'string' && !(thrown instanceof Error);
+}
+
+/** Throws `VALIDATION` unless `fits`. */
+export function check(fits, message) {
+  if (!fits) throw new SyncError('VALIDATION', message);
+}
+
+/** Tells of an error that no caller waits for, as the browser tells of one in an event handler. */
+export function report(error) {
+  if (typeof reportError === 'function') reportError(error);
+  else console.error(error);
+}

@@ -1,0 +1,147 @@
+// What the engine tells, folded into what the app sees. Nothing is decided here.
+
+import { freeze } from './apply.js';
+import { Cells } from './cells.js';
+import { fromFault } from './errors.js';
+import { Mutations } from './mutations.js';
+import { Revision } from './revive.js';
+import { Audience, sourceOf } from './source.js';
+
+/**
+ * One client's documents, writes, questions and status. `owner` hears of what concerns the client as a whole, `opened(client)` and
+ * `openFailed(error)`, and does what `Cells` asks for.
+ */
+export class Fold {
+  mutations = new Mutations();
+  #owner;
+  #order = 0;
+  #asks = new Map();
+  #told;
+  #audience = new Audience(() => this.#told);
+  #troubleHeard = false;
+  /** Who hears of errors that belong to no call. */
+  trouble = new Audience(() => undefined, (yes) => (this.#troubleHeard = yes));
+
+  constructor(owner) {
+    this.#owner = owner;
+    this.cells = new Cells(owner);
+    this.status = sourceOf(() => this.#audience);
+  }
+
+  /** One turn of the engine, as JSON text. It is taken in whole before anybody hears of it, so no observer sees half a turn. */
+  turn(text) {
+    const heard = [];
+    const promises = [];
+    for (const notice of JSON.parse(text)) {
+      const tell = this.#take(notice);
+      if (tell) (IN_THIS_TICK.has(notice.notice) ? heard : promises).push(tell);
+    }
+    // A call's own notices may come before it has returned the id that they name.
+    if (promises.length > 0) queueMicrotask(() => promises.forEach((keep) => keep()));
+    for (const tell of heard) tell();
+  }
+
+  /** The answer to the question of this number. */
+  answer(ask) {
+    return new Promise((resolve, reject) => this.#asks.set(ask, { resolve, reject }));
+  }
+
+  /** Takes a status in, and gives what tells of it. */
+  takeStatus(told) {
+    const status = Object.freeze(told);
+    const revision = (this.#told = { order: ++this.#order, read: () => status });
+    return () => this.#audience.emit(revision);
+  }
+
+  /** The module has ended, and another one takes its place. */
+  lost(error) {
+    this.mutations.lost(error);
+    this.#refuse(error);
+    this.takeStatus({ ...this.status.current, phase: 'opening', error })();
+  }
+
+  /** Nothing more will be told. */
+  end(phase, error) {
+    this.mutations.end(error);
+    this.#refuse(error);
+    this.takeStatus({ ...this.status.current, phase, error: phase === 'dead' ? error : null })();
+    this.cells.complete();
+    this.#audience.complete();
+    this.trouble.complete();
+  }
+
+  #take(notice) {
+    switch (notice.notice) {
+      case 'changed':
+        return this.#takeChange(notice);
+      case 'status':
+        return this.takeStatus(shape(notice));
+      case 'durable':
+        return () => this.mutations.durable(notice.mutations, notice.durability);
+      case 'notDurable':
+        return () => this.mutations.notDurable(notice.mutations, fromFault(notice.error));
+      case 'settled':
+        return () => this.mutations.settled(notice.mutation, settlement(notice.ending));
+      case 'answered':
+        return () => this.#takeAnswer(notice);
+      case 'opened':
+        return () => this.#owner.opened(notice.client);
+      case 'openFailed':
+        return () => this.#owner.openFailed(fromFault(notice.error));
+      case 'troubled':
+        return () => this.#takeTrouble(fromFault(notice.error));
+    }
+  }
+
+  #takeChange({ address, change }) {
+    const cell = this.cells.find(address.collection, address.key);
+    if (cell === undefined) return undefined;
+    const order = ++this.#order;
+    if (change.change === 'operations') {
+      const operations = freeze(change.operations);
+      const revision = (cell.revision = cell.revision.after(operations, order));
+      return () => cell.emit(revision, operations);
+    }
+    // A module that was started again tells everything again: what is the same keeps its identity.
+    if (cell.retold && cell.revision?.is(change.value)) return undefined;
+    cell.retold = false;
+    const revision = (cell.revision = Revision.of(change.value, order));
+    return () => cell.emit(revision);
+  }
+
+  #takeAnswer({ ask, error }) {
+    const asked = this.#asks.get(ask);
+    this.#asks.delete(ask);
+    if (error) asked?.reject(fromFault(error));
+    else asked?.resolve();
+  }
+
+  #takeTrouble(error) {
+    if (!this.#troubleHeard) console.warn(error);
+    this.trouble.emit({ order: ++this.#order, read: () => error });
+  }
+
+  #refuse(error) {
+    for (const { reject } of this.#asks.values()) reject(error);
+    this.#asks.clear();
+  }
+}
+
+/** News that observers hear before the call that made it returns; the rest is for promises. */
+const IN_THIS_TICK = new Set(['changed', 'status']);
+
+/** The engine's status as the app gets it. */
+export function shape({ notice, storage, error, retryAt, lastPushAt, lastPullAt, ...status }) {
+  return {
+    ...status,
+    retryAt: retryAt ?? null,
+    lastPushAt: lastPushAt ?? null,
+    lastPullAt: lastPullAt ?? null,
+    storage: Object.freeze({ kind: storage }),
+    error: error ? fromFault(error) : null,
+  };
+}
+
+function settlement({ error, ...ending }) {
+  return error ? { ...ending, error: fromFault(error) } : ending;
+}

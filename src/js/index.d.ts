@@ -1,0 +1,435 @@
+/// <reference lib="esnext.disposable" />
+
+/*
+ * What this release of Syncline exports, and nothing else; `docs/api.d.ts` in the repository shows where it is going.
+ *
+ * All times are milliseconds; a moment is milliseconds since 1970 by this device's clock. All sizes are bytes. Whatever goes
+ * wrong is a `SyncError`, thrown by calls that return at once and rejected by promises.
+ */
+
+// ------------------------------------------------------------------ loading
+
+/** Where the WebAssembly module comes from. Left out: `syncline_bg.wasm` beside the package's own files. */
+export type WasmSource = URL | string | Request | Response | PromiseLike<Response> | BufferSource | WebAssembly.Module;
+
+/** How the module is loaded. */
+export interface InitOptions {
+  /** Where from. Only the first load of a page reads it: all clients of a page share one module. */
+  wasm?: WasmSource;
+}
+
+/**
+ * Loads the module before it is needed; `open` does it otherwise. Importing the package runs nothing.
+ * Calls share one load; after a failure the next call tries again.
+ * Rejects with `WASM_LOAD`, or `CSP_BLOCKED` where the page's policy lacks `'wasm-unsafe-eval'`.
+ */
+export declare function init(options?: InitOptions): Promise<void>;
+
+// ------------------------------------------------------------------ streams
+
+/** Ends a subscription. Calling it again does nothing. */
+export interface Unsubscribe extends Disposable {
+  (): void;
+  /** Whether the subscription has ended. */
+  readonly closed: boolean;
+}
+
+/** How a subscription is made. */
+export interface SubscribeOptions {
+  /** Ends the subscription when it aborts. */
+  signal?: AbortSignal;
+}
+
+/** Who hears of a source. An observer that throws harms nobody else: the error goes to the page's `error` event. */
+export interface Observer<T> {
+  /**
+   * The value is this. `change` holds the operations that led here, where it came about by operations; a page that shows a
+   * growing text can append what they say and never read the value.
+   */
+  next?(value: T, change?: readonly Operation[]): void;
+  /** For observers of other libraries. A source of Syncline has no errors: they are in the status. */
+  error?(error: unknown): void;
+  /** The client was closed; nothing follows. */
+  complete?(): void;
+}
+
+/**
+ * A value that changes. `for await`, RxJS `from()`, Svelte stores, Solid's `from` and React's `useSyncExternalStore` take it
+ * as it is; its methods need no `this`.
+ *
+ * A subscriber hears the value at once, unless it is not known yet (a document that is still being loaded), and each change
+ * in the same tick as the write that made it. A `for await` loop that is slower than the changes gets the latest value.
+ */
+export interface Source<T> extends AsyncIterable<T> {
+  /** The value: the same reference until it changes, frozen. `undefined` while it is not known. */
+  readonly current: T;
+  /** `current`, as React wants it. */
+  getSnapshot(): T;
+  /** Hears of the value. A function is an observer's `next`. */
+  subscribe(observer: Observer<T> | ((value: T, change?: readonly Operation[]) => void), options?: SubscribeOptions): Unsubscribe;
+}
+
+// ------------------------------------------------------------------ values and operations
+
+/**
+ * A JSON value. What is stored is what `JSON.stringify` makes of a value: members that are `undefined` are left out, a date
+ * becomes its text, `NaN` becomes `null`, −0 becomes 0. Numbers are doubles, here and in values that are read: an integer
+ * beyond 2^53 that another program wrote is kept exactly by everything that does not change it, and is rounded when it is read.
+ */
+export type JsonValue = null | boolean | number | string | JsonValue[] | { [name: string]: JsonValue };
+
+/** A place in a document: an RFC 6901 pointer such as `/author/name`; the empty one is the whole document. */
+export type Pointer = string;
+
+/** The length of a text in UTF-16 units, and its hash as sixteen hexadecimal digits. */
+export interface TextMark {
+  readonly length: number;
+  readonly hash: string;
+}
+
+/** One change of one document, as it is queued, sent and applied. `docs/protocol.md` says what each does. */
+export type Operation = {
+  readonly collection: string;
+  readonly key: string;
+  /** The version it was made on; `null`: made where there was no document. */
+  readonly base?: string | null;
+} & (
+  | { readonly op: 'put'; readonly value: JsonValue }
+  | { readonly op: 'delete' }
+  | { readonly op: 'patch'; readonly set: Readonly<Record<Pointer, JsonValue>>; readonly remove: readonly Pointer[]; readonly object?: readonly Pointer[] }
+  | { readonly op: 'increment'; readonly path: Pointer; readonly by: number }
+  | { readonly op: 'append'; readonly path: Pointer; readonly items: readonly JsonValue[] | string }
+  | { readonly op: 'splice'; readonly path: Pointer; readonly at: number; readonly remove: number; readonly insert: string; readonly on?: TextMark }
+);
+
+/** What goes over the wire: one mutation, or several of one key taken together. Its id never changes, nor do its operations. */
+export interface Entry {
+  readonly id: string;
+  readonly operations: readonly Operation[];
+}
+
+/**
+ * What to change in a document, as in RFC 7396: members given are set, objects are gone into, `null` removes a member, lists are
+ * replaced whole. To store a `null`, use a draft function.
+ */
+export type MergePatch<T> = T extends readonly unknown[] ? T : T extends object ? { readonly [K in keyof T]?: MergePatch<T[K]> | null } : T;
+
+// ------------------------------------------------------------------ transports: who answers
+
+/** What became of one entry. An entry without an outcome is sent again, byte for byte, under the same id. */
+export type Outcome =
+  | { id: string; outcome: 'ok'; version?: string; value?: JsonValue }
+  | { id: string; outcome: 'conflict'; version?: string; value: JsonValue | null }
+  | { id: string; outcome: 'rejected'; code: string; message: string; fields?: Record<string, string> }
+  | { id: string; outcome: 'retry'; afterMs?: number }
+  | { id: string; outcome: 'tooLarge' }
+  | { id: string; outcome: 'expired' };
+
+/** What became of a whole request. */
+export type WholeOutcome = { outcome: 'auth' } | { outcome: 'fenced' } | { outcome: 'retry'; afterMs?: number };
+
+/** What an app's own function is told about the call. */
+export interface CallContext {
+  /** Aborts when the call has taken too long, or the client is closed. What the function does afterwards is ignored. */
+  readonly signal: AbortSignal;
+  /** How many times these entries were sent before. */
+  readonly attempt: number;
+  /** The hash of the user's scope. */
+  readonly scope: string;
+  /** The same for the same entries, for a header of that name. */
+  readonly idempotencyKey: string;
+  /** The session epoch. */
+  readonly epoch: string;
+}
+
+/** What a pull is told besides. */
+export interface PullContext extends CallContext {
+  /** Which feed; `main` unless the app has several. */
+  readonly feed: string;
+  /** At most this many changes. */
+  readonly limit: number;
+}
+
+/** A document as it is since a position of the server's log: with exactly one of `value`, `deleted` and `gone`. */
+export interface Change {
+  collection: string;
+  key: string;
+  /** Opaque; compared for equality only. */
+  version: string;
+  value?: JsonValue;
+  deleted?: true;
+  /** It left the feed, or may no longer be read; nothing is known about whether it exists. */
+  gone?: true;
+  /** The entry that made it so, where known. */
+  entryId?: string;
+}
+
+/** What a pull answers. */
+export interface PullAnswer {
+  changes: readonly Change[];
+  /** Where the next pull goes on; opaque. */
+  cursor: string;
+  /** Whether there is more at once. */
+  more: boolean;
+  /** The cursor that was asked for is of no use: this page starts from the beginning. */
+  reset?: boolean;
+}
+
+/** A server that speaks Syncline's own protocol, `docs/protocol.md`. */
+export interface UrlTransport {
+  /** Where its endpoints are, such as `/sync/`; relative to the page, without a query. */
+  url: string | URL;
+  /** Headers for every request, a token for example. A function is asked anew each time; what it gives is never stored. */
+  headers?: HeadersInit | (() => HeadersInit | PromiseLike<HeadersInit>);
+  /** Used in place of the browser's `fetch`. */
+  fetch?: typeof fetch;
+}
+
+/** The app's own functions, around whatever backend it has. One that throws leaves its entries unknown: they are sent again. */
+export interface FunctionTransport {
+  /** Sends entries, and says what became of each of them or of all. */
+  push(entries: readonly Entry[], context: CallContext): PromiseLike<readonly Outcome[] | WholeOutcome>;
+  /** Asks for changes since a cursor; `null` from the beginning. */
+  pull(cursor: string | null, context: PullContext): PromiseLike<PullAnswer>;
+  /** Resolves where the backend can be reached. Left out, a pull of one change does it. */
+  ping?(context: CallContext): PromiseLike<void>;
+}
+
+/** Who answers. */
+export type Transport = UrlTransport | FunctionTransport;
+
+// ------------------------------------------------------------------ opening
+
+/** When the server is asked for changes. */
+export interface PollOptions {
+  /** Time between pulls while the app is in use. Default 5,000. */
+  baseMs?: number;
+  /** Time between pulls while it is not. Default 60,000. */
+  maxMs?: number;
+}
+
+/** How writes are gathered into requests. */
+export interface BatchOptions {
+  /** How long writes are gathered; a full batch goes at once. Default 100. */
+  windowMs?: number;
+  /** Most entries in a request. */
+  itemsMax?: number;
+  /** Most bytes in a request, unless one entry alone is larger. Default 262,144. */
+  bytesMax?: number;
+}
+
+/** Where and how well writes are kept. */
+export interface StorageOptions {
+  /** `strict` (the default): `durable` outlasts a loss of power. `relaxed`: it outlasts a crash of the browser, and is faster. */
+  durability?: 'relaxed' | 'strict';
+}
+
+/** What to open. `C` maps the names of collections to the types of their documents. */
+export interface OpenOptions<C extends Record<keyof C, object> = Record<string, any>> {
+  /** The app, or a part of it with data of its own. */
+  name: string;
+  /** The user. What two scopes store never meets, and it goes over the wire only as a hash. */
+  scope?: string;
+  /** Who answers. Left out: writes are kept and go nowhere. */
+  transport?: Transport;
+  storage?: StorageOptions;
+  poll?: PollOptions;
+  batch?: BatchOptions;
+  /** As in `init`. */
+  wasm?: WasmSource;
+  /** Gives the opening up: `ABORTED`. Without effect once the client is open. */
+  signal?: AbortSignal;
+}
+
+/**
+ * Opens a client: loads the module, opens the store, and goes on with what an earlier run left unsent. Without IndexedDB it
+ * works in memory and says so in its status.
+ * Rejects with `VALIDATION`, `WASM_LOAD`, `CSP_BLOCKED`, `VERSION_TOO_NEW`, `STORAGE_UNAVAILABLE`, `ABORTED`.
+ */
+export declare function open<C extends Record<keyof C, object> = Record<string, any>>(options: OpenOptions<C>): Promise<SyncClient<C>>;
+
+// ------------------------------------------------------------------ writes and reads
+
+/** How well a write is stored: it outlasts a loss of power, a crash of the browser, or nothing but this page's life. */
+export type Durability = 'strict' | 'relaxed' | 'memory';
+
+/**
+ * How a write ended.
+ * - `applied`: the server has it.
+ * - `merged`: somebody else changed the same thing, and the write `by` carries both on.
+ * - `rejected`: the server will never have it; the document is as if it had not been made.
+ * - `cancelled`: the app took it back before it was sent.
+ * - `unknown`: nobody here can tell. `error.code` says why: `CLOSED` where the client was closed first (the write stays queued
+ *   and goes on when the client is opened again), `WASM_PANIC` where the module ended before the write was stored, else what
+ *   the server said.
+ */
+export type Settlement =
+  | { readonly ending: 'applied'; readonly version?: string }
+  | { readonly ending: 'merged'; readonly by: string }
+  | { readonly ending: 'cancelled' }
+  | { readonly ending: 'rejected' | 'unknown'; readonly error: SyncError };
+
+/** A write. The document has changed when the call that made it returns. */
+export interface Mutation {
+  /** A UUID; the server's record of the write has it too. */
+  readonly id: string;
+  /** Resolves when the write is stored. Rejects where it could not be; nobody has to listen for that. */
+  readonly durable: Promise<Durability>;
+  /** Resolves when the write has ended, which may be in a later run of the app. Never rejects. */
+  readonly settled: Promise<Settlement>;
+}
+
+/** Many writes of one call. */
+export interface Mutations {
+  /** One for each document, in order. */
+  readonly ids: readonly string[];
+  /** Resolves when all are stored, with the weakest of their ways; rejects when one could not be. */
+  readonly durable: Promise<Durability>;
+  /** Resolves when all have ended, in order. Never rejects. */
+  readonly settled: Promise<readonly Settlement[]>;
+}
+
+/**
+ * The documents of a collection. Writes throw at once, and change nothing, with `VALIDATION` (a bad name, pointer or position),
+ * `INVALID_DOCUMENT` (not JSON, lone surrogates, nested deeper than 100), `TOO_LARGE`, `QUEUE_FULL`, `FENCED`, `CLOSED`,
+ * `WASM_PANIC`. Collections and keys have 1 to 1,024 bytes.
+ *
+ * Values that are read are frozen, and keep their identity, and that of their unchanged parts, until they change.
+ */
+export interface Documents<T extends object> {
+  /** The document, read from the store if need be; `undefined`: there is none. The 1,000 used last stay in memory. */
+  get(key: string): Promise<T | undefined>;
+  /** The document if it is in memory; `undefined` otherwise, too. */
+  peek(key: string): T | undefined;
+  /** The document as it changes. The same key gives the same source as long as it is in use. */
+  watch(key: string): Source<T | undefined>;
+  /** Makes or replaces a document. */
+  put(key: string, value: T): Mutation;
+  /** Makes or replaces many: one write each, stored together. All are checked before any is made. */
+  putAll(entries: Iterable<readonly [key: string, value: T]>): Mutations;
+  /**
+   * Changes a document: by a patch, loaded or not, or by a function that edits a draft of it. What the function changed becomes
+   * set and removed members; a list that changed is replaced whole. Where there is no document, both begin with an empty object.
+   * A function throws `NOT_LOADED` where the document is not in memory (`get` it first), must not be async, and what it throws
+   * itself comes out unchanged.
+   */
+  update(key: string, change: MergePatch<T> | ((draft: T) => void)): Mutation;
+  /** Deletes a document. Where there is none, that is so already and the write ends as applied. */
+  delete(key: string): Mutation;
+  /**
+   * Replaces `remove` units of the text at `path`, from position `at` on, by `insert`. Positions are UTF-16 units, as in
+   * JavaScript strings. A range that begins or ends inside a surrogate pair, or reaches past the end, throws `VALIDATION`; a
+   * document that is not in memory, `NOT_LOADED`.
+   */
+  splice(key: string, path: Pointer, at: number, remove: number, insert: string): Mutation;
+}
+
+// ------------------------------------------------------------------ what is going on
+
+/**
+ * What the client is about. `opening`: reading the store, also after a panic; `waiting`: something failed and is tried again at
+ * `retryAt`; `paused`: the server acts for another user; `fenced`: another client took over; `dead`: the module ended too
+ * often, and only a reload of the page helps.
+ */
+export type Phase = 'opening' | 'idle' | 'pulling' | 'pushing' | 'offline' | 'waiting' | 'paused' | 'needs-auth' | 'fenced' | 'closed' | 'dead';
+
+/** Where writes are kept. */
+export interface StorageStatus {
+  /** `memory`: a reload loses what is pending. */
+  readonly kind: 'indexeddb' | 'memory';
+}
+
+/** What is going on. */
+export interface SyncStatus {
+  readonly phase: Phase;
+  /** Whether the network is believed to be there. */
+  readonly online: boolean;
+  /** Documents with writes that have not ended. */
+  readonly pendingItems: number;
+  /** Writes that have not ended. */
+  readonly pendingMutations: number;
+  /** Their size in bytes. */
+  readonly pendingBytes: number;
+  /** Refused and unknown writes that the app has not removed. */
+  readonly inbox: number;
+  /** Entries sent, each time counted. */
+  readonly entriesSent: number;
+  /** Entries sent again after no answer. */
+  readonly entriesResent: number;
+  /** Entries that the server has acknowledged. */
+  readonly entriesAcknowledged: number;
+  /** Requests sent. */
+  readonly requests: number;
+  /** When what waits is tried again; `null` where nothing waits. */
+  readonly retryAt: number | null;
+  /** When a push was last acknowledged. */
+  readonly lastPushAt: number | null;
+  /** When a pull was last applied. */
+  readonly lastPullAt: number | null;
+  readonly storage: StorageStatus;
+  /** What last went wrong and still stands. */
+  readonly error: SyncError | null;
+}
+
+/** What can go wrong, by name. */
+export type SyncErrorCode =
+  | 'WASM_LOAD' | 'WASM_PANIC' | 'CSP_BLOCKED'
+  | 'STORAGE_UNAVAILABLE' | 'STORAGE_LOST' | 'STORAGE_CORRUPT' | 'QUOTA_EXCEEDED'
+  | 'QUEUE_FULL' | 'TOO_LARGE' | 'NOT_LOADED' | 'VERSION_TOO_NEW'
+  | 'NETWORK' | 'TIMEOUT' | 'HTTP' | 'PROTOCOL'
+  | 'UNAUTHORIZED' | 'WRONG_SCOPE' | 'FENCED' | 'REJECTED'
+  | 'VALIDATION' | 'INVALID_DOCUMENT' | 'ABORTED' | 'CLOSED';
+
+/** Whatever goes wrong. */
+export declare class SyncError extends Error {
+  /** What, for programs. */
+  readonly code: SyncErrorCode;
+  /** Whether the same call may succeed later. */
+  readonly retryable: boolean;
+  /** The HTTP status, where there was one. */
+  readonly status?: number;
+  /** What to do about it, for developers. */
+  readonly hint: string;
+  /** What was thrown underneath. */
+  readonly cause?: unknown;
+}
+
+/** Measurements. */
+export interface Metrics {
+  /** The module's memory, shared by all clients of the page. */
+  readonly wasmMemoryBytes: number;
+}
+
+/** What a client reports besides its status. */
+export interface ClientEvents {
+  /** Something went wrong that belongs to no call. Without a listener it goes to the console. */
+  error: SyncError;
+}
+
+/** How a pull is asked for. */
+export interface PullOptions {
+  /** Stops waiting: `ABORTED`. The pull itself goes on. */
+  signal?: AbortSignal;
+}
+
+/** How a client is closed. */
+export interface CloseOptions {
+  /** Stops waiting: `ABORTED`. The closing itself goes on. */
+  signal?: AbortSignal;
+}
+
+/** A client. `C` maps the names of collections to the types of their documents. */
+export interface SyncClient<C extends Record<keyof C, object> = Record<string, any>> extends AsyncDisposable {
+  /** This installation's name at the server. */
+  readonly clientId: string;
+  readonly status: Source<SyncStatus>;
+  /** The documents of a collection. */
+  documents<K extends keyof C & string>(name: K): Documents<C[K]>;
+  /** Asks the server for changes now. Rejects with what went wrong; the client itself tries again. */
+  pull(options?: PullOptions): Promise<void>;
+  metrics(): Metrics;
+  /** Hears of what the client reports. */
+  on<K extends keyof ClientEvents>(type: K, listener: (detail: ClientEvents[K]) => void, options?: SubscribeOptions): Unsubscribe;
+  /** Stores what is staged, stops, and completes every source. Called again, it waits for the same. */
+  close(options?: CloseOptions): Promise<void>;
+}

@@ -1,0 +1,156 @@
+// The module's client behind a client of the app: calls into it, and another one in its place after a panic.
+
+import { Client } from './syncline.js';
+
+import { fromFault, isFault, SyncError } from './errors.js';
+import { Fold, shape } from './fold.js';
+import { ended, enter, leave } from './module.js';
+
+export class Instance {
+  fold = new Fold(this);
+  clientId = '';
+  #options;
+  #host;
+  #client = null;
+  /** What the module's present client tells under; one that was given up is no longer heard. */
+  #life = null;
+  /** Why no call can be made; `null` where one can. */
+  #absent = new SyncError('CLOSED', 'the client is not open yet');
+  #ready;
+  #settleReady = null;
+  #closing = null;
+  #over = false;
+
+  /** `options` and `host` as the module's `Client.open` takes them; `notify` and `panicked` are added here. */
+  constructor(options, host) {
+    this.#options = options;
+    this.#host = host;
+    this.#await();
+    enter(this);
+    this.start();
+  }
+
+  /** Resolves when calls can be made; rejects when none ever will be. */
+  get ready() {
+    return this.#ready;
+  }
+
+  /** Makes a call: `use(client)`. What the module throws on purpose becomes an error; anything else means that it has ended. */
+  call(use) {
+    if (this.#absent) throw this.#absent;
+    return this.#try(use);
+  }
+
+  /** Asks what is answered later: `use(client)` gives the question's number. */
+  async ask(use) {
+    await this.#ready;
+    return this.fold.answer(this.call(use));
+  }
+
+  /** Writes: `use(client)` gives the ids of the mutations. */
+  write(use) {
+    const ids = this.call(use);
+    return { ids, ...this.fold.mutations.follow(ids) };
+  }
+
+  close() {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  // ---- called by the module's keeper
+
+  /** Opens a client in the module. */
+  start() {
+    const life = (this.#life = {});
+    const host = {
+      ...this.#host,
+      notify: (text) => life === this.#life && this.fold.turn(text),
+      panicked: (message) => life === this.#life && ended(new Error(message)),
+    };
+    try {
+      this.#client = Client.open(this.#options, host);
+    } catch (thrown) {
+      if (isFault(thrown)) this.end('dead', fromFault(thrown));
+      else ended(thrown);
+    }
+  }
+
+  /** The module has ended, and `start` follows. */
+  lost(error) {
+    this.#life = this.#client = null;
+    this.#absent = error;
+    this.#await();
+    this.fold.lost(error);
+  }
+
+  /** It is over, in this phase. */
+  end(phase, error) {
+    leave(this);
+    this.#over = true;
+    this.#life = this.#client = null;
+    this.#absent = error;
+    this.#await();
+    this.#settleReady.reject(error);
+    this.fold.end(phase, error);
+  }
+
+  // ---- called by the fold
+
+  opened(clientId) {
+    if (this.#client === null) return;
+    this.clientId = clientId;
+    this.#absent = null;
+    this.#settleReady.resolve();
+    this.#settleReady = null;
+    this.fold.takeStatus(shape(this.#try((client) => client.status())))();
+    this.fold.cells.retell();
+  }
+
+  openFailed(error) {
+    this.end('dead', error);
+  }
+
+  hold({ collection, key }, held) {
+    if (!this.#absent) this.#try((client) => client.hold(collection, key, held));
+  }
+
+  load({ collection, key }) {
+    return this.ask((client) => client.load(collection, key));
+  }
+
+  #try(use) {
+    try {
+      return use(this.#client);
+    } catch (thrown) {
+      throw isFault(thrown) && thrown.code !== 'WASM_PANIC' ? fromFault(thrown) : ended(thrown);
+    }
+  }
+
+  /** Makes `ready` wait, unless it does already. */
+  #await() {
+    if (this.#settleReady) return;
+    this.#ready = new Promise((resolve, reject) => {
+      this.#settleReady = { resolve, reject };
+    });
+    // Who calls hears of it; nobody has to.
+    this.#ready.catch(() => {});
+  }
+
+  async #close() {
+    while (!this.#over) {
+      let client = null;
+      let failure = null;
+      try {
+        await this.ask((present) => (client = present).close());
+      } catch (error) {
+        failure = error;
+      }
+      // A panic on the way: the client that comes in its place is closed instead.
+      if (failure?.code === 'WASM_PANIC' || this.#over) continue;
+      client?.free();
+      this.end('closed', new SyncError('CLOSED', 'the client is closed'));
+      if (failure) throw failure;
+    }
+  }
+}

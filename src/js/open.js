@@ -1,0 +1,45 @@
+// From the app's options to an open client.
+
+import { SyncClient, unless } from './client.js';
+import { check } from './errors.js';
+import { Instance } from './instance.js';
+import { init } from './module.js';
+import { bind } from './transport.js';
+
+const OPTIONS = ['name', 'scope', 'transport', 'storage', 'poll', 'batch', 'wasm', 'signal'];
+
+export async function open(options = {}) {
+  const { name, scope = '', transport, storage, poll, batch, wasm, signal } = options;
+  // An option that nothing reads would be a promise that nobody keeps.
+  for (const given of Object.keys(options)) check(OPTIONS.includes(given), `there is no option "${given}"`);
+  check(typeof name === 'string' && name !== '', 'a name is needed');
+  check(typeof scope === 'string', 'a scope is a string');
+  check([undefined, 'strict', 'relaxed'].includes(storage?.durability), 'storage.durability is "strict" or "relaxed"');
+  const { kind, url, host } = bind(transport);
+  const config = withoutUndefined({
+    transport: kind,
+    strict: storage?.durability ? storage.durability === 'strict' : undefined,
+    pollBaseMs: poll?.baseMs,
+    pollMaxMs: poll?.maxMs,
+    batchWindowMs: batch?.windowMs,
+    batchItemsMax: batch?.itemsMax,
+    batchBytesMax: batch?.bytesMax,
+  });
+  let instance;
+  try {
+    await unless(signal, async () => {
+      await init({ wasm });
+      if (signal?.aborted) return;
+      instance = new Instance({ name, scope, url, config }, host);
+      await instance.ready;
+    });
+  } catch (error) {
+    instance?.close().catch(() => {});
+    throw error;
+  }
+  return new SyncClient(instance);
+}
+
+function withoutUndefined(members) {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,39 @@
+// The app's side of the wire, as the module calls it.
+
+import { check } from './errors.js';
+
+/** What a transport means for the module: who answers (`kind`), the server's address, and functions of the app. */
+export function bind(transport) {
+  if (transport === undefined) return { kind: 'none', url: '', host: {} };
+  const { url, headers, fetch, push, pull, ping } = transport;
+  if (url !== undefined) {
+    check(push === undefined && pull === undefined, 'a transport has a url, or push and pull');
+    const host = {
+      ...(headers && { headers: () => (typeof headers === 'function' ? headers() : headers) }),
+      ...(fetch && { fetch: (...call) => fetch(...call) }),
+    };
+    return { kind: 'protocol', url: absolute(url), host };
+  }
+  check(typeof push === 'function' && typeof pull === 'function', 'a transport has a url, or push and pull');
+  return {
+    kind: 'functions',
+    url: '',
+    host: {
+      push: async (entries, context) => {
+        const answer = await push.call(transport, JSON.parse(entries), context);
+        return JSON.stringify(Array.isArray(answer) ? { outcomes: answer } : answer);
+      },
+      pull: async ({ cursor, ...context }) => JSON.stringify(await pull.call(transport, cursor ?? null, context)),
+      ...(ping && { ping: (context) => ping.call(transport, context) }),
+    },
+  };
+}
+
+/** The address that the endpoints' names are added to. */
+function absolute(url) {
+  const base = globalThis.location?.href;
+  check(URL.canParse(url, base), `"${url}" is not an address`);
+  const { href, search, hash } = new URL(url, base);
+  check(search === '' && hash === '', 'the address of a transport has no query');
+  return href;
+}

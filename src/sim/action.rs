@@ -1,0 +1,86 @@
+//! What can happen at a device from outside: what its user does, what the browser says, what others write.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::fault::Fault;
+
+/// A document, as `collection/key`.
+pub type Name = String;
+
+/// One thing that happens.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum Action {
+    /// The user writes. Several edits happen in one turn.
+    Write(Vec<(Name, Edit)>),
+    /// The app wants a document in memory.
+    Load(Name),
+    /// The app looks at a document, or no longer does.
+    Hold(Name, bool),
+    /// The app asks for what is fresh.
+    Pull,
+    /// Another client of the same user writes, straight into the server.
+    WriteElsewhere(Name, Edit),
+    /// The browser says that there is a network.
+    GoOnline,
+    /// The browser says that there is none.
+    GoOffline,
+    /// The page comes into view.
+    Show,
+    /// The page goes out of view.
+    Hide,
+    /// The page is about to go.
+    HidePage,
+    /// The network is cut for so many milliseconds.
+    Cut {
+        /// Whether requests are lost.
+        up: bool,
+        /// Whether replies are lost.
+        down: bool,
+        /// For how long.
+        ms: u64,
+    },
+    /// The tab is killed and comes back.
+    Crash,
+    /// The power goes and comes back.
+    LosePower,
+    /// The tab is frozen for so many milliseconds.
+    Freeze(u64),
+    /// The wall clock moves by so many milliseconds.
+    MoveClock(i64),
+    /// There is no room on the disk for so many milliseconds.
+    FillDisk(u64),
+    /// A fault strikes when it could for the n-th time from here, counted from 0.
+    Strike(Fault, u64),
+}
+
+/// What a write does to a document, as an app says it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum Edit {
+    /// It becomes this.
+    Put(Value),
+    /// It is changed by an RFC 7396 patch.
+    Merge(Value),
+    /// Places in it, named by RFC 6901 pointers, are set and removed.
+    Patch {
+        /// What is set.
+        set: Vec<(String, Value)>,
+        /// What is removed.
+        remove: Vec<String>,
+    },
+    /// It is deleted.
+    Delete,
+    /// A piece of the string at `path` is replaced; positions are UTF-16 units.
+    Splice {
+        /// Where the string is.
+        path: String,
+        /// Where in it.
+        at: u64,
+        /// How many units go.
+        remove: u64,
+        /// What comes.
+        insert: String,
+    },
+}

@@ -1,0 +1,144 @@
+//! The random user: writes this and that into a few documents, looks at some, and is not gentle about it.
+
+use serde_json::{Value, json};
+
+use super::action::{Action, Edit, Name};
+use super::fault::{Dice, Fault};
+use crate::engine::rng::Rng;
+
+/// The user of a run.
+pub struct User {
+    keys: u32,
+    marks: u64,
+}
+
+/// What is seen of a document: `None` where it is not in memory.
+pub type Seen = Option<Option<Value>>;
+
+const COLLECTIONS: [&str; 2] = ["notes", "todos"];
+const WORDS: [&str; 8] = ["one", "two ", "drei", "😀", "e\u{301}", " ", "\"\\", "né"];
+
+impl User {
+    /// One who uses this many documents of each collection.
+    pub fn new(keys: u32) -> User {
+        User { keys: keys.max(1), marks: 0 }
+    }
+
+    /// All documents it may use.
+    pub fn names(&self) -> Vec<Name> {
+        COLLECTIONS.iter().flat_map(|collection| (0..self.keys).map(move |key| format!("{collection}/{key}"))).collect()
+    }
+
+    /// What the user does next.
+    pub fn act(&mut self, rng: &mut Rng, dice: &mut Dice, mut look: impl FnMut(&str) -> Seen) -> Action {
+        let name = self.name(rng);
+        match rng.up_to(99) {
+            0..75 => Action::Write(vec![(name.clone(), self.edit(rng, dice, look(&name)))]),
+            75..83 => Action::Load(name),
+            83..92 => Action::Hold(name, rng.up_to(3) > 0),
+            92..95 => Action::Pull,
+            95 => Action::Hide,
+            96 => Action::Show,
+            97 => Action::HidePage,
+            98 => Action::GoOffline,
+            _ => Action::GoOnline,
+        }
+    }
+
+    /// What the user writes next in the same turn, if anything.
+    pub fn go_on(&mut self, rng: &mut Rng, dice: &mut Dice, mut look: impl FnMut(&str) -> Seen) -> Option<(Name, Edit)> {
+        let name = self.name(rng);
+        (rng.up_to(3) == 0).then(|| (name.clone(), self.edit(rng, dice, look(&name))))
+    }
+
+    /// What somebody else does to a document.
+    pub fn act_elsewhere(&mut self, rng: &mut Rng, dice: &mut Dice, mut there: impl FnMut(&str) -> Option<Value>) -> Action {
+        let name = self.name(rng);
+        let edit = self.edit(rng, dice, Some(there(&name)));
+        Action::WriteElsewhere(name, edit)
+    }
+
+    fn name(&self, rng: &mut Rng) -> Name {
+        // The first keys are used more than the last.
+        let key = rng.up_to(u64::from(self.keys) - 1).min(rng.up_to(u64::from(self.keys) - 1));
+        format!("{}/{key}", COLLECTIONS[rng.up_to(1) as usize])
+    }
+
+    fn edit(&mut self, rng: &mut Rng, dice: &mut Dice, seen: Seen) -> Edit {
+        let text = seen.flatten().and_then(|document| Some(document.get("text")?.as_str()?.to_owned()));
+        match (rng.up_to(99), text) {
+            (0..50, Some(text)) => self.splice(rng, &text),
+            (0..70, _) => {
+                let mut value = json!({ "text": self.text(rng), "n": rng.up_to(9), "tags": { "a": rng.up_to(2), "b": [self.mark()] } });
+                if dice.strikes(Fault::Refused) {
+                    value["reject"] = Value::Bool(true);
+                }
+                Edit::Put(value)
+            }
+            (70..85, _) => Edit::Merge(match rng.up_to(5) {
+                0 => json!({ "n": rng.up_to(99) }),
+                1 => json!({ "tags": { "a": null, "c": self.mark() } }),
+                2 => json!({ "tags": null }),
+                3 => json!({ "tags": 7 }),
+                4 => json!({ "text": self.text(rng) }),
+                _ => json!({ "deep": { "er": { "est": self.mark(), "b": null } } }),
+            }),
+            (85..93, _) => Edit::Patch {
+                set: vec![("/n".into(), Value::Null), ("/tags/d~1e".into(), json!(self.mark()))],
+                remove: if rng.up_to(1) == 0 { vec!["/tags/a".into()] } else { vec!["/deep".into()] },
+            },
+            _ => Edit::Delete,
+        }
+    }
+
+    fn splice(&mut self, rng: &mut Rng, text: &str) -> Edit {
+        let ends: Vec<u64> = std::iter::once(0)
+            .chain(text.chars().scan(0, |at, char| {
+                *at += char.len_utf16() as u64;
+                Some(*at)
+            }))
+            .collect();
+        let from = if rng.up_to(2) == 0 { ends.len() - 1 } else { rng.up_to(ends.len() as u64 - 1) as usize };
+        let longest = if text.len() > 200 { 60 } else { 4 };
+        let to = (from + (rng.up_to(1) * rng.up_to(longest)) as usize).min(ends.len() - 1);
+        let insert = if rng.up_to(4) == 0 { String::new() } else { self.text(rng) };
+        Edit::Splice { path: "/text".into(), at: ends[from], remove: ends[to] - ends[from], insert }
+    }
+
+    /// A short text that no other is equal to.
+    fn text(&mut self, rng: &mut Rng) -> String {
+        format!("{}{}", WORDS[rng.up_to(WORDS.len() as u64 - 1) as usize], self.mark())
+    }
+
+    fn mark(&mut self) -> u64 {
+        self.marks += 1;
+        self.marks
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_does_everything_and_splices_fit() {
+        let (mut user, mut rng) = (User::new(3), Rng::new([1, 2]));
+        let mut dice = Dice::new(1, [(Fault::Refused, 100_000)].into());
+        let seen = json!({ "text": "a😀b" });
+        let mut kinds = std::collections::BTreeSet::new();
+        for _ in 0..2_000 {
+            let action = user.act(&mut rng, &mut dice, |_| Some(Some(seen.clone())));
+            if let Action::Write(edits) = &action {
+                for (name, edit) in edits {
+                    assert!(user.names().contains(name));
+                    kinds.insert(format!("{:?}", std::mem::discriminant(edit)));
+                    if let Edit::Splice { at, remove, .. } = edit {
+                        assert!([0, 1, 3, 4].contains(at) && [0, 1, 3, 4].contains(&(at + remove)));
+                    }
+                }
+            }
+            kinds.insert(format!("{:?}", std::mem::discriminant(&action)));
+        }
+        assert_eq!(kinds.len(), 14);
+    }
+}

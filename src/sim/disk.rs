@@ -1,0 +1,322 @@
+//! A browser's storage as it is at its worst: what is asked for happens later and in order, may abort at the last
+//! moment, and a relaxed transaction that completed may still be lost with the power.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use crate::engine::effect::{Guard, Wanted, Write};
+use crate::engine::ident::{LoadId, WriteId};
+use crate::engine::input::{Bytes, Found, Meta, StoreFailure};
+
+/// What is stored at one moment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Image {
+    /// The store's description; `None` where there is no store.
+    pub meta: Option<Meta>,
+    /// The directory.
+    pub directory: Option<Arc<[u8]>>,
+    /// The commits by position.
+    pub log: BTreeMap<u64, Arc<[u8]>>,
+    /// The pages by number.
+    pub pages: BTreeMap<u32, Arc<[u8]>>,
+    /// The last position given out; none is given out twice.
+    last_position: u64,
+}
+
+/// The disk of one device.
+#[derive(Clone, Debug, Default)]
+pub struct Disk {
+    committed: Image,
+    flushed: Image,
+    unflushed: Vec<Write>,
+    queue: VecDeque<Job>,
+}
+
+#[derive(Clone, Debug)]
+enum Job {
+    Read(LoadId, Wanted),
+    Change(Write),
+}
+
+/// What becomes of a transaction at its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It completes, if what it guards holds.
+    Completes,
+    /// It aborts, for no reason that it could know.
+    Aborts,
+    /// There is no room.
+    Full,
+}
+
+/// What the oldest job has come to.
+#[derive(Debug)]
+pub enum Done {
+    /// A reading.
+    Loaded(LoadId, Found),
+    /// A transaction completed.
+    Written {
+        /// What it held.
+        write: Write,
+        /// Where its commit stands; 0 where it had none.
+        position: u64,
+    },
+    /// A transaction did not happen.
+    Failed(WriteId, StoreFailure),
+}
+
+impl Disk {
+    /// Takes a reading. It sees the transactions that were asked for before it, and waits for them.
+    pub fn load(&mut self, load: LoadId, what: Wanted) {
+        self.queue.push_back(Job::Read(load, what));
+    }
+
+    /// Takes a transaction. Transactions happen in the order in which they were asked for.
+    pub fn write(&mut self, write: Write) {
+        self.queue.push_back(Job::Change(write));
+    }
+
+    /// How many jobs wait.
+    pub fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Whether the oldest job is a transaction.
+    pub fn is_write_next(&self) -> bool {
+        matches!(self.queue.front(), Some(Job::Change(_)))
+    }
+
+    /// What is stored, as a new tab would find it.
+    pub fn image(&self) -> &Image {
+        &self.committed
+    }
+
+    /// Ends the oldest job; `None` where there is none. A reading cannot fail.
+    pub fn finish(&mut self, fate: Fate) -> Option<Done> {
+        Some(match self.queue.pop_front()? {
+            Job::Read(load, what) => Done::Loaded(load, self.committed.read(&what)),
+            Job::Change(write) => match self.commit(&write, fate) {
+                Ok(position) => Done::Written { write, position },
+                Err(why) => Done::Failed(write.write, why),
+            },
+        })
+    }
+
+    /// The tab is gone. The oldest `kept` transactions had got far enough to complete without it; the rest never
+    /// happened. Gives what completed.
+    pub fn crash(&mut self, kept: usize) -> Vec<(Write, u64)> {
+        let mut completed = Vec::new();
+        for job in std::mem::take(&mut self.queue).into_iter().take(kept) {
+            if let Job::Change(write) = job {
+                if let Ok(position) = self.commit(&write, Fate::Completes) {
+                    completed.push((write, position));
+                }
+            }
+        }
+        completed
+    }
+
+    /// The power is gone, and the tab with it. Of the transactions that completed but were not flushed, the oldest
+    /// `kept` are found again, and none that came after. Gives how many were lost.
+    pub fn lose_power(&mut self, kept: usize) -> usize {
+        self.queue.clear();
+        let lost = self.unflushed.len().saturating_sub(kept);
+        for write in std::mem::take(&mut self.unflushed).into_iter().take(kept) {
+            self.flushed.apply(&write);
+        }
+        self.committed = self.flushed.clone();
+        lost
+    }
+
+    /// How many completed transactions a loss of power may take.
+    pub fn unflushed(&self) -> usize {
+        self.unflushed.len()
+    }
+
+    fn commit(&mut self, write: &Write, fate: Fate) -> Result<u64, StoreFailure> {
+        match fate {
+            Fate::Completes => {}
+            Fate::Aborts => return Err(StoreFailure::Aborted { why: "the browser gave no reason".into() }),
+            Fate::Full => return Err(StoreFailure::Quota),
+        }
+        self.committed.check(&write.guard)?;
+        let position = self.committed.apply(write);
+        self.unflushed.push(write.clone());
+        if write.strict {
+            for write in self.unflushed.drain(..) {
+                self.flushed.apply(&write);
+            }
+        }
+        Ok(position)
+    }
+}
+
+impl Image {
+    fn check(&self, guard: &Guard) -> Result<(), StoreFailure> {
+        match (guard, &self.meta) {
+            (Guard::Fresh, None) => Ok(()),
+            (Guard::Fresh, Some(meta)) => Err(StoreFailure::Fenced { epoch: meta.store_epoch }),
+            (Guard::Held { .. }, None) => Err(StoreFailure::Replaced),
+            (Guard::Held { store_id, .. }, Some(meta)) if *store_id != meta.store_id => Err(StoreFailure::Replaced),
+            (Guard::Held { epoch, .. }, Some(meta)) if *epoch != meta.store_epoch => Err(StoreFailure::Fenced { epoch: meta.store_epoch }),
+            (Guard::Held { .. }, Some(_)) => Ok(()),
+        }
+    }
+
+    fn apply(&mut self, write: &Write) -> u64 {
+        for (position, bytes) in &write.rewrite {
+            replace(&mut self.log, *position, bytes);
+        }
+        for (number, bytes) in &write.pages {
+            replace(&mut self.pages, *number, bytes);
+        }
+        if let Some(bytes) = &write.directory {
+            self.directory = Some(bytes.as_slice().into());
+        }
+        if let Some(meta) = &write.meta {
+            self.meta = Some(meta.clone());
+        }
+        match &write.append {
+            Some(bytes) => {
+                self.last_position += 1;
+                self.log.insert(self.last_position, bytes.as_slice().into());
+                self.last_position
+            }
+            None => 0,
+        }
+    }
+
+    fn read(&self, what: &Wanted) -> Found {
+        let bytes = |bytes: &Arc<[u8]>| Bytes(bytes.clone());
+        match what {
+            Wanted::Boot => Found::Boot {
+                meta: self.meta.clone(),
+                directory: self.directory.as_ref().map(bytes),
+                log: self.log.iter().map(|(position, commit)| (*position, bytes(commit))).collect(),
+            },
+            Wanted::Pages(numbers) => {
+                Found::Pages { pages: numbers.iter().filter_map(|number| Some((*number, bytes(self.pages.get(number)?)))).collect() }
+            }
+        }
+    }
+}
+
+fn replace<K: Ord + Copy>(map: &mut BTreeMap<K, Arc<[u8]>>, key: K, bytes: &Option<Vec<u8>>) {
+    match bytes {
+        Some(bytes) => map.insert(key, bytes.as_slice().into()),
+        None => map.remove(&key),
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::input::Versions;
+
+    fn meta(epoch: u64) -> Meta {
+        Meta {
+            store_id: "s".into(),
+            store_epoch: epoch,
+            folded_to: 0,
+            scope: String::new(),
+            versions: Versions::default(),
+            client_id: "c".into(),
+            session_epoch: 1,
+        }
+    }
+
+    fn append(number: u64, strict: bool, text: &str) -> Write {
+        Write {
+            write: WriteId(number),
+            strict,
+            guard: Guard::Held { store_id: "s".into(), epoch: 1 },
+            append: Some(text.into()),
+            rewrite: Vec::new(),
+            pages: Vec::new(),
+            directory: None,
+            meta: None,
+        }
+    }
+
+    fn opened() -> Disk {
+        let mut disk = Disk::default();
+        disk.write(Write { guard: Guard::Fresh, append: None, meta: Some(meta(1)), ..append(0, true, "") });
+        assert!(matches!(disk.finish(Fate::Completes), Some(Done::Written { position: 0, .. })));
+        disk
+    }
+
+    fn texts(disk: &Disk) -> Vec<String> {
+        disk.image().log.values().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).collect()
+    }
+
+    #[test]
+    fn nothing_is_stored_before_it_completes() {
+        let mut disk = opened();
+        disk.write(append(1, true, "a"));
+        assert!(texts(&disk).is_empty());
+        assert!(matches!(disk.finish(Fate::Completes), Some(Done::Written { position: 1, .. })));
+        assert_eq!(texts(&disk), ["a"]);
+    }
+
+    #[test]
+    fn s1_an_aborted_transaction_leaves_nothing() {
+        let mut disk = opened();
+        for (fate, failure) in [(Fate::Full, StoreFailure::Quota), (Fate::Aborts, StoreFailure::Aborted { why: String::new() })] {
+            disk.write(append(1, true, "a"));
+            let Some(Done::Failed(WriteId(1), why)) = disk.finish(fate) else { panic!("it completed") };
+            assert_eq!(std::mem::discriminant(&why), std::mem::discriminant(&failure));
+        }
+        assert!(texts(&disk).is_empty());
+    }
+
+    #[test]
+    fn s11_a_crash_keeps_a_beginning_of_what_was_under_way() {
+        let mut disk = opened();
+        for (number, text) in ["a", "b", "c"].into_iter().enumerate() {
+            disk.write(append(number as u64, true, text));
+        }
+        assert_eq!(disk.crash(2).len(), 2);
+        assert_eq!(texts(&disk), ["a", "b"]);
+        assert!(disk.finish(Fate::Completes).is_none());
+    }
+
+    #[test]
+    fn s10_a_loss_of_power_takes_relaxed_transactions_from_the_end() {
+        let mut disk = opened();
+        for (text, strict) in [("a", false), ("b", true), ("c", false), ("d", false)] {
+            disk.write(append(9, strict, text));
+            disk.finish(Fate::Completes);
+        }
+        assert_eq!(disk.unflushed(), 2);
+        let mut other = disk.clone();
+        assert_eq!((disk.lose_power(1), texts(&disk)), (1, vec!["a".into(), "b".into(), "c".into()]));
+        assert_eq!((other.lose_power(0), texts(&other)), (2, vec!["a".into(), "b".into()]));
+        other.write(append(9, false, "e"));
+        other.finish(Fate::Completes);
+        assert_eq!(texts(&other), ["a", "b", "e"]);
+    }
+
+    #[test]
+    fn i15_a_guard_is_checked_when_the_transaction_happens() {
+        let mut disk = opened();
+        disk.write(Write { append: None, meta: Some(meta(2)), ..append(1, true, "") });
+        disk.write(append(2, true, "late"));
+        disk.finish(Fate::Completes);
+        assert!(matches!(disk.finish(Fate::Completes), Some(Done::Failed(_, StoreFailure::Fenced { epoch: 2 }))));
+        disk.write(Write { guard: Guard::Held { store_id: "other".into(), epoch: 2 }, ..append(3, true, "x") });
+        assert!(matches!(disk.finish(Fate::Completes), Some(Done::Failed(_, StoreFailure::Replaced))));
+        assert!(texts(&disk).is_empty());
+    }
+
+    #[test]
+    fn a_reading_waits_for_the_transactions_before_it() {
+        let mut disk = opened();
+        disk.write(append(1, false, "a"));
+        disk.load(LoadId(1), Wanted::Boot);
+        disk.finish(Fate::Completes);
+        let Some(Done::Loaded(LoadId(1), Found::Boot { meta: Some(_), log, .. })) = disk.finish(Fate::Aborts) else {
+            panic!("it did not load")
+        };
+        assert_eq!(log.len(), 1);
+    }
+}

@@ -1,0 +1,262 @@
+//! What edits make of a document, said a second time and as plainly as possible: nothing here is shared with the
+//! engine or the server, so that a mistake of theirs is not made twice.
+
+use serde_json::{Map, Value};
+
+use crate::sim::action::Edit;
+
+/// A write as the oracle remembers it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Meant {
+    /// Something else than a splice.
+    Plain(Edit),
+    /// The string at `path` was `before` and became `after`.
+    Spliced {
+        /// Where the string is.
+        path: String,
+        /// What its user saw.
+        before: Vec<u16>,
+        /// What its user made of it.
+        after: Vec<u16>,
+    },
+}
+
+impl Meant {
+    /// What an edit means to somebody who sees `document`; `None` for a splice that does not fit it.
+    pub fn of(edit: &Edit, document: Option<&Value>) -> Option<Meant> {
+        let Edit::Splice { path, at, remove, insert } = edit else { return Some(Meant::Plain(edit.clone())) };
+        let before = text_at(document?, path)?;
+        let (at, end) = (*at as usize, at.checked_add(*remove)? as usize);
+        let fits = end <= before.len() && !splits_pair(&before, at) && !splits_pair(&before, end);
+        let after = fits.then(|| [&before[..at], &insert.encode_utf16().collect::<Vec<_>>(), &before[end..]].concat())?;
+        Some(Meant::Spliced { path: path.clone(), before, after })
+    }
+
+    /// Whether the document is known after it, whatever was there before.
+    pub fn needs_no_base(&self) -> bool {
+        matches!(self, Meant::Plain(Edit::Put(_) | Edit::Delete))
+    }
+}
+
+/// The document after all of `meant`, in order. A run of splices, each made on what the one before it left, is one
+/// change of the text; a text that is no longer there comes back as the run left it.
+pub fn fold<'a>(base: Option<&Value>, meant: impl IntoIterator<Item = &'a Meant>) -> Option<Value> {
+    fold_with(base, meant, |_| ())
+}
+
+/// What `meant` comes to on `base`: each run of splices as one splice of the text that is there. This is what is sent,
+/// and what is laid over the base from then on.
+pub fn ground<'a>(base: Option<&Value>, meant: impl IntoIterator<Item = &'a Meant>) -> Vec<Meant> {
+    let mut grounded = Vec::new();
+    fold_with(base, meant, |one| grounded.push(one));
+    grounded
+}
+
+fn fold_with<'a>(base: Option<&Value>, meant: impl IntoIterator<Item = &'a Meant>, mut grounded: impl FnMut(Meant)) -> Option<Value> {
+    let mut document = base.cloned();
+    let mut meant = meant.into_iter().peekable();
+    while let Some(next) = meant.next() {
+        let Meant::Spliced { path, before, after } = next else {
+            let Meant::Plain(edit) = next else { continue };
+            document = apply(document, edit);
+            grounded(next.clone());
+            continue;
+        };
+        let mut last = after;
+        while let Some(Meant::Spliced { path: next_path, before: next_before, after: next_after }) = meant.peek() {
+            if next_path != path || next_before != last {
+                break;
+            }
+            last = next_after;
+            meant.next();
+        }
+        match document.as_mut().and_then(|document| place(document, path)) {
+            Some(Value::String(slot)) => {
+                let current: Vec<u16> = slot.encode_utf16().collect();
+                let after = merge(before, &current, last);
+                *slot = String::from_utf16_lossy(&after);
+                grounded(Meant::Spliced { path: path.clone(), before: current, after });
+            }
+            _ => {
+                let text = Value::String(String::from_utf16_lossy(last));
+                let edit = Edit::Patch { set: vec![(path.clone(), text)], remove: Vec::new() };
+                document = apply(document, &edit);
+                grounded(Meant::Plain(edit));
+            }
+        }
+    }
+    document
+}
+
+/// What one plain edit makes of a document.
+fn apply(document: Option<Value>, edit: &Edit) -> Option<Value> {
+    match edit {
+        Edit::Put(value) => Some(value.clone()),
+        Edit::Delete => None,
+        Edit::Merge(Value::Object(patch)) => Some(merge_patch(document, patch)),
+        Edit::Merge(other) => Some(other.clone()),
+        Edit::Patch { set, remove } => {
+            let mut document = match document {
+                Some(Value::Object(members)) => Value::Object(members),
+                _ if set.iter().any(|(place, _)| place.is_empty()) => Value::Null,
+                _ => Value::Object(Map::new()),
+            };
+            for (place, value) in set {
+                *place_made(&mut document, place) = value.clone();
+            }
+            for place in remove {
+                let (parent, name) = place.rsplit_once('/').unwrap_or(("", place));
+                members_made(place_made(&mut document, parent)).shift_remove(&unescape(name));
+            }
+            Some(document)
+        }
+        Edit::Splice { .. } => document,
+    }
+}
+
+/// RFC 7396, section 2.
+fn merge_patch(target: Option<Value>, patch: &Map<String, Value>) -> Value {
+    let mut members = match target {
+        Some(Value::Object(members)) => members,
+        _ => Map::new(),
+    };
+    for (name, change) in patch {
+        match change {
+            Value::Null => drop(members.shift_remove(name)),
+            Value::Object(inner) => {
+                let merged = merge_patch(members.get(name).cloned(), inner);
+                members.insert(name.clone(), merged);
+            }
+            other => drop(members.insert(name.clone(), other.clone())),
+        }
+    }
+    Value::Object(members)
+}
+
+fn unescape(token: &str) -> String {
+    token.replace("~1", "/").replace("~0", "~")
+}
+
+/// The value at a pointer, through objects only.
+fn place<'a>(document: &'a mut Value, pointer: &str) -> Option<&'a mut Value> {
+    pointer.split('/').skip(1).try_fold(document, |value, token| value.as_object_mut()?.get_mut(&unescape(token)))
+}
+
+/// The place at a pointer; what is on the way and no object becomes one.
+fn place_made<'a>(document: &'a mut Value, pointer: &str) -> &'a mut Value {
+    pointer.split('/').skip(1).fold(document, |value, token| members_made(value).entry(unescape(token)).or_insert(Value::Null))
+}
+
+/// The members of a value, which becomes an object unless it is one.
+fn members_made(value: &mut Value) -> &mut Map<String, Value> {
+    if !value.is_object() {
+        *value = Value::Object(Map::new());
+    }
+    value.as_object_mut().expect("it was made an object")
+}
+
+fn text_at(document: &Value, path: &str) -> Option<Vec<u16>> {
+    let value = path.split('/').skip(1).try_fold(document, |value, token| value.as_object()?.get(&unescape(token)))?;
+    Some(value.as_str()?.encode_utf16().collect())
+}
+
+fn splits_pair(text: &[u16], at: usize) -> bool {
+    at > 0 && at < text.len() && (0xdc00..0xe000).contains(&text[at]) && (0xd800..0xdc00).contains(&text[at - 1])
+}
+
+/// Three texts become one. Each side is one changed range, what it has in common with `before` at both ends trimmed;
+/// where the ranges touch, their place takes theirs and then mine. Equal changes are one change.
+pub fn merge(before: &[u16], theirs: &[u16], mine: &[u16]) -> Vec<u16> {
+    if theirs == before {
+        return mine.to_vec();
+    }
+    if mine == before || mine == theirs {
+        return theirs.to_vec();
+    }
+    let (a, b) = (changed(before, theirs), changed(before, mine));
+    let middle = |side: &[u16], (start, end): (usize, usize)| side[start..side.len() - (before.len() - end)].to_vec();
+    let (theirs, mine) = (middle(theirs, a), middle(mine, b));
+    if a.1 < b.0 {
+        return [&before[..a.0], &theirs, &before[a.1..b.0], &mine, &before[b.1..]].concat();
+    }
+    if b.1 < a.0 {
+        return [&before[..b.0], &mine, &before[b.1..a.0], &theirs, &before[a.1..]].concat();
+    }
+    [&before[..a.0.min(b.0)], &theirs, &mine, &before[a.1.max(b.1)..]].concat()
+}
+
+/// The range of `before` that `after` has something else for.
+fn changed(before: &[u16], after: &[u16]) -> (usize, usize) {
+    let shorter = before.len().min(after.len());
+    let mut start = (0..shorter).take_while(|at| before[*at] == after[*at]).count();
+    while splits_pair(before, start) || splits_pair(after, start) {
+        start -= 1;
+    }
+    let same = |back: usize| before[before.len() - back] == after[after.len() - back];
+    let mut tail = (1..=shorter - start).take_while(|back| same(*back)).count();
+    while splits_pair(before, before.len() - tail) || splits_pair(after, after.len() - tail) {
+        tail -= 1;
+    }
+    (start, before.len() - tail)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn merged(before: &str, theirs: &str, mine: &str) -> String {
+        let units = |text: &str| text.encode_utf16().collect::<Vec<_>>();
+        String::from_utf16(&merge(&units(before), &units(theirs), &units(mine))).unwrap()
+    }
+
+    #[test]
+    fn texts_merge_as_one_range_a_side() {
+        assert_eq!(merged("abc", "abc", "abXc"), "abXc");
+        assert_eq!(merged("abc", "Yabc", "abcX"), "YabcX");
+        assert_eq!(merged("abcdef", "abcdYf", "aXcdef"), "aXcdYf");
+        assert_eq!(merged("ab", "aYb", "aXb"), "aYXb", "touching: theirs, then mine");
+        assert_eq!(merged("abcdef", "aYf", "abXdef"), "aYXf", "overlapping");
+        assert_eq!(merged("😀😁", "😀", "😂😁"), "😂", "both changed the half that pairs have in common");
+        assert_eq!(merged("😀", "😁", "😂"), "😁😂");
+        assert_eq!(merged("a", "ab", "ab"), "ab");
+    }
+
+    #[test]
+    fn edits_do_what_their_rfcs_say() {
+        let document = json!({"a":{"b":1},"c":2});
+        let after = |edit: Edit| apply(Some(document.clone()), &edit);
+        assert_eq!(after(Edit::Merge(json!({"a":{"b":null,"d":[1]},"c":null}))), Some(json!({"a":{"d":[1]}})));
+        assert_eq!(after(Edit::Merge(json!(5))), Some(json!(5)));
+        assert_eq!(
+            after(Edit::Patch { set: vec![("/a/x~1y".into(), Value::Null)], remove: vec!["/c".into(), "/q/r".into()] }),
+            Some(json!({"a":{"b":1,"x/y":null},"q":{}}))
+        );
+        assert_eq!(after(Edit::Delete), None);
+        assert_eq!(apply(None, &Edit::Merge(json!({"a":{"b":null}}))), Some(json!({"a":{}})));
+    }
+
+    #[test]
+    fn a_run_of_splices_is_one_change() {
+        let splice = |at, remove, insert: &str| Edit::Splice { path: "/t".into(), at, remove, insert: insert.into() };
+        let mut seen = json!({"t":"abc"});
+        let mut meant = Vec::new();
+        for edit in [splice(3, 0, "d"), splice(0, 1, ""), splice(3, 0, "e")] {
+            let one = Meant::of(&edit, Some(&seen)).unwrap();
+            seen = fold(Some(&seen), [&one]).unwrap();
+            meant.push(one);
+        }
+        assert_eq!(seen, json!({"t":"bcde"}));
+        assert_eq!(fold(Some(&json!({"t":"abc"})), &meant), Some(seen));
+        assert_eq!(fold(Some(&json!({"t":"abXc"})), &meant), Some(json!({"t":"Xbcde"})), "one range from the first to the last change");
+        assert_eq!(fold(Some(&json!({"t":7,"n":1})), &meant), Some(json!({"t":"bcde","n":1})), "what was written is not lost");
+        assert_eq!(fold(None, &meant), Some(json!({"t":"bcde"})));
+        let moved = ground(Some(&json!({"t":"abXc"})), &meant);
+        let [Meant::Spliced { before, .. }] = &moved[..] else { panic!("{moved:?}") };
+        assert_eq!(String::from_utf16_lossy(before), "abXc");
+        assert_eq!(fold(Some(&json!({"t":"abXcY"})), &moved), Some(json!({"t":"YXbcde"})));
+        assert_eq!(Meant::of(&splice(4, 0, ""), Some(&json!({"t":"abc"}))), None);
+        assert_eq!(Meant::of(&splice(1, 0, ""), Some(&json!({"t":"😀"}))), None);
+    }
+}

@@ -1,0 +1,395 @@
+//! The judge of a run. It is told everything that happens, keeps its own plain idea of what must be true, and says at
+//! every event which law is broken. It shares no code with the engine, the protocol or the server: it has its own JSON
+//! handling, its own patches, its own splices and its own merge.
+
+mod document;
+mod found;
+mod replica;
+mod shown;
+mod stored;
+mod truth;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use self::document::Meant;
+use self::replica::{Atom, Replica};
+use self::shown::Shown;
+use self::stored::Stored;
+use self::truth::{Fate, Truth};
+use super::action::Edit;
+use super::disk::Image;
+use crate::engine::effect::Write;
+use crate::engine::notice::{Durability, Ending, Notice};
+
+/// A law that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Its id.
+    pub law: &'static str,
+    /// What was seen.
+    pub what: String,
+}
+
+/// What is wrong, if anything.
+pub type Verdict = Result<(), Violation>;
+
+fn broken<T>(law: &'static str, what: impl Into<String>) -> Result<T, Violation> {
+    Err(Violation { law, what: what.into() })
+}
+
+/// What a device shows of a document: `None` where it says that it does not know.
+pub type Look = Option<Option<Value>>;
+
+/// What the app was told about one of its writes.
+#[derive(Clone, Debug, Default)]
+struct Told {
+    promise: Option<Durability>,
+    ending: Option<String>,
+}
+
+/// The judge of a run.
+#[derive(Default)]
+pub struct Oracle {
+    truth: Truth,
+    stored: Stored,
+    replica: Replica,
+    shown: Shown,
+    told: BTreeMap<String, Told>,
+    atoms: BTreeMap<String, Atom>,
+    grounded: BTreeMap<String, Vec<Meant>>,
+    sent: BTreeSet<String>,
+    committed_order: BTreeMap<String, u64>,
+    in_memory: BTreeSet<String>,
+    orders: u64,
+}
+
+impl Oracle {
+    /// The app wrote, and `seen` is what it saw of the document before.
+    pub fn invoked(&mut self, id: &str, name: &str, edit: &Edit, seen: Option<&Value>) -> Verdict {
+        let Some(meant) = Meant::of(edit, seen) else { return broken("I22", format!("{edit:?} was taken and does not fit {seen:?}")) };
+        self.orders += 1;
+        let atom = Atom { name: name.to_owned(), order: self.orders, meant: vec![meant] };
+        self.replica.lay(id, &atom);
+        self.atoms.insert(id.to_owned(), atom);
+        match self.told.insert(id.to_owned(), Told::default()) {
+            None => Ok(()),
+            Some(_) => broken("I2", format!("{id} was given out twice")),
+        }
+    }
+
+    /// The engine ordered a transaction: what is frozen in it is grounded on the base that it names.
+    pub fn ordered(&mut self, write: &Write) -> Verdict {
+        for (entry, members, bytes) in stored::freezes(write) {
+            if self.replica.entry_of(&entry) != Some(Some(&entry)) {
+                self.freeze(&entry, &members, &bytes)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn freeze(&mut self, entry: &str, members: &[String], bytes: &str) -> Verdict {
+        let base = found::base_of_entry(bytes, &self.truth);
+        match self.replica.freeze(entry, members, base) {
+            Ok(meant) => {
+                self.grounded.insert(entry.to_owned(), meant);
+                Ok(())
+            }
+            Err(why) => broken("I9", why),
+        }
+    }
+
+    /// A transaction completed.
+    pub fn committed(&mut self, write: &Write, position: u64) -> Verdict {
+        self.stored.commit(write, position, &self.truth).map_err(|(law, what)| Violation { law, what })
+    }
+
+    /// A push left the device: its entries are frozen, stored, and byte for byte what is stored. Without a store, what
+    /// was frozen is seen here for the first time.
+    pub fn sent(&mut self, body: &str, is_stored: bool) -> Verdict {
+        for (id, bytes) in found::entries(body) {
+            match self.stored.frozen(&id) {
+                Some(frozen) if frozen.bytes != bytes => {
+                    return broken("I28", format!("entry {id} was frozen as {} and sent as {bytes}", frozen.bytes));
+                }
+                Some(_) => drop(self.sent.insert(id)),
+                None if is_stored => return broken("I28", format!("entry {id} was sent before its freezing was stored")),
+                None if self.replica.entry_of(&id) == Some(Some(&id)) => {}
+                None => {
+                    let base = found::base_of_entry(&bytes, &self.truth);
+                    let members = self.replica.members_by_effect(&id, base.as_ref(), |document| shown::operate_all(document, &bytes));
+                    self.freeze(&id, &members, &bytes)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The server applied an entry; `own` says whether the device sent it.
+    pub fn applied(&mut self, own: bool, entry: &str, name: &str, seq: u64, value: Option<Value>) -> Verdict {
+        if own {
+            let Some(meant) = self.grounded.get(entry) else {
+                return broken("I2", format!("entry {entry} has an effect, and nobody wrote it"));
+            };
+            let before = self.truth.latest(name).and_then(|state| state.value.as_ref());
+            let expected = document::fold(before, meant);
+            if expected != value {
+                return broken("I13", format!("entry {entry} made {} of {name} where its members make {}", text(&value), text(&expected)));
+            }
+            let order = self.atoms.get(entry).map_or(0, |atom| atom.order);
+            if self.committed_order.insert(name.to_owned(), order).is_some_and(|last| last >= order) {
+                return broken("I9", format!("entry {entry} of {name} was committed after a later one"));
+            }
+        }
+        self.truth.applied(entry, name, seq, value).map_err(|what| Violation { law: "I2", what })
+    }
+
+    /// The server refused an entry, for good or for a conflict.
+    pub fn refused(&mut self, entry: &str) -> Verdict {
+        self.truth.refused(entry).map_err(|what| Violation { law: "I2", what })
+    }
+
+    /// A good reply to a push reached the engine.
+    pub fn push_delivered(&mut self, asked: &[String], body: &Value) {
+        for outcome in body["outcomes"].as_array().into_iter().flatten() {
+            let Some(id) = outcome["id"].as_str().filter(|id| asked.iter().any(|asked| asked == id)) else { continue };
+            match outcome["outcome"].as_str() {
+                Some("ok") => {
+                    if let Some(Fate::Applied { seq, name }) = self.truth.fate(id) {
+                        if let Some(state) = self.truth.at(name, *seq) {
+                            self.replica.deliver(name, state);
+                        }
+                    }
+                }
+                Some("conflict") => {
+                    let atom = self.atoms.get(id);
+                    let state = atom.zip(outcome["valueSeq"].as_u64()).and_then(|(atom, seq)| self.truth.at(&atom.name, seq));
+                    if let Some((atom, state)) = atom.zip(state) {
+                        self.replica.deliver(&atom.name, state);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// A good reply to a pull reached the engine.
+    pub fn pull_delivered(&mut self, body: &Value) {
+        for applied in body["applied"].as_array().into_iter().flatten() {
+            if let Some(Fate::Applied { seq, name }) = applied["id"].as_str().and_then(|id| self.truth.fate(id)) {
+                if let Some(state) = self.truth.at(name, *seq) {
+                    self.replica.deliver(name, state);
+                }
+            }
+        }
+        for change in body["changes"].as_array().into_iter().flatten() {
+            let name = format!("{}/{}", change["collection"].as_str().unwrap_or(""), change["key"].as_str().unwrap_or(""));
+            if let Some(state) = change["seq"].as_u64().and_then(|seq| self.truth.at(&name, seq)) {
+                self.replica.deliver(&name, state);
+            }
+        }
+    }
+
+    /// The app no longer looks at a document.
+    pub fn no_longer_shown(&mut self, name: &str) {
+        self.shown.forget(name);
+    }
+
+    /// The engine told the app.
+    pub fn noticed(&mut self, notice: &Notice) -> Verdict {
+        match notice {
+            Notice::Durable { mutations, durability } => mutations.iter().try_for_each(|id| self.promised(&id.0, *durability)),
+            Notice::NotDurable { mutations, .. } => mutations.iter().try_for_each(|id| {
+                if self.told.get(&*id.0).is_some_and(|told| told.promise.is_some()) {
+                    return broken("I1", format!("{id} was called durable and then not"));
+                }
+                self.end(&id.0, "not durable")
+            }),
+            Notice::Settled { mutation, ending } => self.settled(&mutation.0, ending),
+            Notice::Changed { address, change } => {
+                self.shown.change(format!("{}/{}", address.collection, address.key), change).map_err(|what| Violation { law: "I24", what })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn promised(&mut self, id: &str, durability: Durability) -> Verdict {
+        let Some(told) = self.told.get_mut(id) else { return broken("I1", format!("{id} is durable, and nobody wrote it")) };
+        told.promise = Some(durability);
+        let stored = self.stored.is_pending(id) || self.stored.ending(id).is_some();
+        if durability != Durability::Memory && !stored {
+            broken("I1", format!("{id} is called durable and is not on the disk"))
+        } else {
+            Ok(())
+        }
+    }
+
+    fn settled(&mut self, id: &str, ending: &Ending) -> Verdict {
+        let entry = self.replica.entry_of(id).flatten().map(str::to_owned);
+        let fate = entry.as_deref().and_then(|entry| self.truth.fate(entry)).cloned();
+        let (name, refused) = match ending {
+            Ending::Applied { .. } => {
+                let Some(Fate::Applied { seq, name }) = &fate else {
+                    return broken("I2", format!("{id} ended applied, and entry {entry:?} was {fate:?}"));
+                };
+                if self.replica.base_seq(name) < *seq {
+                    return broken("I7", format!("{id} left at {seq}, and the base of {name} stands at {}", self.replica.base_seq(name)));
+                }
+                ("applied", false)
+            }
+            Ending::Merged { by } => {
+                if let Some(atom) = self.replica.carry_on(id, &by.0) {
+                    self.atoms.insert(by.0.to_string(), atom);
+                    self.told.entry(by.0.to_string()).or_default();
+                }
+                ("merged", true)
+            }
+            Ending::Rejected { .. } => ("rejected", true),
+            Ending::Cancelled => ("cancelled", true),
+            Ending::Unknown { .. } => ("unknown", false),
+        };
+        if refused && matches!(fate, Some(Fate::Applied { .. })) {
+            return broken("I2", format!("{id} ended {name}, and entry {entry:?} was {fate:?}"));
+        }
+        self.end(id, name)
+    }
+
+    fn end(&mut self, id: &str, ending: &str) -> Verdict {
+        let Some(told) = self.told.get_mut(id) else { return broken("I1", format!("{id} ended {ending}, and nobody wrote it")) };
+        if let Some(before) = told.ending.replace(ending.to_owned()) {
+            return broken("I1", format!("{id} ended {before} and then {ending}"));
+        }
+        self.replica.end(id);
+        Ok(())
+    }
+
+    /// The tab is gone, and `image` is what a new one will find. What it promised must be there.
+    pub fn crashed(&mut self, image: &Image, power: bool) -> Verdict {
+        if power {
+            self.stored.restore(image.log.iter().map(|(at, bytes)| (*at, bytes)));
+        }
+        for entry in &self.sent {
+            if self.stored.frozen(entry).is_none() && self.stored.ending(entry).is_none() {
+                return broken("I28", format!("entry {entry} was sent, and the disk does not know it"));
+            }
+        }
+        let mut ids: Vec<String> = self.told.keys().cloned().collect();
+        while let Some(id) = ids.pop() {
+            for by in self.stored.carried_on_by(&id).to_vec() {
+                if let Some(atom) = self.replica.carry_on(&id, &by) {
+                    self.atoms.insert(by.clone(), atom);
+                    self.told.insert(by.clone(), Told::default());
+                    ids.push(by);
+                }
+            }
+            let told = self.told.get_mut(&id).expect("an id of told");
+            let promised = match told.promise {
+                Some(Durability::Strict) => true,
+                Some(Durability::Relaxed) => !power,
+                Some(Durability::Memory) | None => false,
+            };
+            if self.stored.is_pending(&id) {
+                told.ending = None;
+            } else if let Some(ending) = self.stored.ending(&id) {
+                told.ending = Some(ending.to_owned());
+            } else if promised && told.ending.is_none() {
+                return broken("I1", format!("{id} was called durable, and is gone"));
+            } else {
+                told.ending.get_or_insert_with(|| "never durable".to_owned());
+            }
+        }
+        self.restart(image)
+    }
+
+    /// The device as it must come up again, from the disk alone.
+    fn restart(&mut self, image: &Image) -> Verdict {
+        let bases = found::bases(image, &self.truth)?;
+        self.replica = Replica::default();
+        self.shown = Shown::default();
+        self.in_memory.clear();
+        bases.iter().for_each(|(name, state)| self.replica.deliver(name, state));
+        let pending: BTreeSet<String> = self.stored.pending().cloned().collect();
+        for id in &pending {
+            match self.stored.frozen_in(id) {
+                Some(entry) if entry != id => {}
+                Some(entry) => {
+                    let (atom, meant) = (&self.atoms[id], self.grounded[entry].clone());
+                    let members = self.stored.frozen(entry).map(|frozen| frozen.members.clone()).unwrap_or_default();
+                    self.replica.lay_entry(&atom.name, entry, &members, atom.order, meant);
+                }
+                None => match self.atoms.get(id) {
+                    Some(atom) => self.replica.lay(id, atom),
+                    None => return broken("I1", format!("{id} is on the disk, and nobody wrote it")),
+                },
+            }
+        }
+        Ok(())
+    }
+
+    /// A turn has ended: what changed in it looks as it must. With `all`, so does everything.
+    pub fn looked(&mut self, all: bool, mut look: impl FnMut(&str) -> Look) -> Verdict {
+        let mut names = self.replica.take_touched();
+        names.extend(self.shown.take_touched());
+        if all {
+            names.extend(self.replica.names().cloned());
+        }
+        for name in names {
+            let seen = look(&name);
+            let must = self.replica.visible(&name, &self.truth, self.in_memory.contains(&name));
+            match (&seen, &must) {
+                (None, None) => {}
+                (Some(seen), _) => {
+                    self.in_memory.insert(name.clone());
+                    let must = self.replica.visible(&name, &self.truth, true).flatten();
+                    if *seen != must {
+                        return broken("I5", format!("{name} looks like {} and must be {}", text(seen), text(&must)));
+                    }
+                    self.shown.compare(&name, seen).map_err(|what| Violation { law: "I24", what })?;
+                }
+                (None, Some(must)) if must.is_some() || self.in_memory.contains(&name) => {
+                    return broken("I6", format!("{name} must be {}, and the device says that it does not know", text(must)));
+                }
+                (None, Some(_)) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything was well for long enough: nothing waits, and the device shows what the server has (laws I1, I4, V1).
+    pub fn rested(&mut self, look: impl FnMut(&str) -> Look) -> Verdict {
+        let open: Vec<&String> = self.told.iter().filter(|(_, told)| told.ending.is_none()).map(|(id, _)| id).collect();
+        if !open.is_empty() {
+            return broken("V1", format!("these have not ended: {open:?}"));
+        }
+        let (laid, stored): (Vec<_>, Vec<_>) = (self.replica.pending().collect(), self.stored.pending().collect());
+        if !laid.is_empty() || !stored.is_empty() {
+            return broken("I4", format!("pending in the view: {laid:?}; on the disk: {stored:?}"));
+        }
+        for name in self.truth.names() {
+            if self.truth.latest(name).map_or(0, |state| state.seq) != self.replica.base_seq(name) {
+                return broken(
+                    "I4",
+                    format!("{name} stands at {} and the server's at {:?}", self.replica.base_seq(name), self.truth.latest(name)),
+                );
+            }
+        }
+        self.looked(true, look)
+    }
+
+    /// All documents that anybody wrote.
+    pub fn names(&self) -> Vec<String> {
+        self.truth.names().cloned().collect()
+    }
+
+    /// Whether every write has ended and the device has heard of every change.
+    pub fn is_at_rest(&self) -> bool {
+        self.told.values().all(|told| told.ending.is_some())
+            && self.stored.pending().next().is_none()
+            && self.truth.names().all(|name| self.truth.latest(name).is_some_and(|state| state.seq <= self.replica.base_seq(name)))
+    }
+}
+
+fn text(value: &Option<Value>) -> String {
+    value.as_ref().map_or_else(|| "nothing".into(), Value::to_string)
+}

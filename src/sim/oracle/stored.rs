@@ -1,0 +1,243 @@
+//! What is on the disk, read from its bytes: an entry disappears only in the transaction that stores its ending
+//! (law I17), and a refused write stays in the inbox.
+//!
+//! The decoder of records is the engine's own, since the format is a contract of its own with golden vectors; what is
+//! checked here is what the records say.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::engine::effect::Write;
+use crate::engine::record::{self, CancelHeader, Found, FreezeHeader, InboxHeader, Kind, MutationHeader, SettlementHeader};
+
+use super::truth::Truth;
+
+/// What one record says about mutations.
+#[derive(Clone, Debug, PartialEq)]
+enum Fact {
+    Queued { id: String, carries_on: bool },
+    Frozen { entry: String, members: Vec<String>, bytes: String },
+    Ended { entry: Option<String>, members: Vec<String>, ending: String },
+    Kept { members: Vec<String> },
+}
+
+/// How many records say so, of one mutation.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Count {
+    present: u32,
+    ended: u32,
+    inbox: u32,
+}
+
+impl Count {
+    fn is_pending(self) -> bool {
+        self.present > 0 && self.ended == 0
+    }
+}
+
+/// An entry that was frozen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Frozen {
+    /// Its members.
+    pub members: Vec<String>,
+    /// Its bytes.
+    pub bytes: String,
+}
+
+/// The disk's content, as far as mutations go.
+#[derive(Clone, Debug, Default)]
+pub struct Stored {
+    log: BTreeMap<u64, Vec<Fact>>,
+    counts: BTreeMap<String, Count>,
+    frozen: BTreeMap<String, Frozen>,
+    endings: BTreeMap<String, String>,
+    carried_on_by: BTreeMap<String, Vec<String>>,
+}
+
+impl Stored {
+    /// A transaction completed. Says which law it broke, and how, if any.
+    pub fn commit(&mut self, write: &Write, position: u64, truth: &Truth) -> Result<(), (&'static str, String)> {
+        let mut removed = Vec::new();
+        let mut copied = Vec::new();
+        for (at, bytes) in &write.rewrite {
+            removed.extend(self.log.remove(at).unwrap_or_default());
+            if let Some(bytes) = bytes {
+                let facts = facts(bytes);
+                copied.extend(facts.iter().cloned());
+                self.log.insert(*at, facts);
+            }
+        }
+        let fresh = write.append.as_deref().map(facts).unwrap_or_default();
+        if !fresh.is_empty() {
+            self.log.insert(position, fresh.clone());
+        }
+        let affected: BTreeSet<&String> = removed.iter().chain(&copied).chain(&fresh).flat_map(Fact::ids).collect();
+        let before: Vec<Count> = affected.iter().map(|id| self.count(id)).collect();
+        removed.iter().for_each(|fact| fact.ids().for_each(|id| fact.add(self.counts.entry(id.clone()).or_default(), false)));
+        for fact in copied.iter().chain(&fresh) {
+            fact.ids().for_each(|id| fact.add(self.counts.entry(id.clone()).or_default(), true));
+            self.remember(fact);
+        }
+        for (id, before) in affected.into_iter().zip(before) {
+            self.compare(id, before, &fresh)?;
+        }
+        fresh.iter().try_for_each(|fact| self.end(fact, &fresh, truth))
+    }
+
+    /// What is found after a loss of power.
+    pub fn restore(&mut self, log: impl IntoIterator<Item = (u64, impl AsRef<[u8]>)>) {
+        let log: BTreeMap<u64, Vec<Fact>> = log.into_iter().map(|(at, bytes)| (at, facts(bytes.as_ref()))).collect();
+        self.counts.clear();
+        self.frozen.clear();
+        for fact in log.values().flatten() {
+            fact.ids().for_each(|id| fact.add(self.counts.entry(id.clone()).or_default(), true));
+            self.remember(fact);
+        }
+        self.log = log;
+        let counts = &self.counts;
+        self.endings.retain(|id, _| !counts.get(id).copied().unwrap_or_default().is_pending());
+    }
+
+    fn remember(&mut self, fact: &Fact) {
+        if let Fact::Frozen { entry, members, bytes } = fact {
+            self.frozen.insert(entry.clone(), Frozen { members: members.clone(), bytes: bytes.clone() });
+        }
+    }
+
+    fn count(&self, id: &str) -> Count {
+        self.counts.get(id).copied().unwrap_or_default()
+    }
+
+    fn compare(&self, id: &str, before: Count, fresh: &[Fact]) -> Result<(), (&'static str, String)> {
+        let after = self.count(id);
+        let ends = fresh.iter().any(|fact| matches!(fact, Fact::Ended { members, .. } if members.iter().any(|member| member == id)));
+        if before.is_pending() && !after.is_pending() && !ends {
+            return Err(("I17", format!("{id} disappeared from the disk in a transaction that stores no ending of it")));
+        }
+        if !before.is_pending() && after.is_pending() && self.endings.contains_key(id) {
+            return Err(("I17", format!("{id} is pending again after it ended {}", self.endings[id])));
+        }
+        if after.inbox < before.inbox {
+            return Err(("I1", format!("{id} left the inbox, and nobody removed it")));
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, fact: &Fact, fresh: &[Fact], truth: &Truth) -> Result<(), (&'static str, String)> {
+        let Fact::Ended { entry, members, ending } = fact else { return Ok(()) };
+        let applied = entry.as_deref().is_some_and(|entry| truth.applied_at(entry).is_some());
+        if ending != "unknown" && applied != (ending == "applied") {
+            return Err(("I2", format!("{entry:?} is stored as {ending}, and its effect is {}", if applied { "there" } else { "not" })));
+        }
+        for member in members {
+            if let Some(before) = self.endings.insert(member.clone(), ending.clone()).filter(|before| before != ending) {
+                return Err(("I1", format!("{member} ended {before} and then {ending}")));
+            }
+            let kept = fresh.iter().any(|fact| matches!(fact, Fact::Kept { members } if members.contains(member)));
+            if matches!(ending.as_str(), "rejected" | "unknown") && !kept {
+                return Err(("I1", format!("{member} ended {ending}, and the inbox has it not")));
+            }
+        }
+        if ending == "merged" {
+            let by: Vec<String> = fresh.iter().filter_map(Fact::follow_up).cloned().collect();
+            if by.is_empty() {
+                return Err(("I1", format!("{members:?} are stored as merged, and nothing carries them on")));
+            }
+            members.iter().for_each(|member| drop(self.carried_on_by.insert(member.clone(), by.clone())));
+        }
+        Ok(())
+    }
+
+    /// Whether a mutation is on the disk and has not ended there.
+    pub fn is_pending(&self, id: &str) -> bool {
+        self.count(id).is_pending()
+    }
+
+    /// All mutations that have not ended.
+    pub fn pending(&self) -> impl Iterator<Item = &String> {
+        self.counts.iter().filter(|(_, count)| count.is_pending()).map(|(id, _)| id)
+    }
+
+    /// How a mutation ended, as stored.
+    pub fn ending(&self, id: &str) -> Option<&str> {
+        self.endings.get(id).map(String::as_str)
+    }
+
+    /// What carries a merged mutation on, as stored.
+    pub fn carried_on_by(&self, id: &str) -> &[String] {
+        self.carried_on_by.get(id).map_or(&[], Vec::as_slice)
+    }
+
+    /// The entry that a mutation is frozen in.
+    pub fn frozen_in(&self, id: &str) -> Option<&String> {
+        self.frozen.iter().find(|(_, frozen)| frozen.members.iter().any(|member| member == id)).map(|(entry, _)| entry)
+    }
+
+    /// An entry that was frozen, if it is.
+    pub fn frozen(&self, entry: &str) -> Option<&Frozen> {
+        self.frozen.get(entry)
+    }
+}
+
+/// The entries that a transaction freezes, before it has happened: their ids, members and bytes.
+pub fn freezes(write: &Write) -> Vec<(String, Vec<String>, String)> {
+    let facts = write.append.as_deref().map(facts).unwrap_or_default();
+    let frozen = |fact| if let Fact::Frozen { entry, members, bytes } = fact { Some((entry, members, bytes)) } else { None };
+    facts.into_iter().filter_map(frozen).collect()
+}
+
+impl Fact {
+    fn ids(&self) -> impl Iterator<Item = &String> {
+        let (one, many) = match self {
+            Fact::Queued { id, .. } => (Some(id), [].as_slice()),
+            Fact::Frozen { members, .. } | Fact::Ended { members, .. } | Fact::Kept { members } => (None, members.as_slice()),
+        };
+        one.into_iter().chain(many)
+    }
+
+    fn add(&self, count: &mut Count, more: bool) {
+        let number = match self {
+            Fact::Queued { .. } | Fact::Frozen { .. } => &mut count.present,
+            Fact::Ended { .. } => &mut count.ended,
+            Fact::Kept { .. } => &mut count.inbox,
+        };
+        *number = if more { *number + 1 } else { *number - 1 };
+    }
+
+    fn follow_up(&self) -> Option<&String> {
+        match self {
+            Fact::Queued { id, carries_on: true } => Some(id),
+            _ => None,
+        }
+    }
+}
+
+fn facts(bytes: &[u8]) -> Vec<Fact> {
+    record::decode(bytes).filter_map(|found| if let Found::Record(record) = found { fact(&record) } else { None }).collect()
+}
+
+fn fact(record: &record::Record<'_>) -> Option<Fact> {
+    let names = |members: Vec<crate::engine::ident::MutationId>| members.iter().map(|member| member.0.to_string()).collect::<Vec<_>>();
+    Some(match record.kind {
+        Kind::Mutation => {
+            let header: MutationHeader = record.header().ok()?;
+            Fact::Queued { id: header.id.0.to_string(), carries_on: header.lineage.is_some() }
+        }
+        Kind::Freeze => {
+            let header: FreezeHeader = record.header().ok()?;
+            Fact::Frozen { entry: header.entry.0.to_string(), members: names(header.members), bytes: record.body.to_owned() }
+        }
+        Kind::Settlement => {
+            let header: SettlementHeader = record.header().ok()?;
+            Fact::Ended { entry: Some(header.entry.0.to_string()), members: names(header.members), ending: header.ending }
+        }
+        Kind::Cancel => {
+            let header: CancelHeader = record.header().ok()?;
+            Fact::Ended { entry: None, members: vec![header.id.0.to_string()], ending: "cancelled".into() }
+        }
+        Kind::Inbox => {
+            let header: InboxHeader = record.header().ok()?;
+            Fact::Kept { members: names(header.members) }
+        }
+        _ => return None,
+    })
+}

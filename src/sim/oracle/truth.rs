@@ -1,0 +1,109 @@
+//! The server's side of the history: what was committed, by which entry, and that it happened once (laws I2, I3).
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+/// A document as it was from one position of the log on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    /// The position.
+    pub seq: u64,
+    /// The document; `None` where it was deleted.
+    pub value: Option<Value>,
+}
+
+/// What became of an entry at the server.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fate {
+    /// It changed this document, at this position.
+    Applied {
+        /// The position.
+        seq: u64,
+        /// The document.
+        name: String,
+    },
+    /// It changed nothing.
+    Refused,
+}
+
+/// All that ever happened at the server.
+#[derive(Debug, Default)]
+pub struct Truth {
+    states: BTreeMap<String, Vec<State>>,
+    entries: BTreeMap<String, Fate>,
+}
+
+impl Truth {
+    /// An entry was applied. Says what is wrong with that, if anything.
+    pub fn applied(&mut self, entry: &str, name: &str, seq: u64, value: Option<Value>) -> Result<(), String> {
+        let states = self.states.entry(name.to_owned()).or_default();
+        if states.last().is_some_and(|last| last.seq >= seq) {
+            return Err(format!("{name} went from position {} to {seq}", states.last().map_or(0, |last| last.seq)));
+        }
+        states.push(State { seq, value });
+        self.first(entry, Fate::Applied { seq, name: name.to_owned() })
+    }
+
+    /// An entry was refused.
+    pub fn refused(&mut self, entry: &str) -> Result<(), String> {
+        self.first(entry, Fate::Refused)
+    }
+
+    fn first(&mut self, entry: &str, fate: Fate) -> Result<(), String> {
+        if let Some(before) = self.entries.get(entry) {
+            return Err(format!("entry {entry} has a second effect: {fate:?} after {before:?}"));
+        }
+        self.entries.insert(entry.to_owned(), fate);
+        Ok(())
+    }
+
+    /// What became of an entry; `None` while it never arrived.
+    pub fn fate(&self, entry: &str) -> Option<&Fate> {
+        self.entries.get(entry)
+    }
+
+    /// Where an entry was applied.
+    pub fn applied_at(&self, entry: &str) -> Option<u64> {
+        match self.entries.get(entry)? {
+            Fate::Applied { seq, .. } => Some(*seq),
+            Fate::Refused => None,
+        }
+    }
+
+    /// A document as it is.
+    pub fn latest(&self, name: &str) -> Option<&State> {
+        self.states.get(name)?.last()
+    }
+
+    /// A document as it was at a position: the latest state not behind it.
+    pub fn at(&self, name: &str, seq: u64) -> Option<&State> {
+        let states = self.states.get(name)?;
+        states.get(states.partition_point(|state| state.seq <= seq).checked_sub(1)?)
+    }
+
+    /// All documents there ever were.
+    pub fn names(&self) -> impl Iterator<Item = &String> {
+        self.states.keys()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn i2_a_second_effect_is_noticed() {
+        let mut truth = Truth::default();
+        assert_eq!(truth.applied("e", "c/k", 1, Some(json!(1))), Ok(()));
+        assert_eq!(truth.applied("f", "c/k", 3, None), Ok(()));
+        assert!(truth.applied("e", "c/k", 4, Some(json!(1))).unwrap_err().contains("second effect"));
+        assert!(truth.refused("f").is_err());
+        assert!(truth.applied("g", "c/k", 2, None).is_err(), "positions only grow");
+        assert_eq!(truth.at("c/k", 2).unwrap().value, Some(json!(1)));
+        assert_eq!(truth.at("c/k", 0), None);
+        assert_eq!(truth.applied_at("f"), Some(3));
+    }
+}

@@ -1,0 +1,153 @@
+//! What a run is made of: drawn from a seed, or written down. A plan is data, and the same plan is the same run.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::action::Action;
+use super::fault::Fault;
+use crate::engine::config::Config;
+use crate::engine::rng::Rng;
+
+/// Everything that decides a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Plan {
+    /// All that is drawn is drawn from this.
+    pub seed: u64,
+    /// How often each fault strikes, in parts per million of its opportunities; one that is left out never does.
+    #[serde(default)]
+    pub faults: BTreeMap<Fault, u32>,
+    /// The engine's options.
+    #[serde(default)]
+    pub config: Config,
+    /// Who acts.
+    pub user: User,
+}
+
+/// Who acts in a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum User {
+    /// Somebody who writes this and that, now and then.
+    #[serde(rename_all = "camelCase")]
+    Random {
+        /// At least this many mutations.
+        mutations: u32,
+        /// Over this many documents of each collection.
+        keys: u32,
+        /// With a pause of up to this many milliseconds.
+        pause_ms: u64,
+    },
+    /// What is written here, and nothing else.
+    Script(Vec<Step>),
+}
+
+/// One line of a script.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Step {
+    /// When, in milliseconds from the beginning.
+    pub at: u64,
+    /// What.
+    #[serde(rename = "do")]
+    pub action: Action,
+}
+
+/// Faults that strike often enough to be counted on. Each seed has some of them.
+const FREQUENT: [Fault; 10] = [
+    Fault::RequestLost,
+    Fault::ReplyLost,
+    Fault::RequestDoubled,
+    Fault::Overtaken,
+    Fault::ReplyTruncated,
+    Fault::CaptivePage,
+    Fault::ServerError,
+    Fault::WrittenElsewhere,
+    Fault::WriteAborts,
+    Fault::SlowDisk,
+];
+
+/// Mutations in a run that a seed draws.
+pub const MUTATIONS: u32 = 200;
+
+/// Kinds of fault that strike at the least in a run that counts.
+pub const KINDS: usize = 3;
+
+impl Plan {
+    /// The plan of a seed: its own mix of faults, some off altogether, and its own options.
+    pub fn draw(seed: u64) -> Plan {
+        let mut rng = Rng::new([seed, 0x706c_616e]);
+        let faults = faults(&mut rng);
+        let config = config(&mut rng);
+        let keys = 1 + rng.up_to(5) as u32;
+        let pause_ms = pick(&mut rng, &[5, 50, 300, 2_000]);
+        Plan { seed, faults, config, user: User::Random { mutations: MUTATIONS, keys, pause_ms } }
+    }
+}
+
+fn pick<T: Copy>(rng: &mut Rng, from: &[T]) -> T {
+    from[rng.up_to(from.len() as u64 - 1) as usize]
+}
+
+fn faults(rng: &mut Rng) -> BTreeMap<Fault, u32> {
+    let share = pick(rng, &[10, 25, 50, 80]);
+    let mut faults = BTreeMap::new();
+    for fault in Fault::ALL {
+        let ppm = u64::from(fault.ppm_max());
+        if rng.up_to(99) < share {
+            // Small rates are drawn more often than large ones: a run that hardly moves finds little.
+            let ppm = rng.up_to(ppm).min(rng.up_to(ppm)).max(1);
+            faults.insert(fault, ppm as u32);
+        }
+    }
+    for _ in 0..KINDS + 1 {
+        let fault = pick(rng, &FREQUENT);
+        let rate = faults.entry(fault).or_insert(0);
+        *rate = (*rate).max(fault.ppm_max() / 4);
+    }
+    faults
+}
+
+fn config(rng: &mut Rng) -> Config {
+    Config {
+        scope: crate::protocol::http::scope_hash("somebody"),
+        strict: rng.up_to(9) < 7,
+        batch_window_ms: pick(rng, &[0, 10, 100, 1_000]),
+        batch_items_max: pick(rng, &[1, 2, 10, 2_000]),
+        batch_bytes_max: pick(rng, &[256, 4 << 10, 256 << 10]),
+        batches_in_flight_max: pick(rng, &[1, 2, 4]),
+        poll_base_ms: pick(rng, &[1_000, 5_000]),
+        pull_limit: pick(rng, &[1, 3, 1_000]),
+        compact_idle_ms: pick(rng, &[20, 1_000]),
+        compact_bytes_min: pick(rng, &[0, 2 << 10, 128 << 10]),
+        page_directly_bytes: pick(rng, &[64, 4 << 10, 64 << 10]),
+        page_bytes: pick(rng, &[64, 1 << 10, 32 << 10]),
+        ..Config::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_is_data() {
+        for seed in 0..50 {
+            let plan = Plan::draw(seed);
+            assert_eq!(plan, Plan::draw(seed));
+            let text = serde_json::to_string(&plan).unwrap();
+            assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), plan);
+        }
+    }
+
+    #[test]
+    fn every_seed_has_its_own_mix_and_every_fault_its_seeds() {
+        let plans: Vec<Plan> = (0..300).map(Plan::draw).collect();
+        assert!(plans.iter().all(|plan| plan.faults.len() < Fault::ALL.len()), "some are off altogether");
+        for fault in Fault::ALL {
+            let on = plans.iter().filter(|plan| plan.faults.contains_key(&fault)).count();
+            assert!((30..270).contains(&on), "{fault:?} is on in {on} of 300");
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! Requests and replies on their way, and what the world makes of them.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::fault::Fault;
+use super::net::Way;
+use super::server::Answer;
+use super::world::{Event, Halt, World};
+use crate::engine::ident::RequestId;
+use crate::engine::input::{Bytes, Input, Reply, SendFailure};
+use crate::engine::notice::StorageKind;
+use crate::protocol::{Call, Identity};
+
+/// A request that is on its way to the server.
+#[derive(Clone, Debug)]
+pub(super) struct Parcel {
+    pub life: u64,
+    pub request: RequestId,
+    pub call: Call,
+    pub identity: Identity,
+    /// Whether anybody waits for what the server says to this copy.
+    pub is_answered: bool,
+}
+
+/// A reply that is on its way to the device.
+#[derive(Clone, Debug)]
+pub(super) struct Letter {
+    pub life: u64,
+    pub request: RequestId,
+    pub reply: Reply,
+    /// Whether it is the server's own, so that the engine must believe it.
+    pub is_genuine: bool,
+}
+
+/// The longest wait that the server asks for.
+const RETRY_AFTER_MAX_S: u64 = 120;
+
+impl World {
+    /// The engine sends a request.
+    pub(super) fn send(&mut self, request: RequestId, call: Call) -> Halt {
+        let Some(identity) = self.device.engine.as_ref().map(|engine| engine.identity()) else { return Ok(()) };
+        self.device.requests += 1;
+        self.trace.event(name(&call), self.now, request.0, size(&call));
+        if let Call::Push { body, .. } = &call {
+            let is_stored = self.device.engine.as_ref().is_some_and(|engine| engine.status().storage == StorageKind::IndexedDb);
+            self.judge(|oracle| oracle.sent(body, is_stored))?;
+        }
+        self.device.outstanding.insert(request, call.clone());
+        if let Some(reply) = self.intercept() {
+            let letter = Letter { life: self.device.life, request, reply, is_genuine: false };
+            let ms = 5 + self.rng.up_to(200);
+            self.schedule(self.now + ms, Event::Reply(Box::new(letter)));
+            return Ok(());
+        }
+        let silent = self.dice.strikes(Fault::NoAnswer);
+        if silent && self.dice.size(Fault::NoAnswer, 0, 1) == 0 {
+            return Ok(());
+        }
+        let arrivals = self.net.carry(Way::Up, self.now, &mut self.dice, &mut self.rng);
+        if arrivals.is_empty() {
+            self.fail(request);
+        }
+        for (copy, ms) in arrivals.into_iter().enumerate() {
+            let parcel = Parcel {
+                life: self.device.life,
+                request,
+                call: call.clone(),
+                identity: identity.clone(),
+                is_answered: copy == 0 && !silent,
+            };
+            self.schedule(self.now + ms, Event::Arrive(Box::new(parcel)));
+        }
+        Ok(())
+    }
+
+    /// A request fails after a while, or nobody ever hears of it again.
+    fn fail(&mut self, request: RequestId) {
+        if self.rng.up_to(2) > 0 {
+            let ms = 1 + self.rng.up_to(2_000);
+            self.tell_later(ms, Input::SendFailed { request, why: SendFailure::NoAnswer });
+        }
+    }
+
+    /// Something between answers in the server's place.
+    fn intercept(&mut self) -> Option<Reply> {
+        let html =
+            |status, redirected| Reply { status, redirected, ..reply(status, "text/html", "<html><body>Welcome</body></html>".into()) };
+        if self.dice.strikes(Fault::CaptivePage) {
+            return Some(html(200, false));
+        }
+        self.dice.strikes(Fault::Redirected).then(|| html(200, true))
+    }
+
+    /// A request reaches the server.
+    pub(super) fn arrive(&mut self, parcel: Parcel) -> Halt {
+        let Parcel { life, request, call, identity, is_answered } = parcel;
+        let mut genuine = true;
+        let reply = match self.refuse_unread() {
+            Some(reply) => {
+                genuine = false;
+                reply
+            }
+            None => {
+                let Answer { status, body } = self.server.answer(&identity, &call);
+                self.say(|| format!("server: {call:?} -> {status} {body}"));
+                self.judge_commits()?;
+                self.trace.event("answer", self.now, u64::from(status), body.len());
+                let answer = reply(status, "application/json", body);
+                match self.spoil(&answer, &call) {
+                    Some((spoilt, is_genuine)) => {
+                        genuine = is_genuine;
+                        spoilt
+                    }
+                    None => answer,
+                }
+            }
+        };
+        if !is_answered {
+            return Ok(());
+        }
+        if self.dice.strikes(Fault::ReplyTruncated) {
+            return self.break_off(life, request, SendFailure::Truncated);
+        }
+        if self.dice.strikes(Fault::ReplyStalls) {
+            self.schedule(self.now + 20, Event::Tell { life, input: Box::new(Input::Progressed { request, received: 0 }) });
+            return Ok(());
+        }
+        let arrivals = self.net.carry(Way::Down, self.now, &mut self.dice, &mut self.rng);
+        if arrivals.is_empty() && self.rng.up_to(2) > 0 {
+            return self.break_off(life, request, SendFailure::NoAnswer);
+        }
+        for ms in arrivals {
+            if ms > 5_000 {
+                let progress = Input::Progressed { request, received: 1 };
+                self.schedule(self.now + ms / 2, Event::Tell { life, input: Box::new(progress) });
+            }
+            let letter = Letter { life, request, reply: reply.clone(), is_genuine: genuine && reply.status == 200 };
+            self.schedule(self.now + ms, Event::Reply(Box::new(letter)));
+        }
+        Ok(())
+    }
+
+    fn break_off(&mut self, life: u64, request: RequestId, why: SendFailure) -> Halt {
+        let ms = 1 + self.rng.up_to(100);
+        self.schedule(self.now + ms, Event::Tell { life, input: Box::new(Input::SendFailed { request, why }) });
+        Ok(())
+    }
+
+    /// The server has troubles of its own, before it has done anything.
+    fn refuse_unread(&mut self) -> Option<Reply> {
+        if self.dice.strikes(Fault::ServerError) && self.dice.size(Fault::ServerError, 0, 1) == 0 {
+            let status = [500, 502, 503, 504][self.dice.size(Fault::ServerError, 1, 3) as usize];
+            return Some(reply(status, "text/html", "<html>".into()));
+        }
+        let asks_to_wait = |status, header: String| Reply {
+            headers: BTreeMap::from([("retry-after".into(), header), ("date".into(), "Fri, 20 Nov 2026 10:00:00 GMT".into())]),
+            ..reply(status, "text/plain", String::new())
+        };
+        if self.dice.strikes(Fault::RetryAfter) {
+            let seconds = self.dice.size(Fault::RetryAfter, 0, RETRY_AFTER_MAX_S);
+            let status = [429, 503][self.dice.size(Fault::RetryAfter, 1, 1) as usize];
+            let date = format!("Fri, 20 Nov 2026 10:{:02}:{:02} GMT", seconds / 60, seconds % 60);
+            let header = if self.dice.size(Fault::RetryAfter, 2, 1) == 0 { seconds.to_string() } else { date };
+            return Some(asks_to_wait(status, header));
+        }
+        if self.dice.strikes(Fault::RetryAfterGarbage) {
+            let garbage = ["-5", "NaN", "", "1e3", "soon", "Fri, 99 Nov 2026 10:00:00 GMT"];
+            let which = self.dice.size(Fault::RetryAfterGarbage, 0, garbage.len() as u64 - 1) as usize;
+            return Some(asks_to_wait(429, garbage[which].into()));
+        }
+        if self.dice.strikes(Fault::OddStatus) {
+            let odd = [100, 204, 206, 300, 302, 304, 407, 418, 451, 599];
+            return Some(reply(odd[self.dice.size(Fault::OddStatus, 0, odd.len() as u64 - 1) as usize], "text/plain", "?".into()));
+        }
+        None
+    }
+
+    /// What becomes of a good answer on the server's side of the network, and whether it is still to be believed.
+    fn spoil(&mut self, answer: &Reply, call: &Call) -> Option<(Reply, bool)> {
+        if self.dice.strikes(Fault::ServerError) {
+            return Some((reply(502, "text/html", "<html>".into()), false));
+        }
+        if self.dice.strikes(Fault::BodyEmpty) {
+            return Some((Reply { body: Bytes::default(), ..answer.clone() }, false));
+        }
+        let is_push = matches!(call, Call::Push { .. });
+        if !is_push || answer.status != 200 {
+            return None;
+        }
+        let mut body: Value = serde_json::from_slice(&answer.body.0).ok()?;
+        let outcomes = body["outcomes"].as_array_mut()?;
+        if self.dice.strikes(Fault::OutcomesMissing) {
+            let from = self.dice.size(Fault::OutcomesMissing, 0, outcomes.len() as u64 - 1) as usize;
+            outcomes.truncate(from);
+            return Some((reply(200, "application/json", body.to_string()), true));
+        }
+        if self.dice.strikes(Fault::OutcomesStrange) {
+            outcomes.reverse();
+            outcomes.extend(outcomes.first().cloned());
+            outcomes.insert(0, json!({ "id": "somebody-else", "outcome": "ok", "seq": 1, "version": "g.1" }));
+            outcomes.push(json!({ "id": 7, "outcome": 7 }));
+            outcomes.push(json!({ "id": "somebody-else", "outcome": "perhaps" }));
+            outcomes.retain(|outcome| outcome["id"].is_string());
+            return Some((reply(200, "application/json; charset=utf-8", body.to_string()), true));
+        }
+        None
+    }
+
+    /// A reply reaches the device.
+    pub(super) fn deliver(&mut self, letter: Letter) -> Halt {
+        let Letter { request, reply, is_genuine, .. } = letter;
+        let call = self.device.outstanding.remove(&request);
+        self.trace.event("reply", self.now, request.0, reply.body.0.len());
+        if let Some(call) = call.filter(|_| is_genuine) {
+            if let Ok(body) = serde_json::from_slice::<Value>(&reply.body.0) {
+                match call {
+                    Call::Push { ids, .. } => self.oracle.push_delivered(&ids, &body),
+                    Call::Pull { .. } => self.oracle.pull_delivered(&body),
+                    Call::Outcome { .. } | Call::Ping => {}
+                }
+            }
+        }
+        self.tell(Input::Replied { request, reply })
+    }
+
+    /// What was committed at the server is part of the history from here on.
+    pub(super) fn judge_commits(&mut self) -> Halt {
+        for commit in self.server.take_commits() {
+            let own = !commit.is_from_elsewhere();
+            match commit.documents {
+                None => self.judge(|oracle| oracle.refused(&commit.entry))?,
+                Some(documents) => {
+                    for (address, value) in documents {
+                        let name = format!("{}/{}", address.collection, address.key);
+                        self.judge(|oracle| oracle.applied(own, &commit.entry, &name, commit.seq, value))?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn reply(status: u16, content_type: &str, body: String) -> Reply {
+    Reply {
+        status,
+        redirected: false,
+        headers: BTreeMap::from([("content-type".into(), content_type.into())]),
+        body: Bytes(body.into_bytes().into()),
+    }
+}
+
+fn name(call: &Call) -> &'static str {
+    match call {
+        Call::Push { .. } => "push",
+        Call::Pull { .. } => "pull",
+        Call::Outcome { .. } => "outcome",
+        Call::Ping => "ping",
+    }
+}
+
+fn size(call: &Call) -> usize {
+    if let Call::Push { body, .. } = call { body.len() } else { 0 }
+}

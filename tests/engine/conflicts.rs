@@ -1,0 +1,116 @@
+//! Somebody else was there first.
+
+use serde_json::json;
+use syncline::engine::mutation::Mutation;
+use syncline::engine::notice::Ending;
+
+use crate::harness::*;
+
+/// Two clients of one user who both have the text "one two".
+fn two(server: &mut Server) -> (Client, Client) {
+    let mut a = Client::open(Disk::default(), 1);
+    let mut b = Client::open(Disk::default(), 100);
+    a.mutate(put("k", r#"{"t":"one two","n":0}"#)).unwrap();
+    a.live(server, 1_000);
+    b.live(server, 6_000);
+    assert_eq!(b.text("k"), "one two");
+    (a, b)
+}
+
+fn meet(server: &mut Server, a: &mut Client, b: &mut Client) {
+    for _ in 0..3 {
+        a.live(server, 6_000);
+        b.live(server, 6_000);
+    }
+    assert_eq!(a.view("k"), b.view("k"));
+    assert_eq!(a.view("k"), server.document("k"));
+    assert_eq!((a.status().pending_mutations, b.status().pending_mutations), (0, 0));
+}
+
+#[test]
+fn both_sides_of_a_text_are_kept() {
+    let mut server = Server::new();
+    let (mut a, mut b) = two(&mut server);
+    a.mutate(splice("k", 3, 0, "!")).unwrap();
+    let second = b.mutate(splice("k", 7, 0, "?")).unwrap();
+    b.mutate(splice("k", 8, 0, "?")).unwrap();
+    a.live(&mut server, 200);
+    b.live(&mut server, 200);
+    assert!(matches!(b.ending(&second), Some(Ending::Merged { .. })), "{:?}", b.ending(&second));
+    meet(&mut server, &mut a, &mut b);
+    assert_eq!(a.text("k"), "one! two??");
+}
+
+#[test]
+fn where_both_wrote_remote_comes_first_and_nothing_is_dropped() {
+    let mut server = Server::new();
+    let (mut a, mut b) = two(&mut server);
+    a.mutate(splice("k", 0, 3, "ONE")).unwrap();
+    b.mutate(splice("k", 0, 3, "eins")).unwrap();
+    meet(&mut server, &mut a, &mut b);
+    assert_eq!(a.text("k"), "ONEeins two");
+}
+
+#[test]
+fn put_patch_and_delete_are_applied_on_top() {
+    let mut server = Server::new();
+    let (mut a, mut b) = two(&mut server);
+    a.mutate(Mutation::merge(at("k"), r#"{"n":1,"a":true}"#).unwrap()).unwrap();
+    b.mutate(Mutation::merge(at("k"), r#"{"n":2,"b":true}"#).unwrap()).unwrap();
+    meet(&mut server, &mut a, &mut b);
+    assert_eq!(a.view("k"), Some(json!({"t":"one two","n":2,"a":true,"b":true})));
+    a.mutate(put("k", r#"{"t":"new"}"#)).unwrap();
+    b.mutate(Mutation::delete(at("k"))).unwrap();
+    meet(&mut server, &mut a, &mut b);
+    assert_eq!(a.view("k"), None);
+}
+
+#[test]
+fn a_splice_of_what_was_deleted_brings_its_text_back() {
+    let mut server = Server::new();
+    let (mut a, mut b) = two(&mut server);
+    a.mutate(Mutation::delete(at("k"))).unwrap();
+    b.mutate(splice("k", 7, 0, "!")).unwrap();
+    meet(&mut server, &mut a, &mut b);
+    assert_eq!(a.view("k"), Some(json!({"t":"one two!"})));
+}
+
+#[test]
+fn p7_what_waits_follows_the_text_across_a_restart() {
+    let mut server = Server::new();
+    let (mut a, mut b) = two(&mut server);
+    b.tell(syncline::engine::input::Input::WentOffline);
+    b.mutate(splice("k", 7, 0, "?")).unwrap();
+    b.turn();
+    a.mutate(splice("k", 0, 3, "1")).unwrap();
+    a.live(&mut server, 1_000);
+    // The pull comes without the push: the base moves under the splice, and then the page is gone.
+    b.tell(syncline::engine::input::Input::WentOnline);
+    b.turn();
+    while let Some((request, call)) = b.sent.pop_front() {
+        let reply = server.answer(&b.engine.identity(), &call);
+        b.reply(request, reply);
+    }
+    b.pass(50);
+    assert_eq!(b.text("k"), "1 two?");
+    let mut b = b.crash();
+    assert_eq!(b.text("k"), "1 two?");
+    meet(&mut server, &mut a, &mut b);
+    assert_eq!(a.text("k"), "1 two?");
+}
+
+#[test]
+fn a_follow_up_goes_before_what_was_written_later() {
+    let mut server = Server::new();
+    let (mut a, mut b) = two(&mut server);
+    b.mutate(put("k", r#"{"t":"first"}"#)).unwrap();
+    b.pass(150);
+    a.mutate(Mutation::merge(at("k"), r#"{"n":5}"#).unwrap()).unwrap();
+    a.live(&mut server, 1_000);
+    b.mutate(Mutation::merge(at("k"), r#"{"later":1}"#).unwrap()).unwrap();
+    b.answer(&mut server);
+    // Its page is gone between the follow-up's record and its freezing.
+    let mut b = b.crash();
+    meet(&mut server, &mut a, &mut b);
+    assert_eq!(a.view("k"), Some(json!({"t":"first","later":1})));
+}

@@ -1,0 +1,353 @@
+//! One client and its surroundings, moved by hand: a disk, a server, a clock.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use syncline::authority::{Authority, Feed, MemoryStore, PullAsk, RefuseMarked};
+use syncline::engine::clock::{Timestamp, Wall};
+use syncline::engine::config::Config;
+use syncline::engine::effect::{Effect, Guard, Wanted, Write};
+use syncline::engine::error::Fault;
+use syncline::engine::ident::{AskId, MutationId, RequestId};
+use syncline::engine::input::{Ask, Bytes, Found, Input, Meta, Reply, SendFailure, StoreFailure};
+use syncline::engine::mutation::Mutation;
+use syncline::engine::notice::{Ending, Notice, Status};
+use syncline::engine::{Engine, View};
+use syncline::protocol::http::scope_hash;
+use syncline::protocol::{Address, Call, Identity};
+
+pub const WALL: Wall = Wall(1_700_000_000_000);
+
+/// What is stored.
+#[derive(Clone, Default)]
+pub struct Disk {
+    pub meta: Option<Meta>,
+    pub directory: Option<Vec<u8>>,
+    pub log: BTreeMap<u64, Vec<u8>>,
+    pub pages: BTreeMap<u32, Vec<u8>>,
+    pub last: u64,
+}
+
+impl Disk {
+    pub fn apply(&mut self, write: &Write) -> Result<u64, StoreFailure> {
+        match (&write.guard, &self.meta) {
+            (Guard::Fresh, None) => {}
+            (Guard::Held { store_id, epoch }, Some(meta)) if *store_id == meta.store_id && *epoch == meta.store_epoch => {}
+            (_, Some(meta)) => return Err(StoreFailure::Fenced { epoch: meta.store_epoch }),
+            _ => return Err(StoreFailure::Replaced),
+        }
+        for (position, bytes) in &write.rewrite {
+            match bytes {
+                Some(bytes) => drop(self.log.insert(*position, bytes.clone())),
+                None => drop(self.log.remove(position)),
+            }
+        }
+        for (page, bytes) in &write.pages {
+            match bytes {
+                Some(bytes) => drop(self.pages.insert(*page, bytes.clone())),
+                None => drop(self.pages.remove(page)),
+            }
+        }
+        if let Some(directory) = &write.directory {
+            self.directory = Some(directory.clone());
+        }
+        if let Some(meta) = &write.meta {
+            self.meta = Some(meta.clone());
+        }
+        let Some(bytes) = &write.append else { return Ok(0) };
+        self.last += 1;
+        self.log.insert(self.last, bytes.clone());
+        Ok(self.last)
+    }
+
+    fn load(&self, what: &Wanted) -> Found {
+        let bytes = |bytes: &Vec<u8>| Bytes(bytes.as_slice().into());
+        match what {
+            Wanted::Boot => Found::Boot {
+                meta: self.meta.clone(),
+                directory: self.directory.as_ref().map(bytes),
+                log: self.log.iter().map(|(position, commit)| (*position, bytes(commit))).collect(),
+            },
+            Wanted::Pages(pages) => {
+                Found::Pages { pages: pages.iter().filter_map(|page| Some((*page, bytes(self.pages.get(page)?)))).collect() }
+            }
+        }
+    }
+}
+
+/// A server that two clients can share.
+pub struct Server {
+    pub authority: Authority<RefuseMarked>,
+    pub store: MemoryStore,
+    pub pushes: u32,
+    pub pulls: u32,
+}
+
+impl Server {
+    pub fn new() -> Server {
+        Server {
+            authority: Authority { limits: Default::default(), rules: RefuseMarked, outcomes_kept: None },
+            store: MemoryStore::new("g1"),
+            pushes: 0,
+            pulls: 0,
+        }
+    }
+
+    pub fn answer(&mut self, asker: &Identity, call: &Call) -> Reply {
+        let body = match call {
+            Call::Push { body, .. } => {
+                self.pushes += 1;
+                let body = self.authority.read_push(body).expect("the engine's pushes are good");
+                serde_json::to_string(&self.authority.push(&mut self.store, asker, &body).unwrap())
+            }
+            Call::Pull { feed, cursor, limit, request } => {
+                self.pulls += 1;
+                let ask = PullAsk {
+                    feed: Feed::parse(feed).unwrap(),
+                    cursor: cursor.clone(),
+                    limit: Some(*limit as usize),
+                    request: Some(request.clone()),
+                };
+                serde_json::to_string(&self.authority.pull(&self.store, asker, &ask).unwrap())
+            }
+            Call::Ping => serde_json::to_string(&self.authority.ping(&self.store).unwrap()),
+            Call::Outcome { id } => serde_json::to_string(&self.authority.outcome(&self.store, &asker.scope, id).unwrap()),
+        };
+        json(200, &body.unwrap())
+    }
+
+    /// The document at `key` of collection `c`.
+    pub fn document(&self, key: &str) -> Option<serde_json::Value> {
+        let found = self.store.documents(&scope_hash("user")).find(|revision| *revision.address.key == *key);
+        found.and_then(|revision| revision.value.as_ref().map(|value| value.to_value()))
+    }
+}
+
+/// A reply with a JSON body.
+pub fn json(status: u16, body: &str) -> Reply {
+    let headers = BTreeMap::from([("content-type".to_owned(), "application/json".to_owned())]);
+    Reply { status, redirected: false, headers, body: Bytes(body.as_bytes().into()) }
+}
+
+/// One client.
+pub struct Client {
+    pub engine: Engine,
+    pub now: Timestamp,
+    pub disk: Disk,
+    /// Whether transactions complete by themselves.
+    pub storing: bool,
+    pub writes: VecDeque<Write>,
+    pub loads: VecDeque<Effect>,
+    pub sent: VecDeque<(RequestId, Call)>,
+    pub cancelled: Vec<RequestId>,
+    pub notices: Vec<Notice>,
+    seed: u64,
+}
+
+pub fn config() -> Config {
+    Config { scope: scope_hash("user"), ..Config::default() }
+}
+
+pub fn at(key: &str) -> Address {
+    Address::of("c", key)
+}
+
+pub fn put(key: &str, text: &str) -> Mutation {
+    Mutation::put(at(key), text).unwrap()
+}
+
+pub fn splice(key: &str, from: u64, remove: u64, insert: &str) -> Mutation {
+    Mutation::splice(at(key), "/t", from, remove, insert).unwrap()
+}
+
+impl Client {
+    /// A client over this disk, told that it started.
+    pub fn open(disk: Disk, seed: u64) -> Client {
+        Client::with(config(), disk, seed)
+    }
+
+    pub fn with(config: Config, disk: Disk, seed: u64) -> Client {
+        let mut client = Client { disk, storing: true, ..Client::without_a_store(config, seed) };
+        client.store();
+        client
+    }
+
+    /// A client whose store does not answer by itself.
+    pub fn without_a_store(config: Config, seed: u64) -> Client {
+        let mut client = Client {
+            engine: Engine::new(config, [seed, 7], Timestamp(0), WALL),
+            now: Timestamp(0),
+            disk: Disk::default(),
+            storing: false,
+            writes: VecDeque::new(),
+            loads: VecDeque::new(),
+            sent: VecDeque::new(),
+            cancelled: Vec::new(),
+            notices: Vec::new(),
+            seed,
+        };
+        client.tell(Input::Started);
+        client
+    }
+
+    /// The page is gone at once; another opens what is stored.
+    pub fn crash(self) -> Client {
+        Client::open(self.disk, self.seed + 1)
+    }
+
+    pub fn tell(&mut self, input: Input) {
+        let mut effects = Vec::new();
+        self.engine.handle(self.now, input, &mut effects);
+        self.carry_out(effects);
+    }
+
+    pub fn mutate(&mut self, mutation: Mutation) -> Result<MutationId, Fault> {
+        let mut effects = Vec::new();
+        let id = self.engine.mutate(self.now, mutation, &mut effects);
+        self.carry_out(effects);
+        id
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Write(write) => self.writes.push_back(write),
+                Effect::Load { .. } => self.loads.push_back(effect),
+                Effect::Send { request, call, .. } => self.sent.push_back((request, call)),
+                Effect::Cancel { request } => self.cancelled.push(request),
+                Effect::Notify(notice) => self.notices.push(notice),
+            }
+        }
+        if self.storing {
+            self.store();
+        }
+    }
+
+    /// Carries out what is to be read and written.
+    pub fn store(&mut self) {
+        while let Some(Effect::Load { load, what }) = self.loads.pop_front() {
+            let found = self.disk.load(&what);
+            self.tell(Input::Loaded { load, found });
+        }
+        while let Some(write) = self.writes.pop_front() {
+            let input = match self.disk.apply(&write) {
+                Ok(position) => Input::Written { write: write.write, position },
+                Err(why) => Input::WriteFailed { write: write.write, why },
+            };
+            self.tell(input);
+        }
+    }
+
+    /// Everything that is due now, until nothing is.
+    pub fn turn(&mut self) {
+        for _ in 0..1_000 {
+            match self.engine.deadline() {
+                Some((at, _)) if at <= self.now => self.tell(Input::Woke),
+                _ => return,
+            }
+        }
+        panic!("the engine wants to be woken at once, for ever: {:?}", self.engine.deadline());
+    }
+
+    /// Time passes, with every deadline on the way met.
+    pub fn pass(&mut self, ms: u64) {
+        let end = self.now.after(ms);
+        self.turn();
+        while let Some((at, _)) = self.engine.deadline().filter(|(at, _)| *at <= end) {
+            self.now = at;
+            self.tell(Input::Woke);
+            self.turn();
+        }
+        self.now = end;
+    }
+
+    /// The next request, which must be there.
+    pub fn take_sent(&mut self) -> (RequestId, Call) {
+        self.sent.pop_front().expect("a request")
+    }
+
+    pub fn take_push(&mut self) -> (RequestId, Vec<String>, String) {
+        let at = self.sent.iter().position(|(_, call)| matches!(call, Call::Push { .. })).expect("a push");
+        match self.sent.remove(at) {
+            Some((request, Call::Push { ids, body, .. })) => (request, ids, body),
+            _ => unreachable!("found above"),
+        }
+    }
+
+    pub fn has_push(&self) -> bool {
+        self.sent.iter().any(|(_, call)| matches!(call, Call::Push { .. }))
+    }
+
+    /// Answers all requests there are, with the server's own answers.
+    pub fn answer(&mut self, server: &mut Server) {
+        while let Some((request, call)) = self.sent.pop_front() {
+            let reply = server.answer(&self.engine.identity(), &call);
+            self.tell(Input::Replied { request, reply });
+            self.turn();
+        }
+    }
+
+    /// Time passes and the server answers at once.
+    pub fn live(&mut self, server: &mut Server, ms: u64) {
+        let end = self.now.after(ms);
+        self.turn();
+        self.answer(server);
+        while let Some((at, _)) = self.engine.deadline().filter(|(at, _)| *at <= end) {
+            self.now = at;
+            self.tell(Input::Woke);
+            self.turn();
+            self.answer(server);
+        }
+        self.now = end;
+    }
+
+    pub fn fail(&mut self, request: RequestId) {
+        self.tell(Input::SendFailed { request, why: SendFailure::NoAnswer });
+        self.turn();
+    }
+
+    pub fn reply(&mut self, request: RequestId, reply: Reply) {
+        self.tell(Input::Replied { request, reply });
+        self.turn();
+    }
+
+    pub fn ask(&mut self, what: Ask) -> AskId {
+        let ask = AskId(self.notices.len() as u64 + 1_000);
+        self.tell(Input::Asked { ask, what });
+        self.turn();
+        ask
+    }
+
+    pub fn answered(&self, ask: AskId) -> Option<Option<Fault>> {
+        self.notices.iter().find_map(|notice| match notice {
+            Notice::Answered { ask: answered, error } if *answered == ask => Some(error.clone()),
+            _ => None,
+        })
+    }
+
+    pub fn view(&mut self, key: &str) -> Option<serde_json::Value> {
+        match self.engine.view(&at(key)) {
+            View::Document(json) => Some(json.to_value()),
+            View::Absent => None,
+            View::NotLoaded => panic!("{key} is not in memory"),
+        }
+    }
+
+    pub fn text(&mut self, key: &str) -> String {
+        self.view(key).expect("a document")["t"].as_str().expect("a text").to_owned()
+    }
+
+    pub fn ending(&self, id: &MutationId) -> Option<Ending> {
+        self.notices.iter().find_map(|notice| match notice {
+            Notice::Settled { mutation, ending } if mutation == id => Some(ending.clone()),
+            _ => None,
+        })
+    }
+
+    pub fn is_durable(&self, id: &MutationId) -> bool {
+        self.notices.iter().any(|notice| matches!(notice, Notice::Durable { mutations, .. } if mutations.contains(id)))
+    }
+
+    pub fn status(&self) -> Status {
+        self.engine.status()
+    }
+}

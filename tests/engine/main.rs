@@ -1,0 +1,10 @@
+//! Stories about the engine: one promise each, time moved by hand. They need the feature `sim`.
+#![cfg(feature = "sim")]
+
+mod bad_input;
+mod conflicts;
+mod harness;
+mod pulling;
+mod pushing;
+mod storage;
+mod writing;

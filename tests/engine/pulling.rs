@@ -1,0 +1,131 @@
+//! Fresh reads: pages, deletes, cached and outdated answers, a server restored from a copy.
+
+use serde_json::json;
+use syncline::engine::config::Config;
+use syncline::engine::error::Code;
+use syncline::engine::input::{Ask, Input};
+use syncline::engine::mutation::Mutation;
+use syncline::protocol::Call;
+
+use crate::harness::*;
+
+fn filled(server: &mut Server, documents: u32) -> Client {
+    let mut writer = Client::open(Disk::default(), 50);
+    for n in 0..documents {
+        writer.mutate(put(&format!("k{n}"), &format!(r#"{{"n":{n}}}"#))).unwrap();
+    }
+    writer.live(server, 1_000);
+    writer
+}
+
+#[test]
+fn p1_pages_are_applied_with_their_cursor() {
+    let mut server = Server::new();
+    filled(&mut server, 25);
+    let mut client = Client::with(Config { pull_limit: 10, ..config() }, Disk::default(), 1);
+    client.turn();
+    let (request, call) = client.take_sent();
+    let reply = server.answer(&client.engine.identity(), &call);
+    client.reply(request, reply);
+    assert_eq!((client.view("k9"), client.view("k10")), (Some(json!({"n":9})), None));
+    // The second page is lost, and the page with it: the next run goes on behind the first.
+    let mut client = client.crash();
+    client.turn();
+    let Call::Pull { cursor, .. } = &client.sent[0].1 else { panic!() };
+    assert_eq!(cursor.as_deref(), Some("g1.10"));
+    client.live(&mut server, 100);
+    assert_eq!(client.view("k24"), Some(json!({"n":24})));
+}
+
+#[test]
+fn deletes_come_and_stay() {
+    let mut server = Server::new();
+    let mut writer = filled(&mut server, 2);
+    let mut client = Client::open(Disk::default(), 1);
+    client.live(&mut server, 100);
+    writer.mutate(Mutation::delete(at("k0"))).unwrap();
+    writer.live(&mut server, 1_000);
+    client.live(&mut server, 6_000);
+    assert_eq!(client.view("k0"), None);
+    let mut client = client.crash();
+    client.live(&mut server, 6_000);
+    assert_eq!((client.view("k0"), client.view("k1")), (None, Some(json!({"n":1}))));
+}
+
+#[test]
+fn the_server_is_asked_every_5_s_in_view_and_every_60_s_out_of_view() {
+    let mut server = Server::new();
+    let mut client = Client::open(Disk::default(), 1);
+    client.live(&mut server, 0);
+    assert_eq!(server.pulls, 1);
+    client.live(&mut server, 4_999);
+    assert_eq!(server.pulls, 1);
+    client.live(&mut server, 1);
+    assert_eq!(server.pulls, 2);
+    client.tell(Input::BecameHidden);
+    client.live(&mut server, 5_000);
+    client.live(&mut server, 59_999);
+    assert_eq!(server.pulls, 3);
+    client.tell(Input::BecameVisible);
+    client.live(&mut server, 0);
+    assert_eq!(server.pulls, 4);
+}
+
+#[test]
+fn n13_a_flapping_network_is_not_a_storm() {
+    let mut server = Server::new();
+    let mut client = Client::open(Disk::default(), 1);
+    client.live(&mut server, 0);
+    for _ in 0..100 {
+        client.tell(Input::WentOffline);
+        client.live(&mut server, 25);
+        client.tell(Input::WentOnline);
+        client.live(&mut server, 25);
+    }
+    assert!(server.pulls <= 7, "{} pulls in 5 s", server.pulls);
+}
+
+#[test]
+fn n17_a_cached_answer_is_not_taken_for_a_fresh_one() {
+    let mut server = Server::new();
+    filled(&mut server, 1);
+    let mut client = Client::open(Disk::default(), 1);
+    client.turn();
+    let (request, call) = client.take_sent();
+    let stale = server.answer(&client.engine.identity(), &call);
+    client.reply(request, stale.clone());
+    let ask = client.ask(Ask::Pull);
+    let (request, _) = client.take_sent();
+    client.reply(request, stale);
+    assert_eq!(client.answered(ask).flatten().map(|error| error.code), Some(Code::Protocol));
+    assert_eq!(client.view("k0"), Some(json!({"n":0})));
+    client.live(&mut server, 10_000);
+    assert_eq!(client.status().error, None);
+}
+
+#[test]
+fn h18_a_restored_server_is_noticed_and_everything_is_pulled_again() {
+    let mut server = Server::new();
+    let mut client = filled(&mut server, 2);
+    let backup = server.store.clone();
+    client.mutate(put("k0", r#"{"n":"lost by the server"}"#)).unwrap();
+    client.mutate(put("k9", r#"{"n":"lost by the server"}"#)).unwrap();
+    client.live(&mut server, 1_000);
+    server.store = restored(backup, "g2");
+    let pending = client.mutate(put("k1", r#"{"n":"pending"}"#)).unwrap();
+    client.live(&mut server, 20_000);
+    assert!(client.ending(&pending).is_some());
+    for key in ["k0", "k1", "k9"] {
+        assert_eq!(client.view(key), server.document(key), "{key}");
+    }
+    assert_eq!((client.view("k0"), client.view("k9")), (Some(json!({"n":0})), None));
+    let mut client = client.crash();
+    client.live(&mut server, 10_000);
+    assert_eq!((client.view("k9"), client.status().pending_mutations), (None, 0));
+}
+
+fn restored(mut store: syncline::authority::MemoryStore, generation: &str) -> syncline::authority::MemoryStore {
+    use syncline::authority::Store as _;
+    store.begin_life(generation).unwrap();
+    store
+}

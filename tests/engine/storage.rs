@@ -1,0 +1,252 @@
+//! The store keeps its word: crashes at any step, folding, faults, other people's bytes.
+
+use serde_json::json;
+use syncline::engine::config::Config;
+use syncline::engine::effect::Effect;
+use syncline::engine::error::Code;
+use syncline::engine::input::{Ask, Input, StoreFailure};
+use syncline::engine::mutation::Mutation;
+use syncline::engine::notice::{Durability, Notice, StorageKind};
+use syncline::engine::record::{self, Kind};
+use syncline::engine::{View, ident::MutationId};
+
+use crate::harness::*;
+
+fn small() -> Config {
+    Config { compact_bytes_min: 1, page_bytes: 200, ..config() }
+}
+
+#[test]
+fn folding_moves_documents_to_pages_and_keeps_what_lives() {
+    let mut server = Server::new();
+    let mut client = Client::with(small(), Disk::default(), 1);
+    for n in 0..20 {
+        client.mutate(put(&format!("k{n}"), &format!(r#"{{"n":{n}}}"#))).unwrap();
+    }
+    client.live(&mut server, 3_000);
+    assert!(client.disk.pages.len() > 2 && client.disk.directory.is_some());
+    assert!(client.disk.log.len() <= 1, "only the cursor is left: {:?}", client.disk.log.keys());
+    assert!(client.disk.meta.as_ref().is_some_and(|meta| meta.folded_to > 0));
+    client.tell(Input::WentOffline);
+    let pending = client.mutate(put("k3", r#"{"n":"pending"}"#)).unwrap();
+    client.pass(5_000);
+    let mut client = client.crash();
+    assert_eq!(client.engine.view(&at("k7")), View::NotLoaded);
+    assert_eq!(client.view("k3"), Some(json!({"n":"pending"})), "a put needs no page");
+    let ask = client.ask(Ask::Load { address: at("k7") });
+    assert_eq!((client.answered(ask), client.view("k7")), (Some(None), Some(json!({"n":7}))));
+    client.live(&mut server, 3_000);
+    assert!(client.ending(&pending).is_some());
+    let folded_to = client.disk.meta.as_ref().unwrap().folded_to;
+    client.mutate(Mutation::delete(at("k7"))).unwrap();
+    client.live(&mut server, 6_000);
+    let mut client = client.crash();
+    client.ask(Ask::Load { address: at("k7") });
+    assert_eq!(client.view("k7"), None);
+    assert!(client.disk.meta.as_ref().unwrap().folded_to >= folded_to);
+}
+
+#[test]
+fn l1_a_crash_after_any_transaction_loses_nothing() {
+    let script = |client: &mut Client, server: &mut Server, step: u32| match step % 5 {
+        0 => drop(client.mutate(put(&format!("k{}", step % 3), r#"{"t":"text"}"#))),
+        1 => drop(client.mutate(splice(&format!("k{}", (step - 1) % 3), 4, 0, "!"))),
+        2 => client.live(server, 150),
+        3 => drop(client.mutate(Mutation::merge(at(&format!("k{}", step % 3)), &format!(r#"{{"n":{step}}}"#)).unwrap())),
+        _ => client.live(server, 1_500),
+    };
+    for crash_at in 0..40 {
+        let mut server = Server::new();
+        let mut client = Client::with(small(), Disk::default(), 1);
+        let mut durable: Vec<MutationId> = Vec::new();
+        for step in 0..40 {
+            script(&mut client, &mut server, step);
+            client.turn();
+            if step == crash_at {
+                durable = client
+                    .notices
+                    .iter()
+                    .filter_map(|notice| if let Notice::Durable { mutations, .. } = notice { Some(mutations.clone()) } else { None })
+                    .flatten()
+                    .collect();
+                let disk = client.disk.clone();
+                client = Client::with(small(), disk, 900 + u64::from(step));
+            }
+        }
+        client.live(&mut server, 120_000);
+        for key in ["k0", "k1", "k2"] {
+            client.ask(Ask::Load { address: at(key) });
+            assert_eq!(client.view(key), server.document(key), "crash at {crash_at}, {key}");
+        }
+        assert_eq!((client.status().pending_mutations, client.status().inbox), (0, 0), "crash at {crash_at}, {durable:?}");
+    }
+}
+
+#[test]
+fn a_large_commit_of_bases_writes_pages_directly() {
+    let mut server = Server::new();
+    let mut writer = Client::open(Disk::default(), 50);
+    for n in 0..300 {
+        writer.mutate(put(&format!("k{n}"), &format!(r#"{{"n":{n},"pad":"{}"}}"#, "x".repeat(300)))).unwrap();
+    }
+    writer.live(&mut server, 100);
+    let mut client = Client::open(Disk::default(), 1);
+    client.live(&mut server, 100);
+    assert!(!client.disk.pages.is_empty() && client.disk.directory.is_none(), "not folded yet");
+    let mut client = client.crash();
+    client.ask(Ask::Load { address: at("k299") });
+    assert_eq!(client.view("k299").unwrap()["n"], 299);
+    client.live(&mut server, 3_000);
+    let mut client = client.crash();
+    client.ask(Ask::Load { address: at("k0") });
+    assert_eq!(client.view("k0").unwrap()["n"], 0);
+}
+
+#[test]
+fn s1_when_the_store_is_full_the_app_is_told_and_nothing_is_lost() {
+    let mut server = Server::new();
+    let mut client = Client::open(Disk::default(), 1);
+    client.live(&mut server, 10);
+    client.storing = false;
+    let id = client.mutate(put("k", r#"{"n":1}"#)).unwrap();
+    client.turn();
+    let write = client.writes.pop_front().unwrap();
+    client.tell(Input::WriteFailed { write: write.write, why: StoreFailure::Quota });
+    client.turn();
+    assert!(
+        client
+            .notices
+            .iter()
+            .any(|notice| matches!(notice, Notice::Durable { mutations, durability: Durability::Memory } if mutations.contains(&id)))
+    );
+    assert_eq!((client.status().storage, client.status().error.map(|error| error.code)), (StorageKind::Memory, Some(Code::QuotaExceeded)));
+    client.live(&mut server, 1_000);
+    assert_eq!(server.document("k"), Some(json!({"n":1})));
+    client.mutate(put("l", "1")).unwrap();
+    client.live(&mut server, 1_000);
+    assert_eq!((server.document("l"), client.writes.len()), (Some(json!(1)), 0));
+}
+
+#[test]
+fn an_aborted_transaction_is_tried_again_in_order() {
+    let mut server = Server::new();
+    let mut client = Client::open(Disk::default(), 1);
+    client.live(&mut server, 10);
+    client.storing = false;
+    client.mutate(put("k", r#"{"t":"a"}"#)).unwrap();
+    client.turn();
+    client.mutate(splice("k", 1, 0, "b")).unwrap();
+    for _ in 0..3 {
+        let write = client.writes.pop_front().expect("it is tried again");
+        client.tell(Input::WriteFailed { write: write.write, why: StoreFailure::Aborted { why: "busy".into() } });
+        client.pass(800);
+    }
+    client.storing = true;
+    client.store();
+    client.live(&mut server, 1_000);
+    assert_eq!((server.document("k"), client.status().storage), (Some(json!({"t":"ab"})), StorageKind::IndexedDb));
+}
+
+#[test]
+fn s9_without_a_store_the_client_works_from_memory_and_says_so() {
+    let mut server = Server::new();
+    let mut fresh = Client::without_a_store(config(), 2);
+    let Some(Effect::Load { load, .. }) = fresh.loads.pop_back() else { panic!() };
+    fresh.tell(Input::LoadFailed { load, why: StoreFailure::Unavailable { why: "blocked".into() } });
+    assert!(fresh.notices.iter().any(|notice| matches!(notice, Notice::Opened { .. })));
+    assert_eq!(fresh.status().error.map(|error| error.code), Some(Code::StorageUnavailable));
+    let id = fresh.mutate(put("k", "1")).unwrap();
+    fresh.live(&mut server, 1_000);
+    assert!(fresh.is_durable(&id) && fresh.ending(&id).is_some());
+    assert_eq!(server.document("k"), Some(json!(1)));
+}
+
+#[test]
+fn i15_a_client_that_was_taken_over_stops_and_says_so() {
+    let mut server = Server::new();
+    let mut first = Client::open(Disk::default(), 1);
+    first.live(&mut server, 10);
+    let mut second = Client::open(first.disk.clone(), 2);
+    second.live(&mut server, 10);
+    first.disk = second.disk.clone();
+    let lost = first.mutate(put("k", "1")).unwrap();
+    first.live(&mut server, 1_000);
+    assert!(first.notices.iter().any(
+        |notice| matches!(notice, Notice::NotDurable { mutations, error } if mutations.contains(&lost) && error.code == Code::Fenced)
+    ));
+    assert_eq!(first.mutate(put("k", "2")).unwrap_err().code, Code::Fenced);
+    assert_eq!(server.document("k"), None);
+    second.mutate(put("k", "3")).unwrap();
+    second.live(&mut server, 1_000);
+    assert_eq!(server.document("k"), Some(json!(3)));
+}
+
+#[test]
+fn s15_boot_succeeds_on_any_bytes_and_reports_what_it_cannot_read() {
+    let mut server = Server::new();
+    let mut client = Client::with(small(), Disk::default(), 1);
+    for n in 0..6 {
+        client.mutate(put(&format!("k{n}"), &format!(r#"{{"n":{n}}}"#))).unwrap();
+    }
+    client.live(&mut server, 8_000);
+    client.tell(Input::WentOffline);
+    client.mutate(put("pending", "1")).unwrap();
+    client.pass(200);
+    let good = client.disk.clone();
+    let spots: Vec<(u8, u64, usize)> = [(0, 0, good.directory.as_ref().unwrap().len())]
+        .into_iter()
+        .chain(good.log.iter().map(|(position, bytes)| (1, *position, bytes.len())))
+        .chain(good.pages.iter().map(|(page, bytes)| (2, u64::from(*page), bytes.len())))
+        .flat_map(|(part, name, length)| (0..length).step_by(7).map(move |at| (part, name, at)))
+        .collect();
+    for (part, name, byte) in spots {
+        let mut disk = good.clone();
+        let bytes = match part {
+            0 => disk.directory.as_mut().unwrap(),
+            1 => disk.log.get_mut(&name).unwrap(),
+            _ => disk.pages.get_mut(&(name as u32)).unwrap(),
+        };
+        bytes[byte] ^= 0x55;
+        let mut client = Client::with(small(), disk, 77);
+        client.live(&mut server, 20_000);
+        for n in 0..6 {
+            client.ask(Ask::Load { address: at(&format!("k{n}")) });
+            client.live(&mut server, 6_000);
+            assert_eq!(client.view(&format!("k{n}")), Some(json!({"n":n})), "part {part} {name}, byte {byte}");
+        }
+        assert!(
+            client.notices.iter().any(|notice| matches!(notice, Notice::Troubled { error } if error.code == Code::StorageCorrupt)),
+            "part {part} {name}, byte {byte}"
+        );
+        assert!(client.mutate(put("more", "1")).is_ok());
+    }
+}
+
+#[test]
+fn a_record_of_a_later_build_survives_folding() {
+    let mut server = Server::new();
+    let mut client = Client::with(small(), Disk::default(), 1);
+    client.live(&mut server, 10);
+    let mut later = Vec::new();
+    record::encode(&mut later, Kind::Event, 0, &json!({"from":"a later build"}), "[]");
+    let mut disk = client.disk.clone();
+    disk.last += 1;
+    disk.log.insert(disk.last, later.clone());
+    let mut client = Client::with(small(), disk, 2);
+    client.mutate(put("k", "1")).unwrap();
+    client.live(&mut server, 5_000);
+    assert!(client.disk.meta.as_ref().unwrap().folded_to > 0);
+    assert!(client.disk.log.values().any(|commit| *commit == later));
+}
+
+#[test]
+fn s8_a_later_builds_store_is_refused_and_left_alone() {
+    let mut client = Client::open(Disk::default(), 1);
+    client.turn();
+    let mut disk = client.disk.clone();
+    disk.meta.as_mut().unwrap().versions.layout = 2;
+    let mut client = Client::open(disk.clone(), 2);
+    assert!(client.notices.iter().any(|notice| matches!(notice, Notice::OpenFailed { error } if error.code == Code::VersionTooNew)));
+    assert_eq!(client.mutate(put("k", "1")).unwrap_err().code, Code::Closed);
+    assert!(client.disk.log == disk.log && client.disk.meta == disk.meta);
+}

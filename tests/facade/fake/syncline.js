@@ -1,0 +1,190 @@
+// Stands in for the module that wasm-bindgen makes: the same exports, told by the test what to say. It keeps documents as the
+// engine does, as text, and applies nothing by itself but `put` and `delete`.
+
+export let loads = 0;
+export let resets = 0;
+/** What the next load, open or reset throws; a test sets them. */
+export const faults = { load: null, open: null, reset: null };
+
+let alive = true;
+
+export default async function load() {
+  loads += 1;
+  if (faults.load) throw faults.load;
+}
+
+export function __wbg_reset_state() {
+  resets += 1;
+  if (faults.reset) throw faults.reset;
+  alive = true;
+}
+
+export class Client {
+  static all = [];
+  calls = [];
+  documents = new Map();
+  /** What is in memory; `null` for all. */
+  loaded = null;
+  held = new Set();
+  freed = false;
+  #ids = 0;
+  #asks = 0;
+
+  static get last() {
+    return Client.all.at(-1);
+  }
+
+  static open(options, host) {
+    if (faults.open) throw faults.open;
+    const client = new Client();
+    client.options = options;
+    client.host = host;
+    Client.all.push(client);
+    queueMicrotask(() => client.tell({ notice: 'opened', client: `client-${Client.all.length}` }));
+    return client;
+  }
+
+  /** One turn of the engine. */
+  tell(...notices) {
+    this.host.notify(JSON.stringify(notices));
+  }
+
+  /** Ends the module as a trap does. */
+  trap() {
+    alive = false;
+    throw new WebAssembly.RuntimeError('unreachable');
+  }
+
+  change(collection, key, text) {
+    this.documents.set(`${collection}/${key}`, text);
+    this.#tellValue(collection, key);
+  }
+
+  operate(collection, key, ...operations) {
+    this.tell({ notice: 'changed', address: { collection, key }, change: { change: 'operations', operations } });
+  }
+
+  put(collection, key, text) {
+    return this.#write(['put', collection, key, text], collection, key, text);
+  }
+
+  putAll(collection, keys, texts) {
+    return keys.map((key, index) => this.put(collection, key, texts[index]));
+  }
+
+  merge(...call) {
+    return this.#write(['merge', ...call]);
+  }
+
+  patch(...call) {
+    return this.#write(['patch', ...call]);
+  }
+
+  splice(...call) {
+    return this.#write(['splice', ...call]);
+  }
+
+  delete(collection, key) {
+    return this.#write(['delete', collection, key], collection, key, null);
+  }
+
+  view(collection, key) {
+    this.#enter(['view', collection, key]);
+    return this.#isLoaded(collection, key) ? (this.documents.get(`${collection}/${key}`) ?? null) : undefined;
+  }
+
+  hold(collection, key, held) {
+    this.#enter(['hold', collection, key, held]);
+    if (held) this.held.add(`${collection}/${key}`);
+    else this.held.delete(`${collection}/${key}`);
+    if (held && this.#isLoaded(collection, key)) this.#tellValue(collection, key);
+  }
+
+  load(collection, key) {
+    this.#enter(['load', collection, key]);
+    const ask = ++this.#asks;
+    queueMicrotask(() => {
+      if (!this.#isLoaded(collection, key)) {
+        this.loaded.add(`${collection}/${key}`);
+        this.#tellValue(collection, key);
+      }
+      this.answer(ask);
+    });
+    return ask;
+  }
+
+  pull() {
+    this.#enter(['pull']);
+    return ++this.#asks;
+  }
+
+  close() {
+    this.#enter(['close']);
+    const ask = ++this.#asks;
+    queueMicrotask(() => this.answer(ask));
+    return ask;
+  }
+
+  answer(ask, error = null) {
+    this.tell({ notice: 'answered', ask, error });
+  }
+
+  status() {
+    this.#enter(['status']);
+    return status();
+  }
+
+  memory() {
+    return 65536;
+  }
+
+  free() {
+    this.freed = true;
+  }
+
+  #enter(call) {
+    if (!alive) throw new WebAssembly.RuntimeError('memory access out of bounds');
+    this.calls.push(call);
+    this.next?.(call);
+  }
+
+  #write(call, collection, key, text) {
+    this.#enter(call);
+    if (collection !== undefined) this.change(collection, key, text);
+    this.#ids += 1;
+    return `m${this.#ids}`;
+  }
+
+  #isLoaded(collection, key) {
+    return this.loaded === null || this.loaded.has(`${collection}/${key}`);
+  }
+
+  #tellValue(collection, key) {
+    const name = `${collection}/${key}`;
+    if (!this.held.has(name)) return;
+    const value = this.documents.get(name) ?? null;
+    this.tell({ notice: 'changed', address: { collection, key }, change: { change: 'value', value } });
+  }
+}
+
+/** A status as serde makes it; absent options are `undefined`, as serde-wasm-bindgen has them. */
+export function status(members = {}) {
+  return {
+    phase: 'idle',
+    online: true,
+    pendingItems: 0,
+    pendingMutations: 0,
+    pendingBytes: 0,
+    inbox: 0,
+    entriesSent: 0,
+    entriesResent: 0,
+    entriesAcknowledged: 0,
+    requests: 0,
+    retryAt: undefined,
+    lastPushAt: undefined,
+    lastPullAt: undefined,
+    storage: 'indexeddb',
+    error: undefined,
+    ...members,
+  };
+}

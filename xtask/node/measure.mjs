@@ -1,0 +1,28 @@
+// Prints, as JSON, how many bytes a user of the package downloads: the module, and its JavaScript as a bundler ships it.
+//   node measure.mjs PACKAGE_FOLDER
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+
+const folder = process.argv[2];
+const bundle = await build({
+  entryPoints: [join(folder, 'index.js')],
+  bundle: true,
+  minify: true,
+  write: false,
+  format: 'esm',
+  target: 'es2022',
+  legalComments: 'none',
+});
+
+const bytes = (content) => ({
+  raw: content.length,
+  gzip: gzipSync(content, { level: 9 }).length,
+  brotli: brotliCompressSync(content, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }).length,
+});
+
+console.log(JSON.stringify({
+  wasm: bytes(readFileSync(join(folder, 'syncline_bg.wasm'))),
+  js: bytes(bundle.outputFiles[0].contents),
+}));

@@ -1,0 +1,162 @@
+//! The suites, in the order in which they run: what is cheap and tells most comes first.
+
+use std::path::{Path, PathBuf};
+
+use super::transcript::{CargoTests, Script};
+use super::trial::Trial;
+use crate::arguments::Arguments;
+use crate::child;
+use crate::demo;
+use crate::failure::Done;
+use crate::pack;
+use crate::project::{self, WASM_TARGET};
+use crate::replay;
+use crate::scripts::Stage;
+use crate::sim;
+use crate::size;
+use crate::tools::{browser, npm, rust};
+
+/// A suite: its name, what it is about, and how it runs.
+type Suite = (&'static str, &'static str, fn(&mut Trial) -> Done);
+
+pub const SUITES: [Suite; 12] = [
+    ("format", "rustfmt", format),
+    ("clippy", "lints, native and wasm", clippy),
+    ("native", "tests of all crates, and their doc tests", native),
+    ("sim", "a slice of the simulator: the laws hold, the planted bugs are caught", simulation),
+    ("facade", "the JavaScript half, on a stand-in for the module", facade),
+    ("browser", "wasm-pack tests in headless Chromium", in_browser),
+    ("pack", "the npm package", packing),
+    ("size", "what a user downloads", sizes),
+    ("package", "the package as its users see it", package),
+    ("e2e", "real browser, real server, real faults", end_to_end),
+    ("demo", "the demo page, once through", demonstration),
+    ("replay", "a slice of a recorded editing session", replaying),
+];
+
+/// The features that every native build of a test run shares, so that nothing is built twice.
+const FEATURES: [&str; 2] = ["--features", "sim"];
+
+fn format(trial: &mut Trial) -> Done {
+    rust::checkers()?;
+    trial.check("format", child::cargo().args(["fmt", "--all", "--check"]));
+    Ok(())
+}
+
+fn clippy(trial: &mut Trial) -> Done {
+    rust::checkers()?;
+    rust::wasm_target()?;
+    const DENY: [&str; 3] = ["--", "-D", "warnings"];
+    if trial.wants("native") {
+        trial.check("native", child::cargo().args(["clippy", "--quiet", "--workspace", "--all-targets"]).args(FEATURES).args(DENY));
+    }
+    if trial.wants("wasm") {
+        trial.check("wasm", child::cargo().args(["clippy", "--quiet", "--target", WASM_TARGET, "--lib", "--tests"]).args(DENY));
+    }
+    Ok(())
+}
+
+fn native(trial: &mut Trial) -> Done {
+    let mut cargo = child::cargo();
+    cargo.args(["test", "--workspace", "--no-fail-fast"]).args(FEATURES).args(["--", "--show-output"]);
+    trial.tests("native", &mut cargo, &mut CargoTests::default());
+    Ok(())
+}
+
+fn simulation(trial: &mut Trial) -> Done {
+    if trial.wants("laws") {
+        trial.check("laws", sim::command().args(["--runs", "500", "--seed", "1"]));
+    }
+    if trial.wants("bugs") {
+        trial.check("bugs", sim::command().args(["--bug", "ALL", "--runs", "2000", "--seed", "1"]));
+    }
+    Ok(())
+}
+
+fn facade(trial: &mut Trial) -> Done {
+    npm::tools()?;
+    trial.tests("facade", child::command("node").arg("tests/facade/run.mjs"), &mut Script::new("facade"));
+    Ok(())
+}
+
+fn in_browser(trial: &mut Trial) -> Done {
+    rust::wasm_target()?;
+    let pack = rust::wasm_pack()?;
+    let bindgen = rust::wasm_bindgen()?;
+    let browser = browser::browser()?;
+    let capabilities = project::target().join("test/webdriver.json");
+    project::write(&capabilities, browser.capabilities())?;
+    for file in project::files_in(&project::root().join("tests"), ".rs") {
+        let name = stem(&file);
+        if !name.starts_with("browser") || !trial.wants(&name) {
+            continue;
+        }
+        let mut wasm_pack = child::command(&pack);
+        wasm_pack.args(["test", "--headless", "--chrome", "--mode", "no-install", "--chromedriver"]).arg(&browser.driver);
+        wasm_pack.args([".", "--test", &name]);
+        // wasm-pack looks for wasm-bindgen on the PATH; the runner beside it reads the other variables.
+        wasm_pack.env("PATH", with_folder_of(&bindgen));
+        wasm_pack.env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", &capabilities);
+        wasm_pack.env("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "60").env("WASM_BINDGEN_TEST_TIMEOUT", "300");
+        trial.tests(&name, &mut wasm_pack, &mut CargoTests::default());
+    }
+    Ok(())
+}
+
+fn packing(trial: &mut Trial) -> Done {
+    trial.step("pack", || pack::word(Arguments::new([])));
+    Ok(())
+}
+
+fn sizes(trial: &mut Trial) -> Done {
+    trial.step("size", || size::word(Arguments::new([])));
+    Ok(())
+}
+
+fn package(trial: &mut Trial) -> Done {
+    npm::tools()?;
+    scripts(trial, Path::new("tests/package"), &[])
+}
+
+fn end_to_end(trial: &mut Trial) -> Done {
+    scripts(trial, Path::new("tests/e2e"), &[&stem(&demo::check_script()), &stem(Path::new(replay::SCRIPT))])
+}
+
+/// Runs the scripts of a folder one by one, those of its subfolders excepted: they are what the scripts import.
+fn scripts(trial: &mut Trial, folder: &Path, except: &[&str]) -> Done {
+    let stage = Stage::ready()?;
+    for file in project::files_in(&project::root().join(folder), ".mjs") {
+        let name = stem(&file);
+        if !except.contains(&name.as_str()) && trial.wants(&name) {
+            trial.tests(&name, &mut stage.script(&file), &mut Script::new(&name));
+        }
+    }
+    Ok(())
+}
+
+fn demonstration(trial: &mut Trial) -> Done {
+    let stage = Stage::ready()?;
+    let script = demo::check_script();
+    demo::with_server(|address| {
+        trial.check("demo", stage.script(&script).env("SYNCLINE_URL", address));
+        Ok(())
+    })
+}
+
+fn replaying(trial: &mut Trial) -> Done {
+    let stage = Stage::ready()?;
+    trial.check("replay", stage.script(Path::new(replay::SCRIPT)).args(["--slice", "1500"]));
+    Ok(())
+}
+
+/// The PATH with a program's folder in front.
+fn with_folder_of(program: &Path) -> std::ffi::OsString {
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let first = program.parent().map(Path::to_path_buf);
+    // Joining fails only where a folder holds the separator, and then it could not have been on the PATH.
+    std::env::join_paths(first.into_iter().chain(std::env::split_paths(&folders))).unwrap_or(folders)
+}
+
+fn stem(file: &Path) -> String {
+    PathBuf::from(file).file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+}

@@ -61,7 +61,7 @@ impl Json {
 }
 
 /// Reads an object. Serde alone would take a list for a struct, member by member.
-pub(super) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, serde_json::Error> {
+pub(crate) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, serde_json::Error> {
     if text.trim_start().starts_with('{') { serde_json::from_str(text) } else { Err(serde::de::Error::custom("not an object")) }
 }
 

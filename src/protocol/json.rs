@@ -69,6 +69,12 @@ impl Json {
     }
 }
 
+/// Reads an object by the library that servers use, which alone would take a list for a struct, member by member.
+#[cfg(feature = "authority")]
+pub(crate) fn object<'a, T: serde::Deserialize<'a>>(text: &'a str) -> Result<T, serde_json::Error> {
+    if text.trim_start().starts_with('{') { serde_json::from_str(text) } else { Err(serde::de::Error::custom("not an object")) }
+}
+
 impl fmt::Debug for Json {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

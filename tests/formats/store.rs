@@ -124,7 +124,7 @@ fn i28_what_was_queued_goes_out_and_what_was_frozen_byte_for_byte() {
         }
         client.pass(100);
     }
-    let (expected, frozen): (Vec<String>, Vec<String>) = vector().queued.iter().map(|queued| identity(queued)).unzip();
+    let (expected, frozen): (Vec<String>, Vec<String>) = vector().queued.iter().map(identity).unzip();
     assert_eq!(ids, expected.into_iter().collect());
     assert!(frozen.iter().all(|body| texts.contains(body)), "{frozen:?} in {texts}");
     assert_eq!(cursors.first(), Some(&Some("5f3a9c01.7".to_owned())), "the pull goes on where it was");

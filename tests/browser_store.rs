@@ -180,7 +180,7 @@ async fn c2_another_epoch_writes_nothing() {
         ..held(1)
     };
     assert_eq!(first.write(late()).await, Err(StoreFailure::Fenced { epoch: 2 }));
-    assert_eq!(first.write(Write { guard: Guard::Fresh, ..late() }).await, Err(StoreFailure::Replaced));
+    assert_eq!(first.write(Write { guard: Guard::Fresh, ..late() }).await, Err(StoreFailure::Fenced { epoch: 2 }));
     let elsewhere = Guard::Held { store_id: "s0".into(), epoch: 2 };
     assert_eq!(first.write(Write { guard: elsewhere, ..late() }).await, Err(StoreFailure::Replaced));
     assert_eq!(first.rows().await, before);

@@ -196,8 +196,12 @@ impl Driver {
             // It is the host's own failure: it shows up as an unhandled rejection and harms nobody here.
             let _ = Promise::reject(&error);
         }
-        let Stage::Closing(close) = self.stage.get() else { return };
-        if notices.iter().any(|notice| matches!(notice, Notice::Answered { ask, .. } if *ask == close)) {
+        let is_last = |notice: &Notice| match notice {
+            Notice::OpenFailed { .. } => true,
+            Notice::Answered { ask, .. } => self.stage.get() == Stage::Closing(*ask),
+            _ => false,
+        };
+        if notices.iter().any(is_last) {
             self.end();
         }
     }

@@ -176,6 +176,7 @@ fn guard(tx: &IdbTransaction, asked: &IdbRequest, guard: Guard, refused: Rc<RefC
 fn mismatch(guard: &Guard, found: Option<&Meta>) -> Option<StoreFailure> {
     match (guard, found) {
         (Guard::Fresh, None) => None,
+        (Guard::Fresh, Some(found)) => Some(StoreFailure::Fenced { epoch: found.store_epoch }),
         (Guard::Held { store_id, epoch }, Some(found)) if found.store_id == *store_id => {
             (found.store_epoch != *epoch).then_some(StoreFailure::Fenced { epoch: found.store_epoch })
         }

@@ -79,18 +79,25 @@ impl Oracle {
         }
     }
 
-    /// The engine ordered a transaction: what is frozen in it is grounded on the base as it is.
+    /// The engine ordered a transaction: what is frozen in it is grounded on the base that it names.
     pub fn ordered(&mut self, write: &Write) -> Verdict {
-        for (entry, members) in stored::freezes(write) {
-            if self.replica.entry_of(&entry) == Some(Some(&entry)) {
-                continue;
-            }
-            match self.replica.freeze(&entry, &members) {
-                Ok((_, meant)) => drop(self.grounded.insert(entry, meant)),
-                Err(why) => return broken("I9", why),
+        for (entry, members, bytes) in stored::freezes(write) {
+            if self.replica.entry_of(&entry) != Some(Some(&entry)) {
+                self.freeze(&entry, &members, &bytes)?;
             }
         }
         Ok(())
+    }
+
+    fn freeze(&mut self, entry: &str, members: &[String], bytes: &str) -> Verdict {
+        let base = found::base_of_entry(bytes, &self.truth);
+        match self.replica.freeze(entry, members, base) {
+            Ok(meant) => {
+                self.grounded.insert(entry.to_owned(), meant);
+                Ok(())
+            }
+            Err(why) => broken("I9", why),
+        }
     }
 
     /// A transaction completed.
@@ -98,15 +105,22 @@ impl Oracle {
         self.stored.commit(write, position, &self.truth).map_err(|(law, what)| Violation { law, what })
     }
 
-    /// A push left the device: its entries are frozen, stored, and byte for byte what is stored.
-    pub fn sent(&mut self, body: &str) -> Verdict {
+    /// A push left the device: its entries are frozen, stored, and byte for byte what is stored. Without a store, what
+    /// was frozen is seen here for the first time.
+    pub fn sent(&mut self, body: &str, is_stored: bool) -> Verdict {
         for (id, bytes) in found::entries(body) {
             match self.stored.frozen(&id) {
-                None => return broken("I28", format!("entry {id} was sent before its freezing was stored")),
                 Some(frozen) if frozen.bytes != bytes => {
                     return broken("I28", format!("entry {id} was frozen as {} and sent as {bytes}", frozen.bytes));
                 }
                 Some(_) => drop(self.sent.insert(id)),
+                None if is_stored => return broken("I28", format!("entry {id} was sent before its freezing was stored")),
+                None if self.replica.entry_of(&id) == Some(Some(&id)) => {}
+                None => {
+                    let base = found::base_of_entry(&bytes, &self.truth);
+                    let members = self.replica.members_by_effect(&id, base.as_ref(), |document| shown::operate_all(document, &bytes));
+                    self.freeze(&id, &members, &bytes)?;
+                }
             }
         }
         Ok(())
@@ -371,6 +385,7 @@ impl Oracle {
     /// Whether every write has ended and the device has heard of every change.
     pub fn is_at_rest(&self) -> bool {
         self.told.values().all(|told| told.ending.is_some())
+            && self.stored.pending().next().is_none()
             && self.truth.names().all(|name| self.truth.latest(name).is_some_and(|state| state.seq <= self.replica.base_seq(name)))
     }
 }

@@ -1,0 +1,361 @@
+//! The client as JavaScript sees it: engine, driver and ports together, over a real IndexedDB.
+
+#![cfg(target_arch = "wasm32")]
+
+mod browser_support;
+
+use browser_support::{fresh, of, sleep};
+use js_sys::{Function, JSON, Promise};
+use serde_json::{Value, json};
+use syncline::api::Client;
+use syncline::browser::host::Host;
+use syncline::browser::idb::database_name;
+use syncline::protocol::http::scope_hash;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_test::wasm_bindgen_test;
+
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
+
+#[wasm_bindgen(module = "/tests/browser_support/app.js")]
+extern "C" {
+    fn server() -> JsValue;
+    fn app(server: &JsValue) -> Host;
+    fn notices(host: &Host) -> String;
+    fn turns(host: &Host) -> u32;
+    #[wasm_bindgen(js_name = setMode)]
+    fn set_mode(server: &JsValue, mode: &str);
+    fn requests(server: &JsValue) -> u32;
+    fn documents(server: &JsValue) -> String;
+    #[wasm_bindgen(js_name = reactOnce)]
+    fn react_once(host: &Host, kind: &str, act: &JsValue);
+    #[wasm_bindgen(js_name = breakNotify)]
+    fn break_notify(host: &Host);
+    fn signal(name: &str);
+    #[wasm_bindgen(js_name = watchListeners)]
+    fn watch_listeners() -> Function;
+    fn exported(code: &str, database: &str) -> Promise;
+}
+
+#[wasm_bindgen(module = "/tests/browser_support/raw.js")]
+extern "C" {
+    fn plant(name: &str, store: &str, key: &JsValue, json: &str) -> Promise;
+    fn remove(name: &str) -> Promise;
+    fn withhold(what: &str) -> Function;
+    #[wasm_bindgen(js_name = watchTransactions)]
+    fn watch_transactions() -> Function;
+}
+
+/// An app's client.
+struct App {
+    name: String,
+    client: Client,
+    host: Host,
+}
+
+impl App {
+    /// Opens one for an app of this name and waits until it can be used.
+    async fn open(name: &str, server: &JsValue) -> App {
+        let app = App::begin(name, server);
+        app.heard("opened").await;
+        app
+    }
+
+    fn begin(name: &str, server: &JsValue) -> App {
+        let transport = if server.is_undefined() { "none" } else { "functions" };
+        let host = app(server);
+        let options = json!({ "name": name, "scope": "user", "config": { "transport": transport } });
+        let client = Client::open(js(&options), host.clone()).expect("good options");
+        App { name: name.into(), client, host }
+    }
+
+    fn database(&self) -> String {
+        database_name(&self.name, &scope_hash("user"))
+    }
+
+    fn notices(&self) -> Vec<Value> {
+        serde_json::from_str(&notices(&self.host)).expect("JSON")
+    }
+
+    /// The first notice of a kind, within 8 seconds.
+    async fn heard(&self, kind: &str) -> Value {
+        self.heard_that(kind, |_| true).await
+    }
+
+    async fn heard_that(&self, kind: &str, that: impl Fn(&Value) -> bool) -> Value {
+        for _ in 0..800 {
+            let found = self.notices().into_iter().find(|notice| notice["notice"] == kind && that(notice));
+            if let Some(notice) = found {
+                return notice;
+            }
+            sleep(10).await;
+        }
+        panic!("no {kind} within 8 s: {:?}", self.notices());
+    }
+
+    fn put(&self, key: &str, value: Value) -> String {
+        self.client.put("notes", key, &value.to_string()).expect("a good write")
+    }
+
+    async fn put_durably(&self, key: &str, value: Value) -> String {
+        let id = self.put(key, value);
+        self.durable(&id).await;
+        id
+    }
+
+    async fn durable(&self, id: &str) -> Value {
+        self.heard_that("durable", |notice| notice["mutations"].as_array().unwrap().contains(&json!(id))).await["durability"].clone()
+    }
+
+    async fn settled(&self, id: &str) -> Value {
+        self.heard_that("settled", |notice| notice["mutation"] == id).await["ending"].clone()
+    }
+
+    fn view(&self, key: &str) -> Option<Value> {
+        self.client.view("notes", key).as_string().map(|text| serde_json::from_str(&text).expect("JSON"))
+    }
+
+    fn status(&self) -> Value {
+        let text = JSON::stringify(&self.client.status().expect("a status")).expect("plain data");
+        serde_json::from_str(&String::from(text)).expect("JSON")
+    }
+
+    async fn close(&self) {
+        let ask = self.client.close().expect("it is open");
+        self.heard_that("answered", |notice| notice["ask"] == ask).await;
+    }
+}
+
+fn js(value: &Value) -> JsValue {
+    JSON::parse(&value.to_string()).expect("JSON")
+}
+
+fn code(result: Result<impl std::fmt::Debug, JsValue>) -> Value {
+    let thrown = JSON::stringify(&result.expect_err("it throws")).expect("a plain object");
+    serde_json::from_str::<Value>(&String::from(thrown)).expect("JSON")["code"].clone()
+}
+
+#[wasm_bindgen_test]
+async fn a_durable_write_is_there_after_reopening_and_the_first_client_is_fenced() {
+    let name = fresh("reopen");
+    let first = App::open(&name, &JsValue::UNDEFINED).await;
+    let id = first.put("a", json!({ "text": "é\u{1f600}" }));
+    assert_eq!(first.view("a"), Some(json!({ "text": "é\u{1f600}" })), "seen at once");
+    assert_eq!(first.durable(&id).await, "strict");
+
+    let second = App::open(&name, &JsValue::UNDEFINED).await;
+    assert_eq!(second.view("a"), Some(json!({ "text": "é\u{1f600}" })));
+    assert_eq!(second.status()["pendingMutations"], 1);
+    second.put_durably("b", json!(2)).await;
+
+    let late = first.put("c", json!(3));
+    let refused = first.heard_that("notDurable", |notice| notice["mutations"][0] == late).await;
+    assert_eq!(refused["error"]["code"], "FENCED");
+    assert_eq!(first.status()["phase"], "fenced");
+    assert_eq!(code(first.client.put("notes", "d", "4")), "FENCED");
+    let third = App::open(&name, &JsValue::UNDEFINED).await;
+    assert_eq!((third.view("a").is_some(), third.view("b"), third.view("c")), (true, Some(json!(2)), None));
+}
+
+#[wasm_bindgen_test]
+async fn i8_a_refused_write_is_rolled_back() {
+    let server = server();
+    let app = App::open(&fresh("refused"), &server).await;
+    app.client.hold("notes", "a", true).unwrap();
+    let good = app.put("a", json!({ "n": 1 }));
+    assert_eq!(app.settled(&good).await, json!({ "ending": "applied", "version": "v1" }));
+
+    set_mode(&server, "refusing");
+    let bad = app.client.merge("notes", "a", r#"{"n":2}"#).unwrap();
+    assert_eq!(app.view("a"), Some(json!({ "n": 2 })));
+    let ending = app.settled(&bad).await;
+    assert_eq!((&ending["ending"], &ending["error"]["code"]), (&json!("rejected"), &json!("REJECTED")));
+    assert_eq!(app.view("a"), Some(json!({ "n": 1 })));
+    let last = app.notices().into_iter().rfind(|notice| notice["notice"] == "changed").unwrap();
+    assert_eq!(last["change"], json!({ "change": "value", "value": "{\"n\":1}" }));
+    assert_eq!(app.status()["inbox"], 1);
+}
+
+#[wasm_bindgen_test]
+async fn what_one_client_writes_another_sees() {
+    let server = server();
+    let (one, two) = (App::open(&fresh("one"), &server).await, App::open(&fresh("two"), &server).await);
+    let id = one.put("a", json!("from one"));
+    assert_eq!(one.settled(&id).await["ending"], "applied");
+    two.client.hold("notes", "a", true).unwrap();
+    let ask = two.client.pull().unwrap();
+    let answer = two.heard_that("answered", |notice| notice["ask"] == ask).await;
+    assert_eq!(answer["error"], Value::Null);
+    assert_eq!(two.view("a"), Some(json!("from one")));
+    two.heard_that("changed", |notice| notice["change"]["value"] == "\"from one\"").await;
+}
+
+#[wasm_bindgen_test]
+async fn all_writes_of_one_turn_are_one_transaction() {
+    let app = App::open(&fresh("group"), &JsValue::UNDEFINED).await;
+    app.put_durably("first", json!(0)).await;
+    let watched = watch_transactions();
+    let keys: Vec<String> = (0..500).map(|key| format!("k{key}")).collect();
+    let texts = vec![r#"{"text":"hello"}"#.to_owned(); keys.len()];
+    let ids = app.client.put_all("notes", keys, texts).unwrap();
+    let last = app.put("last", json!(1));
+    app.durable(&last).await;
+    let seen = watched.call0(&JsValue::UNDEFINED).unwrap().as_string().unwrap();
+    assert_eq!(seen, "readwrite strict");
+    assert_eq!(ids.len(), 500);
+    let durable = app.heard_that("durable", |notice| notice["mutations"].as_array().unwrap().len() > 1).await;
+    assert_eq!(durable["mutations"].as_array().unwrap().len(), 501);
+    assert_eq!(durable["mutations"][0], ids[0]);
+}
+
+#[wasm_bindgen_test]
+async fn a_bad_one_among_many_changes_nothing() {
+    let app = App::open(&fresh("bad-one"), &JsValue::UNDEFINED).await;
+    let put_all =
+        |keys: [&str; 2], texts: [&str; 2]| app.client.put_all("notes", keys.map(String::from).into(), texts.map(String::from).into());
+    assert_eq!(code(put_all(["a", "b"], ["1", "{"])), "INVALID_DOCUMENT");
+    assert_eq!(code(put_all(["a", ""], ["1", "2"])), "VALIDATION");
+    assert_eq!(code(app.client.put_all("notes", vec!["a".into()], vec![])), "VALIDATION");
+    assert_eq!((app.view("a"), app.status()["pendingMutations"].clone()), (None, json!(0)));
+}
+
+#[wasm_bindgen_test]
+async fn bad_calls_throw_faults() {
+    let app = App::open(&fresh("bad-calls"), &JsValue::UNDEFINED).await;
+    let client = &app.client;
+    assert_eq!(code(client.put("notes", "a", "not JSON")), "INVALID_DOCUMENT");
+    assert_eq!(code(client.put("notes", "a", r#""\ud800""#)), "INVALID_DOCUMENT");
+    assert_eq!(code(client.put("notes", "a", &("[".repeat(101) + &"]".repeat(101)))), "INVALID_DOCUMENT");
+    assert_eq!(code(client.put("", "a", "1")), "VALIDATION");
+    assert_eq!(code(client.patch("notes", "a", "[]")), "VALIDATION");
+    for at in [-1.0, 0.5, f64::NAN, f64::INFINITY, 1e10] {
+        assert_eq!(code(client.splice("notes", "a", "/text", at, 0.0, "")), "VALIDATION", "{at}");
+    }
+    client.put("notes", "proto", r#"{"__proto__":{"a":-0,"b":9007199254740993}}"#).unwrap();
+    assert_eq!(client.view("notes", "proto").as_string().unwrap(), r#"{"__proto__":{"a":-0,"b":9007199254740993}}"#);
+}
+
+#[wasm_bindgen_test]
+fn bad_options_throw_faults() {
+    let open = |options: Value| Client::open(js(&options), app(&JsValue::UNDEFINED)).map(drop);
+    assert_eq!(code(open(json!(null))), "VALIDATION");
+    assert_eq!(code(open(json!({ "scope": "u" }))), "VALIDATION");
+    assert_eq!(code(open(json!({ "name": "", "scope": "u", "config": { "transport": "none" } }))), "VALIDATION");
+    assert_eq!(code(open(json!({ "name": "n", "scope": "u", "config": { "transport": "pigeon" } }))), "VALIDATION");
+    assert_eq!(code(open(json!({ "name": "n", "scope": "u", "config": { "transport": "none", "pollBaseMS": 5 } }))), "VALIDATION");
+    assert_eq!(code(open(json!({ "name": "n", "scope": "u", "config": { "transport": "none", "pollBaseMs": -5 } }))), "VALIDATION");
+    assert_eq!(code(open(json!({ "name": "n", "scope": "u", "url": "not absolute" }))), "VALIDATION");
+}
+
+#[wasm_bindgen_test]
+async fn the_app_may_call_back_in_from_a_notice() {
+    let app = App::open(&fresh("reentrant"), &JsValue::UNDEFINED).await;
+    app.client.hold("notes", "a", true).unwrap();
+    let client = std::rc::Rc::new(app.client);
+    let inner = client.clone();
+    let act = Closure::<dyn FnMut()>::new(move || {
+        inner.put("notes", "b", "\"inside\"").expect("a call from inside a notice");
+    });
+    react_once(&app.host, "changed", act.as_ref());
+    client.put("notes", "a", "\"outside\"").unwrap();
+    assert_eq!(client.view("notes", "b").as_string().as_deref(), Some("\"inside\""));
+    break_notify(&app.host);
+    client.put("notes", "a", "\"unheard\"").expect("a host that throws harms nobody here");
+}
+
+#[wasm_bindgen_test]
+async fn after_close_nothing_is_left() {
+    let server = server();
+    let listeners = watch_listeners();
+    let app = App::open(&fresh("closed"), &server).await;
+    set_mode(&server, "down");
+    let id = app.put("a", json!(1));
+    app.close().await;
+    app.durable(&id).await;
+    assert_eq!(listeners.call0(&JsValue::UNDEFINED).unwrap().as_string().unwrap(), "");
+
+    let (heard, asked) = (turns(&app.host), requests(&server));
+    set_mode(&server, "good");
+    ["online", "offline", "pagehide", "visibilitychange"].into_iter().for_each(signal);
+    of(remove(&app.database())).await;
+    sleep(1_500).await;
+    assert_eq!((turns(&app.host), requests(&server)), (heard, asked));
+    assert_eq!(code(app.client.put("notes", "a", "2")), "CLOSED");
+    assert_eq!(code(app.client.pull()), "CLOSED");
+    assert_eq!(app.status()["phase"], "closed");
+}
+
+#[wasm_bindgen_test]
+async fn n12_the_page_going_online_is_heard() {
+    let server = server();
+    let app = App::open(&fresh("online"), &server).await;
+    signal("offline");
+    assert_eq!(app.status()["online"], false);
+    signal("online");
+    assert_eq!(app.status()["online"], true);
+}
+
+#[wasm_bindgen_test]
+async fn n9_a_captive_portal_settles_nothing() {
+    let server = server();
+    let app = App::open(&fresh("portal"), &server).await;
+    set_mode(&server, "html");
+    let id = app.put_durably("a", json!(1)).await;
+    app.heard_that("status", |status| status["error"]["code"] == "PROTOCOL").await;
+    assert_eq!((app.status()["pendingMutations"].clone(), documents(&server).as_str()), (json!(1), "[]"));
+    set_mode(&server, "good");
+    signal("online");
+    assert_eq!(app.settled(&id).await["ending"], "applied");
+    assert_eq!(documents(&server), r#"[["notes","a",1]]"#);
+}
+
+#[wasm_bindgen_test]
+async fn s9_without_indexeddb_the_client_goes_on_in_memory() {
+    let server = server();
+    let undo = withhold("throws");
+    let app = App::open(&fresh("memory"), &server).await;
+    let id = app.put("a", json!(1));
+    assert_eq!(app.durable(&id).await, "memory");
+    assert_eq!(app.settled(&id).await["ending"], "applied");
+    undo.call0(&JsValue::UNDEFINED).unwrap();
+    assert_eq!(app.heard("troubled").await["error"]["code"], "STORAGE_UNAVAILABLE");
+    assert_eq!(app.status()["storage"], "memory");
+}
+
+#[wasm_bindgen_test]
+async fn s15_garbage_in_the_store_is_set_aside() {
+    let name = fresh("garbage");
+    let first = App::open(&name, &JsValue::UNDEFINED).await;
+    first.put_durably("a", json!("kept")).await;
+    first.close().await;
+    of(plant(&first.database(), "log", &1_000.into(), r#"{"no":"record"}"#)).await;
+    of(plant(&first.database(), "pages", &0.into(), "7")).await;
+
+    let second = App::open(&name, &JsValue::UNDEFINED).await;
+    assert_eq!(second.view("a"), Some(json!("kept")));
+    assert_eq!(second.heard("troubled").await["error"]["code"], "STORAGE_CORRUPT");
+    second.put_durably("b", json!("goes on")).await;
+}
+
+#[wasm_bindgen_test]
+async fn queued_writes_can_be_exported_without_the_module() {
+    let server = server();
+    let app = App::open(&fresh("export"), &server).await;
+    let settled = app.put("settled", json!(1));
+    assert_eq!(app.settled(&settled).await["ending"], "applied");
+    set_mode(&server, "down");
+    let frozen = app.put_durably("frozen", json!({ "a": "é" })).await;
+    app.heard_that("status", |status| status["error"]["code"] == "NETWORK").await;
+    let queued = app.put_durably("frozen", json!({ "a": "\u{1f600}" })).await;
+    app.close().await;
+
+    let guide = include_str!("../docs/storage.md");
+    let block = guide.split("```js\n").nth(1).unwrap().split("```").next().unwrap();
+    let found = of(exported(block, &app.database())).await.as_string().unwrap();
+    let found: Vec<Value> = serde_json::from_str(&found).unwrap();
+    let expected = [(frozen, json!({ "a": "é" })), (queued, json!({ "a": "\u{1f600}" }))];
+    assert_eq!(found.len(), expected.len(), "{found:?}");
+    for (write, (id, value)) in found.iter().zip(expected) {
+        assert_eq!((&write["id"], &write["operations"][0]["value"]), (&json!(id), &value));
+        assert_eq!((&write["operations"][0]["collection"], &write["operations"][0]["key"]), (&json!("notes"), &json!("frozen")));
+    }
+}

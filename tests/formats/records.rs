@@ -277,7 +277,9 @@ fn what_a_later_build_writes_is_kept_as_it_is() {
         ("a kind without a name".to_owned(), NOBODYS, 1, 8),
     ];
     for (name, kind, version, at) in reserved.chain(others) {
-        let (name, header, body, ordinal) = (format!("later: {name}"), r#"{"anything":["at","all"]}"#, "not even JSON \u{0}", at + 3);
+        // A reader that looks at the kind alone would take the other version of a mutation for one that it knows.
+        let (header, body) = if version == 1 { (r#"{"anything":["at","all"]}"#, "not even JSON \u{0}") } else { (r#"{"id":"?"}"#, "[]") };
+        let (name, ordinal) = (format!("later: {name}"), at + 3);
         let bytes = frame(kind, version, ordinal, header, body);
         let line = Line { name: name.clone(), kind, version, ordinal, header: raw(header), body: body.into(), bytes: hex(&bytes) };
         vectors.pin(&name, &line);

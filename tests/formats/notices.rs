@@ -5,7 +5,7 @@ use syncline::engine::clock::Wall;
 use syncline::engine::error::{Code, Fault};
 use syncline::engine::ident::{AskId, MutationId};
 use syncline::engine::notice::{Durability, Ending, Notice, Phase, Status, StorageKind, ViewChange};
-use syncline::protocol::{Address, Json, KeyedOperation};
+use syncline::protocol::{Address, Json, KeyedOperation, Text};
 
 use crate::vectors::{Vectors, assert_covered, variants};
 
@@ -35,12 +35,14 @@ fn changed(change: ViewChange) -> Notice {
 }
 
 fn samples() -> Vec<(String, Notice)> {
+    let mark = serde_json::to_string(&Text::of("hello\0").mark()).expect("JSON");
+    let at = r#""collection":"notes","key":"a/ü""#;
     let operations = [
-        r#"{"op":"patch","collection":"notes","key":"a/ü","set":{"/n":9007199254740993},"remove":["/due"],"object":["/tags"]}"#,
-        r#"{"op":"splice","collection":"notes","key":"a/ü","path":"/text","at":5,"remove":1,"insert":"😀","on":{"length":6,"hash":"088af2d30d79aaa1"}}"#,
+        format!(r#"{{"op":"patch",{at},"set":{{"/n":9007199254740993}},"remove":["/due"],"object":["/tags"]}}"#),
+        format!(r#"{{"op":"splice",{at},"path":"/text","at":5,"remove":1,"insert":"😀","on":{mark}}}"#),
     ];
-    let operations = operations.map(|text| KeyedOperation::parse(text).expect("an operation")).into();
-    let document = Json::parse(r#"{"b":1.0,"a":[9007199254740993,-0],"text":"\u0000é"}"#).expect("a document");
+    let operations = operations.map(|text| KeyedOperation::parse(&text).expect("an operation")).into();
+    let document = Json::parse(r#"{"b":1.0,"a":[9007199254740993,-0],"text":"hello\u0000","due":"é"}"#).expect("a document");
     let mut samples: Vec<(String, Notice)> = vec![
         ("opened".into(), Notice::Opened { client: "018f3c00-0000-7000-8000-00000000cccc".into() }),
         ("open failed".into(), Notice::OpenFailed { error: Fault::new(Code::VersionTooNew, "a later build made this store") }),

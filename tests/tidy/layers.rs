@@ -5,7 +5,8 @@ use crate::files::{File, ending};
 use crate::rust::Rust;
 
 /// Where a source stands, the parts of the crate that it may name, and why.
-const LAYERS: [(&str, &[&str]); 7] = [
+const LAYERS: [(&str, &[&str]); 8] = [
+    ("src/ordered.rs", &[]),
     ("src/protocol/", &["protocol"]),
     ("src/engine/", &["engine", "protocol"]),
     ("src/authority/", &["authority", "protocol"]),
@@ -27,7 +28,8 @@ const RANDOM: [&str; 5] = ["Instant", "SystemTime", "HashMap", "HashSet", "Rando
 const SHARED: [&str; 7] = ["Rc", "RefCell", "async", "await", "Mutex", "thread", "static"];
 
 /// What a source must not name at all: for each place, lists of names.
-const PURE: [(&str, &[&[&str]]); 4] = [
+const PURE: [(&str, &[&[&str]]); 5] = [
+    ("src/ordered.rs", &[&BROWSER, &RANDOM, &SHARED]),
     ("src/protocol/", &[&BROWSER, &RANDOM, &SHARED]),
     ("src/engine/", &[&BROWSER, &RANDOM, &SHARED]),
     ("src/authority/", &[&BROWSER, &RANDOM]),

@@ -56,7 +56,7 @@ const WAYS: [Way; 13] = [
     ("the app's own function threw, or returned what is no reply", |client, request| {
         client.tell(Input::SendFailed { request, why: SendFailure::Threw { message: "why".into() } });
     }),
-    ("a redirect", |client, request| replied(client, request, Reply { redirected: true, ..good("{}") })),
+    ("a redirect, whatever came of it", |client, request| replied(client, request, Reply { status: 403, redirected: true, ..good("{}") })),
     ("another content type than `application/json`", |client, request| {
         let headers = BTreeMap::from([("content-type".to_owned(), "text/html".to_owned())]);
         replied(client, request, Reply { headers, ..good("<html></html>") });

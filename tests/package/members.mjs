@@ -82,7 +82,7 @@ async function inBrowser() {
   }
 }
 
-const shipped = exportsOf(file('index.d.ts'));
+const [shipped] = exportsOf(file('index.d.ts'));
 const interfaces = [...shipped].filter(([, { declarations }]) => declarations.some(ts.isInterfaceDeclaration));
 const found = await inBrowser();
 

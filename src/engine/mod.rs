@@ -16,6 +16,7 @@ mod log;
 mod merge;
 pub mod mutation;
 pub mod notice;
+mod ordered;
 mod outbox;
 pub mod outcome;
 mod pages;
@@ -34,7 +35,6 @@ mod store;
 mod storing;
 mod watch;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clock::{Timer, TimerTable, Timestamp, Wall};
@@ -46,6 +46,7 @@ use input::{Ask, Input};
 use link::Link;
 use mutation::Mutation;
 use notice::{Ending, Notice, Phase, Status, StorageKind, ViewChange};
+use ordered::Ordered;
 use outbox::{Outbox, Queued};
 use pull::Feed;
 use push::{Batch, BatchId, BatchSize};
@@ -79,18 +80,18 @@ pub struct Engine {
     store: Store,
     replica: Replica,
     outbox: Outbox,
-    inbox: BTreeMap<MutationId, InboxHeader>,
+    inbox: Ordered<MutationId, InboxHeader>,
     watch: Watch,
     link: Link,
     feeds: Vec<Feed>,
-    batches: BTreeMap<BatchId, Batch>,
+    batches: Ordered<BatchId, Batch>,
     size: BatchSize,
     /// Since when something waits for a batch.
     window: Option<Timestamp>,
-    requests: BTreeMap<RequestId, Request>,
-    loads: BTreeMap<LoadId, storing::Loading>,
+    requests: Ordered<RequestId, Request>,
+    loads: Ordered<LoadId, storing::Loading>,
     /// Mutations that are kept and wait for their document's page.
-    ungrounded: BTreeMap<Address, Vec<(MutationId, Option<Place>)>>,
+    ungrounded: Ordered<Address, Vec<(MutationId, Option<Place>)>>,
     client: String,
     session_epoch: u64,
     /// The server's generation, and how much of its log is applied.
@@ -161,14 +162,14 @@ impl Engine {
             store: Store::new(),
             replica: Replica::default(),
             outbox: Outbox::default(),
-            inbox: BTreeMap::new(),
+            inbox: Ordered::default(),
             watch: Watch::default(),
             link: Link::default(),
-            batches: BTreeMap::new(),
+            batches: Ordered::default(),
             window: None,
-            requests: BTreeMap::new(),
-            loads: BTreeMap::new(),
-            ungrounded: BTreeMap::new(),
+            requests: Ordered::default(),
+            loads: Ordered::default(),
+            ungrounded: Ordered::default(),
             client: String::new(),
             session_epoch: 0,
             seen: Seen::default(),
@@ -434,7 +435,7 @@ impl Engine {
         for ask in asks {
             self.answer(ask, Some(Fault::new(Code::Closed, "the client was closed")), effects);
         }
-        for request in std::mem::take(&mut self.requests).into_keys() {
+        for request in std::mem::take(&mut self.requests).into_iter().map(|(request, _)| request) {
             effects.push(Effect::Cancel { request });
         }
     }

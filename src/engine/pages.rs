@@ -1,8 +1,7 @@
 //! Which page holds which document, and how documents become pages. A document that changes moves to a fresh page; a page
 //! that nobody points at goes when the log is folded.
 
-use std::collections::{BTreeMap, BTreeSet};
-
+use super::ordered::{Ordered, OrderedSet};
 use super::record::{self, BaseHeader, DirectoryHeader, DirectoryRow, Kind};
 use super::replica::Base;
 use crate::protocol::Address;
@@ -10,10 +9,10 @@ use crate::protocol::Address;
 /// The directory.
 #[derive(Debug, Default)]
 pub struct Pages {
-    page_of: BTreeMap<Address, u32>,
-    documents: BTreeMap<u32, u32>,
+    page_of: Ordered<Address, u32>,
+    documents: Ordered<u32, u32>,
     /// Pages that hold nothing any more and are still stored.
-    empty: BTreeSet<u32>,
+    empty: OrderedSet<u32>,
     next_page: u32,
 }
 
@@ -33,12 +32,20 @@ impl Pages {
 
     /// The directory's bytes.
     pub fn encode(&self) -> Vec<u8> {
-        let mut rows: BTreeMap<(u32, &str), DirectoryRow> = BTreeMap::new();
-        for (address, page) in &self.page_of {
-            let row = rows.entry((*page, &address.collection)).or_insert_with(|| (*page, address.collection.clone(), Vec::new()));
-            row.2.push(address.key.clone());
+        // Addresses come collection by collection: each page's row of one is complete before the next begins.
+        let mut rows: Vec<DirectoryRow> = Vec::new();
+        let mut row_of: Ordered<u32, usize> = Ordered::default();
+        for (address, page) in self.page_of.iter() {
+            let at = *row_of.get_or_insert_with(*page, || usize::MAX);
+            match rows.get_mut(at).filter(|row| row.1 == address.collection) {
+                Some(row) => row.2.push(address.key.clone()),
+                None => {
+                    row_of.insert(*page, rows.len());
+                    rows.push((*page, address.collection.clone(), vec![address.key.clone()]));
+                }
+            }
         }
-        let body = serde_json::to_string(&rows.into_values().collect::<Vec<_>>()).expect("names and numbers");
+        let body = serde_json::to_string(&rows).expect("names and numbers");
         let mut bytes = Vec::new();
         record::encode(&mut bytes, Kind::Directory, 0, &DirectoryHeader { next_page: self.next_page }, &body);
         bytes
@@ -50,7 +57,7 @@ impl Pages {
         for key in keys {
             self.remove(&Address { collection: collection.clone(), key: key.clone() });
             self.page_of.insert(Address { collection: collection.clone(), key: key.clone() }, *page);
-            *self.documents.entry(*page).or_default() += 1;
+            *self.documents.get_or_insert_with(*page, || 0) += 1;
             self.empty.remove(page);
         }
     }
@@ -58,11 +65,11 @@ impl Pages {
     /// This document is in no page any more.
     pub fn remove(&mut self, address: &Address) {
         let Some(page) = self.page_of.remove(address) else { return };
-        let count = self.documents.entry(page).or_default();
+        let count = self.documents.get_or_insert_with(page, || 0);
         *count = count.saturating_sub(1);
         if *count == 0 {
             self.documents.remove(&page);
-            self.empty.insert(page);
+            self.empty.insert(page, ());
         }
     }
 
@@ -88,12 +95,12 @@ impl Pages {
 
     /// Stored pages that hold nothing any more.
     pub fn empty(&self) -> impl Iterator<Item = u32> {
-        self.empty.iter().copied()
+        self.empty.keys().copied()
     }
 
     /// Those pages are no longer stored.
     pub fn dropped(&mut self, pages: &[u32]) {
-        self.empty.retain(|page| !pages.contains(page));
+        self.empty.retain(|page, ()| !pages.contains(page));
     }
 
     /// Fresh pages with these documents, about `page_bytes` each, and their rows for the directory. The rows count only

@@ -58,7 +58,8 @@ async function specimens() {
       Object.getOwnPropertyNames(at).forEach((name) => all.add(name));
     }
     const builtIn = typeof object === 'function' ? ['length', 'name', 'prototype', 'constructor'] : ['constructor'];
-    return [...all].filter((name) => !builtIn.includes(name)).sort();
+    // What begins with @@ is a hook that other libraries look for, such as RxJS; no app calls it.
+    return [...all].filter((name) => !builtIn.includes(name) && !name.startsWith('@@')).sort();
   };
   return Object.fromEntries(Object.entries(seen).map(([name, object]) => [name, names(object)]));
 }

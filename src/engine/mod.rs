@@ -16,7 +16,6 @@ mod log;
 mod merge;
 pub mod mutation;
 pub mod notice;
-mod ordered;
 mod outbox;
 pub mod outcome;
 mod pages;
@@ -46,7 +45,6 @@ use input::{Ask, Input};
 use link::Link;
 use mutation::Mutation;
 use notice::{Ending, Notice, Phase, Status, StorageKind, ViewChange};
-use ordered::Ordered;
 use outbox::{Outbox, Queued};
 use pull::Feed;
 use push::{Batch, BatchId, BatchSize};
@@ -57,6 +55,8 @@ use sending::Request;
 use store::{Mode, Store};
 use watch::Watch;
 
+use crate::ordered::Ordered;
+use crate::protocol::member::text_of;
 use crate::protocol::{Address, Identity, Json, KeyedOperation, Operation, Seen, Splice};
 
 /// What a reader of a document sees: the server's truth with everything pending laid over it.
@@ -204,7 +204,7 @@ impl Engine {
         let unloaded = self.store.pages.page_of(&address).is_some();
         let operation = self.check_operation(mutation, unloaded)?;
         let keyed = KeyedOperation { address: address.clone(), operation: operation.clone(), base: None };
-        let body = serde_json::to_string(&[&keyed]).map_err(|error| Fault::new(Code::InvalidDocument, error.to_string()))?;
+        let body = text_of(&vec![keyed.clone()]);
         if body.len() as u64 > self.config.mutation_bytes_max {
             let limit = self.config.mutation_bytes_max;
             return Err(Fault::new(Code::TooLarge, format!("a write has at most {limit} bytes, this one {}", body.len())));

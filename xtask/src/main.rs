@@ -29,7 +29,7 @@ const WORDS: [Word; 7] = [
     ("test", "[SUITE[/UNIT] ...]", "everything that must pass, or only the suites named", test::word),
     ("sim", "--runs N --seed S [--bug B1|ALL] [--json]", "the simulator", sim::word),
     ("pack", "[--features X --out DIR]", "build the npm package into pkg/ and check it", pack::word),
-    ("size", "[--json]", "bytes that a user downloads, against the budget", size::word),
+    ("size", "[--functions N] [--json]", "bytes that a user downloads, against the budget", size::word),
     ("replay", "FILE [--astral] [--slice N] [--json]", "type a recorded editing session in a real browser", replay::word),
     ("bench", "[--json] [--only NAME]", "against peers, in a real browser", bench::word),
 ];

@@ -54,15 +54,21 @@ export function synclineEndpoints(documents) {
         const [collection, name] = JSON.parse(key);
         return { collection, key: name, version: version(seq), seq, entryId: made.get(seq).id, value };
       });
-      const own = changes.filter(({ seq }) => made.get(seq).client === headers['syncline-client']);
+      const more = waiting.length > page.length;
+      const ended = more ? page.at(-1).seq : documents.seq;
+      const applied = [];
+      for (let seq = since + 1; seq <= ended; seq += 1) {
+        const entry = made.get(seq);
+        if (entry?.client === headers['syncline-client']) applied.push({ id: entry.id, version: version(seq), seq });
+      }
       return {
         generation,
         scope: headers['syncline-scope'],
         request: headers['syncline-request'],
-        cursor: String(waiting.length > page.length ? page.at(-1).seq : documents.seq),
-        more: waiting.length > page.length,
+        cursor: String(ended),
+        more,
         changes,
-        applied: own.map((change) => ({ id: change.entryId, version: change.version, seq: change.seq })),
+        applied,
       };
     },
   };

@@ -339,8 +339,8 @@ impl Store for SqliteStore {
     fn forget_outcomes(&mut self, through: u64) -> Result<(), StoreError> {
         let head = self.head.as_mut().expect("outcomes are forgotten between `begin` and `end`");
         self.connection.prepare_cached("DELETE FROM outcomes WHERE seq <= ?1")?.execute([through as i64])?;
-        self.connection.prepare_cached("UPDATE state SET horizon = max(horizon, ?1)")?.execute([through as i64])?;
         head.horizon = head.horizon.max(through);
+        self.connection.prepare_cached("UPDATE state SET horizon = ?1")?.execute([head.horizon as i64])?;
         Ok(())
     }
 

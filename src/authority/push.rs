@@ -103,7 +103,7 @@ impl<R: Rules, S: Store> Turn<'_, R, S> {
     /// what was frozen after a position was seen is executed behind that position (fault H16).
     fn known_up_to(&self, seen: &Seen) -> Result<u64, S::Error> {
         if seen.generation == self.head.generation {
-            return Ok(seen.seq.min(self.head.seq));
+            return Ok(seen.seq);
         }
         if seen.generation.is_empty() {
             return Ok(self.client.since);

@@ -397,6 +397,10 @@ fn p8_a_pull_names_the_askers_own_entries<S: Store>(store: S) {
     assert_eq!((ids(&first).join(" "), first.changes.len(), first.cursor.as_str(), first.more), ("e1 e2".into(), 0, "g1.2", true));
     let rest = desk.pull(Some("g1.2"), 2);
     assert_eq!((ids(&rest).join(" "), rest.changes.len(), rest.cursor.as_str(), rest.more), ("e3".into(), 1, "g1.4", false));
+    desk.asker.client = "c3".into();
+    desk.one(put("e5", "l", json!(5)));
+    let first = desk.pull(Some("g1.3"), 1);
+    assert_eq!((ids(&first).join(" "), first.cursor.as_str()), (String::new(), "g1.4"), "none behind the page's end");
 }
 
 fn p11_a_page_is_bounded_in_bytes<S: Store>(store: S) {

@@ -15,8 +15,9 @@ export async function open(options = {}) {
   check(typeof name === 'string' && name !== '', 'a name is needed');
   check(typeof scope === 'string', 'a scope is a string');
   check([undefined, 'strict', 'relaxed'].includes(storage?.durability), 'storage.durability is "strict" or "relaxed"');
-  const { url, host } = bind(transport);
+  const { kind, url, host } = bind(transport);
   const config = withoutUndefined({
+    transport: kind,
     strict: storage?.durability ? storage.durability === 'strict' : undefined,
     pollBaseMs: poll?.baseMs,
     pollMaxMs: poll?.maxMs,

@@ -2,9 +2,9 @@
 
 import { check } from './errors.js';
 
-/** What a transport means for the module: the server's address, or functions of the app, or neither. */
+/** What a transport means for the module: who answers (`kind`), the server's address, and functions of the app. */
 export function bind(transport) {
-  if (transport === undefined) return { url: '', host: {} };
+  if (transport === undefined) return { kind: 'none', url: '', host: {} };
   const { url, headers, fetch, push, pull, ping } = transport;
   if (url !== undefined) {
     check(push === undefined && pull === undefined, 'a transport has a url, or push and pull');
@@ -12,10 +12,11 @@ export function bind(transport) {
       ...(headers && { headers: () => (typeof headers === 'function' ? headers() : headers) }),
       ...(fetch && { fetch: (...call) => fetch(...call) }),
     };
-    return { url: absolute(url), host };
+    return { kind: 'protocol', url: absolute(url), host };
   }
   check(typeof push === 'function' && typeof pull === 'function', 'a transport has a url, or push and pull');
   return {
+    kind: 'functions',
     url: '',
     host: {
       push: async (entries, context) => {

@@ -1,4 +1,4 @@
-//! The simulator as a command: `--runs N --seed S [--bug B1|B12|B17|ALL] [--plan FILE] [--json]`.
+//! The simulator as a command: `--runs N --seed S [--bug B1|B12|B17|ALL] [--without N1,S13] [--plan FILE] [--tell] [--json]`.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use super::fault::Fault;
 use super::oracle::Violation;
 use super::plan::Plan;
 use super::world::{Outcome, World};
@@ -18,7 +19,9 @@ struct Asked {
     runs: u64,
     seed: u64,
     bugs: Vec<Bug>,
+    without: Vec<Fault>,
     plan: Option<Plan>,
+    tell: bool,
     json: bool,
 }
 
@@ -44,7 +47,7 @@ pub fn run(arguments: &[String]) -> ExitCode {
     let asked = match asked(arguments) {
         Ok(asked) => asked,
         Err(why) => {
-            eprintln!("{why}\nusage: sim [--runs N] [--seed S] [--bug B1|B12|B17|ALL] [--plan FILE] [--json]");
+            eprintln!("{why}\nusage: sim [--runs N] [--seed S] [--bug B1|B12|B17|ALL] [--without N1,S13] [--plan FILE] [--tell] [--json]");
             return ExitCode::from(2);
         }
     };
@@ -52,10 +55,11 @@ pub fn run(arguments: &[String]) -> ExitCode {
     if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// The run of one plan. A panic of the engine is a broken law like any other.
-pub fn run_plan(plan: Plan, bug: Option<Bug>) -> Outcome {
+/// The run of one plan, telling on the way what happens or not. A panic of the engine is a broken law like any other.
+pub fn run_plan(plan: Plan, bug: Option<Bug>, tell: bool) -> Outcome {
     let seed = plan.seed;
-    std::panic::catch_unwind(|| World::new(plan, bug).run()).unwrap_or_else(|panic| {
+    let world = || World::new(plan, bug);
+    std::panic::catch_unwind(|| if tell { world().telling().run() } else { world().run() }).unwrap_or_else(|panic| {
         let said = panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
         let violation = Violation { law: "I22", what: format!("it panicked: {}", said.unwrap_or_default()) };
         Outcome {
@@ -72,7 +76,7 @@ pub fn run_plan(plan: Plan, bug: Option<Bug>) -> Outcome {
 }
 
 fn asked(arguments: &[String]) -> Result<Asked, String> {
-    let mut asked = Asked { runs: 1_000, seed: 1, bugs: Vec::new(), plan: None, json: false };
+    let mut asked = Asked { runs: 1_000, seed: 1, bugs: Vec::new(), without: Vec::new(), plan: None, tell: false, json: false };
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
@@ -81,7 +85,9 @@ fn asked(arguments: &[String]) -> Result<Asked, String> {
             "--runs" => asked.runs = number(value()?)?,
             "--seed" => asked.seed = number(value()?)?,
             "--json" => asked.json = true,
+            "--tell" => asked.tell = true,
             "--bug" => asked.bugs = bugs(value()?)?,
+            "--without" => asked.without = faults(value()?)?,
             "--plan" => {
                 let path = value()?;
                 let text = std::fs::read_to_string(path).map_err(|why| format!("{path}: {why}"))?;
@@ -92,6 +98,11 @@ fn asked(arguments: &[String]) -> Result<Asked, String> {
         }
     }
     Ok(asked)
+}
+
+fn faults(ids: &str) -> Result<Vec<Fault>, String> {
+    let named = |id| Fault::ALL.into_iter().find(|fault| fault.id() == id).ok_or_else(|| format!("no fault has the id {id}"));
+    ids.split(',').map(named).collect()
 }
 
 fn bugs(name: &str) -> Result<Vec<Bug>, String> {
@@ -146,8 +157,9 @@ fn run_many(asked: &Asked, bug: Option<Bug>, go_on: impl Fn(&Outcome) -> bool + 
             if number >= stop_at.load(Ordering::Relaxed) {
                 return;
             }
-            let plan = asked.plan.clone().unwrap_or_else(|| Plan::draw(asked.seed + number));
-            let outcome = run_plan(plan, bug);
+            let mut plan = asked.plan.clone().unwrap_or_else(|| Plan::draw(asked.seed + number));
+            plan.faults.retain(|fault, _| !asked.without.contains(fault));
+            let outcome = run_plan(plan, bug, asked.tell);
             if !go_on(&outcome) {
                 stop_at.fetch_min(number + 1, Ordering::Relaxed);
             }
@@ -180,13 +192,15 @@ impl Sum {
     }
 }
 
-fn again(seed: u64) -> String {
-    format!("cargo xtask sim --runs 1 --seed {seed}")
+fn again(asked: &Asked, seed: u64) -> String {
+    let without: Vec<&str> = asked.without.iter().map(|fault| fault.id()).collect();
+    let without = if without.is_empty() { String::new() } else { format!(" --without {}", without.join(",")) };
+    format!("cargo xtask sim --runs 1 --seed {seed}{without}")
 }
 
 fn tell(asked: &Asked, sum: &Sum, took: Duration) {
     for (seed, step, Violation { law, what }) in sum.failures.iter().take(TOLD_MAX) {
-        println!("seed {seed}, event {step}: {law} does not hold: {what}\n  again: {}", again(*seed));
+        println!("seed {seed}, event {step}: {law} does not hold: {what}\n  again: {}", again(asked, *seed));
     }
     let mut laws: BTreeMap<&str, u64> = BTreeMap::new();
     sum.failures.iter().for_each(|(.., violation)| *laws.entry(violation.law).or_insert(0) += 1);
@@ -209,7 +223,7 @@ fn tell(asked: &Asked, sum: &Sum, took: Duration) {
             .failures
             .iter()
             .take(TOLD_MAX)
-            .map(|(seed, step, violation)| json!({ "seed": seed, "step": step, "law": violation.law, "what": violation.what, "again": again(*seed) }))
+            .map(|(seed, step, violation)| json!({ "seed": seed, "step": step, "law": violation.law, "what": violation.what, "again": again(asked, *seed) }))
             .collect();
         println!(
             "{}",

@@ -17,7 +17,7 @@ use crate::engine::ident::{AskId, RequestId};
 use crate::engine::input::{Ask, Input, SendFailure};
 use crate::engine::mutation::Mutation;
 use crate::engine::notice::{Notice, Status};
-use crate::engine::{Engine, View};
+use crate::engine::{Engine, View, record};
 use crate::protocol::{Address, Call};
 
 /// The tab.
@@ -83,11 +83,13 @@ impl World {
 
     fn put(&mut self, input: Input) -> Halt {
         let now = self.engine_time();
+        let told = self.tells().then(|| format!("{input:?}"));
         let Some(engine) = &mut self.device.engine else { return Ok(()) };
         let kind = kind(&input);
         let mut effects = Vec::new();
         engine.handle(now, input, &mut effects);
         self.trace.event(kind, self.now, self.device.life, effects.len());
+        self.say(|| format!("engine <- {}", told.unwrap_or_default()));
         self.carry_out(effects)
     }
 
@@ -135,6 +137,7 @@ impl World {
 
     fn carry_out(&mut self, effects: Vec<Effect>) -> Halt {
         for effect in effects {
+            self.say(|| format!("engine -> {}", told_effect(&effect)));
             match effect {
                 Effect::Load { load, what } => {
                     self.disk.load(load, what);
@@ -202,6 +205,7 @@ impl World {
             let mut effects = Vec::new();
             match engine.mutate(now, mutation, &mut effects) {
                 Ok(id) => {
+                    self.say(|| format!("{id} = {edit:?} on {name}"));
                     self.mutations += 1;
                     self.trace.event("mutate", self.now, self.mutations, effects.len());
                     self.judge(|oracle| oracle.invoked(&id.0, &name, &edit, seen.flatten().as_ref()))?;
@@ -250,6 +254,7 @@ impl World {
             return Ok(());
         }
         self.crashes += 1;
+        self.say(|| format!("crash, power {power}"));
         self.trace.event("crash", self.now, self.device.life, self.disk.waiting());
         let kept = self.dice.size(Fault::Crash, 0, self.disk.waiting() as u64) as usize;
         if power {
@@ -316,6 +321,22 @@ fn mutation(name: &str, edit: &Edit) -> Option<Mutation> {
         Edit::Splice { path, at, remove, insert } => Mutation::splice(address, path, *at, *remove, insert),
     }
     .ok()
+}
+
+/// An effect in words; bytes as the records they are.
+fn told_effect(effect: &Effect) -> String {
+    let Effect::Write(write) = effect else { return format!("{effect:?}") };
+    let records = |bytes: &[u8]| {
+        let found = record::decode(bytes).map(|found| match found {
+            record::Found::Record(record) => format!("{:?} {} {}", record.kind, record.header, record.body),
+            other => format!("{other:?}"),
+        });
+        found.collect::<Vec<_>>().join("\n      ")
+    };
+    let rewritten: Vec<_> = write.rewrite.iter().map(|(at, bytes)| (at, bytes.as_deref().map(records))).collect();
+    let pages: Vec<_> = write.pages.iter().map(|(at, bytes)| (at, bytes.as_deref().map(records))).collect();
+    let appended = write.append.as_deref().map(records).unwrap_or_default();
+    format!("{:?} strict {} rewrite {rewritten:?} pages {pages:?}\n      {appended}", write.write, write.strict)
 }
 
 fn kind(input: &Input) -> &'static str {

@@ -10,6 +10,7 @@ use super::server::Answer;
 use super::world::{Event, Halt, World};
 use crate::engine::ident::RequestId;
 use crate::engine::input::{Bytes, Input, Reply, SendFailure};
+use crate::engine::notice::StorageKind;
 use crate::protocol::{Call, Identity};
 
 /// A request that is on its way to the server.
@@ -43,7 +44,8 @@ impl World {
         self.device.requests += 1;
         self.trace.event(name(&call), self.now, request.0, size(&call));
         if let Call::Push { body, .. } = &call {
-            self.judge(|oracle| oracle.sent(body))?;
+            let is_stored = self.device.engine.as_ref().is_some_and(|engine| engine.status().storage == StorageKind::IndexedDb);
+            self.judge(|oracle| oracle.sent(body, is_stored))?;
         }
         self.device.outstanding.insert(request, call.clone());
         if let Some(reply) = self.intercept() {
@@ -102,6 +104,7 @@ impl World {
             }
             None => {
                 let Answer { status, body } = self.server.answer(&identity, &call);
+                self.say(|| format!("server: {call:?} -> {status} {body}"));
                 self.judge_commits()?;
                 self.trace.event("answer", self.now, u64::from(status), body.len());
                 let answer = reply(status, "application/json", body);

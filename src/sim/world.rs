@@ -17,6 +17,7 @@ use super::server::Server;
 use super::trace::Trace;
 use super::traffic::{Letter, Parcel};
 use crate::engine::input::{Ask, Input};
+use crate::engine::notice::StorageKind;
 use crate::engine::planted::Bug;
 use crate::engine::rng::Rng;
 
@@ -93,6 +94,7 @@ pub struct World {
     pub(super) mutations: u64,
     pub(super) crashes: u64,
     acting: bool,
+    tells: bool,
 }
 
 /// Everything must have come to rest this long after the last fault: the longest wait of an entry, the longest that the
@@ -128,7 +130,24 @@ impl World {
             mutations: 0,
             crashes: 0,
             acting: true,
+            tells: false,
             plan,
+        }
+    }
+
+    /// The same world, that tells on the way what happens in it.
+    pub fn telling(self) -> World {
+        World { tells: true, ..self }
+    }
+
+    pub(super) fn tells(&self) -> bool {
+        self.tells
+    }
+
+    /// Says what happens, where somebody listens.
+    pub(super) fn say(&self, what: impl FnOnce() -> String) {
+        if self.tells {
+            eprintln!("{:>6} {:>9} ms  {}", self.trace.events(), self.now, what());
         }
     }
 
@@ -158,9 +177,10 @@ impl World {
         }
         self.heal()?;
         self.rest()?;
+        // The last pages come one after the other.
+        self.steps_until(self.now + IDLE_MS)?;
         let requests = self.device.requests;
-        let until = self.now + IDLE_MS;
-        self.steps_until(until)?;
+        self.steps_until(self.now + IDLE_MS)?;
         self.check_rest()?;
         let polls = IDLE_MS / self.plan.config.poll_base_ms + 2;
         if self.device.requests - requests > polls {
@@ -189,6 +209,10 @@ impl World {
         self.device.disk_full_until = 0;
         if self.device.frozen_until > self.now {
             self.now = self.device.frozen_until;
+        }
+        if self.device.status.as_ref().is_some_and(|status| status.storage == StorageKind::Memory) {
+            // A tab that has given its store up goes on in memory; the next one finds the store again.
+            return self.crash(false);
         }
         self.tell(Input::Resumed { wall: self.wall() })?;
         self.tell(Input::BecameVisible)?;
@@ -352,6 +376,7 @@ impl World {
     }
 
     fn perform(&mut self, action: Action) -> Halt {
+        self.say(|| format!("{action:?}"));
         match action {
             Action::WriteElsewhere(name, edit) => {
                 self.server.write_elsewhere(&self.plan.config.scope, &address(&name), &edit);

@@ -36,7 +36,7 @@ test('options reach the module, and none is taken that nothing reads', async () 
     name: 'app',
     scope: 'user',
     url: 'http://server/sync',
-    config: { strict: false, pollBaseMs: 1000, batchItemsMax: 5 },
+    config: { transport: 'protocol', strict: false, pollBaseMs: 1000, batchItemsMax: 5 },
   });
   assert.equal(client.clientId, 'client-1');
   const { facade } = await stage();
@@ -329,7 +329,7 @@ test("an app's own functions get entries and give outcomes", async () => {
     },
   };
   const { engine } = await opened({ transport });
-  assert.equal(engine.options.url, '');
+  assert.deepEqual([engine.options.url, engine.options.config], ['', { transport: 'functions' }]);
   const { push, pull, ping } = engine.host;
   assert.equal(await push('[{"id":"1","operations":[]}]', { attempt: 2 }), '{"outcomes":[{"id":"1","outcome":"ok"}]}');
   transport.answer = { outcome: 'auth' };

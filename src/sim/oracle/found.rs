@@ -28,6 +28,14 @@ pub fn entries(body: &str) -> Vec<(String, String)> {
     body.map(|body| body.entries.iter().filter_map(named).collect()).unwrap_or_default()
 }
 
+/// The document that an entry was made on, by the version it names.
+pub fn base_of_entry(bytes: &str, truth: &Truth) -> Option<Value> {
+    let entry: Value = serde_json::from_str(bytes).ok()?;
+    let first = entry["operations"].get(0)?;
+    let name = format!("{}/{}", first["collection"].as_str()?, first["key"].as_str()?);
+    truth.at(&name, position(first["base"].as_str()?)?)?.value.clone()
+}
+
 /// The bases on a disk, by name.
 pub fn bases(image: &Image, truth: &Truth) -> Result<BTreeMap<String, State>, Violation> {
     let mut bases: BTreeMap<String, State> = BTreeMap::new();

@@ -79,18 +79,25 @@ impl Oracle {
         }
     }
 
-    /// The engine ordered a transaction: what is frozen in it is grounded on the base as it is.
+    /// The engine ordered a transaction: what is frozen in it is grounded on the base that it names.
     pub fn ordered(&mut self, write: &Write) -> Verdict {
-        for (entry, members) in stored::freezes(write) {
-            if self.replica.entry_of(&entry) == Some(Some(&entry)) {
-                continue;
-            }
-            match self.replica.freeze(&entry, &members) {
-                Ok((_, meant)) => drop(self.grounded.insert(entry, meant)),
-                Err(why) => return broken("I9", why),
+        for (entry, members, bytes) in stored::freezes(write) {
+            if self.replica.entry_of(&entry) != Some(Some(&entry)) {
+                self.freeze(&entry, &members, &bytes)?;
             }
         }
         Ok(())
+    }
+
+    fn freeze(&mut self, entry: &str, members: &[String], bytes: &str) -> Verdict {
+        let base = found::base_of_entry(bytes, &self.truth);
+        match self.replica.freeze(entry, members, base) {
+            Ok(meant) => {
+                self.grounded.insert(entry.to_owned(), meant);
+                Ok(())
+            }
+            Err(why) => broken("I9", why),
+        }
     }
 
     /// A transaction completed.
@@ -98,15 +105,20 @@ impl Oracle {
         self.stored.commit(write, position, &self.truth).map_err(|(law, what)| Violation { law, what })
     }
 
-    /// A push left the device: its entries are frozen, stored, and byte for byte what is stored.
-    pub fn sent(&mut self, body: &str) -> Verdict {
+    /// A push left the device: its entries are frozen, stored, and byte for byte what is stored. Without a store, what
+    /// was frozen is seen here for the first time.
+    pub fn sent(&mut self, body: &str, is_stored: bool) -> Verdict {
         for (id, bytes) in found::entries(body) {
             match self.stored.frozen(&id) {
-                None => return broken("I28", format!("entry {id} was sent before its freezing was stored")),
-                Some(frozen) if frozen.bytes != bytes => {
-                    return broken("I28", format!("entry {id} was frozen as {} and sent as {bytes}", frozen.bytes));
-                }
+                Some(frozen) if frozen.bytes != bytes => return broken("I28", format!("entry {id} was frozen as {} and sent as {bytes}", frozen.bytes)),
                 Some(_) => drop(self.sent.insert(id)),
+                None if is_stored => return broken("I28", format!("entry {id} was sent before its freezing was stored")),
+                None if self.replica.entry_of(&id) == Some(Some(&id)) => {}
+                None => {
+                    let base = found::base_of_entry(&bytes, &self.truth);
+                    let members = self.replica.members_by_effect(&id, base.as_ref(), |document| shown::operate_all(document, &bytes));
+                    self.freeze(&id, &members, &bytes)?;
+                }
             }
         }
         Ok(())
@@ -115,9 +127,7 @@ impl Oracle {
     /// The server applied an entry; `own` says whether the device sent it.
     pub fn applied(&mut self, own: bool, entry: &str, name: &str, seq: u64, value: Option<Value>) -> Verdict {
         if own {
-            let Some(meant) = self.grounded.get(entry) else {
-                return broken("I2", format!("entry {entry} has an effect, and nobody wrote it"));
-            };
+            let Some(meant) = self.grounded.get(entry) else { return broken("I2", format!("entry {entry} has an effect, and nobody wrote it")) };
             let before = self.truth.latest(name).and_then(|state| state.value.as_ref());
             let expected = document::fold(before, meant);
             if expected != value {
@@ -204,11 +214,7 @@ impl Oracle {
         let Some(told) = self.told.get_mut(id) else { return broken("I1", format!("{id} is durable, and nobody wrote it")) };
         told.promise = Some(durability);
         let stored = self.stored.is_pending(id) || self.stored.ending(id).is_some();
-        if durability != Durability::Memory && !stored {
-            broken("I1", format!("{id} is called durable and is not on the disk"))
-        } else {
-            Ok(())
-        }
+        if durability != Durability::Memory && !stored { broken("I1", format!("{id} is called durable and is not on the disk")) } else { Ok(()) }
     }
 
     fn settled(&mut self, id: &str, ending: &Ending) -> Verdict {
@@ -354,10 +360,7 @@ impl Oracle {
         }
         for name in self.truth.names() {
             if self.truth.latest(name).map_or(0, |state| state.seq) != self.replica.base_seq(name) {
-                return broken(
-                    "I4",
-                    format!("{name} stands at {} and the server's at {:?}", self.replica.base_seq(name), self.truth.latest(name)),
-                );
+                return broken("I4", format!("{name} stands at {} and the server's at {:?}", self.replica.base_seq(name), self.truth.latest(name)));
             }
         }
         self.looked(true, look)
@@ -371,6 +374,7 @@ impl Oracle {
     /// Whether every write has ended and the device has heard of every change.
     pub fn is_at_rest(&self) -> bool {
         self.told.values().all(|told| told.ending.is_some())
+            && self.stored.pending().next().is_none()
             && self.truth.names().all(|name| self.truth.latest(name).is_some_and(|state| state.seq <= self.replica.base_seq(name)))
     }
 }

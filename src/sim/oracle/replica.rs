@@ -65,8 +65,8 @@ impl Replica {
         document.layers.insert(at, layer);
     }
 
-    /// Members become an entry. Says what the entry is grounded to, or why they cannot be its members.
-    pub fn freeze(&mut self, entry: &str, members: &[String]) -> Result<(String, Vec<Meant>), String> {
+    /// Members become an entry, made on `base`. Says what the entry is grounded to, or why they cannot be its members.
+    pub fn freeze(&mut self, entry: &str, members: &[String], base: Option<Value>) -> Result<Vec<Meant>, String> {
         let name = members.first().and_then(|first| self.names.get(first)).cloned();
         let name = name.ok_or_else(|| format!("entry {entry} has members that nobody wrote: {members:?}"))?;
         let document = self.documents.entry(name.clone()).or_default();
@@ -76,10 +76,21 @@ impl Replica {
             return Err(format!("the members of entry {entry} do not head {name}: {members:?}"));
         }
         let order = heads[0].order;
-        let meant = ground(document.base.as_ref().and_then(|base| base.value.as_ref()), heads.iter().flat_map(|layer| &layer.meant));
+        let meant = ground(base.as_ref(), heads.iter().flat_map(|layer| &layer.meant));
         document.layers.drain(..members.len());
         self.lay_entry(&name, entry, members, order, meant.clone());
-        Ok((name, meant))
+        Ok(meant)
+    }
+
+    /// The members that an entry must have, given what it does to a document: as many of those that head its document
+    /// as do the same.
+    pub fn members_by_effect(&self, entry: &str, base: Option<&Value>, effect: impl Fn(Option<Value>) -> Option<Value>) -> Vec<String> {
+        let document = self.names.get(entry).and_then(|name| self.documents.get(name));
+        let heads: Vec<&Layer> = document.into_iter().flat_map(|document| &document.layers).take_while(|layer| layer.entry.is_none()).collect();
+        let after = effect(base.cloned());
+        let fits = |count: &usize| fold(base, heads[..*count].iter().flat_map(|layer| &layer.meant)) == after;
+        let count = (1..=heads.len()).rev().find(fits).unwrap_or(0);
+        heads[..count].iter().flat_map(|layer| layer.ids.iter().cloned()).collect()
     }
 
     /// Whether the layer of `id` is frozen, and as which entry; `None` where there is no such layer.

@@ -62,6 +62,13 @@ impl Shown {
     }
 }
 
+/// All operations of an entry in its wire form; one that does not fit does nothing.
+pub fn operate_all(document: Option<Value>, entry: &str) -> Option<Value> {
+    let entry: Value = serde_json::from_str(entry).unwrap_or_default();
+    let operations = entry["operations"].as_array().into_iter().flatten();
+    operations.fold(document, |document, operation| operate(document.clone(), operation).unwrap_or(document))
+}
+
 /// One operation in its wire form on a document; `None` where it does not fit.
 fn operate(document: Option<Value>, operation: &Value) -> Option<Option<Value>> {
     let places = |member: &str| operation[member].as_array().into_iter().flatten().filter_map(|place| Some(place.as_str()?.to_owned()));

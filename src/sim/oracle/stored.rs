@@ -178,13 +178,11 @@ impl Stored {
     }
 }
 
-/// The entries that a transaction freezes, before it has happened.
-pub fn freezes(write: &Write) -> Vec<(String, Vec<String>)> {
+/// The entries that a transaction freezes, before it has happened: their ids, members and bytes.
+pub fn freezes(write: &Write) -> Vec<(String, Vec<String>, String)> {
     let facts = write.append.as_deref().map(facts).unwrap_or_default();
-    facts
-        .into_iter()
-        .filter_map(|fact| if let Fact::Frozen { entry, members, .. } = fact { Some((entry, members)) } else { None })
-        .collect()
+    let frozen = |fact| if let Fact::Frozen { entry, members, bytes } = fact { Some((entry, members, bytes)) } else { None };
+    facts.into_iter().filter_map(frozen).collect()
 }
 
 impl Fact {

@@ -23,7 +23,7 @@ pub const SUITES: [Suite; 12] = [
     ("format", "rustfmt", format),
     ("clippy", "lints, native and wasm", clippy),
     ("native", "tests of all crates, and their doc tests", native),
-    ("sim", "a slice of the simulator", simulation),
+    ("sim", "a slice of the simulator: the laws hold, the planted bugs are caught", simulation),
     ("facade", "the JavaScript half, on a stand-in for the module", facade),
     ("browser", "wasm-pack tests in headless Chromium", in_browser),
     ("pack", "the npm package", packing),
@@ -64,7 +64,12 @@ fn native(trial: &mut Trial) -> Done {
 }
 
 fn simulation(trial: &mut Trial) -> Done {
-    trial.check("sim", sim::command().args(["--runs", "300", "--seed", "1", "--json"]));
+    if trial.wants("laws") {
+        trial.check("laws", sim::command().args(["--runs", "500", "--seed", "1"]));
+    }
+    if trial.wants("bugs") {
+        trial.check("bugs", sim::command().args(["--bug", "ALL", "--runs", "2000", "--seed", "1"]));
+    }
     Ok(())
 }
 

@@ -76,11 +76,26 @@ impl Transcript for CargoTests {
     }
 }
 
-/// Leaves out the lines that only say that work goes on.
+/// How lines begin that only say that work goes on, from cargo and from wasm-bindgen's test runner.
+const NOISE: [&str; 13] = [
+    "running ",
+    "Compiling ",
+    "Finished ",
+    "Running ",
+    "Doc-tests ",
+    "Downloading ",
+    "Downloaded ",
+    "Locking ",
+    "Blocking ",
+    "Set WASM_BINDGEN_",
+    "Try find `webdriver.json`",
+    "Ok",
+    "Loading Wasm module",
+];
+
 fn worth_showing(line: &str) -> bool {
     let line = line.trim_start();
-    let noise = ["running ", "Compiling ", "Finished ", "Running ", "Doc-tests ", "Downloading ", "Downloaded ", "Locking ", "Blocking "];
-    !line.is_empty() && !noise.iter().any(|start| line.starts_with(start))
+    !line.is_empty() && !NOISE.iter().any(|start| line.starts_with(start))
 }
 
 /// What a Node script prints: whatever it likes, and at the end `# passed N failed N skipped N`.

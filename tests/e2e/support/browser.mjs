@@ -1,0 +1,34 @@
+// A real browser, and pages in it that note what goes wrong.
+
+import { chromium } from 'playwright-core';
+
+import { chrome } from './places.mjs';
+
+const QUIET = ['--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+
+/** Root cannot have Chromium's sandbox. */
+export function launch() {
+  const args = process.getuid?.() === 0 ? [...QUIET, '--no-sandbox'] : QUIET;
+  return chromium.launch({ executablePath: chrome, headless: true, args });
+}
+
+/** Notes a page's uncaught errors, and the scope's hash that its clients send. */
+export function observe(page) {
+  const seen = { errors: [], scope: null };
+  page.on('pageerror', (error) => seen.errors.push(String(error)));
+  page.on('request', (request) => {
+    const scope = request.headers()['syncline-scope'];
+    if (scope !== undefined) seen.scope = scope;
+  });
+  return seen;
+}
+
+/** Waits until `read()` gives something true, and gives that. `what` is said where it never does. */
+export async function until(what, read, patienceMs = 20_000) {
+  const end = Date.now() + patienceMs;
+  for (let last; ; await new Promise((resolve) => setTimeout(resolve, 50))) {
+    last = await read();
+    if (last) return last;
+    if (Date.now() > end) throw new Error(`waited ${patienceMs} ms for: ${what}`);
+  }
+}

@@ -1,0 +1,139 @@
+//! Inputs as JSON: what a flight recorder's file holds, and what a replay reads.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use syncline::engine::clock::Wall;
+use syncline::engine::ident::{AskId, LoadId, MutationId, RequestId, WriteId};
+use syncline::engine::input::{Ask, Bytes, Found, Input, Meta, Reply, SendFailure, StoreFailure, Versions};
+use syncline::protocol::Address;
+
+use crate::vectors::{Vectors, assert_covered, variants};
+
+variants!(Input as input_name, INPUTS:
+    Started, Loaded, LoadFailed, Written, WriteFailed, Progressed, Replied, SendFailed, WentOnline, WentOffline, BecameVisible,
+    BecameHidden, PageHid, Resumed, ClockRead, Woke, Held, Asked, CancelAsked, TokenGiven,
+);
+variants!(Found as found_name, FOUNDS: Boot, Pages);
+variants!(Ask as ask_name, ASKS: Load, Pull, Close);
+variants!(StoreFailure as store_failure_name, STORE_FAILURES: Unavailable, TooNew, Aborted, Quota, Fenced, Replaced, Cancelled);
+variants!(SendFailure as send_failure_name, SEND_FAILURES: NoAnswer, Truncated, TooLarge, Cancelled, Threw);
+
+#[derive(Serialize, Deserialize)]
+struct Line {
+    name: String,
+    input: Input,
+}
+
+fn address() -> Address {
+    Address::of("notes", "a/ü")
+}
+
+fn samples() -> Vec<(&'static str, Input)> {
+    let mutation = MutationId("018f3c00-0000-7000-8000-000000000001".into());
+    let mut samples = vec![
+        ("started", Input::Started),
+        ("loaded: a fresh store", Input::Loaded { load: LoadId(1), found: Found::Boot { meta: None, directory: None, log: vec![] } }),
+        ("loaded: a store", Input::Loaded { load: LoadId(1), found: boot() }),
+        ("loaded: pages", Input::Loaded { load: LoadId(2), found: Found::Pages { pages: vec![(7, bytes(b"\0\xff")), (8, bytes(b""))] } }),
+        ("written", Input::Written { write: WriteId(3), position: 42 }),
+        ("progressed", Input::Progressed { request: RequestId(5), received: 9_007_199_254_740_993 }),
+        ("replied", Input::Replied { request: RequestId(5), reply: reply() }),
+        ("replied: not UTF-8", Input::Replied { request: RequestId(5), reply: Reply { body: bytes(b"\x1f\x8b"), ..Reply::default() } }),
+        ("went online", Input::WentOnline),
+        ("went offline", Input::WentOffline),
+        ("became visible", Input::BecameVisible),
+        ("became hidden", Input::BecameHidden),
+        ("page hid", Input::PageHid),
+        ("resumed", Input::Resumed { wall: Wall(1_700_000_000_000) }),
+        ("clock read", Input::ClockRead { wall: Wall(1_700_000_000_000) }),
+        ("woke", Input::Woke),
+        ("held", Input::Held { address: address(), held: true }),
+        ("held no longer", Input::Held { address: address(), held: false }),
+        ("cancel asked", Input::CancelAsked { mutation }),
+        ("token given", Input::TokenGiven { present: true }),
+        ("token missing", Input::TokenGiven { present: false }),
+    ];
+    let asks = [
+        ("asked: load", Ask::Load { address: address() }),
+        ("asked: pull", Ask::Pull),
+        ("asked: close", Ask::Close),
+    ];
+    samples.extend(asks.map(|(name, what)| (name, Input::Asked { ask: AskId(6), what })));
+    samples.extend(store_failures().map(|(name, why)| (name, Input::WriteFailed { write: WriteId(3), why })));
+    samples.push(("load failed", Input::LoadFailed { load: LoadId(1), why: StoreFailure::TooNew }));
+    let send_failures = [
+        ("send failed: no answer", SendFailure::NoAnswer),
+        ("send failed: truncated", SendFailure::Truncated),
+        ("send failed: too large", SendFailure::TooLarge),
+        ("send failed: cancelled", SendFailure::Cancelled),
+        ("send failed: threw", SendFailure::Threw { message: "TypeError: \"x\" is no function".into() }),
+    ];
+    samples.extend(send_failures.map(|(name, why)| (name, Input::SendFailed { request: RequestId(5), why })));
+    samples
+}
+
+fn store_failures() -> [(&'static str, StoreFailure); 7] {
+    [
+        ("write failed: unavailable", StoreFailure::Unavailable { why: "SecurityError".into() }),
+        ("write failed: too new", StoreFailure::TooNew),
+        ("write failed: aborted", StoreFailure::Aborted { why: "AbortError".into() }),
+        ("write failed: quota", StoreFailure::Quota),
+        ("write failed: fenced", StoreFailure::Fenced { epoch: 8 }),
+        ("write failed: replaced", StoreFailure::Replaced),
+        ("write failed: cancelled", StoreFailure::Cancelled),
+    ]
+}
+
+fn boot() -> Found {
+    let meta = Meta {
+        store_id: "018f3c00-0000-7000-8000-00000000aaaa".into(),
+        store_epoch: 4,
+        folded_to: 40,
+        scope: "3da0fd9c44cfc9ee".into(),
+        versions: Versions { layout: 1, collections: BTreeMap::from([("todos".into(), 3)]) },
+        client_id: "018f3c00-0000-7000-8000-00000000cccc".into(),
+        session_epoch: 6,
+    };
+    Found::Boot { meta: Some(meta), directory: Some(bytes("é".as_bytes())), log: vec![(41, bytes(b"text")), (44, bytes(&[0xc3, 0, 200]))] }
+}
+
+fn reply() -> Reply {
+    let headers = BTreeMap::from([("content-type".into(), "application/json".into()), ("retry-after".into(), "120".into())]);
+    Reply { status: 503, redirected: true, headers, body: bytes(br#"{"outcomes":[]}"#) }
+}
+
+fn bytes(bytes: &[u8]) -> Bytes {
+    Bytes(bytes.into())
+}
+
+#[test]
+fn every_input_is_written_and_read_as_its_vector_says() {
+    let mut vectors = Vectors::of("inputs.json", "inputs");
+    for (name, input) in samples() {
+        let text = vectors.pin(name, &Line { name: name.into(), input: input.clone() });
+        let read: Line = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(read.input, input, "{name}");
+    }
+    vectors.close();
+}
+
+#[test]
+fn every_input_has_a_vector() {
+    let inputs: Vec<Input> = samples().into_iter().map(|(_, input)| input).collect();
+    assert_covered("inputs", INPUTS, inputs.iter().map(input_name));
+    let (mut found, mut asked, mut store, mut send) = (vec![], vec![], vec![], vec![]);
+    for input in &inputs {
+        match input {
+            Input::Loaded { found: what, .. } => found.push(found_name(what)),
+            Input::Asked { what, .. } => asked.push(ask_name(what)),
+            Input::WriteFailed { why, .. } => store.push(store_failure_name(why)),
+            Input::SendFailed { why, .. } => send.push(send_failure_name(why)),
+            _ => {}
+        }
+    }
+    assert_covered("readings", FOUNDS, found);
+    assert_covered("questions", ASKS, asked);
+    assert_covered("failures of the store", STORE_FAILURES, store);
+    assert_covered("failures of requests", SEND_FAILURES, send);
+}

@@ -1,0 +1,153 @@
+//! Notices as JSON: what the JavaScript half of the package is told. It reads the same vectors in its own tests.
+
+use serde::Serialize;
+use syncline::engine::clock::Wall;
+use syncline::engine::error::{Code, Fault};
+use syncline::engine::ident::{AskId, MutationId};
+use syncline::engine::notice::{Durability, Ending, Notice, Phase, Status, StorageKind, ViewChange};
+use syncline::protocol::{Address, Json, KeyedOperation};
+
+use crate::vectors::{Vectors, assert_covered, variants};
+
+variants!(Notice as notice_name, NOTICES: Opened, OpenFailed, Changed, Durable, NotDurable, Settled, Answered, Status, Troubled);
+variants!(ViewChange as change_name, CHANGES: Value, Operations);
+variants!(Durability as durability_name, DURABILITIES: Strict, Relaxed, Memory);
+variants!(Ending as ending_name, ENDINGS: Applied, Merged, Rejected, Cancelled, Unknown);
+variants!(Phase as phase_name, PHASES: Opening, Idle, Pulling, Pushing, Offline, Waiting, Paused, NeedsAuth, Fenced, Closed);
+variants!(StorageKind as storage_name, STORAGES: IndexedDb, Memory);
+
+#[derive(Serialize)]
+struct Line {
+    name: String,
+    notice: Notice,
+}
+
+fn id(number: u32) -> MutationId {
+    MutationId(format!("018f3c00-0000-7000-8000-{number:012}").into())
+}
+
+fn fault() -> Fault {
+    Fault { code: Code::Rejected, message: "validation: \"title\" is too long".into(), status: Some(422) }
+}
+
+fn changed(change: ViewChange) -> Notice {
+    Notice::Changed { address: Address::of("notes", "a/ü"), change }
+}
+
+fn samples() -> Vec<(String, Notice)> {
+    let operations = [
+        r#"{"op":"patch","collection":"notes","key":"a/ü","set":{"/n":9007199254740993},"remove":["/due"],"object":["/tags"]}"#,
+        r#"{"op":"splice","collection":"notes","key":"a/ü","path":"/text","at":5,"remove":1,"insert":"😀","on":{"length":6,"hash":"088af2d30d79aaa1"}}"#,
+    ];
+    let operations = operations.map(|text| KeyedOperation::parse(text).expect("an operation")).into();
+    let document = Json::parse(r#"{"b":1.0,"a":[9007199254740993,-0],"text":"\u0000é"}"#).expect("a document");
+    let mut samples: Vec<(String, Notice)> = vec![
+        ("opened".into(), Notice::Opened { client: "018f3c00-0000-7000-8000-00000000cccc".into() }),
+        ("open failed".into(), Notice::OpenFailed { error: Fault::new(Code::VersionTooNew, "a later build made this store") }),
+        ("changed: a document".into(), changed(ViewChange::Value { value: Some(document) })),
+        ("changed: a document that is null".into(), changed(ViewChange::Value { value: Json::parse("null").ok() })),
+        ("changed: no document".into(), changed(ViewChange::Value { value: None })),
+        ("changed: operations".into(), changed(ViewChange::Operations { operations })),
+        ("not durable".into(), Notice::NotDurable { mutations: vec![id(1)], error: Fault::new(Code::Fenced, "taken over") }),
+        ("answered".into(), Notice::Answered { ask: AskId(6), error: None }),
+        ("answered: no".into(), Notice::Answered { ask: AskId(6), error: Some(Fault::new(Code::Network, "no answer")) }),
+        ("troubled".into(), Notice::Troubled { error: fault() }),
+        ("status: with every member".into(), Notice::Status(busy())),
+    ];
+    let durabilities = [Durability::Strict, Durability::Relaxed, Durability::Memory];
+    let durable = |durability: Durability| Notice::Durable { mutations: vec![id(1), id(2)], durability };
+    samples.extend(durabilities.map(|durability| (format!("durable: {}", durability_name(&durability)), durable(durability))));
+    samples.extend(endings().map(|(name, ending)| (format!("settled: {name}"), Notice::Settled { mutation: id(1), ending })));
+    samples.extend(phases().map(|phase| (format!("status: {}", phase_name(&phase)), Notice::Status(Status { phase, ..idle() }))));
+    samples
+}
+
+fn endings() -> [(&'static str, Ending); 6] {
+    [
+        ("applied", Ending::Applied { version: Some("5f3a9c01.7".into()) }),
+        ("applied, without a version", Ending::Applied { version: None }),
+        ("merged", Ending::Merged { by: id(2) }),
+        ("rejected", Ending::Rejected { error: fault() }),
+        ("cancelled", Ending::Cancelled),
+        ("unknown", Ending::Unknown { error: Fault::new(Code::Protocol, "expired") }),
+    ]
+}
+
+fn phases() -> [Phase; 10] {
+    use Phase::*;
+    [Opening, Idle, Pulling, Pushing, Offline, Waiting, Paused, NeedsAuth, Fenced, Closed]
+}
+
+/// Without `..`: a member that is added needs a vector.
+fn idle() -> Status {
+    Status {
+        phase: Phase::Idle,
+        online: true,
+        pending_items: 0,
+        pending_mutations: 0,
+        pending_bytes: 0,
+        inbox: 0,
+        entries_sent: 0,
+        entries_resent: 0,
+        entries_acknowledged: 0,
+        requests: 1,
+        retry_at: None,
+        last_push_at: None,
+        last_pull_at: None,
+        storage: StorageKind::IndexedDb,
+        error: None,
+    }
+}
+
+fn busy() -> Status {
+    Status {
+        phase: Phase::Waiting,
+        online: false,
+        pending_items: 1,
+        pending_mutations: 2,
+        pending_bytes: 300,
+        inbox: 4,
+        entries_sent: 5,
+        entries_resent: 6,
+        entries_acknowledged: 7,
+        requests: 8,
+        retry_at: Some(Wall(1_700_000_001_000)),
+        last_push_at: Some(Wall(1_700_000_002_000)),
+        last_pull_at: Some(Wall(1_700_000_003_000)),
+        storage: StorageKind::Memory,
+        error: Some(fault()),
+    }
+}
+
+#[test]
+fn every_notice_is_written_as_its_vector_says() {
+    let mut vectors = Vectors::of("notices.json", "notices");
+    for (name, notice) in samples() {
+        vectors.pin(&name, &Line { name: name.clone(), notice });
+    }
+    vectors.close();
+}
+
+#[test]
+fn every_notice_has_a_vector() {
+    let notices: Vec<Notice> = samples().into_iter().map(|(_, notice)| notice).collect();
+    assert_covered("notices", NOTICES, notices.iter().map(notice_name));
+    let (mut changes, mut durabilities, mut ended, mut phased, mut stored) = (vec![], vec![], vec![], vec![], vec![]);
+    for notice in &notices {
+        match notice {
+            Notice::Changed { change, .. } => changes.push(change_name(change)),
+            Notice::Durable { durability, .. } => durabilities.push(durability_name(durability)),
+            Notice::Settled { ending, .. } => ended.push(ending_name(ending)),
+            Notice::Status(status) => {
+                phased.push(phase_name(&status.phase));
+                stored.push(storage_name(&status.storage));
+            }
+            _ => {}
+        }
+    }
+    assert_covered("changes", CHANGES, changes);
+    assert_covered("durabilities", DURABILITIES, durabilities);
+    assert_covered("endings", ENDINGS, ended);
+    assert_covered("phases", PHASES, phased);
+    assert_covered("storages", STORAGES, stored);
+}

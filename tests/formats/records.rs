@@ -1,0 +1,338 @@
+//! Records: each kind as bytes, those that later builds write, and those that are broken.
+
+use std::fmt::Debug;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use serde_json::value::RawValue;
+use syncline::engine::clock::Wall;
+use syncline::engine::error::{Code, Fault};
+use syncline::engine::ident::MutationId;
+use syncline::engine::record::{
+    self, AttemptHeader, BaseHeader, BeforeHeader, CancelHeader, CursorHeader, DirectoryHeader, DirectoryRow, FRAME_BYTES, Found,
+    FreezeHeader, InboxHeader, Kind, LAYOUT_VERSION, Lineage, MutationHeader, PagedHeader, QuarantineHeader, SettlementHeader,
+};
+use syncline::protocol::{Address, Entry, Json, KeyedOperation, Pointer, Seen};
+
+use crate::vectors::{Vectors, assert_covered, hex, raw, unhex, variants};
+
+const FILE: &str = "records.json";
+const AT: Wall = Wall(1_700_000_000_000);
+const GENERATION: &str = "5f3a9c01";
+const SCOPE: &str = "3da0fd9c44cfc9ee";
+
+variants!(Kind as kind_name, KINDS:
+    Mutation, Freeze, Attempt, Cancel, Settlement, Parked, Inbox, Base, Cursor, Shadow, Event, Ledger, History, Claim, Quarantine, Before,
+    Paged, Directory,
+);
+
+/// Kinds that have a number and nothing else yet.
+const RESERVED: [Kind; 6] = [Kind::Parked, Kind::Shadow, Kind::Event, Kind::Ledger, Kind::History, Kind::Claim];
+/// The number that the head of a mirror file will have, and one that means nothing.
+const MIRROR: u8 = 19;
+const NOBODYS: u8 = 200;
+
+/// One vector: a record in parts, and all its bytes.
+#[derive(Serialize, Deserialize)]
+struct Line {
+    name: String,
+    kind: u8,
+    version: u8,
+    ordinal: u32,
+    header: Box<RawValue>,
+    body: String,
+    bytes: String,
+}
+
+/// The bytes of the records with these names, one behind the other.
+pub fn run(names: &[impl AsRef<str>]) -> Vec<u8> {
+    let (written, later) = (Vectors::of(FILE, "records"), Vectors::of(FILE, "later"));
+    let bytes = |name: &str| {
+        let list = if name.starts_with("later: ") { &later } else { &written };
+        unhex(&serde_json::from_str::<Line>(list.text(name)).expect("a record").bytes)
+    };
+    names.iter().flat_map(|name| bytes(name.as_ref())).collect()
+}
+
+/// The frame as the module's own sentence describes it, written by other code.
+fn frame(kind: u8, version: u8, ordinal: u32, header: &str, body: &str) -> Vec<u8> {
+    let lengths = [header.len(), body.len()].map(|length| (length as u32).to_le_bytes());
+    let content = [&[kind, version, 0, 0], &ordinal.to_le_bytes(), &lengths[0], &lengths[1], header.as_bytes(), body.as_bytes()].concat();
+    let sum = xxhash_rust::xxh64::xxh64(&content, 0) & 0xffff_ffff;
+    [&(sum as u32).to_le_bytes()[..], &content].concat()
+}
+
+/// Where a record's vector belongs: its name, kind and place.
+struct Spot<'a>(&'a str, Kind, u32);
+
+/// A record with this header and body is written and read as its vector says.
+fn pin<H, B>(vectors: &mut Vectors, Spot(name, kind, ordinal): Spot<'_>, header: H, body: Option<B>)
+where
+    H: Serialize + DeserializeOwned + PartialEq + Debug,
+    B: Serialize + DeserializeOwned + PartialEq + Debug,
+{
+    let (header_text, body_text) = (text(&header), body.as_ref().map_or_else(String::new, text));
+    let mut bytes = Vec::new();
+    record::encode(&mut bytes, kind, ordinal, &header, &body_text);
+    let line = Line {
+        name: name.into(),
+        kind: kind as u8,
+        version: 1,
+        ordinal,
+        header: raw(&header_text),
+        body: body_text.clone(),
+        bytes: hex(&bytes),
+    };
+    vectors.pin(name, &line);
+    assert_eq!(bytes, frame(kind as u8, 1, ordinal, &header_text, &body_text), "{name}: the frame is as described");
+    let found: Vec<Found<'_>> = record::decode(&bytes).collect();
+    let [Found::Record(record)] = found[..] else { panic!("{name}: {found:?}") };
+    assert_eq!((record.kind, record.ordinal, record.body, record.raw), (kind, ordinal, &*body_text, &*bytes), "{name}");
+    assert_eq!(record.header::<H>(), Ok(header), "{name}");
+    if let Some(body) = body {
+        assert_eq!(serde_json::from_str::<B>(record.body).ok(), Some(body), "{name}: its body comes back");
+    }
+}
+
+fn text(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("JSON")
+}
+
+fn id(number: u32) -> MutationId {
+    MutationId(format!("018f3c00-0000-7000-8000-{number:012}").into())
+}
+
+fn operations(texts: &[&str]) -> Option<Vec<KeyedOperation>> {
+    Some(texts.iter().map(|text| KeyedOperation::parse(text).unwrap_or_else(|error| panic!("{error}: {text}"))).collect())
+}
+
+fn plain(number: u32, keys: &[(&str, &str)]) -> MutationHeader {
+    MutationHeader {
+        id: id(number),
+        at: AT,
+        scope: SCOPE.into(),
+        node: None,
+        keys: keys.iter().map(|(collection, key)| Address::of(collection, key)).collect(),
+        after: vec![],
+        read: vec![],
+        collection_version: 0,
+        fingerprint: None,
+        lineage: None,
+    }
+}
+
+fn entry(number: u32, operation: &str) -> Option<Entry> {
+    let seen = Seen { generation: GENERATION.into(), seq: 7 };
+    Some(Entry { id: id(number).to_string(), seen, operations: operations(&[operation])? })
+}
+
+fn base(collection: &str, key: &str, seq: u64) -> BaseHeader {
+    let version = format!("{GENERATION}.{seq}").into();
+    BaseHeader { collection: collection.into(), key: key.into(), version, seq: Some(seq), generation: GENERATION.into() }
+}
+
+fn document(text: &str) -> Option<Json> {
+    Some(Json::parse(text).expect("a document"))
+}
+
+const NOTHING: Option<Json> = None;
+
+#[test]
+fn each_kind_is_written_and_read_as_its_vector_says() {
+    let mut vectors = Vectors::of(FILE, "records");
+    pin_mutations(&mut vectors);
+    pin_entries(&mut vectors);
+    pin_documents(&mut vectors);
+    vectors.close();
+}
+
+fn pin_mutations(vectors: &mut Vectors) {
+    let mut put = |name: &str, ordinal, header, operation: &[&str]| {
+        pin(vectors, Spot(name, Kind::Mutation, ordinal), header, operations(operation));
+    };
+    put(
+        "mutation: put",
+        0,
+        plain(1, &[("todos", "1")]),
+        &[r#"{"op":"put","collection":"todos","key":"1","value":{"title":"milk","n":9007199254740993,"__proto__":{"x":1.0}}}"#],
+    );
+    put("mutation: patch", 1, plain(2, &[("todos", "2")]), &[
+        r#"{"op":"patch","collection":"todos","key":"2","set":{"/done":true,"/note":null},"remove":["/due"]}"#,
+    ]);
+    put("mutation: delete", 2, plain(3, &[("todos", "3")]), &[r#"{"op":"delete","collection":"todos","key":"3"}"#]);
+    put("mutation: splice", 0, plain(4, &[("notes", "a/ü")]), &[
+        r#"{"op":"splice","collection":"notes","key":"a/ü","path":"/text","at":5,"remove":0,"insert":"!","on":{"length":5,"hash":"088af2d30d79aaa1"}}"#,
+    ]);
+    put("mutation: increment", 0, plain(5, &[("counters", "1")]), &[
+        r#"{"op":"increment","collection":"counters","key":"1","path":"/n","by":2}"#,
+    ]);
+    put("mutation: append", 0, plain(6, &[("lists", "1")]), &[
+        r#"{"op":"append","collection":"lists","key":"1","path":"","items":[1,"x"]}"#,
+    ]);
+    put("mutation: a group", 0, plain(7, &[("todos", "1"), ("todos", "2")]), &[
+        r#"{"op":"delete","collection":"todos","key":"1"}"#,
+        r#"{"op":"put","collection":"todos","key":"2","value":null}"#,
+    ]);
+    put("mutation: with every member", 0, full(), &[r#"{"op":"delete","collection":"todos","key":"4"}"#]);
+}
+
+/// A follow-up with every member that a header can have. Without `..`: a member that is added needs a vector.
+fn full() -> MutationHeader {
+    MutationHeader {
+        id: id(8),
+        at: AT,
+        scope: SCOPE.into(),
+        node: Some("agent-7".into()),
+        keys: vec![Address::of("todos", "4")],
+        after: vec![id(1), id(2)],
+        read: vec![Address::of("settings", "main")],
+        collection_version: 3,
+        fingerprint: Some("9c1185a5c5e9fc54".into()),
+        lineage: Some(Lineage { root: id(70), round: 2, place: (39, 3) }),
+    }
+}
+
+fn pin_entries(vectors: &mut Vectors) {
+    let freeze = |number, place| FreezeHeader { entry: id(number), members: vec![id(number), id(10)], place, round: 0, root: None };
+    pin(vectors, Spot("freeze", Kind::Freeze, 0), freeze(9, (40, 0)), entry(9, r#"{"op":"delete","collection":"todos","key":"9","base":"5f3a9c01.3"}"#));
+    let follow_up = FreezeHeader { entry: id(12), members: vec![id(12)], place: (40, 2), round: 1, root: Some(id(11)) };
+    pin(vectors, Spot("freeze: a follow-up", Kind::Freeze, 1), follow_up, entry(12, r#"{"op":"put","collection":"todos","key":"12","base":null,"value":{}}"#));
+    let attempt = AttemptHeader { entry: id(9), failures: 2, at: AT, delay_ms: 4_711 };
+    pin(vectors, Spot("attempt", Kind::Attempt, 2), attempt, NOTHING);
+    pin(vectors, Spot("cancel", Kind::Cancel, 0), CancelHeader { id: id(3) }, NOTHING);
+    let settlement = SettlementHeader { entry: id(12), members: vec![id(12)], ending: "applied".into(), seq: Some(9) };
+    pin(vectors, Spot("settlement", Kind::Settlement, 1), settlement, NOTHING);
+    let settlement = SettlementHeader { entry: id(13), members: vec![id(13), id(14)], ending: "unknown".into(), seq: None };
+    pin(vectors, Spot("settlement: without a position", Kind::Settlement, 2), settlement, NOTHING);
+    let (members, fields) = (vec![id(13), id(14)], json!({"title": "too long"}).as_object().cloned());
+    let error = Fault { code: Code::Rejected, message: "validation: no".into(), status: Some(422) };
+    let inbox = InboxHeader { entry: id(13), members: members.clone(), ending: "rejected".into(), error, fields, at: AT };
+    pin(vectors, Spot("inbox", Kind::Inbox, 3), inbox, operations(&[r#"{"op":"put","collection":"todos","key":"13","value":1}"#]));
+    let error = Fault { code: Code::Protocol, message: "expired".into(), status: None };
+    let inbox = InboxHeader { entry: id(15), members: vec![id(15)], ending: "unknown".into(), error, fields: None, at: AT };
+    pin(vectors, Spot("inbox: unknown", Kind::Inbox, 4), inbox, operations(&[r#"{"op":"delete","collection":"todos","key":"15"}"#]));
+    let before = BeforeHeader { id: id(4), operation: 0, path: Pointer::parse("/text").expect("a pointer") };
+    pin(vectors, Spot("before", Kind::Before, 1), before, Some("hello".to_owned()));
+}
+
+fn pin_documents(vectors: &mut Vectors) {
+    let mut put = |name: &str, ordinal, header, body| pin(vectors, Spot(name, Kind::Base, ordinal), header, body);
+    put("base", 0, base("todos", "2", 4), document(r#"{"done":false,"due":"2024-01-01","n":-0}"#));
+    put("base: its text moved", 1, base("notes", "a/ü", 6), document(r#"{"text":"why, hello"}"#));
+    put("base: no document", 2, base("todos", "4", 5), NOTHING);
+    let unversioned = BaseHeader { version: "".into(), seq: None, ..base("todos", "13", 0) };
+    put("base: without a version", 3, unversioned, document("null"));
+    put("base: in a page", 0, base("todos", "1", 1), document(r#"{"title":"bread"}"#));
+    put("base: deleted, in a page", 0, base("todos", "5", 2), NOTHING);
+    put("base: in another page", 0, base("wiki", "home", 3), document("\"1.0\""));
+    let seen = Seen { generation: GENERATION.into(), seq: 7 };
+    let cursor = |cursor: Option<&str>, resync| {
+        let (feed, cursor) = (if resync { "other" } else { "main" }.into(), cursor.map(str::to_owned));
+        CursorHeader { feed, cursor, generation: GENERATION.into(), resync, seen: seen.clone() }
+    };
+    pin(vectors, Spot("cursor", Kind::Cursor, 4), cursor(Some("5f3a9c01.7"), false), NOTHING);
+    pin(vectors, Spot("cursor: everything again", Kind::Cursor, 5), cursor(None, true), NOTHING);
+    let paged = PagedHeader { pages: vec![(2, "wiki".into(), vec!["home".into()])] };
+    pin(vectors, Spot("paged", Kind::Paged, 6), paged, NOTHING);
+    let rows: Vec<DirectoryRow> = vec![(1, "todos".into(), vec!["1".into(), "5".into()])];
+    pin(vectors, Spot("directory", Kind::Directory, 0), DirectoryHeader { next_page: 2 }, Some(rows));
+    let quarantine = QuarantineHeader { source: "pull".into(), why: "not JSON".into(), at: AT };
+    pin(vectors, Spot("quarantine", Kind::Quarantine, 0), quarantine, Some("{\"broken\":\u{1}".to_owned()));
+}
+
+#[test]
+fn what_a_later_build_writes_is_kept_as_it_is() {
+    let mut vectors = Vectors::of(FILE, "later");
+    let reserved = RESERVED.iter().enumerate().map(|(at, kind)| (kind_name(kind).to_lowercase(), *kind as u8, 1, at as u32));
+    let others = [
+        ("mirror".to_owned(), MIRROR, 1, 6),
+        ("mutation of version 2".to_owned(), Kind::Mutation as u8, 2, 7),
+        ("a kind without a name".to_owned(), NOBODYS, 1, 8),
+    ];
+    for (name, kind, version, at) in reserved.chain(others) {
+        let (name, header, body, ordinal) = (format!("later: {name}"), r#"{"anything":["at","all"]}"#, "not even JSON \u{0}", at + 3);
+        let bytes = frame(kind, version, ordinal, header, body);
+        let line = Line { name: name.clone(), kind, version, ordinal, header: raw(header), body: body.into(), bytes: hex(&bytes) };
+        vectors.pin(&name, &line);
+        let run = [run(&["cancel"]), bytes.clone(), run(&["attempt"])].concat();
+        let found: Vec<Found<'_>> = record::decode(&run).collect();
+        assert_eq!(found[1], Found::Foreign { raw: &bytes }, "{name}");
+        assert_eq!((found.len(), found[1].ordinal()), (3, Some(ordinal)), "{name}");
+        assert!(matches!((&found[0], &found[2]), (Found::Record(_), Found::Record(_))), "{name}: what stands around it is read");
+    }
+    vectors.close();
+}
+
+#[test]
+fn every_kind_has_a_vector() {
+    let names = crate::vectors::members(FILE);
+    let lines = |list: &str| serde_json::from_str::<Vec<Line>>(names[list].get()).expect("records");
+    let kinds: Vec<Kind> = lines("records").iter().filter_map(|line| {
+        let bytes = unhex(&line.bytes);
+        match record::decode(&bytes).next() {
+            Some(Found::Record(record)) => Some(record.kind),
+            _ => None,
+        }
+    }).collect();
+    let later: Vec<u8> = lines("later").iter().map(|line| line.kind).collect();
+    let reserved = RESERVED.iter().filter(|kind| later.contains(&(**kind as u8)));
+    assert_covered("records", KINDS, kinds.iter().chain(reserved).map(kind_name));
+    assert_eq!(names["layout"].get(), LAYOUT_VERSION.to_string());
+    assert_eq!(names["frame_bytes"].get(), FRAME_BYTES.to_string());
+}
+
+#[test]
+fn a_member_that_a_later_build_adds_does_no_harm() {
+    let mut header = serde_json::to_value(full()).expect("JSON");
+    header["from_a_later_build"] = json!({"anything": 1});
+    let mut bytes = Vec::new();
+    record::encode(&mut bytes, Kind::Mutation, 0, &header, "[]");
+    let found: Vec<Found<'_>> = record::decode(&bytes).collect();
+    let [Found::Record(record)] = found[..] else { panic!("{found:?}") };
+    assert_eq!(record.header::<MutationHeader>(), Ok(full()));
+}
+
+#[test]
+fn what_is_broken_is_named() {
+    #[derive(Serialize)]
+    struct Broken {
+        name: &'static str,
+        bytes: String,
+        why: &'static str,
+        /// How many records behind it can still be read.
+        readable_after: usize,
+    }
+    let mut vectors = Vectors::of(FILE, "broken");
+    let (good, after) = (run(&["cancel"]), run(&["attempt"]));
+    let with = |at: usize, byte: u8| {
+        let mut bytes = good.clone();
+        bytes[at] = byte;
+        bytes
+    };
+    let not_text = {
+        let mut bytes = frame(Kind::Cancel as u8, 1, 0, "{\"id\":\"?\"}", "");
+        let at = bytes.len() - 3;
+        bytes[at] = 0xff;
+        let sum = xxhash_rust::xxh64::xxh64(&bytes[4..], 0) as u32;
+        bytes[..4].copy_from_slice(&sum.to_le_bytes());
+        bytes
+    };
+    for (name, bytes, readable_after) in [
+        ("cut in its frame", good[..FRAME_BYTES - 1].to_vec(), 0),
+        ("cut in its header", good[..FRAME_BYTES + 3].to_vec(), 0),
+        ("a length beyond the end", [with(15, 0x7f), after.clone()].concat(), 0),
+        ("another byte", [with(FRAME_BYTES + 2, b'x'), after.clone()].concat(), 1),
+        ("another kind", [with(4, 8), after.clone()].concat(), 1),
+        ("not UTF-8", [not_text, after.clone()].concat(), 1),
+        ("text", b"<html>no record at all</html>".to_vec(), 0),
+    ] {
+        let found: Vec<Found<'_>> = record::decode(&bytes).collect();
+        let Some((Found::Broken { why, .. }, rest)) = found.split_first() else { panic!("{name}: {found:?}") };
+        let read = rest.iter().filter(|found| matches!(found, Found::Record(_))).count();
+        assert_eq!((read, rest.len()), (readable_after, readable_after), "{name}");
+        assert_eq!(found.iter().map(|found| found.raw().len()).sum::<usize>(), bytes.len(), "{name}: no byte is lost");
+        vectors.pin(name, &Broken { name, bytes: hex(&bytes), why, readable_after });
+    }
+    vectors.close();
+}

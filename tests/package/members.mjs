@@ -1,0 +1,109 @@
+// What the declarations say of the objects that the package hands out, compared with those objects in a real browser.
+
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { extname } from 'node:path';
+import { chromium } from 'playwright-core';
+import ts from 'typescript';
+
+import { exportsOf, membersOf } from './support/declarations.mjs';
+import { file } from './support/package.mjs';
+import { close, test } from './support/suite.mjs';
+
+/** Interfaces that an app fills in: the package reads them, so there is no object of it to look at. */
+const FILLED_IN_BY_APPS = [
+  'BatchOptions', 'Change', 'ClientEvents', 'CloseOptions', 'FunctionTransport', 'InitOptions', 'Observer', 'OpenOptions', 'PollOptions', 'PullAnswer',
+  'PullOptions', 'StorageOptions', 'SubscribeOptions', 'UrlTransport',
+];
+
+/** Runs in the page: one object of each kind, by the name of its interface, told as the names of its members. */
+async function specimens() {
+  const { open } = await import('/index.js');
+  const seen = {};
+  let spliced;
+  const sent = new Promise((resolve) => { spliced = resolve; });
+  const client = await open({
+    name: 'members',
+    transport: {
+      push: async (entries, context) => {
+        [seen.Entry] = entries;
+        seen.CallContext = context;
+        entries.flatMap(({ operations }) => operations).filter(({ op }) => op === 'splice').forEach(({ on }) => spliced(on));
+        return entries.map(({ id }) => ({ id, outcome: 'ok', version: '1' }));
+      },
+      pull: async (cursor, context) => {
+        seen.PullContext = context;
+        return { changes: [], cursor: 'end', more: false };
+      },
+    },
+  });
+  await client.pull();
+  const notes = client.documents('notes');
+  seen.SyncClient = client;
+  seen.Documents = notes;
+  seen.Mutation = notes.put('a', { text: '' });
+  seen.Mutations = notes.putAll([['b', { text: '' }]]);
+  seen.Source = client.status;
+  seen.SyncStatus = client.status.current;
+  seen.StorageStatus = client.status.current.storage;
+  seen.Metrics = client.metrics();
+  seen.Unsubscribe = client.status.subscribe(() => {});
+  await seen.Mutation.settled;
+  notes.splice('a', '/text', 0, 0, 'x');
+  seen.TextMark = await sent;
+
+  const names = (object) => {
+    const all = new Set();
+    for (let at = object; at !== null && at !== Object.prototype && at !== Function.prototype; at = Object.getPrototypeOf(at)) {
+      Object.getOwnPropertyNames(at).forEach((name) => all.add(name));
+    }
+    const builtIn = typeof object === 'function' ? ['length', 'name', 'prototype', 'constructor'] : ['constructor'];
+    return [...all].filter((name) => !builtIn.includes(name)).sort();
+  };
+  return Object.fromEntries(Object.entries(seen).map(([name, object]) => [name, names(object)]));
+}
+
+const TYPES = { '.js': 'text/javascript', '.wasm': 'application/wasm', '.html': 'text/html' };
+
+/** The names of the members of each kind of object, out of the browser. */
+async function inBrowser() {
+  const browser = await chromium.launch({ executablePath: process.env.CHROME, args: ['--no-sandbox', '--disable-gpu'] });
+  try {
+    const page = await browser.newPage();
+    await page.route('**/*', async (route) => {
+      const path = new URL(route.request().url()).pathname;
+      const body = path === '/' ? '<!doctype html>' : await readFile(file(path.slice(1))).catch(() => null);
+      await route.fulfill(body === null ? { status: 404 } : { body, contentType: TYPES[extname(path) || '.html'] ?? 'text/plain' });
+    });
+    await page.goto('http://localhost/');
+    return await page.evaluate(specimens);
+  } finally {
+    await browser.close();
+  }
+}
+
+const shipped = exportsOf(file('index.d.ts'));
+const interfaces = [...shipped].filter(([, { declarations }]) => declarations.some(ts.isInterfaceDeclaration));
+const found = await inBrowser();
+
+await test('every interface is looked at, or is one that apps fill in', () => {
+  const known = [...Object.keys(found), ...FILLED_IN_BY_APPS].sort();
+  assert.deepEqual(known, interfaces.map(([name]) => name).sort());
+});
+
+for (const [name, declaration] of interfaces.filter(([name]) => name in found)) {
+  await test(`${name} has the members that are declared, and no other`, () => {
+    const declared = inherited(declaration);
+    const missing = [...declared].filter(([member, { required }]) => required && !found[name].includes(member)).map(([member]) => member);
+    const undeclared = found[name].filter((member) => !declared.has(member));
+    assert.deepEqual({ missing, undeclared }, { missing: [], undeclared: [] });
+  });
+}
+
+/** The members of an interface and of those of ours that it extends. */
+function inherited(declaration) {
+  const bases = declaration.declarations.flatMap(({ heritageClauses = [] }) => heritageClauses.flatMap(({ types }) => types.map(({ expression }) => expression.getText())));
+  return new Map(bases.flatMap((base) => (shipped.has(base) ? [...inherited(shipped.get(base))] : [])).concat([...membersOf(declaration)]));
+}
+
+close();

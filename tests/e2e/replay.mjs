@@ -79,7 +79,7 @@ async function run({ executable, ...programs }, recording, folder, verdict) {
   const began = performance.now();
   let figures;
   try {
-    figures = await new Conductor({ server, page, recording, plan, verdict, tell }).perform();
+    figures = await new Conductor({ server, page, wire, recording, plan, verdict, tell }).perform();
   } finally {
     await close();
   }
@@ -135,11 +135,15 @@ async function main() {
   tell(`${name}${isAstral ? ', astral' : ''}: ${recording.edits} edits, ${recording.splices.length} patches, ${recording.end.length} units at the end`);
   const folder = await mkdtemp(join(tmpdir(), 'syncline-replay-'));
   const verdict = new Verdict();
-  const figures = await run(programs, recording, folder, verdict);
+  const remains = `the server's file and the browser's profile are in ${folder}`;
+  const figures = await run(programs, recording, folder, verdict).catch((error) => {
+    tell(remains);
+    throw error;
+  });
   print(figures);
   verdict.broken.forEach((sentence) => tell(`DID NOT HOLD: ${sentence}`));
   const holds = verdict.broken.length === 0;
-  tell(holds ? `all ${verdict.held} promises held` : `${verdict.broken.length} promises did not hold; the server's file and the profile are in ${folder}`);
+  tell(holds ? `all ${verdict.held} promises held` : `${verdict.broken.length} promises did not hold; ${remains}`);
   if (json) console.log(JSON.stringify({ recording: name, astral: isAstral, ...figures, held: verdict.held, broken: verdict.broken }));
   if (holds) await rm(folder, { recursive: true });
   process.exitCode = holds ? 0 : 1;

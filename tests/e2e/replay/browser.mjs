@@ -17,11 +17,12 @@ const NO_REPLY = ['net::ERR_EMPTY_RESPONSE', 'net::ERR_CONNECTION_CLOSED', 'net:
 
 /**
  * Counts the sync requests of a page, the bytes of their bodies, and the entries that the page sent once more because no reply
- * came. (What Chromium repeats by itself, where a connection that it used before is closed on it, no page can see.)
+ * came. (What Chromium repeats by itself, no page can see.)
  */
 class Wire {
   requests = 0;
   unanswered = 0;
+  repliesLost = 0;
   sentAgain = 0;
   bytesUp = 0;
   bytesDown = 0;
@@ -57,7 +58,9 @@ class Wire {
   #onFailure(request) {
     if (this.#answered.has(request)) return;
     this.unanswered += 1;
-    if (NO_REPLY.includes(request.failure()?.errorText)) idsIn(request).forEach((id) => this.#lost.add(id));
+    if (!NO_REPLY.includes(request.failure()?.errorText)) return;
+    this.repliesLost += 1;
+    for (const id of idsIn(request)) this.#lost.add(id);
   }
 }
 

@@ -5,9 +5,7 @@ const FULL = 10_000;
 const ACKNOWLEDGED = 500;
 const SENT_AGAIN = 20;
 /** Times that replies are lost, for each entry that has to be sent again. */
-const SPARE = 1.5;
-/** Chromium repeats a request by itself where a connection that it used before is closed: losing one reply shows nothing. */
-const LOSE = { loseNext: 2 };
+const SPARE = 1.25;
 /** No push is answered. */
 const LOSE_ALL = { loseNext: 1_000_000 };
 /** No push is answered soon. */
@@ -37,7 +35,7 @@ export function planOf(patches) {
     const at = Math.round(((index + 0.5) / replies) * patches);
     // What is lost next to a big event would be forgotten with the server that was to lose it.
     const isNear = big.some((event) => Math.abs(event.at - at) < near);
-    return { at: isNear ? at + 2 * near : at, event: 'lose', faults: LOSE };
+    return { at: isNear ? at + 2 * near : at, event: 'lose', faults: LOSE_ALL };
   });
   return {
     events: [...big, ...lost].sort((a, b) => a.at - b.at),

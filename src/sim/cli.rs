@@ -62,16 +62,7 @@ pub fn run_plan(plan: Plan, bug: Option<Bug>, tell: bool) -> Outcome {
     std::panic::catch_unwind(|| if tell { world().telling().run() } else { world().run() }).unwrap_or_else(|panic| {
         let said = panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
         let violation = Violation { law: "I22", what: format!("it panicked: {}", said.unwrap_or_default()) };
-        Outcome {
-            seed,
-            events: 0,
-            mutations: 0,
-            crashes: 0,
-            struck: BTreeMap::new(),
-            digest: 0,
-            ms: 0,
-            violation: Some((0, violation)),
-        }
+        Outcome { seed, events: 0, mutations: 0, crashes: 0, struck: BTreeMap::new(), digest: 0, ms: 0, violation: Some((0, violation)) }
     })
 }
 

@@ -54,11 +54,7 @@ fn samples() -> Vec<(&'static str, Input)> {
         ("token given", Input::TokenGiven { present: true }),
         ("token missing", Input::TokenGiven { present: false }),
     ];
-    let asks = [
-        ("asked: load", Ask::Load { address: address() }),
-        ("asked: pull", Ask::Pull),
-        ("asked: close", Ask::Close),
-    ];
+    let asks = [("asked: load", Ask::Load { address: address() }), ("asked: pull", Ask::Pull), ("asked: close", Ask::Close)];
     samples.extend(asks.map(|(name, what)| (name, Input::Asked { ask: AskId(6), what })));
     samples.extend(store_failures().map(|(name, why)| (name, Input::WriteFailed { write: WriteId(3), why })));
     samples.push(("load failed", Input::LoadFailed { load: LoadId(1), why: StoreFailure::TooNew }));

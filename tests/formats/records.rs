@@ -157,23 +157,39 @@ fn pin_mutations(vectors: &mut Vectors) {
         plain(1, &[("todos", "1")]),
         &[r#"{"op":"put","collection":"todos","key":"1","value":{"title":"milk","n":9007199254740993,"__proto__":{"x":1.0}}}"#],
     );
-    put("mutation: patch", 1, plain(2, &[("todos", "2")]), &[
-        r#"{"op":"patch","collection":"todos","key":"2","set":{"/done":true,"/note":null},"remove":["/due"]}"#,
-    ]);
+    put(
+        "mutation: patch",
+        1,
+        plain(2, &[("todos", "2")]),
+        &[r#"{"op":"patch","collection":"todos","key":"2","set":{"/done":true,"/note":null},"remove":["/due"]}"#],
+    );
     put("mutation: delete", 2, plain(3, &[("todos", "3")]), &[r#"{"op":"delete","collection":"todos","key":"3"}"#]);
-    put("mutation: splice", 0, plain(4, &[("notes", "a/ü")]), &[
-        r#"{"op":"splice","collection":"notes","key":"a/ü","path":"/text","at":5,"remove":0,"insert":"!","on":{"length":5,"hash":"088af2d30d79aaa1"}}"#,
-    ]);
-    put("mutation: increment", 0, plain(5, &[("counters", "1")]), &[
-        r#"{"op":"increment","collection":"counters","key":"1","path":"/n","by":2}"#,
-    ]);
-    put("mutation: append", 0, plain(6, &[("lists", "1")]), &[
-        r#"{"op":"append","collection":"lists","key":"1","path":"","items":[1,"x"]}"#,
-    ]);
-    put("mutation: a group", 0, plain(7, &[("todos", "1"), ("todos", "2")]), &[
-        r#"{"op":"delete","collection":"todos","key":"1"}"#,
-        r#"{"op":"put","collection":"todos","key":"2","value":null}"#,
-    ]);
+    put(
+        "mutation: splice",
+        0,
+        plain(4, &[("notes", "a/ü")]),
+        &[
+            r#"{"op":"splice","collection":"notes","key":"a/ü","path":"/text","at":5,"remove":0,"insert":"!","on":{"length":5,"hash":"088af2d30d79aaa1"}}"#,
+        ],
+    );
+    put(
+        "mutation: increment",
+        0,
+        plain(5, &[("counters", "1")]),
+        &[r#"{"op":"increment","collection":"counters","key":"1","path":"/n","by":2}"#],
+    );
+    put(
+        "mutation: append",
+        0,
+        plain(6, &[("lists", "1")]),
+        &[r#"{"op":"append","collection":"lists","key":"1","path":"","items":[1,"x"]}"#],
+    );
+    put(
+        "mutation: a group",
+        0,
+        plain(7, &[("todos", "1"), ("todos", "2")]),
+        &[r#"{"op":"delete","collection":"todos","key":"1"}"#, r#"{"op":"put","collection":"todos","key":"2","value":null}"#],
+    );
     put("mutation: with every member", 0, full(), &[r#"{"op":"delete","collection":"todos","key":"4"}"#]);
 }
 
@@ -195,9 +211,19 @@ fn full() -> MutationHeader {
 
 fn pin_entries(vectors: &mut Vectors) {
     let freeze = |number, place| FreezeHeader { entry: id(number), members: vec![id(number), id(10)], place, round: 0, root: None };
-    pin(vectors, Spot("freeze", Kind::Freeze, 0), freeze(9, (40, 0)), entry(9, r#"{"op":"delete","collection":"todos","key":"9","base":"5f3a9c01.3"}"#));
+    pin(
+        vectors,
+        Spot("freeze", Kind::Freeze, 0),
+        freeze(9, (40, 0)),
+        entry(9, r#"{"op":"delete","collection":"todos","key":"9","base":"5f3a9c01.3"}"#),
+    );
     let follow_up = FreezeHeader { entry: id(12), members: vec![id(12)], place: (40, 2), round: 1, root: Some(id(11)) };
-    pin(vectors, Spot("freeze: a follow-up", Kind::Freeze, 1), follow_up, entry(12, r#"{"op":"put","collection":"todos","key":"12","base":null,"value":{}}"#));
+    pin(
+        vectors,
+        Spot("freeze: a follow-up", Kind::Freeze, 1),
+        follow_up,
+        entry(12, r#"{"op":"put","collection":"todos","key":"12","base":null,"value":{}}"#),
+    );
     let attempt = AttemptHeader { entry: id(9), failures: 2, at: AT, delay_ms: 4_711 };
     pin(vectors, Spot("attempt", Kind::Attempt, 2), attempt, NOTHING);
     pin(vectors, Spot("cancel", Kind::Cancel, 0), CancelHeader { id: id(3) }, NOTHING);
@@ -268,13 +294,16 @@ fn what_a_later_build_writes_is_kept_as_it_is() {
 fn every_kind_has_a_vector() {
     let names = crate::vectors::members(FILE);
     let lines = |list: &str| serde_json::from_str::<Vec<Line>>(names[list].get()).expect("records");
-    let kinds: Vec<Kind> = lines("records").iter().filter_map(|line| {
-        let bytes = unhex(&line.bytes);
-        match record::decode(&bytes).next() {
-            Some(Found::Record(record)) => Some(record.kind),
-            _ => None,
-        }
-    }).collect();
+    let kinds: Vec<Kind> = lines("records")
+        .iter()
+        .filter_map(|line| {
+            let bytes = unhex(&line.bytes);
+            match record::decode(&bytes).next() {
+                Some(Found::Record(record)) => Some(record.kind),
+                _ => None,
+            }
+        })
+        .collect();
     let later: Vec<u8> = lines("later").iter().map(|line| line.kind).collect();
     let reserved = RESERVED.iter().filter(|kind| later.contains(&(**kind as u8)));
     assert_covered("records", KINDS, kinds.iter().chain(reserved).map(kind_name));

@@ -39,8 +39,10 @@ impl Vectors {
         }
         let place = format!("tests/vectors/{file}, `{list}`");
         let members = members(file);
-        let lines: Vec<Box<RawValue>> = serde_json::from_str(members.get(list).unwrap_or_else(|| panic!("no {place}")).get()).expect("a list");
-        let named = lines.iter().map(|line| (serde_json::from_str::<Named>(line.get()).expect("a vector has a name").name, line.get().to_owned()));
+        let lines: Vec<Box<RawValue>> =
+            serde_json::from_str(members.get(list).unwrap_or_else(|| panic!("no {place}")).get()).expect("a list");
+        let named =
+            lines.iter().map(|line| (serde_json::from_str::<Named>(line.get()).expect("a vector has a name").name, line.get().to_owned()));
         let named: Vec<(String, String)> = named.collect();
         let lines: BTreeMap<String, String> = named.iter().cloned().collect();
         assert_eq!(lines.len(), named.len(), "{place}: two vectors have one name");

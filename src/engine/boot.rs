@@ -5,13 +5,14 @@ use std::sync::Arc;
 use super::ident::MutationId;
 use super::input::Bytes;
 use super::log::{About, Log, Part};
-use super::ordered::Ordered;
 use super::pages::Pages;
 use super::record::{
     self, AttemptHeader, BaseHeader, BeforeHeader, CancelHeader, CursorHeader, DirectoryRow, FreezeHeader, InboxHeader, Kind,
     MutationHeader, PagedHeader, Place, Record, SettlementHeader,
 };
 use super::replica::{Base, Before};
+use crate::ordered::Ordered;
+use crate::protocol::member::Member;
 use crate::protocol::{Address, Entry, Json, KeyedOperation, Text};
 
 /// What was found.
@@ -184,7 +185,7 @@ impl Booted {
             }
             Kind::Before => {
                 let header: BeforeHeader = record.header()?;
-                let text: String = serde_json::from_str(record.body).map_err(|_| "its body is not a string")?;
+                let text: String = String::read(record.body).ok_or("its body is not a string")?;
                 let about = About::Before(header.id.clone(), header.operation);
                 self.befores.push(Before { id: header.id, operation: header.operation, path: header.path, text: Text::of(&text) });
                 Ok(Some(about))
@@ -196,7 +197,7 @@ impl Booted {
 
     fn mutation(&mut self, position: u64, record: &Record<'_>) -> Result<About, &'static str> {
         let header: MutationHeader = record.header()?;
-        let operations: Vec<KeyedOperation> = serde_json::from_str(record.body).map_err(|_| "its operations cannot be read")?;
+        let operations: Vec<KeyedOperation> = Member::read(record.body).ok_or("its operations cannot be read")?;
         let Some(first) = operations.first() else { return Err("it has no operations") };
         if operations.iter().any(|keyed| keyed.address != first.address) {
             return Err("it is a group, which this build cannot send");
@@ -212,7 +213,7 @@ impl Booted {
 
     fn freeze(&mut self, record: &Record<'_>) -> Result<About, &'static str> {
         let header: FreezeHeader = record.header()?;
-        let entry: Entry = serde_json::from_str(record.body).map_err(|_| "its entry cannot be read")?;
+        let entry: Entry = Entry::read(record.body).ok_or("its entry cannot be read")?;
         let Some(first) = entry.operations.first() else { return Err("its entry has no operations") };
         if entry.operations.iter().any(|keyed| keyed.address != first.address) {
             return Err("its entry is a group, which this build cannot send");

@@ -4,8 +4,8 @@
 use std::ops::Range;
 
 use super::ident::MutationId;
-use super::ordered::Ordered;
 use super::record::Place;
+use crate::ordered::Ordered;
 
 /// What a live record is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::clock::Timestamp;
 use super::ident::MutationId;
-use super::ordered::{Ordered, OrderedSet};
 use super::record::{Lineage, Place};
+use crate::ordered::{Ordered, OrderedSet};
 use crate::protocol::{Address, Operation};
 
 /// A mutation that is not frozen.

@@ -2,9 +2,9 @@
 
 use super::clock::Timestamp;
 use super::ident::{AskId, RequestId};
-use super::ordered::{Ordered, OrderedSet};
 use super::retry;
 use super::rng::Rng;
+use crate::ordered::{Ordered, OrderedSet};
 use crate::protocol::Address;
 
 /// Between two pulls that only hints ask for.

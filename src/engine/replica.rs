@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::coalesce::Composer;
 use super::ident::MutationId;
 use super::merge;
-use super::ordered::Ordered;
+use crate::ordered::Ordered;
 use crate::protocol::text::SpliceError;
-use crate::protocol::{Address, Draft, Json, Operation, Patch, Pointer, Splice, Text, TextMark};
+use crate::protocol::{Address, Draft, Json, Operation, Patch, Pointer, Splice, Text, TextMark, Value};
 
 /// The server's truth about one document.
 #[derive(Clone, Debug, PartialEq)]
@@ -413,7 +413,7 @@ impl<F: FnMut(&Operation)> Fold<F> {
 }
 
 fn replaced(path: &Pointer, text: String) -> Option<Operation> {
-    Patch::from_places([(path.clone(), serde_json::Value::String(text))], [], []).ok().map(Operation::Patch)
+    Patch::from_places([(path.clone(), Value::String(text))], [], []).ok().map(Operation::Patch)
 }
 
 #[cfg(test)]
@@ -493,7 +493,7 @@ mod tests {
     #[test]
     fn without_its_page_only_a_put_is_seen() {
         let mut replica = Replica::default();
-        let patch = Operation::Patch(Patch::from_merge_patch(serde_json::json!({"n":1})));
+        let patch = Operation::Patch(Patch::from_merge_patch(Value::parse(r#"{"n":1}"#).unwrap()));
         replica.lay(&at(), true, 1, id("m1"), vec![patch]);
         assert_eq!(replica.view(&at(), true), Err(()));
         replica.load(at(), base("1", "x").unwrap());

@@ -1,20 +1,19 @@
 //! What is staged, what is on its way to the store, and what is in it. One transaction at a time: what is staged while
 //! one is on its way goes with the next.
 
-use serde::Serialize;
-
 use super::config::Config;
 use super::effect::{Guard, Write};
 use super::ident::{MutationId, WriteId};
 use super::input::Meta;
 use super::log::{About, Log, Part};
 use super::notice::Durability;
-use super::ordered::{Ordered, OrderedSet};
 use super::pages::{self, Pages};
 use super::push::BatchId;
 use super::record::{self, DirectoryRow, Kind, PagedHeader, Place};
 use super::replica::{Base, Replica};
+use crate::ordered::{Ordered, OrderedSet};
 use crate::protocol::Address;
+use crate::protocol::member::Member;
 
 /// Where writes go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,7 +124,7 @@ impl Store {
     }
 
     /// Stages a record. One that can live on says what it is about.
-    pub fn stage(&mut self, kind: Kind, header: &impl Serialize, body: &str, about: Option<About>) -> u32 {
+    pub fn stage(&mut self, kind: Kind, header: &impl Member, body: &str, about: Option<About>) -> u32 {
         let staged = &mut self.staged;
         let (ordinal, start) = (staged.parts.len() as u32, staged.bytes.len());
         record::encode(&mut staged.bytes, kind, ordinal, header, body);
@@ -137,7 +136,7 @@ impl Store {
     }
 
     /// Stages a mutation's record; the app is told when it is kept.
-    pub fn stage_mutation(&mut self, id: &MutationId, header: &impl Serialize, body: &str, strict: bool) {
+    pub fn stage_mutation(&mut self, id: &MutationId, header: &impl Member, body: &str, strict: bool) {
         let ordinal = self.stage(Kind::Mutation, header, body, Some(About::Mutation(id.clone())));
         self.staged.mutations.push((id.clone(), ordinal));
         self.staged.strict |= strict;
@@ -273,7 +272,9 @@ impl Store {
                     self.log.add(position, bytes, parts);
                 }
                 if rows.is_empty() {
-                    staged.bases.into_iter().for_each(|(address, ())| drop(self.dirty.insert(address, ())));
+                    for (address, ()) in staged.bases {
+                        self.dirty.insert(address, ());
+                    }
                 } else {
                     rows.iter().for_each(|row| self.found_in_page(row));
                 }

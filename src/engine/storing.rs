@@ -8,13 +8,14 @@ use super::ident::{AskId, LoadId, WriteId};
 use super::input::{Bytes, Found, Meta, StoreFailure, Versions};
 use super::log::About;
 use super::notice::Notice;
-use super::ordered::Ordered;
 use super::outbox::{Entry, EntryState, Queued};
 use super::record::{self, AttemptHeader, BeforeHeader, CursorHeader, Kind, LAYOUT_VERSION, Place, QuarantineHeader};
 use super::replica::Base;
 use super::retry;
 use super::store::Kept;
 use super::{Engine, Life};
+use crate::ordered::Ordered;
+use crate::protocol::member::text_of;
 use crate::protocol::{Address, Seen};
 
 /// A transaction that keeps aborting is given up after this many times.
@@ -367,7 +368,7 @@ impl Engine {
     /// Sets aside what cannot be read, and says so.
     pub(super) fn quarantine(&mut self, now: Timestamp, source: &str, why: &str, text: &str, effects: &mut impl Sink) {
         let header = QuarantineHeader { source: source.into(), why: why.into(), at: self.wall_at(now) };
-        let body = serde_json::to_string(text).unwrap_or_default();
+        let body = text_of(&text.to_owned());
         let number = u64::MAX - self.next_id();
         self.store.stage(Kind::Quarantine, &header, &body, Some(About::Kept(number)));
         let code = if source == "pull" { Code::Protocol } else { Code::StorageCorrupt };
@@ -384,7 +385,7 @@ impl Engine {
         for before in self.replica.rebase(address, unloaded, base, off) {
             let about = About::Before(before.id.clone(), before.operation);
             let header = BeforeHeader { id: before.id, operation: before.operation, path: before.path };
-            let body = serde_json::to_string(&before.text.to_string()).unwrap_or_default();
+            let body = text_of(&before.text.to_string());
             self.store.stage(Kind::Before, &header, &body, Some(about));
         }
     }

@@ -1,6 +1,6 @@
 //! Who looks at what: documents the app holds, and what they were before this turn touched them.
 
-use super::ordered::{Ordered, OrderedSet};
+use crate::ordered::{Ordered, OrderedSet};
 use crate::protocol::{Address, Json};
 
 /// What a reader saw of a document: `None` where nobody could know.

@@ -110,6 +110,8 @@ export interface Entry {
   /** How much of the server's log this client had applied when it was made ready; for servers that forget old ids. */
   readonly seen: { readonly generation: string; readonly seq: number };
   readonly operations: readonly Operation[];
+  /** How far its client had read the server's log when it fixed the entry: what it proves is in `docs/protocol.md`. */
+  readonly seen: { readonly generation: string; readonly seq: number };
 }
 
 /**

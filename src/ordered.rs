@@ -8,6 +8,7 @@ const CHUNK: usize = 64;
 
 /// A map in the order of its keys. Finding takes two binary searches; inserting and removing move at most one chunk, and
 /// seldom the list of chunks.
+#[derive(Clone)]
 pub struct Ordered<K, V> {
     /// None is empty.
     chunks: Vec<Vec<(K, V)>>,
@@ -146,6 +147,12 @@ impl<K: Ord, V> Ordered<K, V> {
         }
         self.chunks.retain(|chunk| !chunk.is_empty());
         self.len = self.chunks.iter().map(Vec::len).sum();
+    }
+}
+
+impl<K: Ord, V: PartialEq> PartialEq for Ordered<K, V> {
+    fn eq(&self, other: &Self) -> bool {
+        self.len == other.len && self.iter().eq(other.iter())
     }
 }
 

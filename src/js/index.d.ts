@@ -67,8 +67,6 @@ export interface Source<T> extends AsyncIterable<T> {
   getSnapshot(): T;
   /** Hears of the value. A function is an observer's `next`. */
   subscribe(observer: Observer<T> | ((value: T, change?: readonly Operation[]) => void), options?: SubscribeOptions): Unsubscribe;
-  /** What RxJS looks for. */
-  '@@observable'(): Source<T>;
 }
 
 // ------------------------------------------------------------------ values and operations
@@ -107,8 +105,6 @@ export type Operation = {
 /** What goes over the wire: one mutation, or several of one key taken together. Its id never changes, nor do its operations. */
 export interface Entry {
   readonly id: string;
-  /** How much of the server's log this client had applied when it was made ready; for servers that forget old ids. */
-  readonly seen: { readonly generation: string; readonly seq: number };
   readonly operations: readonly Operation[];
   /** How far its client had read the server's log when it fixed the entry: what it proves is in `docs/protocol.md`. */
   readonly seen: { readonly generation: string; readonly seq: number };

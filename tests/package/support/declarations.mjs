@@ -118,8 +118,7 @@ function text(node) {
 }
 
 function nameOf(member) {
-  if (member.name === undefined) return ts.SyntaxKind[member.kind];
-  return ts.isStringLiteral(member.name) ? member.name.text : text(member.name);
+  return member.name === undefined ? ts.SyntaxKind[member.kind] : text(member.name);
 }
 
 function modifiers(node) {

@@ -7,6 +7,8 @@ const IDLE_MAX = 1000;
 
 /** One document in view. `revision`: what is known of it; `undefined` until it is in memory. */
 class Cell extends Audience {
+  #cells;
+  #source = null;
   revision = undefined;
   watched = false;
   /** The answer that is being waited for. */
@@ -16,9 +18,15 @@ class Cell extends Audience {
 
   constructor(cells, collection, key) {
     super(() => this.revision, (yes) => cells.watched(this, yes));
+    this.#cells = cells;
     this.collection = collection;
     this.key = key;
-    this.source = sourceOf(() => cells.at(collection, key));
+  }
+
+  /** What the app watches. It finds its document again after that has been out of view. */
+  get source() {
+    this.#source ??= sourceOf(() => this.#cells.at(this.collection, this.key));
+    return this.#source;
   }
 }
 

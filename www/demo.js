@@ -29,7 +29,6 @@ async function start({ side, name }) {
     transport: { url: '/sync/', fetch: network.fetch },
     poll: { baseMs: 1000, maxMs: 1000 },
   });
-  network.onConnect(() => client.pull().catch(() => {}));
   const outcomes = makeOutcomes(view);
   showFigures(client, view);
   startEditor(client, view, outcomes);

@@ -14,6 +14,9 @@ const PHASES = {
   dead: 'ended',
 };
 
+/** Phases in which nothing that is typed would be kept. */
+const OVER = ['fenced', 'closed', 'dead'];
+
 const FIGURES = {
   queue: ['Queued writes', ({ pendingMutations, pendingBytes }) => (pendingMutations === 0 ? '0' : `${pendingMutations} (${bytes(pendingBytes)})`)],
   acknowledged: ['Acknowledged', ({ entriesAcknowledged }) => String(entriesAcknowledged)],
@@ -41,6 +44,7 @@ export function showFigures(client, view) {
     const phase = quiet ? 'idle' : status.phase;
     set(view.phase, status.pendingMutations > 0 && phase === 'idle' ? 'queued' : PHASES[phase]);
     view.phase.dataset.phase = phase;
+    view.work.inert = OVER.includes(status.phase);
     for (const { value, read } of shown) set(value, read(status));
     view.problem.hidden = status.error === null;
     set(view.problem, status.error === null ? '' : `${status.error.code}: ${status.error.message}. ${status.error.hint}`);

@@ -31,7 +31,7 @@ async function start({ side, name }) {
   });
   const outcomes = makeOutcomes(view);
   showFigures(client, view);
-  startEditor(client, view, outcomes);
+  startEditor(client, view, outcomes, { first: side === 'left' });
   startTodos(client, view, outcomes);
   return client;
 }

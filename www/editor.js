@@ -8,7 +8,8 @@ const KEY = 'shared';
 const PATH = '/text';
 const FIRST_TEXT = 'Both sides edit this note.\nCut a network, type on both, connect again.\n';
 
-export async function startEditor(client, view, outcomes) {
+/** `first`: this client makes the note where there is none. If both did, one would replace what was typed into the other's. */
+export async function startEditor(client, view, outcomes, { first }) {
   const notes = client.documents(COLLECTION);
   const area = view.text;
   labelled(area, view.textLabel);
@@ -59,7 +60,7 @@ export async function startEditor(client, view, outcomes) {
     }
   }
 
-  await begin(client, notes);
+  if (first) await begin(client, notes);
 }
 
 /** Makes the note where the server has none; until the server was asked, nobody can know. */

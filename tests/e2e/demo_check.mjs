@@ -32,11 +32,16 @@ async function addTodo(side, title) {
 
 const todos = (side) => part(`${side}-todos`).locator('li label').allTextContents();
 const isReady = (side) => part(`${side}-text`).isEnabled();
-const bothSay = (...words) =>
-  until(`both sides say ${words.join(' and ')}`, async () => {
-    const [left, right] = [await text('left'), await text('right')];
-    return left === right && words.every((word) => left.includes(word));
+async function bothSay(...words) {
+  let texts;
+  const agree = async () => {
+    texts = [await text('left'), await text('right')];
+    return texts[0] === texts[1] && words.every((word) => texts[0].includes(word));
+  };
+  await until(`both sides say ${words.join(' and ')}`, agree).catch((error) => {
+    throw new Error(`${error.message}; they say ${JSON.stringify(texts)}`);
   });
+}
 
 await test('the page opens two clients that share a note', async () => {
   await page.goto(url);

@@ -210,9 +210,8 @@ async fn all_writes_of_one_turn_are_one_transaction() {
 #[wasm_bindgen_test]
 async fn a_bad_one_among_many_changes_nothing() {
     let app = App::open(&fresh("bad-one"), &JsValue::UNDEFINED).await;
-    let put_all = |keys: [&str; 2], texts: [&str; 2]| {
-        app.client.put_all("notes", keys.map(String::from).into(), texts.map(String::from).into())
-    };
+    let put_all =
+        |keys: [&str; 2], texts: [&str; 2]| app.client.put_all("notes", keys.map(String::from).into(), texts.map(String::from).into());
     assert_eq!(code(put_all(["a", "b"], ["1", "{"])), "INVALID_DOCUMENT");
     assert_eq!(code(put_all(["a", ""], ["1", "2"])), "VALIDATION");
     assert_eq!(code(app.client.put_all("notes", vec!["a".into()], vec![])), "VALIDATION");

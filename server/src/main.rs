@@ -11,6 +11,7 @@ mod files;
 mod http;
 mod listen;
 mod sqlite;
+mod tables;
 
 use std::error::Error;
 use std::io::Write as _;

@@ -55,7 +55,10 @@ pub(super) fn answer<S: Store>(store: &S, scope: &str, id: &str, remembered: Rem
             let (version, value) = current.and_then(|current| Some((current.version, current.value?))).unzip();
             Verdict::Conflict { version, value, value_seq }
         }
-        Ending::Rejected { code, message, fields } => Verdict::Rejected { code, message, fields },
+        Ending::Rejected { code, message, fields } => {
+            let fields = fields.map(|fields| serde_json::Value::Object(fields).to_string());
+            Verdict::Rejected { code, message, fields: fields.and_then(|text| Json::parse(&text).ok()) }
+        }
         Ending::TooLarge => Verdict::TooLarge,
     };
     Ok(Outcome { id: id.to_owned(), seq: Some(remembered.seq), verdict })

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{Authority, Rules};
+use crate::protocol::json::object;
 use crate::protocol::{KeyedOperation, Seen};
 
 /// Longest id of an entry, in UTF-8 bytes.
@@ -76,13 +77,13 @@ impl<R: Rules> Authority<R> {
         if text.len() > self.limits.request_bytes {
             return Err(PushBodyError::TooLarge);
         }
-        let body: Body<'_> = serde_json::from_str(text).map_err(malformed)?;
+        let body: Body<'_> = object(text).map_err(malformed)?;
         if body.entries.len() > self.limits.entries_per_push {
             return Err(PushBodyError::TooLarge);
         }
         let mut entries = Vec::with_capacity(body.entries.len());
         for raw in body.entries {
-            let envelope: Envelope<'_> = serde_json::from_str(raw.get()).map_err(malformed)?;
+            let envelope: Envelope<'_> = object(raw.get()).map_err(malformed)?;
             if envelope.id.is_empty() || envelope.id.len() > ID_BYTES_MAX {
                 return Err(PushBodyError::Malformed(format!("the id of an entry has 1 to {ID_BYTES_MAX} bytes")));
             }

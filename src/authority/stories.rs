@@ -237,7 +237,9 @@ fn i14_an_entry_that_is_wrong_inside_does_not_spoil_the_others<S: Store>(store: 
     assert_eq!([code(&reply.outcomes[0]), code(&reply.outcomes[1])], ["malformed", "malformed"]);
     assert_eq!(reply.outcomes[2].verdict, ok("g1.3"));
     assert_eq!(desk.one(grow), reply.outcomes[0]);
-    for nonsense in ["", "[]", "{}", r#"{"entries":{}}"#, r#"{"entries":[{}]}"#, r#"{"entries":[{"id":"","operations":[]}]}"#] {
+    let list = r#"{"entries":[["e1",{"generation":"","seq":0},[{"op":"delete","collection":"n","key":"k"}]]]}"#;
+    for nonsense in ["", "[]", "[[]]", list, "{}", r#"{"entries":{}}"#, r#"{"entries":[{}]}"#, r#"{"entries":[{"id":"","operations":[]}]}"#]
+    {
         assert!(matches!(desk.authority.read_push(nonsense), Err(PushBodyError::Malformed(_))), "{nonsense}");
     }
 }

@@ -1,8 +1,6 @@
 //! The app's own push, pull and ping, called as if they were a server.
 
 use js_sys::{Function, Object, Reflect};
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use wasm_bindgen::prelude::*;
 use web_sys::AbortSignal;
 
@@ -10,6 +8,7 @@ use super::host::Host;
 use super::value::{settled, words};
 use crate::engine::input::{Bytes, Reply, SendFailure};
 use crate::protocol::http::idempotency_key;
+use crate::protocol::member::Fields;
 use crate::protocol::{Call, Identity};
 
 /// Calls the function for `call` and takes what it resolves to as the body of a reply with status 200.
@@ -62,10 +61,5 @@ fn begin(host: &Host, call: &Call, identity: &Identity, signal: &AbortSignal) ->
 
 /// The list of entries, byte for byte as they were frozen.
 fn entries(body: &str) -> &str {
-    #[derive(Deserialize)]
-    struct Push<'a> {
-        #[serde(borrow)]
-        entries: &'a RawValue,
-    }
-    serde_json::from_str(body).map_or(body, |push: Push<'_>| push.entries.get())
+    Fields::parse(body).ok().and_then(|push| push.raw("entries")).unwrap_or(body)
 }

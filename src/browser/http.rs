@@ -2,7 +2,6 @@
 //! passed on, what did not come has a name.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 
 use js_sys::{Function, Object, Reflect, Uint8Array};
@@ -17,6 +16,7 @@ use crate::engine::clock::Timestamp;
 use crate::engine::config::TransportKind;
 use crate::engine::ident::RequestId;
 use crate::engine::input::{Bytes, Input, REPLY_HEADERS, Reply, SendFailure};
+use crate::ordered::Ordered;
 use crate::protocol::{Call, HttpRequest, Identity, Method};
 
 /// A body's progress is told not more often than this.
@@ -38,7 +38,7 @@ pub struct Requests {
     target: Target,
     host: Host,
     tell: Tell,
-    under_way: RefCell<BTreeMap<RequestId, AbortController>>,
+    under_way: RefCell<Ordered<RequestId, AbortController>>,
     me: Weak<Requests>,
 }
 
@@ -80,7 +80,7 @@ impl Requests {
 
     /// Aborts all, without an answer.
     pub fn close(&self) {
-        for controller in self.under_way.take().into_values() {
+        for controller in self.under_way.take().into_iter().map(|(_, controller)| controller) {
             controller.abort();
         }
     }

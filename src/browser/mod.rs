@@ -191,7 +191,7 @@ impl Driver {
         if notices.is_empty() {
             return;
         }
-        let text = serde_json::to_string(notices).expect("notices are plain data and checked JSON");
+        let text = Notice::list(notices);
         if let Err(error) = self.host.notify(&text) {
             // It is the host's own failure: it shows up as an unhandled rejection and harms nobody here.
             let _ = Promise::reject(&error);

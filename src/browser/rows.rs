@@ -2,16 +2,16 @@
 //! readers without this module.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use js_sys::{Array, JSON, Object, Uint8Array};
+use js_sys::{Array, JSON, Uint8Array};
 use wasm_bindgen::prelude::*;
 use web_sys::{IdbDatabase, IdbKeyRange, IdbObjectStore, IdbObjectStoreParameters, IdbRequest, IdbTransaction};
 
 use super::value::{joined, member};
 use crate::engine::effect::{Guard, Wanted, Write};
-use crate::engine::input::{Bytes, Found, Meta, StoreFailure, Versions};
+use crate::engine::input::{Bytes, Collections, Found, Meta, StoreFailure, Versions};
+use crate::protocol::member::{Member, text_of};
 
 /// The commits: byte arrays under rising numbers.
 pub const LOG: &str = "log";
@@ -219,8 +219,7 @@ fn page_object(folded_to: u64, bytes: &[u8]) -> JsValue {
 }
 
 fn meta_object(meta: &Meta) -> JsValue {
-    let text = serde_json::to_string(meta).expect("strings and numbers");
-    JSON::parse(&text).expect("serde_json writes JSON")
+    JSON::parse(&text_of(meta)).expect("text_of writes JSON")
 }
 
 /// The description, if there is one. A member that is missing or of another type counts as empty or 0, so that no
@@ -246,13 +245,9 @@ fn meta_of(value: &JsValue) -> Option<Meta> {
     })
 }
 
-fn collections(versions: &JsValue) -> BTreeMap<String, u32> {
-    let Some(versions) = versions.dyn_ref::<Object>() else { return BTreeMap::new() };
-    let entry = |pair: JsValue| {
-        let pair: Array = pair.unchecked_into();
-        Some((pair.get(0).as_string()?, pair.get(1).as_f64()? as u32))
-    };
-    Object::entries(versions).iter().filter_map(entry).collect()
+fn collections(versions: &JsValue) -> Collections {
+    let text = JSON::stringify(versions).ok().and_then(|text| text.as_string());
+    text.and_then(|text| Collections::read(&text)).unwrap_or_default()
 }
 
 #[wasm_bindgen]

@@ -1,6 +1,5 @@
 //! What was in the store, put together: boot always succeeds, whatever the bytes are (S15).
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::ident::MutationId;
@@ -12,6 +11,8 @@ use super::record::{
     MutationHeader, PagedHeader, Place, Record, SettlementHeader,
 };
 use super::replica::{Base, Before};
+use crate::ordered::Ordered;
+use crate::protocol::member::Member;
 use crate::protocol::{Address, Entry, Json, KeyedOperation, Text};
 
 /// What was found.
@@ -21,24 +22,31 @@ pub struct Booted {
     pub log: Log,
     /// The directory, without what the log says of pages.
     pub pages: Pages,
-    /// Mutations that have neither ended nor been frozen, by their order.
-    pub mutations: BTreeMap<Place, StoredMutation>,
-    /// Entries that have not ended, by their first member's order.
-    pub entries: BTreeMap<Place, StoredEntry>,
+    /// What has not ended, in the order of the outbox. A follow-up, and an entry, stand where what they came of stood.
+    pub queue: Ordered<Place, Stored>,
     /// When entries may be tried again.
-    pub attempts: BTreeMap<MutationId, AttemptHeader>,
+    pub attempts: Ordered<MutationId, AttemptHeader>,
     /// Bases and pages, in the order in which they were written.
     pub bases: Vec<BaseNews>,
     /// Cursors by feed.
-    pub cursors: BTreeMap<String, CursorHeader>,
+    pub cursors: Ordered<String, CursorHeader>,
     /// Texts that were kept for runs of splices.
     pub befores: Vec<Before>,
     /// Refused or unknown writes, by entry.
-    pub inbox: BTreeMap<MutationId, InboxHeader>,
+    pub inbox: Ordered<MutationId, InboxHeader>,
     /// The order of each mutation and entry.
-    orders: BTreeMap<MutationId, Place>,
+    orders: Ordered<MutationId, Place>,
     /// What could not be read: where it was, why, and its bytes.
     pub broken: Vec<(&'static str, &'static str, Vec<u8>)>,
+}
+
+/// What has not ended.
+#[derive(Debug)]
+pub enum Stored {
+    /// A mutation that is not frozen.
+    Mutation(StoredMutation),
+    /// A frozen entry.
+    Entry(StoredEntry),
 }
 
 /// A queued mutation, read back.
@@ -118,11 +126,10 @@ impl Booted {
 
     /// What ended in the very commit that brought it is as dead as what ended later.
     fn reconcile(&mut self) {
-        let Booted { log, orders, attempts, befores, mutations, entries, .. } = self;
-        let entry = |id: &MutationId| entries.get(orders.get(id)?);
-        let mutation = |id: &MutationId| mutations.get(orders.get(id)?);
-        let is_entry = |id: &MutationId| entry(id).is_some_and(|entry| entry.header.entry == *id);
-        let is_mutation = |id: &MutationId| mutation(id).is_some_and(|mutation| mutation.header.id == *id);
+        let Booted { log, orders, attempts, befores, queue, .. } = self;
+        let stored = |id: &MutationId| queue.get(orders.get(id)?);
+        let is_entry = |id: &MutationId| matches!(stored(id), Some(Stored::Entry(entry)) if entry.header.entry == *id);
+        let is_mutation = |id: &MutationId| matches!(stored(id), Some(Stored::Mutation(mutation)) if mutation.header.id == *id);
         attempts.retain(|entry, _| is_entry(entry));
         befores.retain(|before| is_entry(&before.id) || is_mutation(&before.id));
         log.retain(|about| match about {
@@ -145,17 +152,13 @@ impl Booted {
             }
             Kind::Cancel => {
                 let header: CancelHeader = record.header()?;
-                self.end_mutation(&header.id);
+                self.end(&header.id);
                 Ok(None)
             }
             Kind::Settlement => {
                 let header: SettlementHeader = record.header()?;
-                let order = self.orders.get(&header.entry).copied();
-                if let Some(order) = order.filter(|order| self.entries.get(order).is_some_and(|stored| stored.header.entry == header.entry))
-                {
-                    self.entries.remove(&order);
-                }
-                header.members.iter().for_each(|member| self.end_mutation(member));
+                self.end(&header.entry);
+                header.members.iter().for_each(|member| self.end(member));
                 Ok(None)
             }
             Kind::Inbox => {
@@ -182,7 +185,7 @@ impl Booted {
             }
             Kind::Before => {
                 let header: BeforeHeader = record.header()?;
-                let text: String = serde_json::from_str(record.body).map_err(|_| "its body is not a string")?;
+                let text: String = String::read(record.body).ok_or("its body is not a string")?;
                 let about = About::Before(header.id.clone(), header.operation);
                 self.befores.push(Before { id: header.id, operation: header.operation, path: header.path, text: Text::of(&text) });
                 Ok(Some(about))
@@ -194,7 +197,7 @@ impl Booted {
 
     fn mutation(&mut self, position: u64, record: &Record<'_>) -> Result<About, &'static str> {
         let header: MutationHeader = record.header()?;
-        let operations: Vec<KeyedOperation> = serde_json::from_str(record.body).map_err(|_| "its operations cannot be read")?;
+        let operations: Vec<KeyedOperation> = Member::read(record.body).ok_or("its operations cannot be read")?;
         let Some(first) = operations.first() else { return Err("it has no operations") };
         if operations.iter().any(|keyed| keyed.address != first.address) {
             return Err("it is a group, which this build cannot send");
@@ -204,31 +207,37 @@ impl Booted {
         let about = About::Mutation(header.id.clone());
         let bytes = record.raw.len() as u64;
         self.orders.insert(header.id.clone(), order);
-        self.mutations.insert(order, StoredMutation { header, operations, bytes, place });
+        self.queue.insert(order, Stored::Mutation(StoredMutation { header, operations, bytes, place }));
         Ok(about)
     }
 
     fn freeze(&mut self, record: &Record<'_>) -> Result<About, &'static str> {
         let header: FreezeHeader = record.header()?;
-        let entry: Entry = serde_json::from_str(record.body).map_err(|_| "its entry cannot be read")?;
+        let entry: Entry = Entry::read(record.body).ok_or("its entry cannot be read")?;
         let Some(first) = entry.operations.first() else { return Err("its entry has no operations") };
         if entry.operations.iter().any(|keyed| keyed.address != first.address) {
             return Err("its entry is a group, which this build cannot send");
         }
         for member in &header.members {
-            self.end_mutation(member);
+            self.end(member);
         }
         let about = About::Freeze(header.entry.clone());
         self.orders.insert(header.entry.clone(), header.place);
-        self.entries.insert(header.place, StoredEntry { header, entry, text: record.body.into() });
+        self.queue.insert(header.place, Stored::Entry(StoredEntry { header, entry, text: record.body.into() }));
         Ok(about)
     }
 
-    /// A mutation has ended, or is part of an entry from here on.
-    fn end_mutation(&mut self, id: &MutationId) {
+    /// A mutation or entry has ended, or is part of an entry from here on.
+    fn end(&mut self, id: &MutationId) {
+        let Some(order) = self.orders.get(id) else { return };
         // A follow-up stands in the very place of what it carries on.
-        if let Some(order) = self.orders.get(id).filter(|order| self.mutations.get(order).is_some_and(|stored| stored.header.id == *id)) {
-            self.mutations.remove(order);
+        let is_it = match self.queue.get(order) {
+            Some(Stored::Mutation(mutation)) => mutation.header.id == *id,
+            Some(Stored::Entry(entry)) => entry.header.entry == *id,
+            None => false,
+        };
+        if is_it {
+            self.queue.remove(order);
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::protocol::member::Member;
+
 /// Milliseconds on a monotonic clock of this run. Never stored: another run has another zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Timestamp(pub u64);
@@ -22,6 +24,15 @@ impl Timestamp {
 /// correctness hangs on it (T1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Wall(pub u64);
+
+impl Member for Wall {
+    fn write(&self, out: &mut String) {
+        self.0.write(out);
+    }
+    fn read(raw: &str) -> Option<Self> {
+        u64::read(raw).map(Wall)
+    }
+}
 
 /// What the engine wants to be woken for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

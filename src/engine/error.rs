@@ -4,6 +4,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::members;
+use crate::protocol::member::Member;
+use crate::protocol::value::write_string;
+
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $text:literal, retryable $retryable:literal;)*) => {
         /// A kind of error.
@@ -18,6 +22,11 @@ macro_rules! codes {
             /// The code's name.
             pub fn as_str(self) -> &'static str {
                 match self { $(Code::$name => $text,)* }
+            }
+
+            /// The code of this name.
+            pub fn named(name: &str) -> Option<Code> {
+                match name { $($text => Some(Code::$name),)* _ => None }
             }
 
             /// Whether the same call may succeed later.
@@ -84,6 +93,26 @@ pub struct Fault {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
 }
+
+impl Member for Code {
+    fn write(&self, out: &mut String) {
+        write_string(self.as_str(), out);
+    }
+    fn read(raw: &str) -> Option<Self> {
+        Code::named(raw.trim_matches('"'))
+    }
+}
+
+impl Member for u16 {
+    fn write(&self, out: &mut String) {
+        u64::from(*self).write(out);
+    }
+    fn read(raw: &str) -> Option<Self> {
+        u64::read(raw)?.try_into().ok()
+    }
+}
+
+members! { Fault { code = "code", message = "message", status = "status" } }
 
 impl Fault {
     /// An error of this kind.

@@ -5,10 +5,21 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::protocol::member::Member;
+
 /// A mutation's id, a uuid. An entry is named by its first member.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct MutationId(pub Arc<str>);
+
+impl Member for MutationId {
+    fn write(&self, out: &mut String) {
+        self.0.write(out);
+    }
+    fn read(raw: &str) -> Option<Self> {
+        Member::read(raw).map(MutationId)
+    }
+}
 
 impl fmt::Display for MutationId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -22,6 +33,15 @@ macro_rules! numbered {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(transparent)]
         pub struct $name(pub u64);
+
+        impl Member for $name {
+            fn write(&self, out: &mut String) {
+                self.0.write(out);
+            }
+            fn read(raw: &str) -> Option<Self> {
+                u64::read(raw).map($name)
+            }
+        }
     )*};
 }
 

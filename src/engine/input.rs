@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::Wall;
 use super::ident::{AskId, LoadId, MutationId, RequestId, WriteId};
+use crate::members;
 use crate::protocol::Address;
+use crate::protocol::member::{Fields, Member, ObjectWriter};
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -166,13 +168,41 @@ pub struct Meta {
     pub session_epoch: u64,
 }
 
+members! {
+    Meta {
+        store_id = "store_id", store_epoch = "store_epoch", folded_to = "folded_to", scope = "scope",
+        versions = "versions", client_id = "client_id", session_epoch = "session_epoch",
+    }
+    Versions { layout = "layout", collections = "collections" }
+}
+
 /// Versions of what is stored.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Versions {
     /// The layout of log and pages.
     pub layout: u32,
     /// The app's version of each collection; 0 unless it says otherwise.
-    pub collections: BTreeMap<String, u32>,
+    pub collections: Collections,
+}
+
+/// The app's version of each collection that has one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Collections(pub BTreeMap<String, u32>);
+
+impl Member for Collections {
+    fn write(&self, out: &mut String) {
+        let mut object = ObjectWriter::begin(out);
+        for (name, version) in &self.0 {
+            object.member(name, version);
+        }
+        object.end();
+    }
+    fn read(raw: &str) -> Option<Self> {
+        let fields = Fields::parse(raw).ok()?;
+        let versions = fields.iter().map(|(name, raw)| Some((name.to_owned(), u32::read(raw)?)));
+        versions.collect::<Option<_>>().map(Collections)
+    }
 }
 
 /// Bytes, in a record as a string where they are UTF-8 and as a list of numbers where not.

@@ -1,11 +1,11 @@
 //! What of the log is still needed. A commit is rewritten with its live records at its own key, or goes when none is
 //! left; nothing is ever renumbered.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::ident::MutationId;
 use super::record::Place;
+use crate::ordered::Ordered;
 
 /// What a live record is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,7 +29,7 @@ pub enum About {
 #[derive(Debug, Default)]
 struct Commit {
     bytes: Vec<u8>,
-    live: BTreeMap<u32, (Range<usize>, About)>,
+    live: Ordered<u32, (Range<usize>, About)>,
     /// Whether something in it has died since it was written.
     stale: bool,
 }
@@ -37,8 +37,8 @@ struct Commit {
 /// The commits in the log, as this client knows them.
 #[derive(Debug, Default)]
 pub struct Log {
-    commits: BTreeMap<u64, Commit>,
-    places: BTreeMap<About, Place>,
+    commits: Ordered<u64, Commit>,
+    places: Ordered<About, Place>,
     bytes: u64,
     last: u64,
 }
@@ -51,7 +51,7 @@ impl Log {
     pub fn add(&mut self, position: u64, bytes: Vec<u8>, parts: Vec<Part>) {
         self.last = self.last.max(position);
         self.bytes += bytes.len() as u64;
-        let mut commit = Commit { bytes, live: BTreeMap::new(), stale: false };
+        let mut commit = Commit { bytes, live: Ordered::default(), stale: false };
         for (ordinal, range, about) in parts {
             match about {
                 None => commit.stale = true,
@@ -92,7 +92,7 @@ impl Log {
 
     /// What is live, from `about` on in order.
     pub fn abouts_from(&self, about: &About) -> impl Iterator<Item = &About> {
-        self.places.range(about..).map(|(about, _)| about)
+        self.places.from(about).map(|(about, _)| about)
     }
 
     /// The last position.
@@ -118,7 +118,7 @@ impl Log {
                 (None, Some(commit)) if commit.live.is_empty() => drop(self.commits.remove(position)),
                 (Some(bytes), Some(commit)) => {
                     let (mut at, mut records) = (0, 0);
-                    let mut moved = BTreeMap::new();
+                    let mut moved = Ordered::default();
                     for found in super::record::decode(bytes) {
                         let length = found.raw().len();
                         if let Some((_, about)) = found.ordinal().and_then(|ordinal| commit.live.get(&ordinal)) {

@@ -34,7 +34,6 @@ mod store;
 mod storing;
 mod watch;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clock::{Timer, TimerTable, Timestamp, Wall};
@@ -56,6 +55,8 @@ use sending::Request;
 use store::{Mode, Store};
 use watch::Watch;
 
+use crate::ordered::Ordered;
+use crate::protocol::member::text_of;
 use crate::protocol::{Address, Identity, Json, KeyedOperation, Operation, Seen, Splice};
 
 /// What a reader of a document sees: the server's truth with everything pending laid over it.
@@ -79,18 +80,18 @@ pub struct Engine {
     store: Store,
     replica: Replica,
     outbox: Outbox,
-    inbox: BTreeMap<MutationId, InboxHeader>,
+    inbox: Ordered<MutationId, InboxHeader>,
     watch: Watch,
     link: Link,
     feeds: Vec<Feed>,
-    batches: BTreeMap<BatchId, Batch>,
+    batches: Ordered<BatchId, Batch>,
     size: BatchSize,
     /// Since when something waits for a batch.
     window: Option<Timestamp>,
-    requests: BTreeMap<RequestId, Request>,
-    loads: BTreeMap<LoadId, storing::Loading>,
+    requests: Ordered<RequestId, Request>,
+    loads: Ordered<LoadId, storing::Loading>,
     /// Mutations that are kept and wait for their document's page.
-    ungrounded: BTreeMap<Address, Vec<(MutationId, Option<Place>)>>,
+    ungrounded: Ordered<Address, Vec<(MutationId, Option<Place>)>>,
     client: String,
     session_epoch: u64,
     /// The server's generation, and how much of its log is applied.
@@ -169,14 +170,14 @@ impl Engine {
             store: Store::new(),
             replica: Replica::default(),
             outbox: Outbox::default(),
-            inbox: BTreeMap::new(),
+            inbox: Ordered::default(),
             watch: Watch::default(),
             link: Link::default(),
-            batches: BTreeMap::new(),
+            batches: Ordered::default(),
             window: None,
-            requests: BTreeMap::new(),
-            loads: BTreeMap::new(),
-            ungrounded: BTreeMap::new(),
+            requests: Ordered::default(),
+            loads: Ordered::default(),
+            ungrounded: Ordered::default(),
             client: String::new(),
             session_epoch: 0,
             seen: Seen::default(),
@@ -224,7 +225,7 @@ impl Engine {
         let address = mutation.address.clone();
         let unloaded = self.store.pages.page_of(&address).is_some();
         let keyed = KeyedOperation { address, operation: self.check_operation(mutation, unloaded)?, base: None };
-        let body = serde_json::to_string(&[&keyed]).map_err(|error| Fault::new(Code::InvalidDocument, error.to_string()))?;
+        let body = format!("[{}]", text_of(&keyed));
         if body.len() as u64 > self.config.mutation_bytes_max {
             let limit = self.config.mutation_bytes_max;
             return Err(Fault::new(Code::TooLarge, format!("a write has at most {limit} bytes, this one {}", body.len())));
@@ -463,7 +464,7 @@ impl Engine {
         for ask in asks {
             self.answer(ask, Some(Fault::new(Code::Closed, "the client was closed")), effects);
         }
-        for request in std::mem::take(&mut self.requests).into_keys() {
+        for request in std::mem::take(&mut self.requests).into_iter().map(|(request, _)| request) {
             effects.push(Effect::Cancel { request });
         }
     }

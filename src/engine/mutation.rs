@@ -20,7 +20,7 @@ impl Mutation {
 
     /// The document is changed by the RFC 7396 patch `text`.
     pub fn merge(address: Address, text: &str) -> Result<Mutation, Fault> {
-        Ok(Mutation::of(address, Operation::Patch(Patch::from_merge_patch(document(text)?.to_value()))))
+        Ok(Mutation::of(address, Operation::Patch(Patch::from_merge_patch(document(text)?.to_tree()))))
     }
 
     /// The document is changed by the operation `patch` that `text` says, without its address: `set`, `remove`, `object`.
@@ -82,7 +82,8 @@ mod tests {
     #[test]
     fn d7_a_patch_can_store_null() {
         let mutation = Mutation::patch(Address::of("c", "k"), r#"{"set":{"/a":null},"remove":["/b"]}"#).unwrap();
-        let expected = Patch::from_places([(Pointer::parse("/a").unwrap(), serde_json::Value::Null)], [Pointer::parse("/b").unwrap()], []);
+        let expected =
+            Patch::from_places([(Pointer::parse("/a").unwrap(), crate::protocol::Value::Null)], [Pointer::parse("/b").unwrap()], []);
         assert_eq!(mutation.operation, Operation::Patch(expected.unwrap()));
     }
 }

@@ -6,6 +6,8 @@ use serde::Serialize;
 use super::clock::Wall;
 use super::error::Fault;
 use super::ident::{AskId, MutationId};
+use crate::protocol::member::{Member, ObjectWriter};
+use crate::protocol::value::write_string;
 use crate::protocol::{Address, Json, KeyedOperation};
 
 /// News for the app.
@@ -196,12 +198,214 @@ pub enum StorageKind {
     Memory,
 }
 
+impl Durability {
+    fn name(self) -> &'static str {
+        match self {
+            Durability::Strict => "strict",
+            Durability::Relaxed => "relaxed",
+            Durability::Memory => "memory",
+        }
+    }
+}
+
+impl Phase {
+    fn name(self) -> &'static str {
+        match self {
+            Phase::Opening => "opening",
+            Phase::Idle => "idle",
+            Phase::Pulling => "pulling",
+            Phase::Pushing => "pushing",
+            Phase::Offline => "offline",
+            Phase::Waiting => "waiting",
+            Phase::Paused => "paused",
+            Phase::NeedsAuth => "needs-auth",
+            Phase::Fenced => "fenced",
+            Phase::Closed => "closed",
+        }
+    }
+}
+
+impl Notice {
+    /// Appends the notice as JSON.
+    pub fn write(&self, out: &mut String) {
+        let mut object = ObjectWriter::begin(out);
+        let kind = |object: &mut ObjectWriter<'_>, name: &str| write_string(name, object.name("notice"));
+        match self {
+            Notice::Opened { client } => {
+                kind(&mut object, "opened");
+                object.member("client", client);
+            }
+            Notice::OpenFailed { error } => {
+                kind(&mut object, "openFailed");
+                object.member("error", error);
+            }
+            Notice::Changed { address, change } => {
+                kind(&mut object, "changed");
+                change.write(object.member("address", address).name("change"));
+            }
+            Notice::Durable { mutations, durability } => {
+                kind(&mut object, "durable");
+                write_string(durability.name(), object.member("mutations", mutations).name("durability"));
+            }
+            Notice::NotDurable { mutations, error } => {
+                kind(&mut object, "notDurable");
+                object.member("mutations", mutations).member("error", error);
+            }
+            Notice::Settled { mutation, ending } => {
+                kind(&mut object, "settled");
+                ending.write(object.member("mutation", mutation).name("ending"));
+            }
+            Notice::Answered { ask, error } => {
+                kind(&mut object, "answered");
+                error.write(object.member("ask", ask).name("error"));
+            }
+            Notice::Status(status) => {
+                kind(&mut object, "status");
+                status.members(&mut object);
+            }
+            Notice::Troubled { error } => {
+                kind(&mut object, "troubled");
+                object.member("error", error);
+            }
+        }
+        object.end();
+    }
+
+    /// Many of them, as one JSON list.
+    pub fn list(notices: &[Notice]) -> String {
+        let mut out = String::from("[");
+        for (index, notice) in notices.iter().enumerate() {
+            if index > 0 {
+                out.push(',');
+            }
+            notice.write(&mut out);
+        }
+        out.push(']');
+        out
+    }
+}
+
+impl ViewChange {
+    fn write(&self, out: &mut String) {
+        let mut object = ObjectWriter::begin(out);
+        match self {
+            ViewChange::Value { value } => {
+                write_string("value", object.name("change"));
+                match value {
+                    // The document's text, inside a JSON string: it is parsed when somebody reads it.
+                    Some(value) => write_string(value.as_str(), object.name("value")),
+                    None => object.name("value").push_str("null"),
+                }
+            }
+            ViewChange::Operations { operations } => {
+                write_string("operations", object.name("change"));
+                operations.write(object.name("operations"));
+            }
+        }
+        object.end();
+    }
+}
+
+impl Ending {
+    fn write(&self, out: &mut String) {
+        let mut object = ObjectWriter::begin(out);
+        let name = match self {
+            Ending::Applied { .. } => "applied",
+            Ending::Merged { .. } => "merged",
+            Ending::Rejected { .. } => "rejected",
+            Ending::Cancelled => "cancelled",
+            Ending::Unknown { .. } => "unknown",
+        };
+        write_string(name, object.name("ending"));
+        match self {
+            Ending::Applied { version } => drop(object.member("version", version)),
+            Ending::Merged { by } => drop(object.member("by", by)),
+            Ending::Rejected { error } | Ending::Unknown { error } => drop(object.member("error", error)),
+            Ending::Cancelled => {}
+        }
+        object.end();
+    }
+}
+
+impl Status {
+    fn members(&self, object: &mut ObjectWriter<'_>) {
+        write_string(self.phase.name(), object.name("phase"));
+        object.name("online").push_str(if self.online { "true" } else { "false" });
+        object.member("pendingItems", &self.pending_items).member("pendingMutations", &self.pending_mutations);
+        object.member("pendingBytes", &self.pending_bytes).member("inbox", &self.inbox);
+        object.member("entriesSent", &self.entries_sent).member("entriesResent", &self.entries_resent);
+        object.member("entriesAcknowledged", &self.entries_acknowledged).member("requests", &self.requests);
+        for (name, at) in [("retryAt", self.retry_at), ("lastPushAt", self.last_push_at), ("lastPullAt", self.last_pull_at)] {
+            at.write(object.name(name));
+        }
+        let storage = match self.storage {
+            StorageKind::IndexedDb => "indexeddb",
+            StorageKind::Memory => "memory",
+        };
+        write_string(storage, object.name("storage"));
+        self.error.write(object.name("error"));
+    }
+}
+
 mod text {
+    //! For the serde library, whose view of a notice the tests hold against this one.
+
     use serde::{Serialize, Serializer};
 
     use crate::protocol::Json;
 
     pub fn serialize<S: Serializer>(value: &Option<Json>, serializer: S) -> Result<S::Ok, S::Error> {
         value.as_ref().map(Json::as_str).serialize(serializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::error::Code;
+    use super::*;
+
+    #[test]
+    fn a_notice_is_written_as_its_shape_says() {
+        let error = || Fault { status: Some(503), ..Fault::new(Code::Http, "no \"way\"") };
+        let (address, mutation) = (Address::of("c", "k\n"), MutationId("m".into()));
+        let keyed = KeyedOperation::parse(r#"{"op":"patch","collection":"c","key":"k","set":{"/a":1},"remove":[]}"#).unwrap();
+        let status = |retry_at| Status {
+            phase: Phase::NeedsAuth,
+            online: false,
+            pending_items: 1,
+            pending_mutations: 2,
+            pending_bytes: 3,
+            inbox: 4,
+            entries_sent: 5,
+            entries_resent: 6,
+            entries_acknowledged: 7,
+            requests: 8,
+            retry_at,
+            last_push_at: None,
+            last_pull_at: Some(Wall(9)),
+            storage: StorageKind::Memory,
+            error: Some(error()),
+        };
+        let notices = [
+            Notice::Opened { client: "c".into() },
+            Notice::OpenFailed { error: error() },
+            Notice::Changed { address: address.clone(), change: ViewChange::Value { value: Some(Json::parse(r#"{"a":"\n"}"#).unwrap()) } },
+            Notice::Changed { address: address.clone(), change: ViewChange::Value { value: None } },
+            Notice::Changed { address, change: ViewChange::Operations { operations: vec![keyed.clone(), keyed] } },
+            Notice::Durable { mutations: vec![mutation.clone(), mutation.clone()], durability: Durability::Relaxed },
+            Notice::NotDurable { mutations: vec![mutation.clone()], error: error() },
+            Notice::Settled { mutation: mutation.clone(), ending: Ending::Applied { version: Some("v".into()) } },
+            Notice::Settled { mutation: mutation.clone(), ending: Ending::Applied { version: None } },
+            Notice::Settled { mutation: mutation.clone(), ending: Ending::Merged { by: mutation.clone() } },
+            Notice::Settled { mutation: mutation.clone(), ending: Ending::Rejected { error: error() } },
+            Notice::Settled { mutation: mutation.clone(), ending: Ending::Cancelled },
+            Notice::Settled { mutation, ending: Ending::Unknown { error: error() } },
+            Notice::Answered { ask: AskId(1), error: None },
+            Notice::Answered { ask: AskId(2), error: Some(error()) },
+            Notice::Status(status(None)),
+            Notice::Status(status(Some(Wall(1)))),
+            Notice::Troubled { error: error() },
+        ];
+        assert_eq!(Notice::list(&notices), serde_json::to_string(&notices).unwrap());
     }
 }

@@ -1,11 +1,11 @@
 //! What is queued: mutations in their order, and the entries they are frozen into.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::clock::Timestamp;
 use super::ident::MutationId;
 use super::record::{Lineage, Place};
+use crate::ordered::{Ordered, OrderedSet};
 use crate::protocol::{Address, Operation};
 
 /// A mutation that is not frozen.
@@ -68,7 +68,7 @@ pub enum EntryState {
 /// The queue of one document.
 #[derive(Debug, Default)]
 struct KeyQueue {
-    orders: BTreeSet<u64>,
+    orders: OrderedSet<u64>,
     entry: Option<u64>,
     /// The first, where it may be frozen.
     head: Option<u64>,
@@ -77,17 +77,17 @@ struct KeyQueue {
 /// All that has not ended.
 #[derive(Debug, Default)]
 pub struct Outbox {
-    queued: BTreeMap<u64, Queued>,
-    entries: BTreeMap<u64, Entry>,
-    orders: BTreeMap<MutationId, u64>,
-    keys: BTreeMap<Address, KeyQueue>,
+    queued: Ordered<u64, Queued>,
+    entries: Ordered<u64, Entry>,
+    orders: Ordered<MutationId, u64>,
+    keys: Ordered<Address, KeyQueue>,
     /// First mutations of documents with no entry, that may be frozen.
-    heads: BTreeSet<u64>,
+    heads: OrderedSet<u64>,
     heads_bytes: u64,
     /// Entries that can be sent.
-    ready: BTreeSet<u64>,
+    ready: OrderedSet<u64>,
     /// Entries that can be sent later.
-    waiting: BTreeSet<(Timestamp, u64)>,
+    waiting: OrderedSet<(Timestamp, u64)>,
     /// Members of all entries.
     frozen: usize,
     bytes: u64,
@@ -110,7 +110,7 @@ impl Outbox {
     fn insert(&mut self, order: u64, queued: Queued) {
         self.bytes += queued.bytes;
         self.orders.insert(queued.id.clone(), order);
-        self.keys.entry(queued.address.clone()).or_default().orders.insert(order);
+        self.keys.get_or_insert_with(queued.address.clone(), KeyQueue::default).orders.insert(order, ());
         let address = queued.address.clone();
         self.queued.insert(order, queued);
         self.refresh(&address);
@@ -127,7 +127,7 @@ impl Outbox {
 
     /// The first mutations that may be frozen, in order.
     pub fn heads(&self) -> impl Iterator<Item = &Queued> {
-        self.heads.iter().map(|order| &self.queued[order])
+        self.heads.keys().filter_map(|order| self.queued.get(order))
     }
 
     /// Whether anything may be frozen.
@@ -143,7 +143,7 @@ impl Outbox {
     /// The mutations of `address` that an entry would hold now: from the first on, as far as they are kept.
     pub fn members(&self, address: &Address) -> Vec<Queued> {
         let Some(key) = self.keys.get(address) else { return Vec::new() };
-        key.orders.iter().map_while(|order| self.queued.get(order)).take_while(|queued| queued.kept).cloned().collect()
+        key.orders.keys().map_while(|order| self.queued.get(order)).take_while(|queued| queued.kept).cloned().collect()
     }
 
     /// The order of a mutation or entry.
@@ -171,8 +171,8 @@ impl Outbox {
         self.bytes += entry.text.len() as u64;
         self.frozen += entry.members.len();
         self.orders.insert(entry.id.clone(), order);
-        let key = self.keys.entry(entry.address.clone()).or_default();
-        key.orders.insert(order);
+        let key = self.keys.get_or_insert_with(entry.address.clone(), KeyQueue::default);
+        key.orders.insert(order, ());
         key.entry = Some(order);
         let (id, address, state) = (entry.id.clone(), entry.address.clone(), entry.state);
         self.entries.insert(order, Entry { state: EntryState::InBatch, ..entry });
@@ -210,16 +210,16 @@ impl Outbox {
         }
         match state {
             EntryState::InBatch => {}
-            EntryState::Ready => drop(self.ready.insert(order)),
-            EntryState::Waiting(at) => drop(self.waiting.insert((at, order))),
+            EntryState::Ready => drop(self.ready.insert(order, ())),
+            EntryState::Waiting(at) => drop(self.waiting.insert((at, order), ())),
         }
     }
 
     /// Entries whose wait is over can be sent.
     pub fn end_waits(&mut self, now: Timestamp) {
-        while let Some((at, order)) = self.waiting.first().copied().filter(|(at, _)| *at <= now) {
+        while let Some((at, order)) = self.waiting.first().map(|(key, ())| *key).filter(|(at, _)| *at <= now) {
             self.waiting.remove(&(at, order));
-            self.ready.insert(order);
+            self.ready.insert(order, ());
             if let Some(entry) = self.entries.get_mut(&order) {
                 entry.state = EntryState::Ready;
             }
@@ -228,12 +228,12 @@ impl Outbox {
 
     /// Entries that can be sent, in order.
     pub fn ready(&self) -> impl Iterator<Item = &Entry> {
-        self.ready.iter().map(|order| &self.entries[order])
+        self.ready.keys().filter_map(|order| self.entries.get(order))
     }
 
     /// When the next wait is over.
     pub fn next_wait(&self) -> Option<Timestamp> {
-        self.waiting.first().map(|(at, _)| *at)
+        self.waiting.first().map(|((at, _), ())| *at)
     }
 
     /// Takes an entry out: it has ended. Also says its place in the order.
@@ -299,16 +299,17 @@ impl Outbox {
     /// Keeps `heads` true for one document.
     fn refresh(&mut self, address: &Address) {
         let Some(key) = self.keys.get_mut(address) else { return };
-        let first = key.orders.first().and_then(|order| Some((*order, self.queued.get(order)?)));
+        let first = key.orders.first().and_then(|(order, ())| Some((*order, self.queued.get(order)?)));
         let head = first.filter(|(_, queued)| key.entry.is_none() && queued.kept).map(|(order, _)| order);
         if head != key.head {
+            let bytes_of = |order: &u64| self.queued.get(order).map_or(0, |queued| queued.bytes);
             if let Some(old) = key.head.take() {
                 self.heads.remove(&old);
-                self.heads_bytes -= self.queued[&old].bytes;
+                self.heads_bytes -= bytes_of(&old);
             }
             if let Some(new) = head {
-                self.heads.insert(new);
-                self.heads_bytes += self.queued[&new].bytes;
+                self.heads.insert(new, ());
+                self.heads_bytes += bytes_of(&new);
             }
             key.head = head;
         }

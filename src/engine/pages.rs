@@ -1,19 +1,19 @@
 //! Which page holds which document, and how documents become pages. A document that changes moves to a fresh page; a page
 //! that nobody points at goes when the log is folded.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::record::{self, BaseHeader, DirectoryHeader, DirectoryRow, Kind};
 use super::replica::Base;
+use crate::ordered::{Ordered, OrderedSet};
 use crate::protocol::Address;
+use crate::protocol::member::{Member, text_of};
 
 /// The directory.
 #[derive(Debug, Default)]
 pub struct Pages {
-    page_of: BTreeMap<Address, u32>,
-    documents: BTreeMap<u32, u32>,
+    page_of: Ordered<Address, u32>,
+    documents: Ordered<u32, u32>,
     /// Pages that hold nothing any more and are still stored.
-    empty: BTreeSet<u32>,
+    empty: OrderedSet<u32>,
     next_page: u32,
 }
 
@@ -24,7 +24,7 @@ impl Pages {
         for found in record::decode(bytes) {
             let record::Found::Record(record) = found else { return Err("it is broken or of a later build") };
             let header: DirectoryHeader = record.header()?;
-            let rows: Vec<DirectoryRow> = serde_json::from_str(record.body).map_err(|_| "its body has another shape")?;
+            let rows: Vec<DirectoryRow> = Member::read(record.body).ok_or("its body has another shape")?;
             pages.next_page = pages.next_page.max(header.next_page);
             rows.iter().for_each(|row| pages.place(row));
         }
@@ -33,12 +33,20 @@ impl Pages {
 
     /// The directory's bytes.
     pub fn encode(&self) -> Vec<u8> {
-        let mut rows: BTreeMap<(u32, &str), DirectoryRow> = BTreeMap::new();
-        for (address, page) in &self.page_of {
-            let row = rows.entry((*page, &address.collection)).or_insert_with(|| (*page, address.collection.clone(), Vec::new()));
-            row.2.push(address.key.clone());
+        // Addresses come collection by collection: each page's row of one is complete before the next begins.
+        let mut rows: Vec<DirectoryRow> = Vec::new();
+        let mut row_of: Ordered<u32, usize> = Ordered::default();
+        for (address, page) in self.page_of.iter() {
+            let at = *row_of.get_or_insert_with(*page, || usize::MAX);
+            match rows.get_mut(at).filter(|row| row.1 == address.collection) {
+                Some(row) => row.2.push(address.key.clone()),
+                None => {
+                    row_of.insert(*page, rows.len());
+                    rows.push((*page, address.collection.clone(), vec![address.key.clone()]));
+                }
+            }
         }
-        let body = serde_json::to_string(&rows.into_values().collect::<Vec<_>>()).expect("names and numbers");
+        let body = text_of(&rows);
         let mut bytes = Vec::new();
         record::encode(&mut bytes, Kind::Directory, 0, &DirectoryHeader { next_page: self.next_page }, &body);
         bytes
@@ -50,7 +58,7 @@ impl Pages {
         for key in keys {
             self.remove(&Address { collection: collection.clone(), key: key.clone() });
             self.page_of.insert(Address { collection: collection.clone(), key: key.clone() }, *page);
-            *self.documents.entry(*page).or_default() += 1;
+            *self.documents.get_or_insert_with(*page, || 0) += 1;
             self.empty.remove(page);
         }
     }
@@ -58,11 +66,11 @@ impl Pages {
     /// This document is in no page any more.
     pub fn remove(&mut self, address: &Address) {
         let Some(page) = self.page_of.remove(address) else { return };
-        let count = self.documents.entry(page).or_default();
+        let count = self.documents.get_or_insert_with(page, || 0);
         *count = count.saturating_sub(1);
         if *count == 0 {
             self.documents.remove(&page);
-            self.empty.insert(page);
+            self.empty.insert(page, ());
         }
     }
 
@@ -88,12 +96,12 @@ impl Pages {
 
     /// Stored pages that hold nothing any more.
     pub fn empty(&self) -> impl Iterator<Item = u32> {
-        self.empty.iter().copied()
+        self.empty.keys().copied()
     }
 
     /// Those pages are no longer stored.
     pub fn dropped(&mut self, pages: &[u32]) {
-        self.empty.retain(|page| !pages.contains(page));
+        self.empty.retain(|page, ()| !pages.contains(page));
     }
 
     /// Fresh pages with these documents, about `page_bytes` each, and their rows for the directory. The rows count only
@@ -150,7 +158,7 @@ mod tests {
         rows.iter().for_each(|row| pages.place(row));
         assert_eq!((pages.page_of(&documents[0]), pages.empty().collect::<Vec<_>>()), (Some(4), vec![1]));
         let read = Pages::parse(&pages.encode()).unwrap();
-        assert_eq!(read.page_of, pages.page_of);
+        assert!(read.page_of == pages.page_of);
         assert_eq!(read.next_page, 5);
         assert!(Pages::parse(b"rubbish").is_err());
     }

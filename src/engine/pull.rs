@@ -1,18 +1,17 @@
 //! Feeds: where each one's next pull goes on, and when to ask.
 
-use std::collections::BTreeSet;
-
 use super::clock::Timestamp;
 use super::ident::{AskId, RequestId};
 use super::retry;
 use super::rng::Rng;
+use crate::ordered::{Ordered, OrderedSet};
 use crate::protocol::Address;
 
 /// Between two pulls that only hints ask for.
 const HINTS_MS: u64 = 1_000;
 
 /// One feed.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Feed {
     /// Its name.
     pub name: String,
@@ -27,7 +26,7 @@ pub struct Feed {
     /// How often in a row the server answered that it should be tried again.
     pub failures: u32,
     /// Everything is pulled again: what has been seen so far. What is not seen by the end is gone.
-    pub resync: Option<BTreeSet<Address>>,
+    pub resync: Option<OrderedSet<Address>>,
     /// Who asked, and is answered when the last page is applied.
     pub asks: Vec<AskId>,
 }
@@ -51,7 +50,7 @@ impl Feed {
         self.cursor = None;
         self.due = now;
         if sweep {
-            self.resync = Some(BTreeSet::new());
+            self.resync = Some(Ordered::default());
         }
     }
 

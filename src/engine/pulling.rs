@@ -157,7 +157,7 @@ impl Engine {
     fn apply_change(&mut self, now: Timestamp, feed: usize, change: Change, effects: &mut impl Sink) {
         let Change { address, version, seq, entry_id, body } = change;
         if let Some(seen) = &mut self.feeds[feed].resync {
-            seen.insert(address.clone());
+            seen.insert(address.clone(), ());
         }
         if let Some(seq) = seq {
             self.seen.seq = self.seen.seq.max(seq);
@@ -184,7 +184,8 @@ impl Engine {
         let Some(seen) = self.feeds[feed].resync.take() else { return false };
         let known = self.replica.known().filter(|(_, base)| base.generation != self.generation && base.value.is_some());
         let unloaded = self.store.pages.addresses().filter(|address| !self.replica.is_resident(address));
-        let gone: Vec<_> = known.map(|(address, _)| address).chain(unloaded).filter(|address| !seen.contains(address)).cloned().collect();
+        let gone: Vec<_> =
+            known.map(|(address, _)| address).chain(unloaded).filter(|address| !seen.contains_key(address)).cloned().collect();
         for address in gone {
             self.touch(&address);
             let nothing = Base { version: "".into(), seq: None, generation: self.generation.clone(), value: None };

@@ -18,13 +18,12 @@
 //! with little-endian numbers. Lengths are checked before they are believed. A record of an unknown kind or version is
 //! kept as it is; a broken one goes to quarantine, and the rest of its run with it where its lengths cannot be true.
 
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
-
 use super::clock::Wall;
 use super::error::Fault;
 use super::ident::MutationId;
-use crate::protocol::{Address, Pointer, Seen};
+use crate::members;
+use crate::protocol::member::{Member, list, text_of};
+use crate::protocol::{Address, Json, Pointer, Seen};
 
 /// The version of the layout that this build writes.
 pub const LAYOUT_VERSION: u32 = 1;
@@ -104,7 +103,7 @@ const VERSION: u8 = 1;
 pub type Place = (u64, u32);
 
 /// A mutation as it is queued.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct MutationHeader {
     /// Its id.
     pub id: MutationId,
@@ -113,33 +112,23 @@ pub struct MutationHeader {
     /// For whom: the hash of the user's scope.
     pub scope: String,
     /// For which agent or node.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
     /// The documents it touches; more than one are a group.
     pub keys: Vec<Address>,
     /// Mutations that must end well before this may be sent.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<MutationId>,
     /// Documents its values were made from.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub read: Vec<Address>,
     /// The app's version of the collection; left out where it is 0.
-    #[serde(default, skip_serializing_if = "is_zero")]
     pub collection_version: u32,
     /// The fingerprint of a collected record.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<String>,
     /// What it carries on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lineage: Option<Lineage>,
 }
 
-fn is_zero(number: &u32) -> bool {
-    *number == 0
-}
-
 /// What a follow-up carries on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Lineage {
     /// The first mutation of the line.
     pub root: MutationId,
@@ -150,7 +139,7 @@ pub struct Lineage {
 }
 
 /// An entry about to be sent.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct FreezeHeader {
     /// The entry, named by its first member.
     pub entry: MutationId,
@@ -160,15 +149,13 @@ pub struct FreezeHeader {
     /// once this one is stored.
     pub place: Place,
     /// How many follow-ups led to it; 0 for a first attempt.
-    #[serde(default, skip_serializing_if = "is_zero")]
     pub round: u32,
     /// The first mutation of its line, where it is not its own first member.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root: Option<MutationId>,
 }
 
 /// When an entry may be tried again.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct AttemptHeader {
     /// The entry.
     pub entry: MutationId,
@@ -181,14 +168,14 @@ pub struct AttemptHeader {
 }
 
 /// A mutation taken back.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CancelHeader {
     /// The mutation.
     pub id: MutationId,
 }
 
 /// How an entry ended.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SettlementHeader {
     /// The entry.
     pub entry: MutationId,
@@ -197,12 +184,11 @@ pub struct SettlementHeader {
     /// `applied`, `merged`, `rejected`, `unknown`.
     pub ending: String,
     /// Its position in the server's log.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seq: Option<u64>,
 }
 
 /// A refused or unknown write.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct InboxHeader {
     /// The entry.
     pub entry: MutationId,
@@ -213,14 +199,13 @@ pub struct InboxHeader {
     /// Why.
     pub error: Fault,
     /// The server's reasons by field.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fields: Option<serde_json::Map<String, serde_json::Value>>,
+    pub fields: Option<Json>,
     /// When it ended.
     pub at: Wall,
 }
 
 /// The server's truth about a document.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct BaseHeader {
     /// The collection.
     pub collection: std::sync::Arc<str>,
@@ -229,14 +214,13 @@ pub struct BaseHeader {
     /// The version; opaque.
     pub version: std::sync::Arc<str>,
     /// Its position in the server's log.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seq: Option<u64>,
     /// The server's generation.
     pub generation: std::sync::Arc<str>,
 }
 
 /// Where a feed's next pull goes on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CursorHeader {
     /// The feed.
     pub feed: String,
@@ -245,14 +229,13 @@ pub struct CursorHeader {
     /// The server's generation.
     pub generation: String,
     /// Whether everything is being pulled again, so that what is not seen again is gone.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub resync: bool,
     /// How much of the server's log this client has applied.
     pub seen: Seen,
 }
 
 /// What could not be read.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct QuarantineHeader {
     /// Where it came from: `log`, `page`, `directory`, `pull`.
     pub source: String,
@@ -263,7 +246,7 @@ pub struct QuarantineHeader {
 }
 
 /// The text that a run of splices was made on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct BeforeHeader {
     /// The mutation, or the entry once it is frozen, whose splice begins the run.
     pub id: MutationId,
@@ -274,7 +257,7 @@ pub struct BeforeHeader {
 }
 
 /// Pages that a commit wrote directly.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct PagedHeader {
     /// As in the directory's body.
     pub pages: Vec<DirectoryRow>,
@@ -284,10 +267,59 @@ pub struct PagedHeader {
 pub type DirectoryRow = (u32, std::sync::Arc<str>, Vec<std::sync::Arc<str>>);
 
 /// Which page holds which document.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct DirectoryHeader {
     /// No page has this number or a higher one.
     pub next_page: u32,
+}
+
+members! {
+    MutationHeader {
+        id = "id", at = "at", scope = "scope", node = "node", keys = "keys", after = "after", read = "read",
+        collection_version = "collection_version" or 0, fingerprint = "fingerprint", lineage = "lineage",
+    }
+    Lineage { root = "root", round = "round", place = "place" }
+    FreezeHeader { entry = "entry", members = "members", place = "place", round = "round" or 0, root = "root" }
+    AttemptHeader { entry = "entry", failures = "failures", at = "at", delay_ms = "delay_ms" }
+    CancelHeader { id = "id" }
+    SettlementHeader { entry = "entry", members = "members", ending = "ending", seq = "seq" }
+    InboxHeader { entry = "entry", members = "members", ending = "ending", error = "error", fields = "fields", at = "at" }
+    BaseHeader { collection = "collection", key = "key", version = "version", seq = "seq", generation = "generation" }
+    CursorHeader { feed = "feed", cursor = "cursor", generation = "generation", resync = "resync", seen = "seen" }
+    QuarantineHeader { source = "source", why = "why", at = "at" }
+    BeforeHeader { id = "id", operation = "operation", path = "path" }
+    PagedHeader { pages = "pages" }
+    DirectoryHeader { next_page = "next_page" }
+}
+
+impl Member for Place {
+    fn write(&self, out: &mut String) {
+        vec![self.0, u64::from(self.1)].write(out);
+    }
+    fn read(raw: &str) -> Option<Self> {
+        match Vec::<u64>::read(raw)?[..] {
+            [position, ordinal] => Some((position, ordinal.try_into().ok()?)),
+            _ => None,
+        }
+    }
+}
+
+impl Member for DirectoryRow {
+    fn write(&self, out: &mut String) {
+        out.push('[');
+        self.0.write(out);
+        out.push(',');
+        self.1.write(out);
+        out.push(',');
+        self.2.write(out);
+        out.push(']');
+    }
+    fn read(raw: &str) -> Option<Self> {
+        match list(raw).ok()?[..] {
+            [page, collection, keys] => Some((Member::read(page)?, Member::read(collection)?, Member::read(keys)?)),
+            _ => None,
+        }
+    }
 }
 
 /// One record, found in bytes.
@@ -345,17 +377,18 @@ pub struct Record<'a> {
 
 impl Record<'_> {
     /// The header, parsed.
-    pub fn header<T: DeserializeOwned>(&self) -> Result<T, &'static str> {
-        serde_json::from_str(self.header).map_err(|_| "its header has another shape")
+    pub fn header<T: Member>(&self) -> Result<T, &'static str> {
+        T::read(self.header).ok_or("its header has another shape")
     }
 }
 
 /// Appends one record to `bytes`.
-pub fn encode(bytes: &mut Vec<u8>, kind: Kind, ordinal: u32, header: &impl Serialize, body: &str) {
+pub fn encode(bytes: &mut Vec<u8>, kind: Kind, ordinal: u32, header: &impl Member, body: &str) {
     let start = bytes.len();
     bytes.extend_from_slice(&[0; FRAME_BYTES]);
-    serde_json::to_writer(&mut *bytes, header).expect("headers are plain structs of strings and numbers");
-    let header_bytes = (bytes.len() - start - FRAME_BYTES) as u32;
+    let header = text_of(header);
+    bytes.extend_from_slice(header.as_bytes());
+    let header_bytes = header.len() as u32;
     bytes.extend_from_slice(body.as_bytes());
     let record = &mut bytes[start..];
     record[4] = kind as u8;

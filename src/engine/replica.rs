@@ -1,13 +1,13 @@
 //! Base, overlay, view: the server's truth about each document, and what is pending laid over it.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::coalesce::Composer;
 use super::ident::MutationId;
 use super::merge;
+use crate::ordered::Ordered;
 use crate::protocol::text::SpliceError;
-use crate::protocol::{Address, Draft, Json, Operation, Patch, Pointer, Splice, Text, TextMark};
+use crate::protocol::{Address, Draft, Json, Operation, Patch, Pointer, Splice, Text, TextMark, Value};
 
 /// The server's truth about one document.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,7 +83,7 @@ pub struct Before {
 /// All documents in memory.
 #[derive(Debug, Default)]
 pub struct Replica {
-    documents: BTreeMap<Address, Document>,
+    documents: Ordered<Address, Document>,
 }
 
 impl Replica {
@@ -147,27 +147,27 @@ impl Replica {
         document.layers.insert(at, layer);
     }
 
-    /// The operations that the layers of these mutations make on the base as it is: splices whose text has moved are
+    /// The operations that the layers of these mutations, in their order, make on the base as it is: splices whose text has moved are
     /// merged. `None` where nobody can know without the page.
     pub fn grounded(&mut self, address: &Address, ids: &[MutationId]) -> Option<Vec<Operation>> {
         let document = self.documents.get(address)?;
         if document.knowledge == Knowledge::Unloaded {
             return None;
         }
-        let ids: BTreeSet<&MutationId> = ids.iter().collect();
+        let mut ids = ids.iter().peekable();
         let mut few = Composer::default();
         let mut fold = Fold::new(document.knowledge.value().cloned(), |operation: &Operation| few.push(operation));
-        document.layers.iter().filter(|layer| ids.contains(&layer.id)).for_each(|layer| fold.layer(layer));
+        document.layers.iter().filter(|layer| ids.next_if(|id| **id == layer.id).is_some()).for_each(|layer| fold.layer(layer));
         fold.finish();
         Some(few.finish())
     }
 
-    /// Puts one layer in place of those of `ids`: an entry for its members, a follow-up for an entry. What it makes on
+    /// Puts one layer in place of those of `ids`, in their order: an entry for its members, a follow-up for an entry. What it makes on
     /// the base as it is must be what they made.
     pub fn replace(&mut self, address: &Address, ids: &[MutationId], order: u64, id: MutationId, operations: Vec<Operation>) {
         if let Some(document) = self.documents.get_mut(address) {
-            let ids: BTreeSet<&MutationId> = ids.iter().collect();
-            document.layers.retain(|layer| !ids.contains(&layer.id));
+            let mut ids = ids.iter().peekable();
+            document.layers.retain(|layer| ids.next_if(|id| **id == layer.id).is_none());
             let at = document.layers.partition_point(|other| other.order <= order);
             document.layers.insert(at, Layer::of(order, id, operations));
         }
@@ -223,7 +223,7 @@ impl Replica {
 
     fn document(&mut self, address: &Address, unloaded: bool) -> &mut Document {
         let knowledge = if unloaded { Knowledge::Unloaded } else { Knowledge::Nothing };
-        self.documents.entry(address.clone()).or_insert_with(|| Document { knowledge, layers: Vec::new(), draft: None })
+        self.documents.get_or_insert_with(address.clone(), || Document { knowledge, layers: Vec::new(), draft: None })
     }
 }
 
@@ -413,7 +413,7 @@ impl<F: FnMut(&Operation)> Fold<F> {
 }
 
 fn replaced(path: &Pointer, text: String) -> Option<Operation> {
-    Patch::from_places([(path.clone(), serde_json::Value::String(text))], [], []).ok().map(Operation::Patch)
+    Patch::from_places([(path.clone(), Value::String(text))], [], []).ok().map(Operation::Patch)
 }
 
 #[cfg(test)]
@@ -493,7 +493,7 @@ mod tests {
     #[test]
     fn without_its_page_only_a_put_is_seen() {
         let mut replica = Replica::default();
-        let patch = Operation::Patch(Patch::from_merge_patch(serde_json::json!({"n":1})));
+        let patch = Operation::Patch(Patch::from_merge_patch(Value::parse(r#"{"n":1}"#).unwrap()));
         replica.lay(&at(), true, 1, id("m1"), vec![patch]);
         assert_eq!(replica.view(&at(), true), Err(()));
         replica.load(at(), base("1", "x").unwrap());

@@ -17,6 +17,7 @@ use super::push::{Batch, BatchId};
 use super::record::{AttemptHeader, FreezeHeader, Kind};
 use super::retry;
 use super::{AUTH_PAUSE_MS, Engine, Pause};
+use crate::protocol::member::text_of;
 use crate::protocol::{Address, Call, KeyedOperation, PushReply, Whole};
 
 /// A request on its way.
@@ -144,7 +145,7 @@ impl Engine {
             base: if index == 0 { base.clone() } else { None },
         });
         let entry = crate::protocol::Entry { id: first.id.to_string(), seen: self.seen.clone(), operations: keyed.collect() };
-        let text: Arc<str> = serde_json::to_string(&entry).ok()?.into();
+        let text: Arc<str> = text_of(&entry).into();
         let lineage = first.lineage;
         let place = lineage.as_ref().map(|lineage| lineage.place).or(first.place);
         let header = FreezeHeader {

@@ -10,14 +10,13 @@ use super::outbox::{Entry, Queued};
 use super::record::{InboxHeader, Kind, Lineage, MutationHeader, SettlementHeader};
 use super::replica::Base;
 use super::{Engine, retry};
+use crate::protocol::member::text_of;
 use crate::protocol::{Address, Draft, Json, KeyedOperation, Operation, Outcome, Verdict};
 
 /// A conflict that comes back this many times goes to the inbox.
 const ROUNDS_MAX: u32 = 20;
 /// From this round on a follow-up waits before it goes.
 const ROUNDS_AT_ONCE: u32 = 5;
-
-type Fields = serde_json::Map<String, serde_json::Value>;
 
 impl Engine {
     /// What the server did with one entry.
@@ -158,7 +157,7 @@ impl Engine {
             .iter()
             .map(|operation| KeyedOperation { address: entry.address.clone(), operation: operation.clone(), base: None })
             .collect();
-        let body = serde_json::to_string(&keyed).unwrap_or_default();
+        let body = text_of(&keyed);
         self.store.stage_mutation(&follow_up, &header, &body, self.config.strict);
         self.stage_settlement(id, &entry.members, "merged", seq);
         let bytes = (body.len() + follow_up.0.len()) as u64;
@@ -183,14 +182,14 @@ impl Engine {
         now: Timestamp,
         id: &MutationId,
         error: Fault,
-        fields: Option<Fields>,
+        fields: Option<Json>,
         seq: Option<u64>,
         effects: &mut impl Sink,
     ) {
         self.end(now, id, Ending::Rejected { error }, fields, seq, effects);
     }
 
-    fn end(&mut self, now: Timestamp, id: &MutationId, ending: Ending, fields: Option<Fields>, seq: Option<u64>, effects: &mut impl Sink) {
+    fn end(&mut self, now: Timestamp, id: &MutationId, ending: Ending, fields: Option<Json>, seq: Option<u64>, effects: &mut impl Sink) {
         let Some((_, entry)) = self.take_entry(id) else { return };
         let (name, error) = match &ending {
             Ending::Unknown { error } => ("unknown", error),
@@ -214,7 +213,7 @@ impl Engine {
         members: &[MutationId],
         ending: &str,
         error: &Fault,
-        fields: Option<Fields>,
+        fields: Option<Json>,
         operations: &[Operation],
     ) {
         let Some(entry) = members.first().cloned() else { return };
@@ -230,7 +229,7 @@ impl Engine {
             .iter()
             .map(|operation| KeyedOperation { address: address.clone(), operation: operation.clone(), base: None })
             .collect();
-        let body = serde_json::to_string(&keyed).unwrap_or_default();
+        let body = text_of(&keyed);
         self.store.stage(Kind::Inbox, &header, &body, Some(About::Inbox(entry.clone())));
         self.inbox.insert(entry, header);
     }

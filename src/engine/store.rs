@@ -1,10 +1,6 @@
 //! What is staged, what is on its way to the store, and what is in it. One transaction at a time: what is staged while
 //! one is on its way goes with the next.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use serde::Serialize;
-
 use super::config::Config;
 use super::effect::{Guard, Write};
 use super::ident::{MutationId, WriteId};
@@ -14,8 +10,10 @@ use super::notice::Durability;
 use super::pages::{self, Pages};
 use super::push::BatchId;
 use super::record::{self, DirectoryRow, Kind, PagedHeader, Place};
-use super::replica::Replica;
+use super::replica::{Base, Replica};
+use crate::ordered::{Ordered, OrderedSet};
 use crate::protocol::Address;
+use crate::protocol::member::Member;
 
 /// Where writes go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,11 +33,11 @@ pub enum Mode {
 struct Staged {
     bytes: Vec<u8>,
     parts: Vec<Part>,
-    index: BTreeMap<About, usize>,
+    index: Ordered<About, usize>,
     strict: bool,
     mutations: Vec<(MutationId, u32)>,
     batches: Vec<BatchId>,
-    bases: BTreeSet<Address>,
+    bases: OrderedSet<Address>,
     meta: Option<(Guard, Meta)>,
 }
 
@@ -76,7 +74,7 @@ pub struct Store {
     /// Which page holds which document.
     pub pages: Pages,
     /// Documents whose base is in the log and not yet in a page.
-    dirty: BTreeSet<Address>,
+    dirty: OrderedSet<Address>,
 }
 
 impl Store {
@@ -92,7 +90,7 @@ impl Store {
             last_write: 0,
             log: Log::default(),
             pages: Pages::default(),
-            dirty: BTreeSet::new(),
+            dirty: Ordered::default(),
         }
     }
 
@@ -114,7 +112,7 @@ impl Store {
 
     /// A base that is in the log.
     pub fn found_in_log(&mut self, address: Address) {
-        self.dirty.insert(address);
+        self.dirty.insert(address, ());
     }
 
     /// A base is in a page from here on in the log.
@@ -126,7 +124,7 @@ impl Store {
     }
 
     /// Stages a record. One that can live on says what it is about.
-    pub fn stage(&mut self, kind: Kind, header: &impl Serialize, body: &str, about: Option<About>) -> u32 {
+    pub fn stage(&mut self, kind: Kind, header: &impl Member, body: &str, about: Option<About>) -> u32 {
         let staged = &mut self.staged;
         let (ordinal, start) = (staged.parts.len() as u32, staged.bytes.len());
         record::encode(&mut staged.bytes, kind, ordinal, header, body);
@@ -138,7 +136,7 @@ impl Store {
     }
 
     /// Stages a mutation's record; the app is told when it is kept.
-    pub fn stage_mutation(&mut self, id: &MutationId, header: &impl Serialize, body: &str, strict: bool) {
+    pub fn stage_mutation(&mut self, id: &MutationId, header: &impl Member, body: &str, strict: bool) {
         let ordinal = self.stage(Kind::Mutation, header, body, Some(About::Mutation(id.clone())));
         self.staged.mutations.push((id.clone(), ordinal));
         self.staged.strict |= strict;
@@ -152,7 +150,7 @@ impl Store {
 
     /// The base of this document has changed.
     pub fn stage_base(&mut self, address: &Address) {
-        self.staged.bases.insert(address.clone());
+        self.staged.bases.insert(address.clone(), ());
     }
 
     /// What was stored, or staged, about this is not needed any more.
@@ -180,7 +178,7 @@ impl Store {
             _ => None,
         };
         for staged in flying.into_iter().chain(&self.failed).chain([&self.staged]) {
-            abouts.extend(staged.index.range(&from..).map(|(about, _)| about).take_while(|about| of(about)).cloned());
+            abouts.extend(staged.index.from(&from).map(|(about, _)| about).take_while(|about| of(about)).cloned());
         }
         abouts.iter().for_each(|about| self.retire(about));
     }
@@ -203,10 +201,10 @@ impl Store {
         let staged = self.failed.take().unwrap_or_else(|| std::mem::take(&mut self.staged));
         let (mut bytes, mut parts) = (staged.bytes.clone(), staged.parts.clone());
         let (mut stored, mut rows) = (Vec::new(), Vec::new());
-        let bases = staged.bases.iter().filter_map(|address| Some((address, replica.base(address)?)));
-        let size: usize = bases.clone().map(|(_, base)| base.value.as_ref().map_or(0, |value| value.as_str().len())).sum();
+        let bases: Vec<(&Address, &Base)> = staged.bases.keys().filter_map(|address| Some((address, replica.base(address)?))).collect();
+        let size: usize = bases.iter().map(|(_, base)| base.value.as_ref().map_or(0, |value| value.as_str().len())).sum();
         if size as u64 > config.page_directly_bytes {
-            (stored, rows) = self.pages.lay_out(bases, config.page_bytes);
+            (stored, rows) = self.pages.lay_out(bases.into_iter(), config.page_bytes);
             let (ordinal, start) = (parts.len() as u32, bytes.len());
             record::encode(&mut bytes, Kind::Paged, ordinal, &PagedHeader { pages: rows.clone() }, "");
             parts.push((ordinal, start..bytes.len(), None));
@@ -245,7 +243,7 @@ impl Store {
     pub fn fold(&mut self, replica: &Replica, config: &Config) -> Option<Write> {
         let guard = self.guard()?;
         let meta = Meta { folded_to: self.log.last(), ..self.meta.clone()? };
-        let bases = self.dirty.iter().filter_map(|address| Some((address, replica.base(address)?)));
+        let bases = self.dirty.keys().filter_map(|address| Some((address, replica.base(address)?)));
         let (stored, rows) = self.pages.lay_out(bases, config.page_bytes);
         rows.iter().for_each(|row| self.pages.place(row));
         let dropped: Vec<u32> = self.pages.empty().collect();
@@ -274,7 +272,9 @@ impl Store {
                     self.log.add(position, bytes, parts);
                 }
                 if rows.is_empty() {
-                    self.dirty.extend(staged.bases);
+                    for (address, ()) in staged.bases {
+                        self.dirty.insert(address, ());
+                    }
                 } else {
                     rows.iter().for_each(|row| self.found_in_page(row));
                 }

@@ -1,8 +1,6 @@
 //! Acting on the store: opening it, committing what is staged, folding the log, loading pages.
 
-use std::collections::BTreeMap;
-
-use super::boot::{self, BaseNews, Booted, StoredEntry, StoredMutation};
+use super::boot::{self, BaseNews, Booted, Stored, StoredEntry, StoredMutation};
 use super::clock::{Timer, Timestamp, Wall};
 use super::effect::{Effect, Guard, Sink, Wanted};
 use super::error::{Code, Fault};
@@ -16,6 +14,8 @@ use super::replica::Base;
 use super::retry;
 use super::store::Kept;
 use super::{Engine, Life};
+use crate::ordered::Ordered;
+use crate::protocol::member::text_of;
 use crate::protocol::{Address, Seen};
 
 /// A transaction that keeps aborting is given up after this many times.
@@ -79,7 +79,7 @@ impl Engine {
             store_epoch: 0,
             folded_to: 0,
             scope: self.config.scope.clone(),
-            versions: Versions { layout: LAYOUT_VERSION, collections: BTreeMap::new() },
+            versions: Versions { layout: LAYOUT_VERSION, collections: Default::default() },
             client_id: self.rng.uuid(wall.0),
             session_epoch: 0,
         }
@@ -118,14 +118,10 @@ impl Engine {
                 }
             }
         }
-        let mut entries: Vec<(Place, Result<StoredEntry, StoredMutation>)> = Vec::new();
-        entries.extend(booted.entries.into_iter().map(|(order, entry)| (order, Ok(entry))));
-        entries.extend(booted.mutations.into_iter().map(|(order, mutation)| (order, Err(mutation))));
-        entries.sort_by_key(|(order, _)| *order);
-        for (_, stored) in entries {
+        for (_, stored) in booted.queue {
             match stored {
-                Ok(entry) => self.take_up_entry(now, wall, entry, &booted.attempts, effects),
-                Err(mutation) => self.take_up_mutation(mutation, effects),
+                Stored::Entry(entry) => self.take_up_entry(now, wall, entry, &booted.attempts, effects),
+                Stored::Mutation(mutation) => self.take_up_mutation(mutation, effects),
             }
         }
         booted.befores.into_iter().for_each(|before| self.replica.restore_before(before));
@@ -138,7 +134,7 @@ impl Engine {
         }
     }
 
-    fn take_up_cursors(&mut self, now: Timestamp, mut cursors: BTreeMap<String, CursorHeader>) {
+    fn take_up_cursors(&mut self, now: Timestamp, mut cursors: Ordered<String, CursorHeader>) {
         for feed in &mut self.feeds {
             let Some(header) = cursors.remove(&feed.name) else { continue };
             feed.cursor = header.cursor;
@@ -157,7 +153,7 @@ impl Engine {
         now: Timestamp,
         wall: Wall,
         stored: StoredEntry,
-        attempts: &BTreeMap<super::MutationId, AttemptHeader>,
+        attempts: &Ordered<super::MutationId, AttemptHeader>,
         effects: &mut impl Sink,
     ) {
         let StoredEntry { header, entry, text } = stored;
@@ -260,10 +256,10 @@ impl Engine {
         if !mutations.is_empty() {
             effects.push(Effect::Notify(Notice::NotDurable { mutations, error: error.clone() }));
         }
-        for request in std::mem::take(&mut self.requests).into_keys() {
+        for request in std::mem::take(&mut self.requests).into_iter().map(|(request, _)| request) {
             effects.push(Effect::Cancel { request });
         }
-        self.batches.clear();
+        self.batches = Ordered::default();
         for feed in 0..self.feeds.len() {
             self.answer_pull(feed, Some(error.clone()), effects);
         }
@@ -303,7 +299,7 @@ impl Engine {
         let Some(queued) = self.outbox.queued(id) else { return };
         let address = queued.address.clone();
         if self.store.pages.page_of(&address).is_some() && !self.replica.is_resident(&address) {
-            self.ungrounded.entry(address).or_default().push((id.clone(), place));
+            self.ungrounded.get_or_insert_with(address, Vec::new).push((id.clone(), place));
         } else {
             self.outbox.mark_kept(id, place);
         }
@@ -372,7 +368,7 @@ impl Engine {
     /// Sets aside what cannot be read, and says so.
     pub(super) fn quarantine(&mut self, now: Timestamp, source: &str, why: &str, text: &str, effects: &mut impl Sink) {
         let header = QuarantineHeader { source: source.into(), why: why.into(), at: self.wall_at(now) };
-        let body = serde_json::to_string(text).unwrap_or_default();
+        let body = text_of(&text.to_owned());
         let number = u64::MAX - self.next_id();
         self.store.stage(Kind::Quarantine, &header, &body, Some(About::Kept(number)));
         let code = if source == "pull" { Code::Protocol } else { Code::StorageCorrupt };
@@ -389,7 +385,7 @@ impl Engine {
         for before in self.replica.rebase(address, unloaded, base, off) {
             let about = About::Before(before.id.clone(), before.operation);
             let header = BeforeHeader { id: before.id, operation: before.operation, path: before.path };
-            let body = serde_json::to_string(&before.text.to_string()).unwrap_or_default();
+            let body = text_of(&before.text.to_string());
             self.store.stage(Kind::Before, &header, &body, Some(about));
         }
     }

@@ -106,6 +106,8 @@ export type Operation = {
 export interface Entry {
   readonly id: string;
   readonly operations: readonly Operation[];
+  /** How far its client had read the server's log when it fixed the entry: what it proves is in `docs/protocol.md`. */
+  readonly seen: { readonly generation: string; readonly seq: number };
 }
 
 /**

@@ -2,12 +2,11 @@
 
 use std::fmt;
 
-use serde_json::{Number, Value};
-
 use super::json::Json;
 use super::operation::{Append, Operation, Splice};
 use super::pointer::Pointer;
 use super::text::{SpliceError, Text, TextMark};
+use super::value::Value;
 
 /// Why an operation cannot be applied to the document as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +17,7 @@ pub enum ApplyError {
     NotText,
     /// There is no list or string to append to.
     NotList,
-    /// There is no number to increment, or the sum is out of range.
+    /// There is no 64-bit integer to increment, or the sum is none.
     NotNumber,
     /// The splice does not fit the text.
     Splice(SpliceError),
@@ -30,7 +29,7 @@ impl fmt::Display for ApplyError {
             ApplyError::Moved => f.write_str("the text is not the one the splice was made on"),
             ApplyError::NotText => f.write_str("there is no string at the path"),
             ApplyError::NotList => f.write_str("there is nothing at the path that this can be appended to"),
-            ApplyError::NotNumber => f.write_str("there is no number at the path, or the sum is out of range"),
+            ApplyError::NotNumber => f.write_str("there is no 64-bit integer at the path, or the sum would be none"),
             ApplyError::Splice(why) => why.fmt(f),
         }
     }
@@ -77,7 +76,7 @@ impl Draft {
             Operation::Increment { path, by } => {
                 self.cool();
                 let slot = self.place(path).ok_or(ApplyError::NotNumber)?;
-                *slot = Value::Number(sum(slot, by).ok_or(ApplyError::NotNumber)?);
+                *slot = sum(slot, *by).ok_or(ApplyError::NotNumber)?;
             }
             Operation::Append { path, items } => self.append(path, items)?,
             Operation::Splice(splice) => self.splice(splice)?,
@@ -142,7 +141,7 @@ impl Draft {
         self.cool();
         match std::mem::replace(&mut self.state, State::Absent) {
             State::Absent => None,
-            State::Text(json) => Some(json.to_value()),
+            State::Text(json) => Some(json.to_tree()),
             State::Tree(value) => Some(value),
         }
     }
@@ -151,19 +150,20 @@ impl Draft {
     /// somebody else has changed it.
     fn place(&mut self, path: &Pointer) -> Option<&mut Value> {
         if let State::Text(json) = &self.state {
-            self.state = State::Tree(json.to_value());
+            self.state = State::Tree(json.to_tree());
         }
         let State::Tree(root) = &mut self.state else { return None };
-        path.tokens().try_fold(root, |value, token| value.as_object_mut()?.get_mut(&token))
+        path.tokens().try_fold(root, |value, token| match value {
+            Value::Object(members) => members.get_mut(&token),
+            _ => None,
+        })
     }
 }
 
-fn sum(value: &Value, by: &Number) -> Option<Number> {
-    let number = value.as_number()?;
-    match (number.as_i64(), by.as_i64()) {
-        (Some(a), Some(b)) => a.checked_add(b).map(Number::from),
-        _ => Number::from_f64(number.as_f64()? + by.as_f64()?),
-    }
+fn sum(value: &Value, by: i64) -> Option<Value> {
+    let Value::Number(text) = value else { return None };
+    let sum = text.parse::<i64>().ok()?.checked_add(by)?;
+    Some(Value::Number(sum.to_string().into()))
 }
 
 #[cfg(test)]

@@ -3,22 +3,21 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use super::scan::{self, Care};
+use super::value::Value;
 
 /// Deepest nesting of arrays and objects in a document.
 pub const DEPTH_MAX: usize = 100;
 
-/// JSON text that has been checked: RFC 8259, at most [`DEPTH_MAX`] levels, no lone surrogates, numbers that a double
-/// or a 64-bit integer can hold. The text itself is kept, byte for byte, so a document comes back as it was given.
+/// JSON text that has been checked: RFC 8259, at most [`DEPTH_MAX`] levels, no lone surrogates, no number beyond the
+/// range of doubles. The text itself is kept, byte for byte, so a document comes back as it was given.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Json(Arc<str>);
 
 /// Why a text is not a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JsonError {
-    /// Not JSON, or JSON with a lone surrogate or a number out of range; the parser's sentence says which and where.
+    /// Not JSON, or JSON with a lone surrogate or a number out of range; says which and where.
     Malformed(String),
     /// Nested deeper than [`DEPTH_MAX`].
     TooDeep,
@@ -38,9 +37,11 @@ impl std::error::Error for JsonError {}
 impl Json {
     /// Checks `text` and keeps it.
     pub fn parse(text: &str) -> Result<Json, JsonError> {
-        let mut deserializer = serde_json::Deserializer::from_str(text);
-        Check { depth: 0 }.deserialize(&mut deserializer).and_then(|()| deserializer.end()).map_err(|error| classify(&error))?;
-        Ok(Json(text.into()))
+        let end = scan::value(text.as_bytes(), 0, Care::Document(DEPTH_MAX))?;
+        match scan::skip_space(text.as_bytes(), end) {
+            rest if rest == text.len() => Ok(Json(text.into())),
+            rest => Err(JsonError::Malformed(format!("more than one value, at byte {rest}"))),
+        }
     }
 
     /// The text.
@@ -48,42 +49,29 @@ impl Json {
         &self.0
     }
 
-    /// The text, parsed.
+    /// The text, parsed without loss.
+    pub fn to_tree(&self) -> Value {
+        Value::of_checked(&self.0)
+    }
+
+    /// The text, parsed by the library that tests and servers use.
     pub fn to_value(&self) -> serde_json::Value {
         serde_json::from_str(&self.0).expect("Json::parse checked the text")
     }
 
     /// The text of a value. Sound as long as the value was built from checked parts, as operations are.
-    pub(super) fn of(value: &serde_json::Value) -> Json {
-        debug_assert!(depth(value) <= DEPTH_MAX, "operations are checked not to nest documents deeper");
-        Json(value.to_string().into())
+    pub(super) fn of(value: &Value) -> Json {
+        debug_assert!(value.depth() <= DEPTH_MAX, "operations are checked not to nest documents deeper");
+        let mut text = String::new();
+        value.write(&mut text);
+        Json(text.into())
     }
 }
 
-/// Reads an object. Serde alone would take a list for a struct, member by member.
-pub(super) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, serde_json::Error> {
+/// Reads an object by the library that servers use, which alone would take a list for a struct, member by member.
+#[cfg(feature = "authority")]
+pub(crate) fn object<'a, T: serde::Deserialize<'a>>(text: &'a str) -> Result<T, serde_json::Error> {
     if text.trim_start().starts_with('{') { serde_json::from_str(text) } else { Err(serde::de::Error::custom("not an object")) }
-}
-
-/// How many levels of arrays and objects `value` has.
-pub fn depth(value: &serde_json::Value) -> usize {
-    use serde_json::Value;
-    match value {
-        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
-        Value::Object(members) => 1 + members.values().map(depth).max().unwrap_or(0),
-        _ => 0,
-    }
-}
-
-const TOO_DEEP: &str = "nested too deep";
-
-fn classify(error: &serde_json::Error) -> JsonError {
-    let sentence = error.to_string();
-    if sentence.starts_with(TOO_DEEP) || sentence.starts_with("recursion limit exceeded") {
-        JsonError::TooDeep
-    } else {
-        JsonError::Malformed(sentence)
-    }
 }
 
 impl fmt::Debug for Json {
@@ -92,82 +80,52 @@ impl fmt::Debug for Json {
     }
 }
 
-impl Serialize for Json {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let raw: &RawValue = serde_json::from_str(&self.0).map_err(serde::ser::Error::custom)?;
-        raw.serialize(serializer)
-    }
-}
+mod library {
+    //! For tests and servers; a browser does not download what it does not use.
 
-impl<'de> Deserialize<'de> for Json {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = Box::<RawValue>::deserialize(deserializer)?;
-        Json::parse(raw.get()).map_err(serde::de::Error::custom)
-    }
-}
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use serde_json::value::RawValue;
 
-/// Walks a value without building it: the parser decodes each string (which finds lone surrogates) and each number.
-struct Check {
-    depth: usize,
-}
+    use super::Json;
 
-impl Check {
-    fn inner<E: serde::de::Error>(&self) -> Result<Check, E> {
-        if self.depth == DEPTH_MAX { Err(E::custom(TOO_DEEP)) } else { Ok(Check { depth: self.depth + 1 }) }
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Check {
-    type Value = ();
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Check {
-    type Value = ();
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        while seq.next_element_seed(self.inner()?)?.is_some() {}
-        Ok(())
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while map.next_key_seed(Check { depth: 0 })?.is_some() {
-            map.next_value_seed(self.inner()?)?;
+    impl Serialize for Json {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            let raw: &RawValue = serde_json::from_str(&self.0).map_err(serde::ser::Error::custom)?;
+            raw.serialize(serializer)
         }
-        Ok(())
+    }
+
+    impl<'de> Deserialize<'de> for Json {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            let raw = Box::<RawValue>::deserialize(deserializer)?;
+            Json::parse(raw.get()).map_err(serde::de::Error::custom)
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn d4_text_is_kept_as_given() {
-        for text in ["{\"b\":1,\"a\":9007199254740993}", "-0", "1.0", " [1, 2] ", "\"\\u0000\\ud83d\\ude00\"", "{\"__proto__\":{\"x\":1}}"]
-        {
-            assert_eq!(Json::parse(text).unwrap().as_str(), text);
+        for text in [
+            "{\"b\":1,\"a\":9007199254740993}",
+            "-0",
+            "1.0",
+            " [1, 2] ",
+            "\"\\u0000\\ud83d\\ude00\"",
+            "{\"__proto__\":{\"x\":1}}",
+            "1.7976931348623157e308",
+            "0e999",
+            "0.000e+400",
+            "1e-999",
+            "123e306",
+        ] {
+            let json = Json::parse(text).unwrap();
+            assert_eq!(json.as_str(), text);
+            assert!(Json::of(&json.to_tree()).to_value() == json.to_value());
         }
     }
 
@@ -182,8 +140,59 @@ mod tests {
 
     #[test]
     fn d5_what_is_not_json_is_refused() {
-        for text in ["", "{", "nul", "\"\\ud800\"", "{\"\\udc00\":1}", "1e400", "[1,]", "1 2", "\u{feff}1", "NaN"] {
+        for text in [
+            "",
+            "{",
+            "nul",
+            "\"\\ud800\"",
+            "\"\\ud800\\u0041\"",
+            "{\"\\udc00\":1}",
+            "1e400",
+            "-1.8e308",
+            "1000e306",
+            "[1,]",
+            "{,}",
+            "{\"a\"}",
+            "{\"a\":1,}",
+            "[1}",
+            "1 2",
+            "\u{feff}1",
+            "NaN",
+            "01",
+            "-",
+            "1.",
+            ".5",
+            "1e",
+            "+1",
+            "\"\t\"",
+            "\"\\x\"",
+            "tru",
+        ] {
             assert!(matches!(Json::parse(text), Err(JsonError::Malformed(_))), "{text}");
+        }
+    }
+
+    proptest! {
+        /// The library and this module agree on what JSON is, and on what it says.
+        #[test]
+        fn it_agrees_with_the_library(text in "[\\[\\]{}:, \"a\\\\u0d8cde1.eE+\\-tfn]{0,12}|(\\[|\\{\"a\":|\"[a-z\\\\u]{0,3}\"|[0-9.]{1,3}|,|\\]|\\}| |true|null){0,10}") {
+            let theirs = serde_json::from_str::<serde_json::Value>(&text);
+            match Json::parse(&text) {
+                Ok(json) => {
+                    prop_assert_eq!(&json.to_value(), &theirs.unwrap());
+                    prop_assert_eq!(Json::of(&json.to_tree()).to_value(), json.to_value());
+                }
+                Err(_) => prop_assert!(theirs.is_err(), "{}", text),
+            }
+        }
+
+        #[test]
+        fn d5_any_string_comes_back(text in "\\PC{0,20}|[\\x00-\\x7f]{0,20}") {
+            let theirs = serde_json::to_string(&text).unwrap();
+            let mut ours = String::new();
+            crate::protocol::value::write_string(&text, &mut ours);
+            prop_assert_eq!(&ours, &theirs);
+            prop_assert_eq!(crate::protocol::value::read_string(&ours), text);
         }
     }
 }

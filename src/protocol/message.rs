@@ -3,11 +3,12 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 use super::Address;
-use super::json::{Json, object};
-use super::operation::{KeyedOperation, present};
+use super::json::{Json, JsonError};
+use super::member::{Fields, Member, list};
+use super::operation::KeyedOperation;
+use crate::members;
 
 /// Why bytes are not the message they should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,9 +22,15 @@ impl fmt::Display for MessageError {
 
 impl std::error::Error for MessageError {}
 
-impl From<serde_json::Error> for MessageError {
-    fn from(error: serde_json::Error) -> Self {
+impl From<JsonError> for MessageError {
+    fn from(error: JsonError) -> Self {
         MessageError(error.to_string())
+    }
+}
+
+impl From<&'static str> for MessageError {
+    fn from(name: &'static str) -> Self {
+        MessageError(format!("`{name}` is missing or of another type"))
     }
 }
 
@@ -37,7 +44,8 @@ pub struct Seen {
 }
 
 /// What goes over the wire: one mutation, or several of one key coalesced. Named by its first member.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(Serialize, Deserialize))]
 pub struct Entry {
     /// The entry's id, a uuid.
     pub id: String,
@@ -48,7 +56,8 @@ pub struct Entry {
 }
 
 /// The body of `POST push`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(Serialize, Deserialize))]
 pub struct PushRequest {
     /// Applied in order, each by itself.
     pub entries: Vec<Entry>,
@@ -90,8 +99,8 @@ pub enum Verdict {
         code: String,
         /// The reason, for people.
         message: String,
-        /// Reasons by field.
-        fields: Option<serde_json::Map<String, serde_json::Value>>,
+        /// Reasons by field: an object.
+        fields: Option<Json>,
     },
     /// Not now.
     Retry {
@@ -191,295 +200,272 @@ pub struct PullReply {
     pub unreadable: Vec<(usize, String, String)>,
 }
 
-/// All members an outcome can have; a whole reply's `outcome` is one without an id.
-#[derive(Serialize, Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-struct WireOutcome {
-    #[serde(skip_serializing_if = "String::is_empty")]
-    id: String,
-    outcome: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    seq: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    version: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
-    value: Option<Box<RawValue>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    value_seq: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    fields: Option<serde_json::Map<String, serde_json::Value>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    after_ms: Option<u64>,
+members! {
+    Seen { generation = "generation", seq = "seq" }
+    Entry { id = "id", seen = "seen", operations = "operations" }
+    Applied { id = "id", version = "version", seq = "seq" }
 }
 
-fn raw(json: &Json) -> Box<RawValue> {
-    RawValue::from_string(json.as_str().to_owned()).expect("Json::parse checked the text")
-}
-
-fn checked(raw: Option<Box<RawValue>>) -> Result<Option<Json>, MessageError> {
-    match raw {
-        None => Ok(None),
-        Some(raw) if raw.get() == "null" => Ok(None),
-        Some(raw) => parsed(raw).map(Some),
+/// A member that is `null`, or left out, is no document here.
+fn document(fields: &Fields<'_>, name: &'static str) -> Result<Option<Json>, MessageError> {
+    match fields.raw(name) {
+        None | Some("null") => Ok(None),
+        Some(raw) => Ok(Some(Json::parse(raw)?)),
     }
-}
-
-fn parsed(raw: Box<RawValue>) -> Result<Json, MessageError> {
-    Json::parse(raw.get()).map_err(|error| MessageError(error.to_string()))
 }
 
 impl Outcome {
-    fn from_wire(wire: WireOutcome) -> Result<Outcome, MessageError> {
-        let verdict = match wire.outcome.as_str() {
-            "ok" => Verdict::Ok { version: wire.version, value: checked(wire.value)? },
+    fn parse(text: &str) -> Result<Outcome, MessageError> {
+        let fields = Fields::parse(text)?;
+        let outcome: String = fields.read("outcome")?;
+        let verdict = match outcome.as_str() {
+            "ok" => Verdict::Ok { version: fields.read("version")?, value: document(&fields, "value")? },
             "conflict" => {
+                let version: Option<String> = fields.read("version")?;
                 // Where there is a version there is a document, and `null` is one.
-                let document = if wire.version.is_some() { wire.value.map(parsed).transpose()? } else { checked(wire.value)? };
-                Verdict::Conflict { version: wire.version, value: document, value_seq: wire.value_seq }
+                let value = match fields.raw("value").filter(|_| version.is_some()) {
+                    Some(raw) => Some(Json::parse(raw)?),
+                    None => document(&fields, "value")?,
+                };
+                Verdict::Conflict { version, value, value_seq: fields.read("valueSeq")? }
             }
             "rejected" => Verdict::Rejected {
-                code: wire.code.unwrap_or_else(|| "rejected".into()),
-                message: wire.message.unwrap_or_default(),
-                fields: wire.fields,
+                code: fields.read::<Option<String>>("code")?.unwrap_or_else(|| "rejected".into()),
+                message: fields.read::<Option<String>>("message")?.unwrap_or_default(),
+                fields: document(&fields, "fields")?.filter(|fields| fields.as_str().starts_with('{')),
             },
-            "retry" => Verdict::Retry { after_ms: wire.after_ms },
+            "retry" => Verdict::Retry { after_ms: fields.read("afterMs")? },
             "tooLarge" => Verdict::TooLarge,
             "expired" => Verdict::Expired,
-            other => return Err(MessageError(format!("unknown outcome `{}`", other.escape_debug()))),
+            other => return Err(MessageError(format!("unknown outcome `{}`", other.escape_default()))),
         };
-        Ok(Outcome { id: wire.id, seq: wire.seq, verdict })
+        Ok(Outcome { id: fields.read("id")?, seq: fields.read("seq")?, verdict })
     }
-}
-
-impl Serialize for Outcome {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut wire = WireOutcome { id: self.id.clone(), seq: self.seq, ..WireOutcome::default() };
-        match &self.verdict {
-            Verdict::Ok { version, value } => {
-                wire.outcome = "ok".into();
-                wire.version = version.clone();
-                wire.value = value.as_ref().map(raw);
-            }
-            Verdict::Conflict { version, value, value_seq } => {
-                wire.value_seq = *value_seq;
-                wire.outcome = "conflict".into();
-                wire.version = version.clone();
-                wire.value = Some(value.as_ref().map_or_else(|| RawValue::NULL.to_owned(), raw));
-            }
-            Verdict::Rejected { code, message, fields } => {
-                wire.outcome = "rejected".into();
-                wire.code = Some(code.clone());
-                wire.message = Some(message.clone());
-                wire.fields = fields.clone();
-            }
-            Verdict::Retry { after_ms } => {
-                wire.outcome = "retry".into();
-                wire.after_ms = *after_ms;
-            }
-            Verdict::TooLarge => wire.outcome = "tooLarge".into(),
-            Verdict::Expired => wire.outcome = "expired".into(),
-        }
-        wire.serialize(serializer)
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct WirePush {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    generation: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    scope: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    outcome: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    after_ms: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    outcomes: Option<Vec<Box<RawValue>>>,
 }
 
 impl PushReply {
     /// Reads a reply. An outcome that cannot be read is left out, which leaves its entry unknown; a reply without a
     /// list of outcomes is none.
     pub fn parse(text: &str) -> Result<PushReply, MessageError> {
-        let wire: WirePush = object(text)?;
-        let whole = whole(wire.outcome.as_deref(), wire.after_ms)?;
-        let outcomes = match (wire.outcomes, whole) {
-            (Some(outcomes), _) => outcomes,
+        let fields = Fields::parse(text)?;
+        let whole = match fields.read::<Option<String>>("outcome")?.as_deref() {
+            None => None,
+            Some("auth") => Some(Whole::Auth),
+            Some("fenced") => Some(Whole::Fenced),
+            Some("retry") => Some(Whole::Retry { after_ms: fields.read("afterMs")? }),
+            Some(other) => return Err(MessageError(format!("unknown outcome `{}`", other.escape_default()))),
+        };
+        let outcomes = match (fields.raw("outcomes"), whole) {
+            (Some(raw), _) => list(raw)?,
             (None, Some(_)) => Vec::new(),
-            (None, None) => return Err(MessageError("`outcomes` is missing".into())),
+            (None, None) => return Err("outcomes".into()),
         };
-        let outcomes = outcomes.iter().filter_map(|raw| Outcome::from_wire(object(raw.get()).ok()?).ok()).collect();
-        Ok(PushReply { generation: wire.generation, scope: wire.scope, whole, outcomes })
+        let outcomes = outcomes.into_iter().filter_map(|raw| Outcome::parse(raw).ok()).collect();
+        Ok(PushReply { generation: fields.read("generation")?, scope: fields.read("scope")?, whole, outcomes })
     }
-}
-
-impl Serialize for PushReply {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Out<'a> {
-            #[serde(skip_serializing_if = "Option::is_none")]
-            generation: &'a Option<String>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            scope: &'a Option<String>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            outcome: Option<&'static str>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            after_ms: Option<u64>,
-            outcomes: &'a [Outcome],
-        }
-        let (outcome, after_ms) = match self.whole {
-            None => (None, None),
-            Some(Whole::Auth) => (Some("auth"), None),
-            Some(Whole::Fenced) => (Some("fenced"), None),
-            Some(Whole::Retry { after_ms }) => (Some("retry"), after_ms),
-        };
-        Out { generation: &self.generation, scope: &self.scope, outcome, after_ms, outcomes: &self.outcomes }.serialize(serializer)
-    }
-}
-
-fn whole(outcome: Option<&str>, after_ms: Option<u64>) -> Result<Option<Whole>, MessageError> {
-    match outcome {
-        None => Ok(None),
-        Some("auth") => Ok(Some(Whole::Auth)),
-        Some("fenced") => Ok(Some(Whole::Fenced)),
-        Some("retry") => Ok(Some(Whole::Retry { after_ms })),
-        Some(other) => Err(MessageError(format!("unknown outcome `{}`", other.escape_debug()))),
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct WireChange {
-    collection: String,
-    key: String,
-    version: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    seq: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    entry_id: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
-    value: Option<Box<RawValue>>,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    deleted: bool,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    gone: bool,
 }
 
 impl Change {
     /// Reads one change.
     pub fn parse(text: &str) -> Result<Change, MessageError> {
-        let wire: WireChange = object(text)?;
-        for name in [&wire.collection, &wire.key] {
+        let fields = Fields::parse(text)?;
+        let (collection, key): (String, String) = (fields.read("collection")?, fields.read("key")?);
+        for name in [&collection, &key] {
             if name.is_empty() || name.len() > super::NAME_BYTES_MAX {
                 return Err(MessageError(format!("names have 1 to {} bytes", super::NAME_BYTES_MAX)));
             }
         }
-        let body = match (wire.value, wire.deleted, wire.gone) {
-            (Some(value), false, false) => ChangeBody::Value(Json::parse(value.get()).map_err(|error| MessageError(error.to_string()))?),
+        let body = match (fields.raw("value"), fields.read("deleted")?, fields.read("gone")?) {
+            (Some(raw), false, false) => ChangeBody::Value(Json::parse(raw)?),
             (None, true, false) => ChangeBody::Deleted,
             (None, false, true) => ChangeBody::Gone,
             _ => return Err(MessageError("a change has one of `value`, `deleted` and `gone`".into())),
         };
-        let address = Address::of(&wire.collection, &wire.key);
-        Ok(Change { address, version: wire.version, seq: wire.seq, entry_id: wire.entry_id, body })
+        let address = Address::of(&collection, &key);
+        Ok(Change { address, version: fields.read("version")?, seq: fields.read("seq")?, entry_id: fields.read("entryId")?, body })
     }
-}
-
-impl Serialize for Change {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        WireChange {
-            collection: self.address.collection.as_ref().into(),
-            key: self.address.key.as_ref().into(),
-            version: self.version.clone(),
-            seq: self.seq,
-            entry_id: self.entry_id.clone(),
-            value: if let ChangeBody::Value(value) = &self.body { Some(raw(value)) } else { None },
-            deleted: self.body == ChangeBody::Deleted,
-            gone: self.body == ChangeBody::Gone,
-        }
-        .serialize(serializer)
-    }
-}
-
-#[derive(Deserialize)]
-struct WirePull {
-    #[serde(default)]
-    generation: Option<String>,
-    #[serde(default)]
-    scope: Option<String>,
-    #[serde(default)]
-    request: Option<String>,
-    cursor: String,
-    more: bool,
-    #[serde(default)]
-    reset: bool,
-    changes: Vec<Box<RawValue>>,
-    #[serde(default)]
-    applied: Vec<Applied>,
 }
 
 impl PullReply {
     /// Reads a reply. A change that cannot be read is set aside with its reason and does not spoil the others; a reply
     /// without the list of changes is none.
     pub fn parse(text: &str) -> Result<PullReply, MessageError> {
-        let wire: WirePull = object(text)?;
-        let mut changes = Vec::with_capacity(wire.changes.len());
+        let fields = Fields::parse(text)?;
+        let raws = list(fields.raw("changes").ok_or("changes")?)?;
+        let mut changes = Vec::with_capacity(raws.len());
         let mut unreadable = Vec::new();
-        for (index, raw) in wire.changes.iter().enumerate() {
-            match Change::parse(raw.get()) {
+        for (index, raw) in raws.into_iter().enumerate() {
+            match Change::parse(raw) {
                 Ok(change) => changes.push(change),
-                Err(MessageError(why)) => unreadable.push((index, raw.get().to_owned(), why)),
+                Err(MessageError(why)) => unreadable.push((index, raw.to_owned(), why)),
             }
         }
+        let more = fields.raw("more").and_then(bool::read).ok_or("more")?;
         Ok(PullReply {
-            generation: wire.generation,
-            scope: wire.scope,
-            request: wire.request,
-            cursor: wire.cursor,
-            more: wire.more,
-            reset: wire.reset,
+            generation: fields.read("generation")?,
+            scope: fields.read("scope")?,
+            request: fields.read("request")?,
+            cursor: fields.read("cursor")?,
+            more,
+            reset: fields.read("reset")?,
             changes,
-            applied: wire.applied,
+            applied: fields.read("applied")?,
             unreadable,
         })
     }
 }
 
-impl Serialize for PullReply {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Out<'a> {
-            #[serde(skip_serializing_if = "Option::is_none")]
-            generation: &'a Option<String>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            scope: &'a Option<String>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            request: &'a Option<String>,
-            cursor: &'a str,
-            more: bool,
-            #[serde(skip_serializing_if = "std::ops::Not::not")]
-            reset: bool,
-            changes: &'a [Change],
-            #[serde(skip_serializing_if = "<[_]>::is_empty")]
-            applied: &'a [Applied],
+#[cfg(not(target_arch = "wasm32"))]
+mod library {
+    //! The server's side: replies as the serde library writes them.
+
+    use serde::Serialize;
+
+    use super::{Applied, Change, ChangeBody, Json, Outcome, PullReply, PushReply, Verdict};
+
+    /// All members an outcome can have.
+    #[derive(Serialize, Default)]
+    #[serde(rename_all = "camelCase")]
+    struct WireOutcome<'a> {
+        id: &'a str,
+        outcome: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        seq: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        version: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        value: Option<Option<&'a Json>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        value_seq: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        code: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        message: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        fields: Option<&'a Json>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        after_ms: Option<u64>,
+    }
+
+    impl Serialize for Outcome {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            let mut wire = WireOutcome { id: &self.id, seq: self.seq, ..WireOutcome::default() };
+            match &self.verdict {
+                Verdict::Ok { version, value } => {
+                    wire.outcome = "ok";
+                    wire.version = version.as_deref();
+                    wire.value = value.as_ref().map(Some);
+                }
+                Verdict::Conflict { version, value, value_seq } => {
+                    wire.outcome = "conflict";
+                    wire.version = version.as_deref();
+                    wire.value = Some(value.as_ref());
+                    wire.value_seq = *value_seq;
+                }
+                Verdict::Rejected { code, message, fields } => {
+                    wire.outcome = "rejected";
+                    wire.code = Some(code);
+                    wire.message = Some(message);
+                    wire.fields = fields.as_ref();
+                }
+                Verdict::Retry { after_ms } => {
+                    wire.outcome = "retry";
+                    wire.after_ms = *after_ms;
+                }
+                Verdict::TooLarge => wire.outcome = "tooLarge",
+                Verdict::Expired => wire.outcome = "expired",
+            }
+            wire.serialize(serializer)
         }
-        Out {
-            generation: &self.generation,
-            scope: &self.scope,
-            request: &self.request,
-            cursor: &self.cursor,
-            more: self.more,
-            reset: self.reset,
-            changes: &self.changes,
-            applied: &self.applied,
+    }
+
+    impl Serialize for PushReply {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            #[derive(Serialize)]
+            struct Out<'a> {
+                #[serde(skip_serializing_if = "Option::is_none")]
+                generation: &'a Option<String>,
+                #[serde(skip_serializing_if = "Option::is_none")]
+                scope: &'a Option<String>,
+                #[serde(skip_serializing_if = "Option::is_none")]
+                outcome: Option<&'static str>,
+                #[serde(rename = "afterMs", skip_serializing_if = "Option::is_none")]
+                after_ms: Option<u64>,
+                outcomes: &'a [Outcome],
+            }
+            let (outcome, after_ms) = match self.whole {
+                None => (None, None),
+                Some(super::Whole::Auth) => (Some("auth"), None),
+                Some(super::Whole::Fenced) => (Some("fenced"), None),
+                Some(super::Whole::Retry { after_ms }) => (Some("retry"), after_ms),
+            };
+            Out { generation: &self.generation, scope: &self.scope, outcome, after_ms, outcomes: &self.outcomes }.serialize(serializer)
         }
-        .serialize(serializer)
+    }
+
+    impl Serialize for Change {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            #[derive(Serialize)]
+            #[serde(rename_all = "camelCase")]
+            struct Out<'a> {
+                collection: &'a str,
+                key: &'a str,
+                version: &'a str,
+                #[serde(skip_serializing_if = "Option::is_none")]
+                seq: Option<u64>,
+                #[serde(skip_serializing_if = "Option::is_none")]
+                entry_id: &'a Option<String>,
+                #[serde(skip_serializing_if = "Option::is_none")]
+                value: Option<&'a Json>,
+                #[serde(skip_serializing_if = "std::ops::Not::not")]
+                deleted: bool,
+                #[serde(skip_serializing_if = "std::ops::Not::not")]
+                gone: bool,
+            }
+            Out {
+                collection: &self.address.collection,
+                key: &self.address.key,
+                version: &self.version,
+                seq: self.seq,
+                entry_id: &self.entry_id,
+                value: if let ChangeBody::Value(value) = &self.body { Some(value) } else { None },
+                deleted: self.body == ChangeBody::Deleted,
+                gone: self.body == ChangeBody::Gone,
+            }
+            .serialize(serializer)
+        }
+    }
+
+    impl Serialize for PullReply {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            #[derive(Serialize)]
+            struct Out<'a> {
+                #[serde(skip_serializing_if = "Option::is_none")]
+                generation: &'a Option<String>,
+                #[serde(skip_serializing_if = "Option::is_none")]
+                scope: &'a Option<String>,
+                #[serde(skip_serializing_if = "Option::is_none")]
+                request: &'a Option<String>,
+                cursor: &'a str,
+                more: bool,
+                #[serde(skip_serializing_if = "std::ops::Not::not")]
+                reset: bool,
+                changes: &'a [Change],
+                #[serde(skip_serializing_if = "<[_]>::is_empty")]
+                applied: &'a [Applied],
+            }
+            Out {
+                generation: &self.generation,
+                scope: &self.scope,
+                request: &self.request,
+                cursor: &self.cursor,
+                more: self.more,
+                reset: self.reset,
+                changes: &self.changes,
+                applied: &self.applied,
+            }
+            .serialize(serializer)
+        }
     }
 }
 

@@ -6,11 +6,14 @@
 pub mod document;
 pub mod http;
 pub mod json;
+pub mod member;
 pub mod message;
 pub mod operation;
 pub mod patch;
 pub mod pointer;
+mod scan;
 pub mod text;
+pub mod value;
 
 pub use document::{ApplyError, Draft};
 pub use http::{Call, HttpRequest, Identity, Method};
@@ -20,6 +23,7 @@ pub use operation::{Append, KeyedOperation, Operation, OperationError, Splice};
 pub use patch::Patch;
 pub use pointer::Pointer;
 pub use text::{Text, TextMark};
+pub use value::Value;
 
 /// The version of this protocol, sent by clients as `Syncline-Protocol` and answered by `GET ping`.
 pub const PROTOCOL_VERSION: u32 = 1;
@@ -31,6 +35,10 @@ pub struct Address {
     pub collection: std::sync::Arc<str>,
     /// The key in the collection.
     pub key: std::sync::Arc<str>,
+}
+
+crate::members! {
+    Address { collection = "collection", key = "key" }
 }
 
 impl Address {

@@ -1,16 +1,13 @@
 //! One change of one document, as it is queued, sent and applied.
 
-use std::borrow::Cow;
 use std::fmt;
 
-use serde::{Deserialize, Serialize, Serializer};
-use serde_json::value::RawValue;
-use serde_json::{Map, Number, Value};
-
-use super::json::{DEPTH_MAX, Json, JsonError, depth, object};
+use super::json::{DEPTH_MAX, Json, JsonError};
+use super::member::{Fields, Member, ObjectWriter, list, text_of};
 use super::patch::Patch;
 use super::pointer::Pointer;
 use super::text::TextMark;
+use super::value::Value;
 use super::{Address, NAME_BYTES_MAX};
 
 /// What an operation does to a document.
@@ -22,12 +19,12 @@ pub enum Operation {
     Delete,
     /// Places in the document are set and removed.
     Patch(Patch),
-    /// The number at `path` grows by `by`.
+    /// The 64-bit integer at `path` grows by `by`.
     Increment {
         /// Where the number is.
         path: Pointer,
         /// What is added.
-        by: Number,
+        by: i64,
     },
     /// The list or string at `path` grows at its end.
     Append {
@@ -41,8 +38,7 @@ pub enum Operation {
 }
 
 /// What `append` adds.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Append {
     /// To a string.
     Text(String),
@@ -88,51 +84,6 @@ impl fmt::Display for OperationError {
 
 impl std::error::Error for OperationError {}
 
-/// All members any kind of operation has. (Serde's tagged enums cannot hold raw text.)
-#[derive(Serialize, Deserialize)]
-struct Wire<'a> {
-    op: Cow<'a, str>,
-    #[serde(borrow)]
-    collection: Cow<'a, str>,
-    #[serde(borrow)]
-    key: Cow<'a, str>,
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
-    base: Option<Option<String>>,
-    #[serde(default, skip_serializing_if = "Option::is_none", borrow, deserialize_with = "present")]
-    value: Option<&'a RawValue>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    set: Option<Map<String, Value>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    object: Option<Vec<Pointer>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    path: Option<Pointer>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    at: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    remove: Option<Removed>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    insert: Option<Cow<'a, str>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    by: Option<Number>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    items: Option<Append>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    on: Option<TextMark>,
-}
-
-/// `remove` counts units in a splice and lists places in a patch.
-#[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-enum Removed {
-    Units(u64),
-    Places(Vec<Pointer>),
-}
-
-/// Tells a member that is `null` from one that is missing.
-pub(super) fn present<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
-}
-
 impl Operation {
     /// The operation's name on the wire.
     pub fn name(&self) -> &'static str {
@@ -147,126 +98,160 @@ impl Operation {
     }
 }
 
-impl Serialize for KeyedOperation {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut wire = Wire {
-            op: self.operation.name().into(),
-            collection: Cow::Borrowed(&self.address.collection),
-            key: Cow::Borrowed(&self.address.key),
-            base: self.base.clone(),
-            value: None,
-            set: None,
-            object: None,
-            path: None,
-            at: None,
-            remove: None,
-            insert: None,
-            by: None,
-            items: None,
-            on: None,
-        };
+impl Member for KeyedOperation {
+    fn write(&self, out: &mut String) {
+        let mut object = ObjectWriter::begin(out);
+        object.name("op").push_str(&text_of(&self.operation.name().to_owned()));
+        object.member("collection", &self.address.collection).member("key", &self.address.key);
+        if let Some(base) = &self.base {
+            base.write(object.name("base"));
+        }
         match &self.operation {
-            Operation::Put(value) => wire.value = Some(serde_json::from_str(value.as_str()).map_err(serde::ser::Error::custom)?),
+            Operation::Put(value) => drop(object.member("value", value)),
             Operation::Delete => {}
-            Operation::Patch(patch) => {
-                let (set, remove, object) = patch.places();
-                wire.set = Some(set.into_iter().map(|(place, value)| (place.as_str().to_owned(), value.clone())).collect());
-                wire.remove = Some(Removed::Places(remove));
-                wire.object = Some(object).filter(|places| !places.is_empty());
-            }
+            Operation::Patch(patch) => write_patch(patch, &mut object),
             Operation::Increment { path, by } => {
-                wire.path = Some(path.clone());
-                wire.by = Some(by.clone());
+                object.member("path", path).name("by").push_str(&by.to_string());
             }
             Operation::Append { path, items } => {
-                wire.path = Some(path.clone());
-                wire.items = Some(items.clone());
+                let out = object.member("path", path).name("items");
+                match items {
+                    Append::Text(text) => text.write(out),
+                    Append::Items(items) => items.write(out),
+                }
             }
             Operation::Splice(splice) => {
-                wire.path = Some(splice.path.clone());
-                wire.at = Some(splice.at);
-                wire.remove = Some(Removed::Units(splice.remove));
-                wire.insert = Some(Cow::Borrowed(&splice.insert));
-                wire.on = splice.on;
+                object.member("path", &splice.path).member("at", &splice.at).member("remove", &splice.remove);
+                object.member("insert", &splice.insert).member("on", &splice.on);
             }
         }
-        wire.serialize(serializer)
+        object.end();
+    }
+
+    fn read(raw: &str) -> Option<Self> {
+        KeyedOperation::parse(raw).ok()
     }
 }
 
-impl<'de> Deserialize<'de> for KeyedOperation {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = Box::<RawValue>::deserialize(deserializer)?;
-        KeyedOperation::parse(raw.get()).map_err(serde::de::Error::custom)
+fn write_patch(patch: &Patch, object: &mut ObjectWriter<'_>) {
+    let (set, remove, objects) = patch.places();
+    let mut places = ObjectWriter::begin(object.name("set"));
+    for (place, value) in set {
+        value.write(places.name(place.as_str()));
+    }
+    places.end();
+    object.member("object", &objects);
+    remove.write(object.name("remove"));
+}
+
+impl Member for Value {
+    fn write(&self, out: &mut String) {
+        Value::write(self, out);
+    }
+    fn read(raw: &str) -> Option<Self> {
+        Value::parse(raw).ok()
     }
 }
 
 impl KeyedOperation {
     /// Reads one operation and checks every part of it.
     pub fn parse(text: &str) -> Result<KeyedOperation, OperationError> {
-        let wire: Wire<'_> = object(text).map_err(|error| OperationError(error.to_string()))?;
-        for name in [&wire.collection, &wire.key] {
+        let fields = Fields::parse(text).map_err(|error| OperationError(error.to_string()))?;
+        let (collection, key): (String, String) = (need(&fields, "collection")?, need(&fields, "key")?);
+        for name in [&collection, &key] {
             if name.is_empty() || name.len() > NAME_BYTES_MAX {
                 return Err(OperationError(format!("names have 1 to {NAME_BYTES_MAX} bytes")));
             }
         }
-        let address = Address::of(&wire.collection, &wire.key);
-        let base = wire.base.clone();
-        Ok(KeyedOperation { address, base, operation: wire.operation()? })
+        let base = match fields.raw("base") {
+            None => None,
+            Some(_) => Some(need(&fields, "base")?),
+        };
+        Ok(KeyedOperation { address: Address::of(&collection, &key), base, operation: Operation::read(&fields)? })
     }
 }
 
-impl Wire<'_> {
-    fn operation(self) -> Result<Operation, OperationError> {
-        fn need<T>(member: Option<T>, name: &str) -> Result<T, OperationError> {
-            member.ok_or_else(|| OperationError(format!("`{name}` is missing")))
-        }
-        match &*self.op {
+fn need<T: Member>(fields: &Fields<'_>, name: &'static str) -> Result<T, OperationError> {
+    fields.read(name).map_err(|name| OperationError(format!("`{name}` is missing or of another type")))
+}
+
+fn too_deep() -> OperationError {
+    OperationError(JsonError::TooDeep.to_string())
+}
+
+impl Operation {
+    fn read(fields: &Fields<'_>) -> Result<Operation, OperationError> {
+        let op: String = need(fields, "op")?;
+        match op.as_str() {
             "put" => {
-                let value = need(self.value, "value")?;
-                Json::parse(value.get()).map(Operation::Put).map_err(|error| OperationError(error.to_string()))
+                let raw = fields.raw("value").ok_or_else(|| OperationError("`value` is missing or of another type".into()))?;
+                Json::parse(raw).map(Operation::Put).map_err(|error| OperationError(error.to_string()))
             }
             "delete" => Ok(Operation::Delete),
             "patch" => {
                 let bad = |_| OperationError("the places of a patch are pointers, none inside another".into());
                 let mut set = Vec::new();
-                for (place, value) in self.set.unwrap_or_default() {
-                    set.push((Pointer::parse(&place).map_err(|error| OperationError(error.to_string()))?, value));
+                if let Some(raw) = fields.raw("set") {
+                    let places = Fields::parse(raw).map_err(|error| OperationError(error.to_string()))?;
+                    for (place, raw) in places.iter() {
+                        let place = Pointer::parse(place).map_err(|error| OperationError(error.to_string()))?;
+                        set.push((place, Value::parse(raw).map_err(|error| OperationError(error.to_string()))?));
+                    }
                 }
-                let remove = match self.remove {
-                    None => Vec::new(),
-                    Some(Removed::Places(places)) => places,
-                    Some(Removed::Units(_)) => return Err(OperationError("`remove` of a patch is a list of pointers".into())),
-                };
-                let patch = Patch::from_places(set, remove, self.object.unwrap_or_default()).map_err(bad)?;
-                if patch.depth() > DEPTH_MAX { Err(OperationError(JsonError::TooDeep.to_string())) } else { Ok(Operation::Patch(patch)) }
+                let (remove, object): (Vec<Pointer>, Vec<Pointer>) = (need(fields, "remove")?, need(fields, "object")?);
+                let patch = Patch::from_places(set, remove, object).map_err(bad)?;
+                if patch.depth() > DEPTH_MAX { Err(too_deep()) } else { Ok(Operation::Patch(patch)) }
             }
-            "increment" => Ok(Operation::Increment { path: need(self.path, "path")?, by: need(self.by, "by")? }),
+            "increment" => {
+                let by = fields.raw("by").and_then(|raw| raw.parse().ok());
+                Ok(Operation::Increment {
+                    path: need(fields, "path")?,
+                    by: by.ok_or_else(|| OperationError("`by` is no 64-bit integer".into()))?,
+                })
+            }
             "append" => {
-                let (path, items) = (need(self.path, "path")?, need(self.items, "items")?);
+                let path: Pointer = need(fields, "path")?;
+                let items = match fields.raw("items") {
+                    Some(raw) if raw.starts_with('"') => Append::Text(need(fields, "items")?),
+                    Some(raw) if list(raw).is_ok() => Append::Items(need(fields, "items")?),
+                    _ => return Err(OperationError("`items` is missing or of another type".into())),
+                };
                 let inside = match &items {
                     Append::Text(_) => 0,
-                    Append::Items(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+                    Append::Items(items) => 1 + items.iter().map(Value::depth).max().unwrap_or(0),
                 };
-                if path.tokens().count() + inside > DEPTH_MAX {
-                    return Err(OperationError(JsonError::TooDeep.to_string()));
-                }
-                Ok(Operation::Append { path, items })
+                if path.tokens().count() + inside > DEPTH_MAX { Err(too_deep()) } else { Ok(Operation::Append { path, items }) }
             }
-            "splice" => {
-                let remove = match need(self.remove, "remove")? {
-                    Removed::Units(units) => units,
-                    Removed::Places(_) => return Err(OperationError("`remove` of a splice is a number".into())),
-                };
-                Ok(Operation::Splice(Splice {
-                    path: need(self.path, "path")?,
-                    at: need(self.at, "at")?,
-                    remove,
-                    insert: need(self.insert, "insert")?.into_owned(),
-                    on: self.on,
-                }))
-            }
-            other => Err(OperationError(format!("unknown kind `{}`", other.escape_debug()))),
+            "splice" => Ok(Operation::Splice(Splice {
+                path: need(fields, "path")?,
+                at: need(fields, "at")?,
+                remove: need(fields, "remove")?,
+                insert: need(fields, "insert")?,
+                on: need(fields, "on")?,
+            })),
+            other => Err(OperationError(format!("unknown kind `{}`", other.escape_default()))),
+        }
+    }
+}
+
+mod library {
+    //! For tests and servers; a browser does not download what it does not use.
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use serde_json::value::RawValue;
+
+    use super::{KeyedOperation, text_of};
+
+    impl Serialize for KeyedOperation {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            RawValue::from_string(text_of(self)).map_err(serde::ser::Error::custom)?.serialize(serializer)
+        }
+    }
+
+    impl<'de> Deserialize<'de> for KeyedOperation {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            let raw = Box::<RawValue>::deserialize(deserializer)?;
+            KeyedOperation::parse(raw.get()).map_err(serde::de::Error::custom)
         }
     }
 }
@@ -300,10 +285,10 @@ mod tests {
             (r#"{"op":"grow","collection":"c","key":"k"}"#, "unknown kind `grow`"),
             (r#"{"op":"delete","collection":"","key":"k"}"#, "names have"),
             (r#"{"op":"patch","collection":"c","key":"k","set":{"/a":1,"/a/b":2}}"#, "none inside another"),
-            (r#"{"op":"patch","collection":"c","key":"k","remove":3}"#, "list of pointers"),
-            (r#"{"op":"splice","collection":"c","key":"k","path":"t","at":0,"remove":0,"insert":""}"#, "pointer"),
-            (r#"{"op":"splice","collection":"c","key":"k","path":"/t","at":-1,"remove":0,"insert":""}"#, "invalid value"),
-            ("[]", "not an object"),
+            (r#"{"op":"patch","collection":"c","key":"k","remove":3}"#, "`remove` is missing"),
+            (r#"{"op":"splice","collection":"c","key":"k","path":"t","at":0,"remove":0,"insert":""}"#, "`path` is missing"),
+            (r#"{"op":"splice","collection":"c","key":"k","path":"/t","at":-1,"remove":0,"insert":""}"#, "`at` is missing"),
+            ("[]", "something else than expected"),
         ] {
             let error = KeyedOperation::parse(text).unwrap_err();
             assert!(error.to_string().contains(why), "{text}: {error}");

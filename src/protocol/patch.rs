@@ -3,12 +3,10 @@
 //! Merge patches do not compose and cannot store `null`. The tree can do both: it says of each place whether it is set,
 //! removed, or an object that is gone into, and any two trees compose into one (law I13).
 
-use std::collections::BTreeMap;
-
-use serde_json::{Map, Value};
-
-use super::json::{DEPTH_MAX, depth};
+use super::json::DEPTH_MAX;
 use super::pointer::Pointer;
+use super::value::{Members, Value};
+use crate::ordered::Ordered;
 
 /// What becomes of one place of a document.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,7 +16,7 @@ pub enum Patch {
     /// It is removed.
     Remove,
     /// It becomes an object unless it is one, and then these members of it change.
-    Within(BTreeMap<String, Patch>),
+    Within(Ordered<String, Patch>),
 }
 
 /// A patch on the wire names overlapping places, or one deeper than a document can be.
@@ -30,13 +28,19 @@ impl Patch {
     /// `null` for the whole document sets it, since a patch does not delete documents.
     pub fn from_merge_patch(value: Value) -> Patch {
         match value {
-            Value::Object(members) => Patch::Within(members.into_iter().map(|(name, inner)| (name, Self::member(inner))).collect()),
+            Value::Object(members) => {
+                let mut within = Ordered::default();
+                for (name, inner) in members {
+                    within.insert(name, Self::member(inner));
+                }
+                Patch::Within(within)
+            }
             other => Patch::Set(other),
         }
     }
 
     fn member(value: Value) -> Patch {
-        if value.is_null() { Patch::Remove } else { Self::from_merge_patch(value) }
+        if value == Value::Null { Patch::Remove } else { Self::from_merge_patch(value) }
     }
 
     /// The patch that sets and removes these places, and makes objects of those in `object`.
@@ -45,10 +49,10 @@ impl Patch {
         remove: impl IntoIterator<Item = Pointer>,
         object: impl IntoIterator<Item = Pointer>,
     ) -> Result<Patch, PatchError> {
-        let mut root = Patch::Within(BTreeMap::new());
+        let mut root = Patch::Within(Ordered::default());
         let leaves = set.into_iter().map(|(place, value)| (place, Patch::Set(value)));
         let leaves = leaves.chain(remove.into_iter().map(|place| (place, Patch::Remove)));
-        let leaves = leaves.chain(object.into_iter().map(|place| (place, Patch::Within(BTreeMap::new()))));
+        let leaves = leaves.chain(object.into_iter().map(|place| (place, Patch::Within(Ordered::default()))));
         for (place, leaf) in leaves {
             root.plant(&place, leaf)?;
         }
@@ -72,7 +76,7 @@ impl Patch {
         let mut at = self;
         for token in way {
             let Patch::Within(members) = at else { return Err(PatchError) };
-            at = members.entry(token.clone()).or_insert_with(|| Patch::Within(BTreeMap::new()));
+            at = members.get_or_insert_with(token.clone(), || Patch::Within(Ordered::default()));
         }
         let Patch::Within(members) = at else { return Err(PatchError) };
         if members.contains_key(last) {
@@ -95,7 +99,7 @@ impl Patch {
             Patch::Remove => places.1.push(Pointer::of(way.iter().copied())),
             Patch::Within(members) if members.is_empty() => places.2.push(Pointer::of(way.iter().copied())),
             Patch::Within(members) => {
-                for (name, inner) in members {
+                for (name, inner) in members.iter() {
                     way.push(name);
                     inner.collect(way, places);
                     way.pop();
@@ -107,7 +111,7 @@ impl Patch {
     /// How deep a document this patch makes at the least; no patched document is deeper than this and itself.
     pub fn depth(&self) -> usize {
         match self {
-            Patch::Set(value) => depth(value),
+            Patch::Set(value) => value.depth(),
             Patch::Remove => 0,
             Patch::Within(members) => 1 + members.values().map(Patch::depth).max().unwrap_or(0),
         }
@@ -121,17 +125,17 @@ impl Patch {
             Patch::Within(changes) => {
                 let mut members = match value {
                     Some(Value::Object(members)) => members,
-                    _ => Map::new(),
+                    _ => Members::default(),
                 };
-                for (name, change) in changes {
+                for (name, change) in changes.iter() {
                     match members.get_mut(name) {
-                        Some(slot) => match change.apply(Some(slot.take())) {
+                        Some(slot) => match change.apply(Some(std::mem::replace(slot, Value::Null))) {
                             Some(value) => *slot = value,
-                            None => drop(members.shift_remove(name)),
+                            None => members.remove(name),
                         },
                         None => {
                             if let Some(value) = change.apply(None) {
-                                members.insert(name.clone(), value);
+                                members.push(name.clone(), value);
                             }
                         }
                     }
@@ -164,7 +168,10 @@ impl Patch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+
+    macro_rules! json {
+        ($($json:tt)+) => { Value::parse(&serde_json::json!($($json)+).to_string()).unwrap() };
+    }
 
     /// RFC 7396 appendix A, but for its two rows that patch a document to or from a bare `null`.
     #[test]
@@ -184,7 +191,7 @@ mod tests {
             (json!([1, 2]), json!({"a":"b","c":null}), json!({"a":"b"})),
             (json!({}), json!({"a":{"bb":{"ccc":null}}}), json!({"a":{"bb":{}}})),
         ] {
-            assert_eq!(Patch::from_merge_patch(patch.clone()).apply(Some(original)), Some(result), "{patch}");
+            assert_eq!(Patch::from_merge_patch(patch.clone()).apply(Some(original)), Some(result), "{patch:?}");
         }
     }
 
@@ -201,7 +208,11 @@ mod tests {
             for x in inner {
                 for y in inner {
                     let members = [("x", x), ("y", y)].into_iter().filter_map(|(name, patch)| Some((name.to_string(), patch.clone()?)));
-                    all.push(Patch::Within(members.collect()));
+                    let mut within = Ordered::default();
+                    for (name, patch) in members {
+                        within.insert(name, patch);
+                    }
+                    all.push(Patch::Within(within));
                 }
             }
             all
@@ -210,7 +221,11 @@ mod tests {
         let patches: Vec<Patch> = flat
             .iter()
             .cloned()
-            .chain(flat.iter().map(|inner| Patch::Within([("x".into(), inner.clone())].into())))
+            .chain(flat.iter().map(|inner| {
+                let mut within = Ordered::default();
+                within.insert("x".to_owned(), inner.clone());
+                Patch::Within(within)
+            }))
             .chain([Patch::Set(json!({"x":{"y":2}}))])
             .collect();
         let documents = [None, Some(json!(5)), Some(json!({})), Some(json!({"x":1})), Some(json!({"x":{"x":1,"y":{}},"y":[1]}))];

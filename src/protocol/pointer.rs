@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::member::Member;
+
 /// A checked RFC 6901 pointer. The empty pointer names the whole document.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
@@ -47,6 +49,15 @@ impl Pointer {
     /// The names along the way, unescaped.
     pub fn tokens(&self) -> impl Iterator<Item = String> {
         self.0.split('/').skip(1).map(|token| token.replace("~1", "/").replace("~0", "~"))
+    }
+}
+
+impl Member for Pointer {
+    fn write(&self, out: &mut String) {
+        self.0.write(out);
+    }
+    fn read(raw: &str) -> Option<Self> {
+        Pointer::parse(&String::read(raw)?).ok()
     }
 }
 

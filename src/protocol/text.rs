@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::member::{Fields, Member, ObjectWriter};
+
 /// The length of a text in UTF-16 units, and its polynomial hash modulo 2^61 − 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TextMark {
@@ -173,6 +175,19 @@ fn add(a: u64, b: u64) -> u64 {
 fn multiply(a: u64, b: u64) -> u64 {
     let product = u128::from(a) * u128::from(b);
     add((product as u64) & MODULUS, (product >> 61) as u64)
+}
+
+impl Member for TextMark {
+    fn write(&self, out: &mut String) {
+        let mut object = ObjectWriter::begin(out);
+        object.member("length", &self.length).member("hash", &format!("{:016x}", self.hash));
+        object.end();
+    }
+    fn read(raw: &str) -> Option<Self> {
+        let fields = Fields::parse(raw).ok()?;
+        let hash: String = fields.read("hash").ok()?;
+        Some(TextMark { length: fields.read("length").ok()?, hash: u64::from_str_radix(&hash, 16).ok()? })
+    }
 }
 
 mod hex {

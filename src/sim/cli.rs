@@ -1,5 +1,7 @@
 //! The simulator as a command: `--runs N --seed S [--bug B1|B12|B17|ALL] [--without N1,S13] [--plan FILE] [--tell] [--json]`.
 
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "how long a person waited, not the world's time")]
+
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -62,16 +64,7 @@ pub fn run_plan(plan: Plan, bug: Option<Bug>, tell: bool) -> Outcome {
     std::panic::catch_unwind(|| if tell { world().telling().run() } else { world().run() }).unwrap_or_else(|panic| {
         let said = panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
         let violation = Violation { law: "I22", what: format!("it panicked: {}", said.unwrap_or_default()) };
-        Outcome {
-            seed,
-            events: 0,
-            mutations: 0,
-            crashes: 0,
-            struck: BTreeMap::new(),
-            digest: 0,
-            ms: 0,
-            violation: Some((0, violation)),
-        }
+        Outcome { seed, events: 0, mutations: 0, crashes: 0, struck: BTreeMap::new(), digest: 0, ms: 0, violation: Some((0, violation)) }
     })
 }
 

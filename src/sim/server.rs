@@ -180,15 +180,7 @@ impl Store for Recording {
         self.store.changes(scope, feed, after, visit)
     }
 
-    fn applied(
-        &self,
-        scope: &str,
-        client: &str,
-        feed: &Feed,
-        after: u64,
-        through: u64,
-        limit: usize,
-    ) -> Result<Vec<Applied>, Infallible> {
+    fn applied(&self, scope: &str, client: &str, feed: &Feed, after: u64, through: u64, limit: usize) -> Result<Vec<Applied>, Infallible> {
         self.store.applied(scope, client, feed, after, through, limit)
     }
 

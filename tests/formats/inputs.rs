@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use syncline::engine::clock::Wall;
 use syncline::engine::ident::{AskId, LoadId, MutationId, RequestId, WriteId};
-use syncline::engine::input::{Ask, Bytes, Found, Input, Meta, Reply, SendFailure, StoreFailure, Versions};
+use syncline::engine::input::{Ask, Bytes, Collections, Found, Input, Meta, Reply, SendFailure, StoreFailure, Versions};
 use syncline::protocol::Address;
 
 use crate::vectors::{Vectors, assert_covered, variants};
@@ -54,11 +54,7 @@ fn samples() -> Vec<(&'static str, Input)> {
         ("token given", Input::TokenGiven { present: true }),
         ("token missing", Input::TokenGiven { present: false }),
     ];
-    let asks = [
-        ("asked: load", Ask::Load { address: address() }),
-        ("asked: pull", Ask::Pull),
-        ("asked: close", Ask::Close),
-    ];
+    let asks = [("asked: load", Ask::Load { address: address() }), ("asked: pull", Ask::Pull), ("asked: close", Ask::Close)];
     samples.extend(asks.map(|(name, what)| (name, Input::Asked { ask: AskId(6), what })));
     samples.extend(store_failures().map(|(name, why)| (name, Input::WriteFailed { write: WriteId(3), why })));
     samples.push(("load failed", Input::LoadFailed { load: LoadId(1), why: StoreFailure::TooNew }));
@@ -91,7 +87,7 @@ fn boot() -> Found {
         store_epoch: 4,
         folded_to: 40,
         scope: "3da0fd9c44cfc9ee".into(),
-        versions: Versions { layout: 1, collections: BTreeMap::from([("todos".into(), 3)]) },
+        versions: Versions { layout: 1, collections: Collections(BTreeMap::from([("todos".into(), 3)])) },
         client_id: "018f3c00-0000-7000-8000-00000000cccc".into(),
         session_epoch: 6,
     };

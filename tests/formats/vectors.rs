@@ -39,8 +39,10 @@ impl Vectors {
         }
         let place = format!("tests/vectors/{file}, `{list}`");
         let members = members(file);
-        let lines: Vec<Box<RawValue>> = serde_json::from_str(members.get(list).unwrap_or_else(|| panic!("no {place}")).get()).expect("a list");
-        let named = lines.iter().map(|line| (serde_json::from_str::<Named>(line.get()).expect("a vector has a name").name, line.get().to_owned()));
+        let lines: Vec<Box<RawValue>> =
+            serde_json::from_str(members.get(list).unwrap_or_else(|| panic!("no {place}")).get()).expect("a list");
+        let named =
+            lines.iter().map(|line| (serde_json::from_str::<Named>(line.get()).expect("a vector has a name").name, line.get().to_owned()));
         let named: Vec<(String, String)> = named.collect();
         let lines: BTreeMap<String, String> = named.iter().cloned().collect();
         assert_eq!(lines.len(), named.len(), "{place}: two vectors have one name");
@@ -87,6 +89,16 @@ pub fn assert_covered<'a>(what: &str, all: &[&str], seen: impl IntoIterator<Item
     let seen: std::collections::BTreeSet<&str> = seen.into_iter().collect();
     let missing: Vec<&&str> = all.iter().filter(|name| !seen.contains(**name)).collect();
     assert!(missing.is_empty(), "{what}: no vector has {missing:?}");
+}
+
+/// A generated page is what it would be generated as. `SYNCLINE_BLESS=1` writes it.
+pub fn assert_generated(page: &str, text: &str) {
+    if std::env::var_os("SYNCLINE_BLESS").is_some() {
+        std::fs::write(path(page), text).unwrap_or_else(|error| panic!("{page}: {error}"));
+    }
+    let written = std::fs::read_to_string(path(page)).unwrap_or_default();
+    let differs = written.lines().zip(text.lines()).find(|(is, should)| is != should);
+    assert!(written == text, "{page} is out of date, first in {differs:?}: SYNCLINE_BLESS=1 cargo test --test formats writes it");
 }
 
 /// Bytes in hexadecimal.

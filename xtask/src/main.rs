@@ -29,8 +29,8 @@ const WORDS: [Word; 7] = [
     ("test", "[SUITE[/UNIT] ...]", "everything that must pass, or only the suites named", test::word),
     ("sim", "--runs N --seed S [--bug B1|ALL] [--json]", "the simulator", sim::word),
     ("pack", "[--features X --out DIR]", "build the npm package into pkg/ and check it", pack::word),
-    ("size", "[--json]", "bytes that a user downloads, against the budget", size::word),
-    ("replay", "FILE [--astral] [--slice N] [--json]", "type a recorded editing session in a real browser", replay::word),
+    ("size", "[--functions N] [--json]", "bytes that a user downloads, against the budget", size::word),
+    ("replay", "[FILE | --seed N] [--astral] [--slice N] [--json]", "type a recorded editing session in a real browser", replay::word),
     ("bench", "[--json] [--only NAME]", "against peers, in a real browser", bench::word),
 ];
 
@@ -57,7 +57,7 @@ fn main() -> ExitCode {
 fn help() {
     println!("cargo xtask WORD\n");
     for (name, arguments, about, _) in WORDS {
-        println!("  {:<52} {about}", format!("{name} {arguments}"));
+        println!("  {:<57} {about}", format!("{name} {arguments}"));
     }
     println!("\nTools that are missing are installed into target/tools and xtask/node/node_modules.");
 }

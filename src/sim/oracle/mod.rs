@@ -110,7 +110,9 @@ impl Oracle {
     pub fn sent(&mut self, body: &str, is_stored: bool) -> Verdict {
         for (id, bytes) in found::entries(body) {
             match self.stored.frozen(&id) {
-                Some(frozen) if frozen.bytes != bytes => return broken("I28", format!("entry {id} was frozen as {} and sent as {bytes}", frozen.bytes)),
+                Some(frozen) if frozen.bytes != bytes => {
+                    return broken("I28", format!("entry {id} was frozen as {} and sent as {bytes}", frozen.bytes));
+                }
                 Some(_) => drop(self.sent.insert(id)),
                 None if is_stored => return broken("I28", format!("entry {id} was sent before its freezing was stored")),
                 None if self.replica.entry_of(&id) == Some(Some(&id)) => {}
@@ -127,7 +129,9 @@ impl Oracle {
     /// The server applied an entry; `own` says whether the device sent it.
     pub fn applied(&mut self, own: bool, entry: &str, name: &str, seq: u64, value: Option<Value>) -> Verdict {
         if own {
-            let Some(meant) = self.grounded.get(entry) else { return broken("I2", format!("entry {entry} has an effect, and nobody wrote it")) };
+            let Some(meant) = self.grounded.get(entry) else {
+                return broken("I2", format!("entry {entry} has an effect, and nobody wrote it"));
+            };
             let before = self.truth.latest(name).and_then(|state| state.value.as_ref());
             let expected = document::fold(before, meant);
             if expected != value {
@@ -214,7 +218,11 @@ impl Oracle {
         let Some(told) = self.told.get_mut(id) else { return broken("I1", format!("{id} is durable, and nobody wrote it")) };
         told.promise = Some(durability);
         let stored = self.stored.is_pending(id) || self.stored.ending(id).is_some();
-        if durability != Durability::Memory && !stored { broken("I1", format!("{id} is called durable and is not on the disk")) } else { Ok(()) }
+        if durability != Durability::Memory && !stored {
+            broken("I1", format!("{id} is called durable and is not on the disk"))
+        } else {
+            Ok(())
+        }
     }
 
     fn settled(&mut self, id: &str, ending: &Ending) -> Verdict {
@@ -360,7 +368,10 @@ impl Oracle {
         }
         for name in self.truth.names() {
             if self.truth.latest(name).map_or(0, |state| state.seq) != self.replica.base_seq(name) {
-                return broken("I4", format!("{name} stands at {} and the server's at {:?}", self.replica.base_seq(name), self.truth.latest(name)));
+                return broken(
+                    "I4",
+                    format!("{name} stands at {} and the server's at {:?}", self.replica.base_seq(name), self.truth.latest(name)),
+                );
             }
         }
         self.looked(true, look)

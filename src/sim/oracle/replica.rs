@@ -73,7 +73,8 @@ impl Replica {
         let ids: BTreeSet<String> = members.iter().cloned().collect();
         let heads: Vec<&Layer> = document.layers.iter().take(members.len()).collect();
         if !heads.iter().all(|layer| layer.entry.is_none() && layer.ids.is_subset(&ids)) || heads.len() < members.len() {
-            return Err(format!("the members of entry {entry} do not head {name}: {members:?}"));
+            let heads: Vec<_> = document.layers.iter().map(|layer| (layer.order, &layer.ids, &layer.entry)).collect();
+            return Err(format!("the members of entry {entry} do not head {name}: {members:?}; these do: {heads:?}"));
         }
         let order = heads[0].order;
         let meant = ground(base.as_ref(), heads.iter().flat_map(|layer| &layer.meant));
@@ -86,7 +87,8 @@ impl Replica {
     /// as do the same.
     pub fn members_by_effect(&self, entry: &str, base: Option<&Value>, effect: impl Fn(Option<Value>) -> Option<Value>) -> Vec<String> {
         let document = self.names.get(entry).and_then(|name| self.documents.get(name));
-        let heads: Vec<&Layer> = document.into_iter().flat_map(|document| &document.layers).take_while(|layer| layer.entry.is_none()).collect();
+        let heads: Vec<&Layer> =
+            document.into_iter().flat_map(|document| &document.layers).take_while(|layer| layer.entry.is_none()).collect();
         let after = effect(base.cloned());
         let fits = |count: &usize| fold(base, heads[..*count].iter().flat_map(|layer| &layer.meant)) == after;
         let count = (1..=heads.len()).rev().find(fits).unwrap_or(0);

@@ -2,29 +2,35 @@
 
 import ts from 'typescript';
 
-/** The exports of a declaration file: from the name to the declarations, and whether a value of that name exists at run time. */
-export function exportsOf(path) {
-  const program = ts.createProgram([path], {
+/**
+ * The exports of declaration files, one map for each, all checked together: from the name to the declarations, and whether a
+ * value of that name exists at run time.
+ */
+export function exportsOf(...paths) {
+  const program = ts.createProgram(paths, {
     target: ts.ScriptTarget.ES2022,
     module: ts.ModuleKind.ESNext,
     moduleResolution: ts.ModuleResolutionKind.Bundler,
     lib: ['lib.esnext.d.ts', 'lib.dom.d.ts', 'lib.dom.iterable.d.ts'],
     types: [],
     strict: true,
+    skipDefaultLibCheck: true,
   });
   const problems = ts.getPreEmitDiagnostics(program);
   if (problems.length > 0) {
     throw new Error(ts.formatDiagnostics(problems, { getCurrentDirectory: () => '', getCanonicalFileName: (name) => name, getNewLine: () => '\n' }));
   }
   const checker = program.getTypeChecker();
-  const module = checker.getSymbolAtLocation(program.getSourceFile(path));
-  if (module === undefined) throw new Error(`${path} is no module`);
-  return new Map(
-    checker.getExportsOfModule(module).map((symbol) => {
-      const target = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
-      return [symbol.name, { declarations: target.declarations ?? [], value: (target.flags & ts.SymbolFlags.Value) !== 0 }];
-    }),
-  );
+  return paths.map((path) => {
+    const module = checker.getSymbolAtLocation(program.getSourceFile(path));
+    if (module === undefined) throw new Error(`${path} is no module`);
+    return new Map(
+      checker.getExportsOfModule(module).map((symbol) => {
+        const target = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
+        return [symbol.name, { declarations: target.declarations ?? [], value: (target.flags & ts.SymbolFlags.Value) !== 0 }];
+      }),
+    );
+  });
 }
 
 /** The names of the members that a class or interface declares, each with whether every object of it must have it. */

@@ -49,6 +49,11 @@ pub fn package() -> Done {
     Ok(())
 }
 
+/// The shipped module before it was shrunk, with the names of its functions.
+pub fn named_module() -> PathBuf {
+    wasm::named(&Recipe::shipped().room())
+}
+
 impl Recipe {
     fn shipped() -> Self {
         Self { features: None, folder: project::package() }

@@ -12,6 +12,9 @@ use crate::tools::{npm, rust};
 /// How wasm-opt weighs size against speed: `-Oz` is smallest, `-O3` fastest.
 const OPTIMIZE: &str = "-Oz";
 
+/// What wasm-bindgen calls the module of a crate named syncline.
+const WASM_FILE: &str = "syncline_bg.wasm";
+
 /// The module and the JavaScript that loads it.
 pub struct Module {
     pub glue: PathBuf,
@@ -29,36 +32,44 @@ pub fn build(features: Option<&str>, room: &Path) -> Done<Module> {
     }
     child::run(&mut cargo)?;
     let compiled = project::target().join(WASM_TARGET).join("wasm/syncline.wasm");
-    bind(&bindgen, &compiled, &room.join("bound"))
+    bind(&bindgen, &compiled, room)
+}
+
+/// The module as wasm-bindgen left it, with the names of its functions.
+pub fn named(room: &Path) -> PathBuf {
+    room.join("bound").join(WASM_FILE)
 }
 
 /// Binds and shrinks a compiled module, unless that was done with the same one before.
-fn bind(bindgen: &Path, compiled: &Path, folder: &Path) -> Done<Module> {
-    let module = Module { glue: folder.join("syncline.js"), wasm: folder.join("syncline_bg.wasm") };
-    let stamp = Stamp::at(folder.with_extension("stamp"));
+fn bind(bindgen: &Path, compiled: &Path, room: &Path) -> Done<Module> {
+    let (bound, small) = (room.join("bound"), room.join("small"));
+    let module = Module { glue: bound.join("syncline.js"), wasm: small.join(WASM_FILE) };
+    let stamp = Stamp::at(room.join("module.stamp"));
     let digest = || {
         let mut digest = Digest::default();
-        digest.add("optimize", OPTIMIZE.as_bytes());
         digest.add_file(&project::root().join("xtask/node/package-lock.json"));
         digest.add_file(&project::root().join("xtask/src/pack/wasm.rs"));
-        [compiled, &module.glue, &module.wasm].into_iter().for_each(|file| digest.add_file(file));
+        [compiled, &module.glue, &named(room), &module.wasm].into_iter().for_each(|file| digest.add_file(file));
         digest.finish()
     };
     if stamp.holds(&digest()) {
         return Ok(module);
     }
     stamp.clear();
-    if folder.exists() {
-        fs::remove_dir_all(folder).map_err(Failure::at(folder))?;
+    for folder in [&bound, &small] {
+        if folder.exists() {
+            fs::remove_dir_all(folder).map_err(Failure::at(folder))?;
+        }
+        fs::create_dir_all(folder).map_err(Failure::at(folder))?;
     }
     // The reset function is how a page goes on after a panic: only with it may a dead module be started again.
     child::run(
         child::command(bindgen)
             .args(["--target", "web", "--experimental-reset-state-function", "--no-typescript", "--out-name", "syncline", "--out-dir"])
-            .args([folder, compiled]),
+            .args([bound.as_path(), compiled]),
     )?;
     // wasm-opt takes the features it may use from the module's own target_features section.
-    child::run(child::command(npm::program("wasm-opt")).arg(OPTIMIZE).arg(&module.wasm).arg("-o").arg(&module.wasm))?;
+    child::run(child::command(npm::program("wasm-opt")).arg(OPTIMIZE).arg(named(room)).arg("-o").arg(&module.wasm))?;
     stamp.set(&digest())?;
     Ok(module)
 }

@@ -1,5 +1,7 @@
 //! `size`: what a user of the package downloads, in bytes, against the budget.
 
+mod functions;
+
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -28,17 +30,31 @@ pub struct Weight {
     js: Bytes,
 }
 
-/// `cargo xtask size [--json]`: exit code 0 only where the budget is held.
+/// `cargo xtask size [--functions N] [--json]`: exit code 0 only where the budget is held.
 pub fn word(mut arguments: Arguments) -> Done {
     let as_json = arguments.flag("--json");
+    let listed = arguments.value("--functions")?;
     arguments.end()?;
     pack::package()?;
+    if let Some(count) = listed {
+        list_functions(count.parse().map_err(|_| Failure::new("--functions needs a number"))?)?;
+    }
     let weight = measure(&project::package())?;
     weight.print();
     if as_json {
         println!("{}", weight.json());
     }
     weight.check()
+}
+
+/// The heaviest functions of the module, as it was before wasm-opt took the names away.
+fn list_functions(count: usize) -> Done {
+    let path = pack::named_module();
+    let module = std::fs::read(&path).map_err(Failure::at(&path))?;
+    let groups = functions::heaviest(&module).ok_or_else(|| Failure::new(format!("{} is no module with names", path.display())))?;
+    println!("{:>8} {:>6}  function, before wasm-opt", "bytes", "copies");
+    groups.iter().take(count).for_each(|group| println!("{:>8} {:>6}  {}", group.bytes, group.copies, group.name));
+    Ok(())
 }
 
 /// Weighs a built package.

@@ -43,6 +43,8 @@ extern "C" {
     fn withhold(what: &str) -> Function;
     #[wasm_bindgen(js_name = watchTransactions)]
     fn watch_transactions() -> Function;
+    #[wasm_bindgen(js_name = watchCloses)]
+    fn watch_closes() -> Function;
 }
 
 /// An app's client.
@@ -208,6 +210,17 @@ async fn all_writes_of_one_turn_are_one_transaction() {
 }
 
 #[wasm_bindgen_test]
+async fn what_is_due_is_done_before_the_browser_does_other_work() {
+    let app = App::open(&fresh("due"), &JsValue::UNDEFINED).await;
+    app.put_durably("first", json!(0)).await;
+    let watched = watch_transactions();
+    app.put("second", json!(1));
+    of(Promise::resolve(&JsValue::UNDEFINED)).await;
+    let seen = watched.call0(&JsValue::UNDEFINED).unwrap().as_string().unwrap();
+    assert_eq!(seen, "readwrite strict", "no timer, no event came in between");
+}
+
+#[wasm_bindgen_test]
 async fn a_bad_one_among_many_changes_nothing() {
     let app = App::open(&fresh("bad-one"), &JsValue::UNDEFINED).await;
     let put_all =
@@ -269,8 +282,10 @@ async fn after_close_nothing_is_left() {
     let app = App::open(&fresh("closed"), &server).await;
     set_mode(&server, "down");
     let id = app.put("a", json!(1));
+    let closes = watch_closes();
     app.close().await;
     app.durable(&id).await;
+    assert_eq!(closes.call0(&JsValue::UNDEFINED).unwrap(), 1, "the connection is given back");
     assert_eq!(listeners.call0(&JsValue::UNDEFINED).unwrap().as_string().unwrap(), "");
 
     let (heard, asked) = (turns(&app.host), requests(&server));

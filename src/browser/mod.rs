@@ -94,7 +94,7 @@ impl Driver {
                 stage: Cell::new(Stage::Open),
             }
         });
-        driver.turn(|engine, now, effects| {
+        driver.turn(&mut |engine, now, effects| {
             engine.handle(now, Input::Started, effects);
             for hint in signals::at_start() {
                 engine.handle(now, hint, effects);
@@ -105,13 +105,16 @@ impl Driver {
 
     /// Lets the app act on the engine, in a turn of its own. Fails where there is no engine to act on any more.
     pub fn act<R>(&self, act: impl FnOnce(&mut Engine, Timestamp, &mut Vec<Effect>) -> Result<R, Fault>) -> Result<R, Fault> {
+        let closed = || Fault::new(Code::Closed, "the client is closed");
         if trap::is_dead() {
             return Err(Fault::new(Code::WasmPanic, "the module ended in a panic"));
         }
         if self.stage.get() == Stage::Ended {
-            return Err(Fault::new(Code::Closed, "the client is closed"));
+            return Err(closed());
         }
-        self.turn(act)
+        let (mut act, mut result) = (Some(act), None);
+        self.turn(&mut |engine, now, effects| result = act.take().map(|act| act(engine, now, effects)));
+        result.unwrap_or_else(|| Err(closed()))
     }
 
     /// Asks the engine for something that a notice answers.
@@ -140,7 +143,12 @@ impl Driver {
             self.heard.borrow_mut().push_back(input);
             return;
         }
-        self.turn(|engine, now, effects| engine.handle(now, input, effects));
+        let mut input = Some(input);
+        self.turn(&mut |engine, now, effects| {
+            if let Some(input) = input.take() {
+                engine.handle(now, input, effects);
+            }
+        });
     }
 
     fn wake(&self) {
@@ -150,21 +158,21 @@ impl Driver {
         self.hear(Input::Woke);
     }
 
-    fn turn<R>(&self, act: impl FnOnce(&mut Engine, Timestamp, &mut Vec<Effect>) -> R) -> R {
+    /// One turn. It is not generic, so that it is in the module once.
+    fn turn(&self, act: &mut dyn FnMut(&mut Engine, Timestamp, &mut Vec<Effect>)) {
         let now = clock::now();
         let mut effects = Vec::new();
-        let (result, deadline, identity) = {
+        let (deadline, identity) = {
             let mut engine = self.engine.borrow_mut();
-            let result = act(&mut engine, now, &mut effects);
+            act(&mut engine, now, &mut effects);
             let sends = effects.iter().any(|effect| matches!(effect, Effect::Send { .. }));
-            (result, engine.deadline(), sends.then(|| engine.identity()))
+            (engine.deadline(), sends.then(|| engine.identity()))
         };
         self.alarm.set(deadline.map(|(at, _)| at), now);
         self.carry_out(effects, identity);
         while let Some(input) = { self.heard.borrow_mut().pop_front() } {
             self.hear(input);
         }
-        result
     }
 
     fn carry_out(&self, effects: Vec<Effect>, identity: Option<Identity>) {

@@ -100,6 +100,20 @@ export function watchTransactions() {
   };
 }
 
+/// Counts connections that are closed; gives what stops that and says how many.
+export function watchCloses() {
+  const close = IDBDatabase.prototype.close;
+  const closed = new Set();
+  IDBDatabase.prototype.close = function () {
+    closed.add(this);
+    return close.call(this);
+  };
+  return () => {
+    IDBDatabase.prototype.close = close;
+    return closed.size;
+  };
+}
+
 /// Ends every open connection as the browser does when its storage goes away: nothing works on it any more, and it says
 /// so, or not, by `close`.
 export function breakConnections(says) {

@@ -6,6 +6,8 @@ import { contents, messages } from '../messages.mjs';
 import { median } from '../results.mjs';
 
 const ORIGIN = location.origin;
+/** How long an app rests before it is closed, in which an arm may tidy up. */
+const REST_MS = 2_500;
 
 /**
  * Touches the origin's storage through a database of nobody's. A browser that was just started
@@ -30,7 +32,9 @@ async function timed(work) {
 
 /** Leaves `count` documents in the store, durable, with nothing left to send. */
 export async function fill(peer, { count }) {
-  await peer.fill(messages(count), ORIGIN);
+  const store = await peer.fill(messages(count), ORIGIN);
+  await new Promise((rested) => setTimeout(rested, REST_MS));
+  await store.close();
 }
 
 /** Single writes, each awaited until durable: the middle one of `samples`. */

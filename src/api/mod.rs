@@ -43,11 +43,10 @@ impl Client {
             return Err(convert::fault(Fault::new(Code::Validation, "there must be as many texts as keys")));
         }
         let mutations = keys.iter().zip(&texts).map(|(key, text)| Mutation::put(Address::of(collection, key), text));
-        let staged = mutations.collect::<Result<Vec<_>, _>>().and_then(|mutations| {
-            self.0.act(|engine, now, effects| mutations.into_iter().map(|mutation| engine.mutate(now, mutation, effects)).collect())
-        });
-        let ids: Vec<_> = staged.map_err(convert::fault)?;
-        Ok(ids.iter().map(ToString::to_string).collect())
+        let staged = mutations
+            .collect::<Result<Vec<_>, _>>()
+            .and_then(|mutations| self.0.act(|engine, now, effects| engine.mutate_all(now, mutations, effects)));
+        Ok(staged.map_err(convert::fault)?.iter().map(ToString::to_string).collect())
     }
 
     /// The document is changed by the RFC 7396 patch `text`.

@@ -37,7 +37,11 @@ impl Life {
     /// Begins a client's life: its host is told when the module breaks. The first call installs the panic hook.
     pub fn begin(host: &Host) -> Result<Life, JsValue> {
         if !HOOKED.replace(true) {
-            std::panic::set_hook(Box::new(on_panic));
+            let other = std::panic::take_hook();
+            std::panic::set_hook(Box::new(move |panic| {
+                on_panic(panic);
+                other(panic);
+            }));
         }
         let controller = AbortController::new()?;
         let abort: Function = super::value::member(&controller, "abort").unchecked_into();

@@ -108,6 +108,14 @@ pub struct Engine {
     planted: Option<planted::Bug>,
 }
 
+/// A mutation that can be staged.
+struct Checked {
+    keyed: KeyedOperation,
+    /// Its record's body.
+    body: String,
+    unloaded: bool,
+}
+
 /// Why nothing is sent although there is a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Pause {
@@ -198,17 +206,36 @@ impl Engine {
     /// a document that is not in memory, `NOT_LOADED`.
     pub fn mutate(&mut self, now: Timestamp, mutation: Mutation, effects: &mut impl Sink) -> Result<MutationId, Fault> {
         self.check_open()?;
+        let checked = self.check(mutation)?;
+        self.check_room(1, checked.body.len())?;
+        Ok(self.stage(now, checked, effects))
+    }
+
+    /// The app changes several documents, one mutation each. All are checked, on the documents as they are, before the
+    /// first is staged: where one fails, as with [`Engine::mutate`], nothing has changed.
+    pub fn mutate_all(&mut self, now: Timestamp, mutations: Vec<Mutation>, effects: &mut impl Sink) -> Result<Vec<MutationId>, Fault> {
+        self.check_open()?;
+        let checked = mutations.into_iter().map(|mutation| self.check(mutation)).collect::<Result<Vec<_>, _>>()?;
+        self.check_room(checked.len(), checked.iter().map(|checked| checked.body.len()).sum())?;
+        Ok(checked.into_iter().map(|checked| self.stage(now, checked, effects)).collect())
+    }
+
+    fn check(&mut self, mutation: Mutation) -> Result<Checked, Fault> {
         mutation.check_names()?;
-        self.check_room()?;
         let address = mutation.address.clone();
         let unloaded = self.store.pages.page_of(&address).is_some();
-        let operation = self.check_operation(mutation, unloaded)?;
-        let keyed = KeyedOperation { address: address.clone(), operation: operation.clone(), base: None };
-        let body = text_of(&vec![keyed.clone()]);
+        let keyed = KeyedOperation { address, operation: self.check_operation(mutation, unloaded)?, base: None };
+        let body = format!("[{}]", text_of(&keyed));
         if body.len() as u64 > self.config.mutation_bytes_max {
             let limit = self.config.mutation_bytes_max;
             return Err(Fault::new(Code::TooLarge, format!("a write has at most {limit} bytes, this one {}", body.len())));
         }
+        Ok(Checked { keyed, body, unloaded })
+    }
+
+    fn stage(&mut self, now: Timestamp, checked: Checked, effects: &mut impl Sink) -> MutationId {
+        let Checked { keyed, body, unloaded } = checked;
+        let address = keyed.address.clone();
         let wall = self.wall_at(now);
         let id = MutationId(self.rng.uuid(wall.0).into());
         let header = MutationHeader {
@@ -226,14 +253,14 @@ impl Engine {
         self.store.stage_mutation(&id, &header, &body, self.config.strict);
         let bytes = (body.len() + id.0.len()) as u64;
         let order = self.outbox.stage(Queued { id: id.clone(), address: address.clone(), bytes, place: None, kept: false, lineage: None });
-        self.replica.lay(&address, unloaded, order, id.clone(), vec![operation]);
+        self.replica.lay(&address, unloaded, order, id.clone(), vec![keyed.operation.clone()]);
         if unloaded && !self.replica.is_resident(&address) {
             self.load_page_of(&address, None, effects);
         }
         self.tell_own_change(keyed, effects);
         self.window.get_or_insert(now);
         self.arm(now);
-        Ok(id)
+        id
     }
 
     /// Something happened.
@@ -342,10 +369,12 @@ impl Engine {
         }
     }
 
-    fn check_room(&self) -> Result<(), Fault> {
+    /// Whether there is room for so many mutations of so many bytes.
+    fn check_room(&self, mutations: usize, bytes: usize) -> Result<(), Fault> {
         let config = &self.config;
         let full = |what| Err(Fault::new(Code::QueueFull, what));
-        if self.outbox.len() >= config.outbox_entries_max as usize || self.outbox.bytes() >= config.outbox_bytes_max {
+        let too_many = self.outbox.len() + mutations > config.outbox_entries_max as usize;
+        if too_many || self.outbox.bytes() + bytes as u64 > config.outbox_bytes_max {
             return full("the outbox is full");
         }
         if self.inbox.len() >= config.inbox_max as usize {

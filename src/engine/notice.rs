@@ -229,7 +229,7 @@ impl Notice {
     /// Appends the notice as JSON.
     pub fn write(&self, out: &mut String) {
         let mut object = ObjectWriter::begin(out);
-        let mut kind = |object: &mut ObjectWriter<'_>, name: &str| write_string(name, object.name("notice"));
+        let kind = |object: &mut ObjectWriter<'_>, name: &str| write_string(name, object.name("notice"));
         match self {
             Notice::Opened { client } => {
                 kind(&mut object, "opened");

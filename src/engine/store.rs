@@ -272,7 +272,9 @@ impl Store {
                     self.log.add(position, bytes, parts);
                 }
                 if rows.is_empty() {
-                    staged.bases.into_iter().for_each(|(address, ())| drop(self.dirty.insert(address, ())));
+                    for (address, ()) in staged.bases {
+                        self.dirty.insert(address, ());
+                    }
                 } else {
                     rows.iter().for_each(|row| self.found_in_page(row));
                 }

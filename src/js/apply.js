@@ -17,12 +17,12 @@ const KINDS = {
   delete(root) {
     root.document = undefined;
   },
-  patch(root, { set, remove, object }, fresh) {
+  patch(root, { set = {}, remove = [], object = [] }, fresh) {
     // A patch makes an object of what is none, even where nothing in it changes.
     if (set[''] === undefined) root.document = own(root.document, fresh);
     for (const place of Object.keys(set)) replace(root, place, () => freeze(set[place]), fresh);
-    for (const place of remove ?? []) replace(root, place, () => undefined, fresh);
-    for (const place of object ?? []) replace(root, place, (value) => own(value, fresh), fresh);
+    for (const place of remove) replace(root, place, () => undefined, fresh);
+    for (const place of object) replace(root, place, (value) => own(value, fresh), fresh);
   },
   increment(root, { path, by }, fresh) {
     replace(root, path, (number) => need(typeof number === 'number', path) && number + by, fresh);

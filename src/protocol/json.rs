@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::scan;
+use super::scan::{self, Care};
 use super::value::Value;
 
 /// Deepest nesting of arrays and objects in a document.
@@ -37,7 +37,7 @@ impl std::error::Error for JsonError {}
 impl Json {
     /// Checks `text` and keeps it.
     pub fn parse(text: &str) -> Result<Json, JsonError> {
-        let end = scan::value(text.as_bytes(), 0, DEPTH_MAX)?;
+        let end = scan::value(text.as_bytes(), 0, Care::Document(DEPTH_MAX))?;
         match scan::skip_space(text.as_bytes(), end) {
             rest if rest == text.len() => Ok(Json(text.into())),
             rest => Err(JsonError::Malformed(format!("more than one value, at byte {rest}"))),
@@ -55,7 +55,6 @@ impl Json {
     }
 
     /// The text, parsed by the library that tests and servers use.
-    #[cfg(not(target_arch = "wasm32"))]
     pub fn to_value(&self) -> serde_json::Value {
         serde_json::from_str(&self.0).expect("Json::parse checked the text")
     }
@@ -81,9 +80,8 @@ impl fmt::Debug for Json {
     }
 }
 
-#[cfg(not(target_arch = "wasm32"))]
 mod library {
-    //! For tests and servers.
+    //! For tests and servers; a browser does not download what it does not use.
 
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
     use serde_json::value::RawValue;

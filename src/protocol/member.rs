@@ -3,12 +3,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::json::{DEPTH_MAX, Json, JsonError};
-use super::scan;
+use super::json::{Json, JsonError};
+use super::scan::{self, Care};
 use super::value::{read_string, write_string};
-
-/// Levels that a message has around the documents in it.
-const ENVELOPE: usize = 8;
 
 /// The members of an object, found but not yet read. A name that comes twice has its later value.
 #[derive(Debug)]
@@ -18,7 +15,7 @@ pub struct Fields<'a>(Vec<(Cow<'a, str>, &'a str)>);
 pub trait Member: Sized {
     /// Appends the text.
     fn write(&self, out: &mut String);
-    /// Reads checked text; `None` where it is something else.
+    /// Reads the text of one value; `None` where it is something else.
     fn read(raw: &str) -> Option<Self>;
     /// What a member that is left out stands for, where it may be.
     fn missing() -> Option<Self> {
@@ -31,13 +28,13 @@ pub trait Member: Sized {
 }
 
 impl<'a> Fields<'a> {
-    /// Reads an object, and checks all of it.
+    /// Reads an object. What is inside its members is checked when they are read.
     pub fn parse(text: &'a str) -> Result<Fields<'a>, JsonError> {
         let mut fields = Vec::new();
         let end = items(text, b'{', b'}', |at| {
-            let value = scan::name(text.as_bytes(), at)?;
-            let name_end = scan::string(text.as_bytes(), at)?;
-            let end = scan::value(text.as_bytes(), value, DEPTH_MAX + ENVELOPE)?;
+            let value = scan::name(text.as_bytes(), at, TEXT)?;
+            let name_end = scan::string(text.as_bytes(), at, TEXT)?;
+            let end = scan::value(text.as_bytes(), value, Care::Envelope)?;
             fields.push((read_string(&text[at..name_end]), &text[value..end]));
             Ok(end)
         })?;
@@ -63,11 +60,11 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// The texts of a list's items, all checked.
+/// The texts of a list's items.
 pub fn list(text: &str) -> Result<Vec<&str>, JsonError> {
     let mut found = Vec::new();
     let end = items(text, b'[', b']', |at| {
-        let end = scan::value(text.as_bytes(), at, DEPTH_MAX + ENVELOPE)?;
+        let end = scan::value(text.as_bytes(), at, Care::Envelope)?;
         found.push(&text[at..end]);
         Ok(end)
     })?;
@@ -163,8 +160,11 @@ macro_rules! members {
     };
 }
 
+/// Names and strings are text wherever they stand.
+const TEXT: Care = Care::Document(0);
+
 fn is_string(raw: &str) -> bool {
-    raw.starts_with('"')
+    raw.starts_with('"') && scan::string(raw.as_bytes(), 0, TEXT) == Ok(raw.len())
 }
 
 impl Member for String {

@@ -234,9 +234,8 @@ impl Operation {
     }
 }
 
-#[cfg(not(target_arch = "wasm32"))]
 mod library {
-    //! For tests and servers.
+    //! For tests and servers; a browser does not download what it does not use.
 
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
     use serde_json::value::RawValue;

@@ -191,7 +191,7 @@ mod tests {
             (json!([1, 2]), json!({"a":"b","c":null}), json!({"a":"b"})),
             (json!({}), json!({"a":{"bb":{"ccc":null}}}), json!({"a":{"bb":{}}})),
         ] {
-            assert_eq!(Patch::from_merge_patch(patch.clone()).apply(Some(original)), Some(result), "{patch}");
+            assert_eq!(Patch::from_merge_patch(patch.clone()).apply(Some(original)), Some(result), "{patch:?}");
         }
     }
 

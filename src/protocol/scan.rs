@@ -19,27 +19,36 @@ pub fn skip_space(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// Where the value that begins at `at`, white space aside, ends. It may be nested `depth_max` levels, 126 at most.
-pub fn value(bytes: &[u8], at: usize, depth_max: usize) -> Scan<usize> {
-    // One bit a level: whether it is an object.
-    let (mut objects, mut depth) = (0_u128, 0);
+/// How closely a value is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Care {
+    /// As a document: nested at most this many levels, its strings text, its numbers in range.
+    Document(usize),
+    /// As what is around documents: only where it ends, so that one bad document does not spoil its neighbours (P3).
+    Envelope,
+}
+
+/// Where the value that begins at `at`, white space aside, ends.
+pub fn value(bytes: &[u8], at: usize, care: Care) -> Scan<usize> {
+    let depth_max = if let Care::Document(levels) = care { levels } else { usize::MAX };
+    // For each level, whether it is an object.
+    let mut objects: Vec<bool> = Vec::new();
     let mut at = skip_space(bytes, at);
     loop {
         at = match bytes.get(at) {
             Some(open @ (b'{' | b'[')) => {
-                if depth == depth_max.min(126) {
+                if objects.len() == depth_max {
                     return Err(JsonError::TooDeep);
                 }
-                depth += 1;
-                objects = objects << 1 | u128::from(*open == b'{');
+                objects.push(*open == b'{');
                 let inside = skip_space(bytes, at + 1);
                 match (open, bytes.get(inside)) {
                     (b'{', Some(b'}')) | (b'[', Some(b']')) => {
-                        (depth, objects) = (depth - 1, objects >> 1);
+                        objects.pop();
                         inside + 1
                     }
                     (b'{', _) => {
-                        at = name(bytes, inside)?;
+                        at = name(bytes, inside, care)?;
                         continue;
                     }
                     _ => {
@@ -48,21 +57,19 @@ pub fn value(bytes: &[u8], at: usize, depth_max: usize) -> Scan<usize> {
                     }
                 }
             }
-            Some(b'"') => string(bytes, at)?,
-            Some(b'-' | b'0'..=b'9') => number(bytes, at)?,
+            Some(b'"') => string(bytes, at, care)?,
+            Some(b'-' | b'0'..=b'9') => number(bytes, at, care)?,
             Some(b't') => literal(bytes, at, b"true")?,
             Some(b'f') => literal(bytes, at, b"false")?,
             Some(b'n') => literal(bytes, at, b"null")?,
             _ => return Err(wrong(at, "no value")),
         };
         loop {
-            if depth == 0 {
-                return Ok(at);
-            }
+            let Some(is_object) = objects.last() else { return Ok(at) };
             let next = skip_space(bytes, at);
-            match (bytes.get(next), objects & 1 == 1) {
+            match (bytes.get(next), is_object) {
                 (Some(b','), true) => {
-                    at = name(bytes, skip_space(bytes, next + 1))?;
+                    at = name(bytes, skip_space(bytes, next + 1), care)?;
                     break;
                 }
                 (Some(b','), false) => {
@@ -70,7 +77,7 @@ pub fn value(bytes: &[u8], at: usize, depth_max: usize) -> Scan<usize> {
                     break;
                 }
                 (Some(b'}'), true) | (Some(b']'), false) => {
-                    (depth, objects) = (depth - 1, objects >> 1);
+                    objects.pop();
                     at = next + 1;
                 }
                 _ => return Err(wrong(next, "neither a comma nor an end")),
@@ -80,16 +87,16 @@ pub fn value(bytes: &[u8], at: usize, depth_max: usize) -> Scan<usize> {
 }
 
 /// Where the value of the member whose name begins at `at` begins.
-pub fn name(bytes: &[u8], at: usize) -> Scan<usize> {
+pub fn name(bytes: &[u8], at: usize, care: Care) -> Scan<usize> {
     if bytes.get(at) != Some(&b'"') {
         return Err(wrong(at, "no name"));
     }
-    let colon = skip_space(bytes, string(bytes, at)?);
+    let colon = skip_space(bytes, string(bytes, at, care)?);
     if bytes.get(colon) == Some(&b':') { Ok(skip_space(bytes, colon + 1)) } else { Err(wrong(colon, "no colon")) }
 }
 
 /// Where the string that begins at `at` ends. Lone surrogates are no text (D5).
-pub fn string(bytes: &[u8], at: usize) -> Scan<usize> {
+pub fn string(bytes: &[u8], at: usize, care: Care) -> Scan<usize> {
     let mut here = at + 1;
     loop {
         match bytes.get(here) {
@@ -102,7 +109,7 @@ pub fn string(bytes: &[u8], at: usize) -> Scan<usize> {
                         {
                             here + 12
                         }
-                        0xd800..0xe000 => return Err(wrong(here, "a lone surrogate")),
+                        0xd800..0xe000 if care != Care::Envelope => return Err(wrong(here, "a lone surrogate")),
                         _ => here + 6,
                     }
                 }
@@ -131,7 +138,7 @@ fn digits(bytes: &[u8], at: usize) -> usize {
 }
 
 /// Where the number that begins at `at` ends. One that no double can hold, other than by rounding, is refused (D4).
-fn number(bytes: &[u8], at: usize) -> Scan<usize> {
+fn number(bytes: &[u8], at: usize, care: Care) -> Scan<usize> {
     let whole = if bytes.get(at) == Some(&b'-') { at + 1 } else { at };
     let mut end = digits(bytes, whole);
     if end == whole || bytes.get(whole) == Some(&b'0') && end > whole + 1 {
@@ -157,7 +164,7 @@ fn number(bytes: &[u8], at: usize) -> Scan<usize> {
         let size = bytes[from..end].iter().fold(0_i64, |sum, digit| (sum * 10 + i64::from(digit - b'0')).min(1 << 40));
         exponent = if negative { -size } else { size };
     }
-    if is_out_of_range(&bytes[whole..mantissa], (point - whole) as i64 + exponent) {
+    if care != Care::Envelope && is_out_of_range(&bytes[whole..mantissa], (point - whole) as i64 + exponent) {
         Err(wrong(at, "a number out of range"))
     } else {
         Ok(end)

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::json::JsonError;
-use super::scan;
+use super::scan::{self, Care};
 use crate::ordered::OrderedSet;
 
 /// A JSON value.
@@ -201,7 +201,7 @@ impl Parser<'_> {
     }
 
     fn string(&mut self) -> String {
-        let end = scan::string(self.text.as_bytes(), self.at).unwrap_or(self.text.len());
+        let end = scan::string(self.text.as_bytes(), self.at, Care::Envelope).unwrap_or(self.text.len());
         let text = read_string(&self.text[self.at..end]).into_owned();
         self.at = end;
         text

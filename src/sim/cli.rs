@@ -1,5 +1,7 @@
 //! The simulator as a command: `--runs N --seed S [--bug B1|B12|B17|ALL] [--without N1,S13] [--plan FILE] [--tell] [--json]`.
 
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "how long a person waited, not the world's time")]
+
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};

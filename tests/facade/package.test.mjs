@@ -1,8 +1,7 @@
 // What the package promises about itself: codes as in Rust, types for what is exported, few bytes, no side effects.
 
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -13,8 +12,7 @@ import { root, sources, stage } from './stage.mjs';
 const GZIP_BYTES_MAX = 8_000;
 
 const BUNDLE = { bundle: true, minify: true, write: false, format: 'esm', target: 'es2022', logLevel: 'error' };
-const modules = process.env.SYNCLINE_NODE_MODULES ?? join(root, 'xtask/node/node_modules');
-const esbuild = existsSync(join(modules, 'esbuild')) ? createRequire(`${modules}/`)('esbuild') : null;
+const esbuild = await import('esbuild').catch(() => null);
 
 test('every code of the engine has a hint and the same retryability', async () => {
   const { facade } = await stage();

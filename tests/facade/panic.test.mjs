@@ -80,7 +80,38 @@ test('all clients of the module end and go on together, heard of once', async ()
   assert.equal(fake.resets, 1);
   assert.equal(fake.Client.all.length, 4);
   for (const each of [client, other]) assert.equal(each.documents('notes').put('a', {}).id, 'm1');
-  otherEngine.host.notify('[{"notice":"troubled","error":{"code":"HTTP","message":"from the dead"}}]');
+  otherEngine.tell({ notice: 'status', ...fake.status({ phase: 'offline' }) });
+  assert.equal(other.status.current.phase, 'idle', 'the dead are not heard');
+});
+
+test('an observer of the end that calls another client does not end the module twice', async () => {
+  const { client, engine, fake, open } = await opened();
+  const other = await open({ name: 'other' });
+  const codes = [];
+  client.status.subscribe(({ phase }) => {
+    if (phase !== 'opening') return;
+    fake.Client.last.next = () => fake.Client.last.trap();
+    try {
+      other.documents('notes').put('a', {});
+    } catch ({ code }) {
+      codes.push(code);
+    }
+  });
+  engine.host.panicked('x');
+  await settle();
+  assert.deepEqual(codes, ['WASM_PANIC']);
+  assert.deepEqual([fake.resets, fake.Client.all.length], [1, 4]);
+});
+
+test('a module that says of itself that it has ended is started again', async () => {
+  const { client, engine, fake } = await opened();
+  engine.next = ([call]) => {
+    if (call === 'put') throw { code: 'WASM_PANIC', message: 'the module ended in a panic' };
+  };
+  assert.throws(() => client.documents('notes').put('a', {}), { code: 'WASM_PANIC' });
+  await settle();
+  assert.equal(fake.resets, 1);
+  assert.equal(client.status.current.phase, 'idle');
 });
 
 test('a read that waits for the module waits for the next one', async () => {
@@ -93,6 +124,22 @@ test('a read that waits for the module waits for the next one', async () => {
   await settle();
   assert.equal(await reading, undefined);
   assert.equal(fake.Client.last.calls.filter(([call]) => call === 'load').length, 1);
+});
+
+test('a read after a panic gives what is stored, and not what was only in memory', async () => {
+  const { client, engine, fake } = await opened();
+  const notes = client.documents('notes');
+  notes.put('a', { n: 2 });
+  assert.equal(notes.peek('a').n, 2);
+  const { open } = fake.Client;
+  fake.Client.open = function (...call) {
+    const next = open.apply(this, call);
+    next.documents.set('notes/a', '{"n":1}');
+    next.loaded = new Set();
+    return next;
+  };
+  engine.host.panicked('x');
+  assert.deepEqual(await notes.get('a'), { n: 1 });
 });
 
 test('after three times it is over, and says so', async () => {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use syncline::engine::clock::Wall;
 use syncline::engine::ident::{AskId, LoadId, MutationId, RequestId, WriteId};
-use syncline::engine::input::{Ask, Bytes, Found, Input, Meta, Reply, SendFailure, StoreFailure, Versions};
+use syncline::engine::input::{Ask, Bytes, Collections, Found, Input, Meta, Reply, SendFailure, StoreFailure, Versions};
 use syncline::protocol::Address;
 
 use crate::vectors::{Vectors, assert_covered, variants};
@@ -87,7 +87,7 @@ fn boot() -> Found {
         store_epoch: 4,
         folded_to: 40,
         scope: "3da0fd9c44cfc9ee".into(),
-        versions: Versions { layout: 1, collections: BTreeMap::from([("todos".into(), 3)]) },
+        versions: Versions { layout: 1, collections: Collections(BTreeMap::from([("todos".into(), 3)])) },
         client_id: "018f3c00-0000-7000-8000-00000000cccc".into(),
         session_epoch: 6,
     };

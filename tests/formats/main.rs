@@ -2,11 +2,11 @@
 //! down is read back as it was meant. `docs/formats.md` says where each format is described.
 
 mod client;
-//mod errors;
+mod errors;
 mod inputs;
 mod notices;
 mod options;
-//mod outcomes;
+mod outcomes;
 mod records;
 mod store;
 mod vectors;

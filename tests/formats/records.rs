@@ -2,9 +2,7 @@
 
 use std::fmt::Debug;
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use serde_json::value::RawValue;
 use syncline::engine::clock::Wall;
 use syncline::engine::error::{Code, Fault};
@@ -13,6 +11,7 @@ use syncline::engine::record::{
     self, AttemptHeader, BaseHeader, BeforeHeader, CancelHeader, CursorHeader, DirectoryHeader, DirectoryRow, FRAME_BYTES, Found,
     FreezeHeader, InboxHeader, Kind, LAYOUT_VERSION, Lineage, MutationHeader, PagedHeader, QuarantineHeader, SettlementHeader,
 };
+use syncline::protocol::member::{Member, text_of};
 use syncline::protocol::{Address, Entry, Json, KeyedOperation, Pointer, Seen};
 
 use crate::vectors::{Vectors, assert_covered, hex, raw, unhex, variants};
@@ -69,10 +68,10 @@ struct Spot<'a>(&'a str, Kind, u32);
 /// A record with this header and body is written and read as its vector says.
 fn pin<H, B>(vectors: &mut Vectors, Spot(name, kind, ordinal): Spot<'_>, header: H, body: Option<B>)
 where
-    H: Serialize + DeserializeOwned + PartialEq + Debug,
-    B: Serialize + DeserializeOwned + PartialEq + Debug,
+    H: Member + PartialEq + Debug,
+    B: Member + PartialEq + Debug,
 {
-    let (header_text, body_text) = (text(&header), body.as_ref().map_or_else(String::new, text));
+    let (header_text, body_text) = (text_of(&header), body.as_ref().map_or_else(String::new, text_of));
     let mut bytes = Vec::new();
     record::encode(&mut bytes, kind, ordinal, &header, &body_text);
     let line = Line {
@@ -91,12 +90,8 @@ where
     assert_eq!((record.kind, record.ordinal, record.body, record.raw), (kind, ordinal, &*body_text, &*bytes), "{name}");
     assert_eq!(record.header::<H>(), Ok(header), "{name}");
     if let Some(body) = body {
-        assert_eq!(serde_json::from_str::<B>(record.body).ok(), Some(body), "{name}: its body comes back");
+        assert_eq!(B::read(record.body), Some(body), "{name}: its body comes back");
     }
-}
-
-fn text(value: &impl Serialize) -> String {
-    serde_json::to_string(value).expect("JSON")
 }
 
 fn id(number: u32) -> MutationId {
@@ -231,7 +226,7 @@ fn pin_entries(vectors: &mut Vectors) {
     pin(vectors, Spot("settlement", Kind::Settlement, 1), settlement, NOTHING);
     let settlement = SettlementHeader { entry: id(13), members: vec![id(13), id(14)], ending: "unknown".into(), seq: None };
     pin(vectors, Spot("settlement: without a position", Kind::Settlement, 2), settlement, NOTHING);
-    let (members, fields) = (vec![id(13), id(14)], json!({"title": "too long"}).as_object().cloned());
+    let (members, fields) = (vec![id(13), id(14)], document(r#"{"title":"too long"}"#));
     let error = Fault { code: Code::Rejected, message: "validation: no".into(), status: Some(422) };
     let inbox = InboxHeader { entry: id(13), members: members.clone(), ending: "rejected".into(), error, fields, at: AT };
     pin(vectors, Spot("inbox", Kind::Inbox, 3), inbox, operations(&[r#"{"op":"put","collection":"todos","key":"13","value":1}"#]));
@@ -277,7 +272,9 @@ fn what_a_later_build_writes_is_kept_as_it_is() {
         ("a kind without a name".to_owned(), NOBODYS, 1, 8),
     ];
     for (name, kind, version, at) in reserved.chain(others) {
-        let (name, header, body, ordinal) = (format!("later: {name}"), r#"{"anything":["at","all"]}"#, "not even JSON \u{0}", at + 3);
+        // A reader that looks at the kind alone would take the other version of a mutation for one that it knows.
+        let (header, body) = if version == 1 { (r#"{"anything":["at","all"]}"#, "not even JSON \u{0}") } else { (r#"{"id":"?"}"#, "[]") };
+        let (name, ordinal) = (format!("later: {name}"), at + 3);
         let bytes = frame(kind, version, ordinal, header, body);
         let line = Line { name: name.clone(), kind, version, ordinal, header: raw(header), body: body.into(), bytes: hex(&bytes) };
         vectors.pin(&name, &line);
@@ -313,10 +310,9 @@ fn every_kind_has_a_vector() {
 
 #[test]
 fn a_member_that_a_later_build_adds_does_no_harm() {
-    let mut header = serde_json::to_value(full()).expect("JSON");
-    header["from_a_later_build"] = json!({"anything": 1});
-    let mut bytes = Vec::new();
-    record::encode(&mut bytes, Kind::Mutation, 0, &header, "[]");
+    let header = text_of(&full());
+    let header = header.replacen('{', r#"{"from_a_later_build":{"anything":1},"#, 1);
+    let bytes = frame(Kind::Mutation as u8, 1, 0, &header, "[]");
     let found: Vec<Found<'_>> = record::decode(&bytes).collect();
     let [Found::Record(record)] = found[..] else { panic!("{found:?}") };
     assert_eq!(record.header::<MutationHeader>(), Ok(full()));

@@ -91,6 +91,16 @@ pub fn assert_covered<'a>(what: &str, all: &[&str], seen: impl IntoIterator<Item
     assert!(missing.is_empty(), "{what}: no vector has {missing:?}");
 }
 
+/// A generated page is what it would be generated as. `SYNCLINE_BLESS=1` writes it.
+pub fn assert_generated(page: &str, text: &str) {
+    if std::env::var_os("SYNCLINE_BLESS").is_some() {
+        std::fs::write(path(page), text).unwrap_or_else(|error| panic!("{page}: {error}"));
+    }
+    let written = std::fs::read_to_string(path(page)).unwrap_or_default();
+    let differs = written.lines().zip(text.lines()).find(|(is, should)| is != should);
+    assert!(written == text, "{page} is out of date, first in {differs:?}: SYNCLINE_BLESS=1 cargo test --test formats writes it");
+}
+
 /// Bytes in hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()

@@ -57,7 +57,7 @@ fn main() -> ExitCode {
 fn help() {
     println!("cargo xtask WORD\n");
     for (name, arguments, about, _) in WORDS {
-        println!("  {:<52} {about}", format!("{name} {arguments}"));
+        println!("  {:<57} {about}", format!("{name} {arguments}"));
     }
     println!("\nTools that are missing are installed into target/tools and xtask/node/node_modules.");
 }

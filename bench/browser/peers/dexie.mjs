@@ -16,7 +16,7 @@ export const unable = { acknowledge: 'no server protocol: Dexie alone is a local
 export async function fill(documents) {
   const store = await open();
   await store.writeAll(documents);
-  store.close();
+  return store;
 }
 
 export async function open(server, { strict = false } = {}) {

@@ -20,7 +20,7 @@ export const unable = {};
 export async function fill(documents) {
   const store = await open(null);
   await store.writeAll(documents);
-  store.close();
+  return store;
 }
 
 export async function open(server, { strict = false } = {}) {

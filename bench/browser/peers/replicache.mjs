@@ -35,7 +35,7 @@ export async function fill(documents, server) {
     await replicache.pull({ now: true });
   }
   await replicache.persist();
-  await replicache.close();
+  return replicache;
 }
 
 export async function open(server) {

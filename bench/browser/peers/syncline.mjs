@@ -23,7 +23,7 @@ export async function fill(documents, server) {
   const client = await start(server, 'strict');
   const { settled } = client.documents('messages').putAll(entries(documents));
   applied(await settled);
-  await client.close();
+  return client;
 }
 
 export async function open(server, { strict = server !== null } = {}) {

@@ -73,7 +73,8 @@ impl Replica {
         let ids: BTreeSet<String> = members.iter().cloned().collect();
         let heads: Vec<&Layer> = document.layers.iter().take(members.len()).collect();
         if !heads.iter().all(|layer| layer.entry.is_none() && layer.ids.is_subset(&ids)) || heads.len() < members.len() {
-            return Err(format!("the members of entry {entry} do not head {name}: {members:?}"));
+            let heads: Vec<_> = document.layers.iter().map(|layer| (layer.order, &layer.ids, &layer.entry)).collect();
+            return Err(format!("the members of entry {entry} do not head {name}: {members:?}; these do: {heads:?}"));
         }
         let order = heads[0].order;
         let meant = ground(base.as_ref(), heads.iter().flat_map(|layer| &layer.meant));

@@ -31,7 +31,7 @@ pub const SUITES: [Suite; 12] = [
     ("package", "the package as its users see it", package),
     ("e2e", "real browser, real server, real faults", end_to_end),
     ("demo", "the demo page, once through", demonstration),
-    ("replay", "a slice of a recorded editing session", replaying),
+    ("replay", "slices of editing sessions, recorded and made up", replaying),
 ];
 
 /// The features that every native build of a test run shares, so that nothing is built twice.
@@ -145,7 +145,12 @@ fn demonstration(trial: &mut Trial) -> Done {
 
 fn replaying(trial: &mut Trial) -> Done {
     let stage = Stage::ready()?;
-    trial.check("replay", stage.script(Path::new(replay::SCRIPT)).args(["--slice", "1500"]));
+    let slices: [(&str, &[&str]); 2] = [("recorded", &["--slice", "1500"]), ("astral", &["--seed", "1", "--slice", "1500", "--astral"])];
+    for (unit, arguments) in slices {
+        if trial.wants(unit) {
+            trial.check(unit, stage.script(Path::new(replay::SCRIPT)).args(arguments));
+        }
+    }
     Ok(())
 }
 

@@ -1,0 +1,114 @@
+// The golden cases that Rust passes too: operations, notices, options.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+
+import { opened, root, stage } from './stage.mjs';
+
+const vectors = (name) => JSON.parse(readFileSync(join(root, `tests/vectors/${name}.json`), 'utf8'));
+
+/** What only the engine finds: it sends operations that it has applied, and holds numbers and hashes that a double cannot. */
+const NOT_LOOKED_FOR = ['moved', 'splitsPair'];
+const BEYOND_DOUBLES = ['integers are exact to 64 bits', 'a sum out of range is refused', 'a double sum out of range is refused'];
+
+test('operations do what is written', async () => {
+  const { load } = await stage();
+  const { apply, freeze } = await load('apply.js');
+  const cases = vectors('operations');
+  assert.ok(cases.length > 50);
+  for (const { name, document, operations, result, gone, error } of cases) {
+    if (NOT_LOOKED_FOR.includes(error) || BEYOND_DOUBLES.includes(name)) continue;
+    const before = JSON.stringify(document);
+    const run = () => apply(freeze(document), operations);
+    if (error) assert.throws(run, TypeError, name);
+    else assert.deepStrictEqual(run(), gone ? undefined : result, name);
+    assert.equal(JSON.stringify(document), before, name);
+  }
+});
+
+test('every notice is understood', async () => {
+  const { load, facade } = await stage();
+  const { Fold } = await load('fold.js');
+  const told = async (notice) => {
+    const owner = { hold() {}, load: () => new Promise(() => {}), opened: (client) => (owner.heard = client), openFailed: (error) => (owner.heard = error) };
+    const fold = new Fold(owner);
+    const [first, second] = ['018f3c00-0000-7000-8000-000000000001', '018f3c00-0000-7000-8000-000000000002'];
+    const batches = [first, second].map((id) => fold.mutations.follow([id]));
+    const cell = fold.cells.at('notes', 'a/ü');
+    const troubles = [];
+    fold.trouble.subscribe((error) => troubles.push(error));
+    fold.turn(JSON.stringify([{ notice: 'changed', address: { collection: 'notes', key: 'a/ü' }, change: { change: 'value', value: '{"text":"123456"}' } }]));
+    const asked = fold.answer(6).then(() => 'answered', (error) => error);
+    fold.turn(JSON.stringify([notice]));
+    await Promise.resolve();
+    return { fold, owner, batches, cell, troubles, asked };
+  };
+  const isError = (error, code) => assert.ok(error instanceof facade.SyncError && error.code === code, String(error));
+  const checks = {
+    opened: ({ owner }, { client }) => assert.equal(owner.heard, client),
+    openFailed: ({ owner }, { error }) => isError(owner.heard, error.code),
+    changed({ cell }, { change }) {
+      if (change.change === 'value') assert.deepEqual(cell.current(), change.value === null ? undefined : JSON.parse(change.value));
+      else assert.deepEqual(cell.current(), { text: '12345😀', n: 9007199254740992, tags: {} });
+    },
+    durable: async ({ batches }, { durability }) => assert.deepEqual(await Promise.all(batches.map(({ durable }) => durable)), [durability, durability]),
+    notDurable: ({ batches }, { error }) => assert.rejects(batches[0].durable, { code: error.code }),
+    async settled({ batches }, { ending: { error, ...ending } }) {
+      const [{ error: told, ...rest }] = await batches[0].settled;
+      assert.deepEqual(rest, ending);
+      if (error) isError(told, error.code);
+      else assert.equal(told, undefined);
+    },
+    answered: async ({ asked }, { error }) => (error ? isError(await asked, error.code) : assert.equal(await asked, 'answered')),
+    troubled: ({ troubles }, { error }) => isError(troubles[0], error.code),
+    status({ fold }, { notice, storage, error, ...members }) {
+      const { storage: kept, error: wrong, ...rest } = fold.status.current;
+      assert.deepEqual(rest, members);
+      assert.equal(kept.kind, storage);
+      if (error) isError(wrong, error.code);
+      else assert.equal(wrong, null);
+    },
+  };
+  const { notices } = vectors('notices');
+  for (const { name, notice } of notices) {
+    assert.ok(checks[notice.notice], `nobody checks ${name}`);
+    await checks[notice.notice](await told(notice), notice);
+  }
+  assert.deepEqual([...new Set(notices.map(({ notice }) => notice.notice))].sort(), Object.keys(checks).sort());
+});
+
+test('the options of the package are options of the engine', async () => {
+  const { engine } = await opened({
+    transport: { url: 'http://server/' },
+    storage: { durability: 'strict' },
+    poll: { baseMs: 1, maxMs: 2 },
+    batch: { windowMs: 3, itemsMax: 4, bytesMax: 5 },
+  });
+  const known = Object.keys(vectors('options').options[0].options);
+  const given = Object.keys(engine.options.config);
+  assert.equal(given.length, 7);
+  for (const option of given) assert.ok(known.includes(option), option);
+});
+
+test('the status of the engine is the status of the package', () => {
+  const { notices } = vectors('notices');
+  const { notice } = notices.find(({ name }) => name === 'status: with every member');
+  const [, typed] = /export interface SyncStatus \{(.*?)^\}/ms.exec(readFileSync(join(root, 'src/js/index.d.ts'), 'utf8'));
+  const names = [...typed.matchAll(/^ {2}readonly (\w+):/gm)].map(([, name]) => name);
+  assert.deepEqual(names.sort(), Object.keys(notice).filter((name) => name !== 'notice').sort());
+});
+
+test('the phases of the engine are phases of the package', () => {
+  const rust = readFileSync(join(root, 'src/engine/notice.rs'), 'utf8');
+  const [, body] = /pub enum Phase \{([^}]*)\}/.exec(rust);
+  const phases = [...body.matchAll(/^ {4}(\w+),/gm)].map(([, name]) => name.replace(/(?!^)[A-Z]/g, (letter) => `-${letter}`).toLowerCase());
+  const [, named] = /export type Phase = ([^;]*);/.exec(readFileSync(join(root, 'src/js/index.d.ts'), 'utf8'));
+  const [, shown] = /const PHASES = \{([^}]*)\}/.exec(readFileSync(join(root, 'www/figures.js'), 'utf8'));
+  assert.ok(phases.length > 8);
+  for (const phase of [...phases, 'dead']) {
+    assert.ok(named.includes(`'${phase}'`), phase);
+    assert.match(shown, new RegExp(`(^|\\s)'?${phase}'?:`), phase);
+  }
+});

@@ -6,7 +6,7 @@ use crate::arguments::Arguments;
 use crate::child;
 use crate::failure::Done;
 
-/// `cargo xtask sim --runs N --seed S [--bug B1|ALL] [--json]`: the arguments belong to the simulator.
+/// `cargo xtask sim [--runs N] [--seed S] [--bug B1|ALL] [--json]`: the arguments belong to the simulator.
 pub fn word(arguments: Arguments) -> Done {
     child::run(command().args(arguments.rest()))
 }

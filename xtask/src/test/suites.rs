@@ -138,7 +138,7 @@ fn demonstration(trial: &mut Trial) -> Done {
     let stage = Stage::ready()?;
     let script = demo::check_script();
     demo::with_server(|address| {
-        trial.check("demo", stage.script(&script).env("SYNCLINE_URL", address));
+        trial.tests("demo", stage.script(&script).env("SYNCLINE_URL", address), &mut Script::new("demo"));
         Ok(())
     })
 }

@@ -23,6 +23,7 @@ class Wire {
   requests = 0;
   unanswered = 0;
   repliesLost = 0;
+  pushesAnswered = 0;
   sentAgain = 0;
   bytesUp = 0;
   bytesDown = 0;
@@ -51,7 +52,9 @@ class Wire {
   }
 
   #onResponse(response) {
-    this.#answered.add(response.request());
+    const request = response.request();
+    this.#answered.add(request);
+    this.pushesAnswered += Number(request.method() === 'POST');
     this.bytesDown += Number(response.headers()['content-length'] ?? 0);
   }
 

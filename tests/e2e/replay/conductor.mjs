@@ -61,14 +61,24 @@ export class Conductor {
 
   /**
    * Replies are lost until the page misses one. The first may be made up for by Chromium, which repeats a request by itself
-   * where a connection that it used before is closed.
+   * where a connection that it used before is closed. A page that still recovers from the fault before is let recover: its
+   * client waits longer after each further one.
    */
   async #lose({ at, faults }) {
     await this.#typed(at);
-    const { repliesLost } = this.#wire;
+    await this.#more('no push is answered', () => this.#wire.pushesAnswered);
     await this.#server.faults(faults);
-    await until(STALL_MS, 'the page misses no reply', () => this.#wire.repliesLost > repliesLost);
+    await this.#more('the page misses no reply', () => this.#wire.repliesLost);
     await this.#server.faults();
+  }
+
+  /** Waits until a count is higher than it is, or nothing is left to be sent. */
+  async #more(sentence, count) {
+    const before = count();
+    await until(SETTLE_MS, sentence, async () => {
+      const { isTyping, status } = await this.#state();
+      return count() > before || (!isTyping && status.pendingMutations === 0);
+    });
   }
 
   /** The server goes away while somebody types, and comes back on the same file. */

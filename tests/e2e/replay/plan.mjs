@@ -1,7 +1,7 @@
 // What goes wrong while somebody types, and when: decided before the first key is pressed.
 
 /** A run with as many patches as this, or more, has to see all that is asked for; a shorter one its share of it. */
-const FULL = 10_000;
+const FULL = 15_000;
 const ACKNOWLEDGED = 500;
 const SENT_AGAIN = 20;
 /** Times that replies are lost, for each entry that has to be sent again. */

@@ -52,6 +52,7 @@ class Typist {
     const { pendingMutations, entriesSent, entriesResent, entriesAcknowledged, requests, storage } = this.#client.status.current;
     return {
       typed: this.#typed,
+      isTyping: this.#typed < this.#goal.to,
       durable: this.#durable,
       acknowledged: this.#acknowledged,
       failures: this.#failures,

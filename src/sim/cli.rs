@@ -93,6 +93,14 @@ fn asked(arguments: &[String]) -> Result<Asked, String> {
     Ok(asked)
 }
 
+impl Asked {
+    fn plan_of(&self, seed: u64) -> Plan {
+        let mut plan = self.plan.clone().unwrap_or_else(|| Plan::draw(seed));
+        plan.faults.retain(|fault, _| !self.without.contains(fault));
+        plan
+    }
+}
+
 fn faults(ids: &str) -> Result<Vec<Fault>, String> {
     let named = |id| Fault::ALL.into_iter().find(|fault| fault.id() == id).ok_or_else(|| format!("no fault has the id {id}"));
     ids.split(',').map(named).collect()
@@ -115,8 +123,11 @@ fn check(asked: &Asked) -> bool {
 fn hunt(asked: &Asked) -> bool {
     let mut caught = Vec::new();
     for bug in &asked.bugs {
-        let sum = run_many(asked, Some(*bug), |outcome| outcome.violation.is_none());
-        let first = sum.failures.first();
+        // What is broken without the bug too is no catch.
+        let holds_without = |seed| run_plan(asked.plan_of(seed), None, false).violation.is_none();
+        let mut sum = run_many(asked, Some(*bug), |outcome| outcome.violation.is_none() || !holds_without(outcome.seed));
+        let last = sum.failures.pop().filter(|(seed, ..)| holds_without(*seed));
+        let first = last.as_ref();
         match first {
             Some((seed, step, Violation { law, what })) => {
                 println!("{bug:?}: caught by {law} with seed {seed}, the {}. tried, at event {step}: {what}", seed - asked.seed + 1);
@@ -150,9 +161,7 @@ fn run_many(asked: &Asked, bug: Option<Bug>, go_on: impl Fn(&Outcome) -> bool + 
             if number >= stop_at.load(Ordering::Relaxed) {
                 return;
             }
-            let mut plan = asked.plan.clone().unwrap_or_else(|| Plan::draw(asked.seed + number));
-            plan.faults.retain(|fault, _| !asked.without.contains(fault));
-            let outcome = run_plan(plan, bug, asked.tell);
+            let outcome = run_plan(asked.plan_of(asked.seed + number), bug, asked.tell);
             if !go_on(&outcome) {
                 stop_at.fetch_min(number + 1, Ordering::Relaxed);
             }

@@ -42,7 +42,7 @@ impl World {
     pub(super) fn send(&mut self, request: RequestId, call: Call) -> Halt {
         let Some(identity) = self.device.engine.as_ref().map(|engine| engine.identity()) else { return Ok(()) };
         self.device.requests += 1;
-        self.trace.event(name(&call), self.now, request.0, size(&call));
+        self.trace.mark(name(&call), self.now, request.0, size(&call));
         if let Call::Push { body, .. } = &call {
             let is_stored = self.device.engine.as_ref().is_some_and(|engine| engine.status().storage == StorageKind::IndexedDb);
             self.judge(|oracle| oracle.sent(body, is_stored))?;
@@ -212,7 +212,7 @@ impl World {
     pub(super) fn deliver(&mut self, letter: Letter) -> Halt {
         let Letter { request, reply, is_genuine, .. } = letter;
         let call = self.device.outstanding.remove(&request);
-        self.trace.event("reply", self.now, request.0, reply.body.0.len());
+        self.trace.mark("reply", self.now, request.0, reply.body.0.len());
         if let Some(call) = call.filter(|_| is_genuine) {
             if let Ok(body) = serde_json::from_slice::<Value>(&reply.body.0) {
                 match call {

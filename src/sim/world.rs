@@ -94,6 +94,8 @@ pub struct World {
     pub(super) mutations: u64,
     pub(super) crashes: u64,
     acting: bool,
+    came_later: u32,
+    steps: u64,
     tells: bool,
 }
 
@@ -102,10 +104,12 @@ pub struct World {
 const REST_MS: u64 = 30 * 60_000;
 /// For how long the device is watched when it should have nothing to do.
 const IDLE_MS: u64 = 60_000;
-/// The user stops at this many times what the plan says, however few faults have struck.
-const PATIENCE: u64 = 4;
-/// Everything is compared after so many events, and what has changed after each.
-const LOOK_AT_ALL: u64 = 256;
+/// So often the user comes back when it has written enough, and so often at the most, however few faults have struck.
+const LATER: std::ops::RangeInclusive<u32> = 20..=2_000;
+/// With pauses of up to this long.
+const LATER_MS: u64 = 1_000;
+/// Everything is compared after so many steps, and what has changed after each turn.
+const LOOK_AT_ALL: u64 = 128;
 
 impl World {
     /// A world for a plan, with a planted bug or none.
@@ -130,6 +134,8 @@ impl World {
             mutations: 0,
             crashes: 0,
             acting: true,
+            came_later: 0,
+            steps: 0,
             tells: false,
             plan,
         }
@@ -272,8 +278,8 @@ impl World {
             return Ok(());
         };
         self.now = self.now.max(at);
-        self.trace.event("step", self.now, 0, 0);
-        if self.trace.events() % LOOK_AT_ALL == 0 {
+        self.steps += 1;
+        if self.steps % LOOK_AT_ALL == 0 {
             self.look(true)?;
         }
         if self.dice.strikes(Fault::Crash) {
@@ -302,19 +308,25 @@ impl World {
 
     fn act(&mut self) -> Halt {
         let User::Random { mutations, pause_ms, .. } = self.plan.user else { return Ok(()) };
-        let wanted = u64::from(mutations);
-        let done = self.mutations >= wanted && self.dice.struck().len() >= KINDS;
-        if done || self.mutations >= wanted * PATIENCE {
-            self.acting = false;
-            return Ok(());
+        let has_written = self.mutations >= u64::from(mutations);
+        if has_written {
+            self.came_later += 1;
+            let is_hard = self.dice.struck().len() >= KINDS;
+            if self.came_later >= if is_hard { *LATER.start() } else { *LATER.end() } {
+                self.acting = false;
+                return Ok(());
+            }
         }
-        let pause = 1 + self.app_rng.up_to(pause_ms);
+        let pause = 1 + self.app_rng.up_to(if has_written { LATER_MS } else { pause_ms });
         self.schedule(self.now + pause, Event::Act);
         self.strike()?;
         if !self.device.is_open {
             return Ok(());
         }
         let mut action = self.as_user(|user, rng, dice, world| user.act(rng, dice, |name| world.seen(name)));
+        if has_written && matches!(action, Action::Write(_)) {
+            action = Action::Pull;
+        }
         while let Action::Write(edits) = action {
             let is_over = !self.write(edits)?;
             match self.as_user(|user, rng, dice, world| user.go_on(rng, dice, |name| world.seen(name))) {

@@ -7,6 +7,8 @@ mod found;
 mod replica;
 mod shown;
 mod stored;
+#[cfg(test)]
+mod tests;
 mod truth;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -354,6 +356,11 @@ impl Oracle {
             }
         }
         Ok(())
+    }
+
+    /// How many writes the device should say are pending.
+    pub fn pending(&self) -> usize {
+        self.replica.pending().count()
     }
 
     /// Everything was well for long enough: nothing waits, and the device shows what the server has (laws I1, I4, V1).

@@ -150,8 +150,8 @@ impl World {
 
     /// The server has troubles of its own, before it has done anything.
     fn refuse_unread(&mut self) -> Option<Reply> {
-        if self.dice.strikes(Fault::ServerError) && self.dice.size(Fault::ServerError, 0, 1) == 0 {
-            let status = [500, 502, 503, 504][self.dice.size(Fault::ServerError, 1, 3) as usize];
+        if self.dice.strikes(Fault::ServerError) {
+            let status = [500, 502, 503, 504][self.dice.size(Fault::ServerError, 0, 3) as usize];
             return Some(reply(status, "text/html", "<html>".into()));
         }
         let asks_to_wait = |status, header: String| Reply {

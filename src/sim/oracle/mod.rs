@@ -120,7 +120,9 @@ impl Oracle {
                 None if self.replica.entry_of(&id) == Some(Some(&id)) => {}
                 None => {
                     let base = found::base_of_entry(&bytes, &self.truth);
-                    let members = self.replica.members_by_effect(&id, base.as_ref(), |document| shown::operate_all(document, &bytes));
+                    let is_kept = |id: &str| self.told.get(id).is_some_and(|told| told.promise.is_some());
+                    let effect = |document| shown::operate_all(document, &bytes);
+                    let members = self.replica.members_by_effect(&id, base.as_ref(), is_kept, effect);
                     self.freeze(&id, &members, &bytes)?;
                 }
             }
@@ -179,7 +181,9 @@ impl Oracle {
     /// A good reply to a pull reached the engine.
     pub fn pull_delivered(&mut self, body: &Value) {
         for applied in body["applied"].as_array().into_iter().flatten() {
-            if let Some(Fate::Applied { seq, name }) = applied["id"].as_str().and_then(|id| self.truth.fate(id)) {
+            // What the device does not know of any more, having been without a store, tells it nothing.
+            let own = applied["id"].as_str().filter(|id| self.replica.entry_of(id) == Some(Some(id)));
+            if let Some(Fate::Applied { seq, name }) = own.and_then(|id| self.truth.fate(id)) {
                 if let Some(state) = self.truth.at(name, *seq) {
                     self.replica.deliver(name, state);
                 }

@@ -64,6 +64,7 @@ pub struct Oracle {
     sent: BTreeSet<String>,
     committed_order: BTreeMap<String, u64>,
     in_memory: BTreeSet<String>,
+    kept_in_this_turn: BTreeSet<String>,
     orders: u64,
 }
 
@@ -120,7 +121,8 @@ impl Oracle {
                 None if self.replica.entry_of(&id) == Some(Some(&id)) => {}
                 None => {
                     let base = found::base_of_entry(&bytes, &self.truth);
-                    let is_kept = |id: &str| self.told.get(id).is_some_and(|told| told.promise.is_some());
+                    // What is kept in a turn is kept at its end, behind what is frozen in it.
+                    let is_kept = |id: &str| !self.kept_in_this_turn.contains(id) && self.told[id].promise.is_some();
                     let effect = |document| shown::operate_all(document, &bytes);
                     let members = self.replica.members_by_effect(&id, base.as_ref(), is_kept, effect);
                     self.freeze(&id, &members, &bytes)?;
@@ -223,6 +225,7 @@ impl Oracle {
     fn promised(&mut self, id: &str, durability: Durability) -> Verdict {
         let Some(told) = self.told.get_mut(id) else { return broken("I1", format!("{id} is durable, and nobody wrote it")) };
         told.promise = Some(durability);
+        self.kept_in_this_turn.insert(id.to_owned());
         let stored = self.stored.is_pending(id) || self.stored.ending(id).is_some();
         if durability != Durability::Memory && !stored {
             broken("I1", format!("{id} is called durable and is not on the disk"))
@@ -335,6 +338,7 @@ impl Oracle {
 
     /// A turn has ended: what changed in it looks as it must. With `all`, so does everything.
     pub fn looked(&mut self, all: bool, mut look: impl FnMut(&str) -> Look) -> Verdict {
+        self.kept_in_this_turn.clear();
         let mut names = self.replica.take_touched();
         names.extend(self.shown.take_touched());
         if all {

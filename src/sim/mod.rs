@@ -41,6 +41,7 @@ pub mod disk;
 pub mod fault;
 pub mod net;
 pub mod oracle;
+mod outside;
 pub mod plan;
 pub mod server;
 pub mod trace;

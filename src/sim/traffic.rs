@@ -213,14 +213,11 @@ impl World {
         let Letter { request, reply, is_genuine, .. } = letter;
         let call = self.device.outstanding.remove(&request);
         self.trace.mark("reply", self.now, request.0, reply.body.0.len());
-        if let Some(call) = call.filter(|_| is_genuine) {
-            if let Ok(body) = serde_json::from_slice::<Value>(&reply.body.0) {
-                match call {
-                    Call::Push { ids, .. } => self.oracle.push_delivered(&ids, &body),
-                    Call::Pull { .. } => self.oracle.pull_delivered(&body),
-                    Call::Outcome { .. } | Call::Ping => {}
-                }
-            }
+        let body = serde_json::from_slice::<Value>(&reply.body.0).ok().filter(|_| is_genuine);
+        match call.zip(body) {
+            Some((Call::Push { ids, .. }, body)) => self.oracle.push_delivered(&ids, &body),
+            Some((Call::Pull { .. }, body)) => self.oracle.pull_delivered(&body),
+            Some((Call::Outcome { .. } | Call::Ping, _)) | None => {}
         }
         self.tell(Input::Replied { request, reply })
     }

@@ -5,6 +5,7 @@
 mod document;
 mod found;
 mod replica;
+mod restart;
 mod shown;
 mod stored;
 #[cfg(test)]
@@ -21,7 +22,6 @@ use self::shown::Shown;
 use self::stored::Stored;
 use self::truth::{Fate, Truth};
 use super::action::Edit;
-use super::disk::Image;
 use crate::engine::effect::Write;
 use crate::engine::notice::{Durability, Ending, Notice};
 
@@ -69,6 +69,11 @@ pub struct Oracle {
 }
 
 impl Oracle {
+    /// The engine is about to be told something.
+    pub fn turn_begins(&mut self) {
+        self.kept_in_this_turn.clear();
+    }
+
     /// The app wrote, and `seen` is what it saw of the document before.
     pub fn invoked(&mut self, id: &str, name: &str, edit: &Edit, seen: Option<&Value>) -> Verdict {
         let Some(meant) = Meant::of(edit, seen) else { return broken("I22", format!("{edit:?} was taken and does not fit {seen:?}")) };
@@ -162,11 +167,7 @@ impl Oracle {
             let Some(id) = outcome["id"].as_str().filter(|id| asked.iter().any(|asked| asked == id)) else { continue };
             match outcome["outcome"].as_str() {
                 Some("ok") => {
-                    if let Some(Fate::Applied { seq, name }) = self.truth.fate(id) {
-                        if let Some(state) = self.truth.at(name, *seq) {
-                            self.replica.deliver(name, state);
-                        }
-                    }
+                    self.deliver_entry(id);
                 }
                 Some("conflict") => {
                     let atom = self.atoms.get(id);
@@ -180,16 +181,20 @@ impl Oracle {
         }
     }
 
+    /// The device heard that an entry was applied: its document is at least as the entry left it.
+    fn deliver_entry(&mut self, id: &str) {
+        let Some(Fate::Applied { seq, name }) = self.truth.fate(id) else { return };
+        if let Some(state) = self.truth.at(name, *seq) {
+            self.replica.deliver(name, state);
+        }
+    }
+
     /// A good reply to a pull reached the engine.
     pub fn pull_delivered(&mut self, body: &Value) {
         for applied in body["applied"].as_array().into_iter().flatten() {
             // What the device does not know of any more, having been without a store, tells it nothing.
             let own = applied["id"].as_str().filter(|id| self.replica.entry_of(id) == Some(Some(id)));
-            if let Some(Fate::Applied { seq, name }) = own.and_then(|id| self.truth.fate(id)) {
-                if let Some(state) = self.truth.at(name, *seq) {
-                    self.replica.deliver(name, state);
-                }
-            }
+            own.into_iter().for_each(|id| self.deliver_entry(id));
         }
         for change in body["changes"].as_array().into_iter().flatten() {
             let name = format!("{}/{}", change["collection"].as_str().unwrap_or(""), change["key"].as_str().unwrap_or(""));
@@ -235,6 +240,9 @@ impl Oracle {
     }
 
     fn settled(&mut self, id: &str, ending: &Ending) -> Verdict {
+        if let Some(before) = self.told.get(id).and_then(|told| told.ending.as_deref()) {
+            return broken("I1", format!("{id} ended {before} and then {ending:?}"));
+        }
         let entry = self.replica.entry_of(id).flatten().map(str::to_owned);
         let fate = entry.as_deref().and_then(|entry| self.truth.fate(entry)).cloned();
         let (name, refused) = match ending {
@@ -273,72 +281,8 @@ impl Oracle {
         Ok(())
     }
 
-    /// The tab is gone, and `image` is what a new one will find. What it promised must be there.
-    pub fn crashed(&mut self, image: &Image, power: bool) -> Verdict {
-        if power {
-            self.stored.restore(image.log.iter().map(|(at, bytes)| (*at, bytes)));
-        }
-        for entry in &self.sent {
-            if self.stored.frozen(entry).is_none() && self.stored.ending(entry).is_none() {
-                return broken("I28", format!("entry {entry} was sent, and the disk does not know it"));
-            }
-        }
-        let mut ids: Vec<String> = self.told.keys().cloned().collect();
-        while let Some(id) = ids.pop() {
-            for by in self.stored.carried_on_by(&id).to_vec() {
-                if let Some(atom) = self.replica.carry_on(&id, &by) {
-                    self.atoms.insert(by.clone(), atom);
-                    self.told.insert(by.clone(), Told::default());
-                    ids.push(by);
-                }
-            }
-            let told = self.told.get_mut(&id).expect("an id of told");
-            let promised = match told.promise {
-                Some(Durability::Strict) => true,
-                Some(Durability::Relaxed) => !power,
-                Some(Durability::Memory) | None => false,
-            };
-            if self.stored.is_pending(&id) {
-                told.ending = None;
-            } else if let Some(ending) = self.stored.ending(&id) {
-                told.ending = Some(ending.to_owned());
-            } else if promised && told.ending.is_none() {
-                return broken("I1", format!("{id} was called durable, and is gone"));
-            } else {
-                told.ending.get_or_insert_with(|| "never durable".to_owned());
-            }
-        }
-        self.restart(image)
-    }
-
-    /// The device as it must come up again, from the disk alone.
-    fn restart(&mut self, image: &Image) -> Verdict {
-        let bases = found::bases(image, &self.truth)?;
-        self.replica = Replica::default();
-        self.shown = Shown::default();
-        self.in_memory.clear();
-        bases.iter().for_each(|(name, state)| self.replica.deliver(name, state));
-        let pending: BTreeSet<String> = self.stored.pending().cloned().collect();
-        for id in &pending {
-            match self.stored.frozen_in(id) {
-                Some(entry) if entry != id => {}
-                Some(entry) => {
-                    let (atom, meant) = (&self.atoms[id], self.grounded[entry].clone());
-                    let members = self.stored.frozen(entry).map(|frozen| frozen.members.clone()).unwrap_or_default();
-                    self.replica.lay_entry(&atom.name, entry, &members, atom.order, meant);
-                }
-                None => match self.atoms.get(id) {
-                    Some(atom) => self.replica.lay(id, atom),
-                    None => return broken("I1", format!("{id} is on the disk, and nobody wrote it")),
-                },
-            }
-        }
-        Ok(())
-    }
-
     /// A turn has ended: what changed in it looks as it must. With `all`, so does everything.
     pub fn looked(&mut self, all: bool, mut look: impl FnMut(&str) -> Look) -> Verdict {
-        self.kept_in_this_turn.clear();
         let mut names = self.replica.take_touched();
         names.extend(self.shown.take_touched());
         if all {

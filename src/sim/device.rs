@@ -86,7 +86,6 @@ impl World {
         let told = self.tells().then(|| format!("{input:?}"));
         let Some(engine) = &mut self.device.engine else { return Ok(()) };
         let kind = kind(&input);
-        self.oracle.turn_begins();
         let mut effects = Vec::new();
         engine.handle(now, input, &mut effects);
         self.trace.event(kind, self.now, self.device.life, effects.len());

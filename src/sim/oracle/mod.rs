@@ -64,16 +64,13 @@ pub struct Oracle {
     sent: BTreeSet<String>,
     committed_order: BTreeMap<String, u64>,
     in_memory: BTreeSet<String>,
-    kept_in_this_turn: BTreeSet<String>,
+    /// Whether the device goes on without its store: what it freezes is seen only when it is sent, and members that do
+    /// nothing are not seen in that at all.
+    is_without_store: bool,
     orders: u64,
 }
 
 impl Oracle {
-    /// The engine is about to be told something.
-    pub fn turn_begins(&mut self) {
-        self.kept_in_this_turn.clear();
-    }
-
     /// The app wrote, and `seen` is what it saw of the document before.
     pub fn invoked(&mut self, id: &str, name: &str, edit: &Edit, seen: Option<&Value>) -> Verdict {
         let Some(meant) = Meant::of(edit, seen) else { return broken("I22", format!("{edit:?} was taken and does not fit {seen:?}")) };
@@ -116,6 +113,7 @@ impl Oracle {
     /// A push left the device: its entries are frozen, stored, and byte for byte what is stored. Without a store, what
     /// was frozen is seen here for the first time.
     pub fn sent(&mut self, body: &str, is_stored: bool) -> Verdict {
+        self.is_without_store = !is_stored;
         for (id, bytes) in found::entries(body) {
             match self.stored.frozen(&id) {
                 Some(frozen) if frozen.bytes != bytes => {
@@ -126,10 +124,7 @@ impl Oracle {
                 None if self.replica.entry_of(&id) == Some(Some(&id)) => {}
                 None => {
                     let base = found::base_of_entry(&bytes, &self.truth);
-                    // What is kept in a turn is kept at its end, behind what is frozen in it.
-                    let is_kept = |id: &str| !self.kept_in_this_turn.contains(id) && self.told[id].promise.is_some();
-                    let effect = |document| shown::operate_all(document, &bytes);
-                    let members = self.replica.members_by_effect(&id, base.as_ref(), is_kept, effect);
+                    let members = self.replica.members_by_effect(&id, base.as_ref(), |document| shown::operate_all(document, &bytes));
                     self.freeze(&id, &members, &bytes)?;
                 }
             }
@@ -230,7 +225,6 @@ impl Oracle {
     fn promised(&mut self, id: &str, durability: Durability) -> Verdict {
         let Some(told) = self.told.get_mut(id) else { return broken("I1", format!("{id} is durable, and nobody wrote it")) };
         told.promise = Some(durability);
-        self.kept_in_this_turn.insert(id.to_owned());
         let stored = self.stored.is_pending(id) || self.stored.ending(id).is_some();
         if durability != Durability::Memory && !stored {
             broken("I1", format!("{id} is called durable and is not on the disk"))
@@ -245,7 +239,9 @@ impl Oracle {
         }
         let entry = self.replica.entry_of(id).flatten().map(str::to_owned);
         let fate = entry.as_deref().and_then(|entry| self.truth.fate(entry)).cloned();
+        let is_unseen = entry.is_none() && self.is_without_store;
         let (name, refused) = match ending {
+            Ending::Applied { .. } if is_unseen => ("applied", false),
             Ending::Applied { .. } => {
                 let Some(Fate::Applied { seq, name }) = &fate else {
                     return broken("I2", format!("{id} ended applied, and entry {entry:?} was {fate:?}"));

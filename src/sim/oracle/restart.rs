@@ -53,6 +53,7 @@ impl Oracle {
         self.replica = Replica::default();
         self.shown = Shown::default();
         self.in_memory.clear();
+        self.is_without_store = false;
         bases.iter().for_each(|(name, state)| self.replica.deliver(name, state));
         let pending: BTreeSet<String> = self.stored.pending().cloned().collect();
         for id in &pending {

@@ -1,5 +1,8 @@
 //! The simulator against the engine: seeds, planted bugs, and every failure that a seed has found, as a plan.
 
+#[path = "simulation/oracle.rs"]
+mod oracle;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 

@@ -8,8 +8,6 @@ mod replica;
 mod restart;
 mod shown;
 mod stored;
-#[cfg(test)]
-mod tests;
 mod truth;
 
 use std::collections::{BTreeMap, BTreeSet};

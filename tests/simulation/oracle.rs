@@ -1,15 +1,16 @@
 //! A judge that has never said no is not trusted: one good history, and bad ones that differ from it in one thing.
 
 use serde_json::json;
-
-use super::*;
-use crate::engine::clock::Wall;
-use crate::engine::effect::Guard;
-use crate::engine::error::{Code, Fault};
-use crate::engine::ident::{MutationId, WriteId};
-use crate::engine::record::{self, BaseHeader, CursorHeader, FreezeHeader, InboxHeader, Kind, MutationHeader, SettlementHeader};
-use crate::protocol::{Address, Seen};
-use crate::sim::disk::{Disk, Fate as DiskFate};
+use syncline::engine::clock::Wall;
+use syncline::engine::effect::{Guard, Write};
+use syncline::engine::error::{Code, Fault};
+use syncline::engine::ident::{MutationId, WriteId};
+use syncline::engine::notice::{Durability, Ending, Notice};
+use syncline::engine::record::{self, BaseHeader, CursorHeader, FreezeHeader, InboxHeader, Kind, MutationHeader, SettlementHeader};
+use syncline::protocol::{Address, Seen};
+use syncline::sim::action::Edit;
+use syncline::sim::disk::{Disk, Fate, Image};
+use syncline::sim::oracle::{Oracle, Verdict};
 
 const NAME: &str = "c/k";
 const ENTRY: &str = r#"{"id":"m1","operations":[{"op":"put","collection":"c","key":"k","base":null,"value":1}]}"#;
@@ -99,7 +100,7 @@ impl Told {
         self.oracle.ordered(&write)?;
         self.position += u64::from(write.append.is_some());
         self.disk.write(write.clone());
-        self.disk.finish(DiskFate::Completes);
+        self.disk.finish(Fate::Completes);
         self.oracle.committed(&write, self.position)
     }
 
@@ -172,11 +173,11 @@ fn i1_what_was_called_durable_is_there() {
     told.puts("m1", 1).unwrap();
     assert_eq!(law(told.durable("m1")), "I1", "called durable, and not on the disk");
 
-    let mut told = sent();
-    let empty = Disk::default();
-    told.oracle.sent.clear();
-    told.oracle.stored = Stored::default();
-    assert_eq!(law(told.oracle.crashed(empty.image(), false)), "I1", "gone with the tab");
+    let mut told = Told::default();
+    told.puts("m1", 1).unwrap();
+    told.stores(Commit::default().mutation("m1")).unwrap();
+    told.durable("m1").unwrap();
+    assert_eq!(law(told.oracle.crashed(&Image::default(), true)), "I1", "gone with the power");
 
     let mut told = answered();
     told.settled("m1", applied()).unwrap();
@@ -270,9 +271,7 @@ fn i28_what_is_sent_is_what_is_stored() {
     let body = format!(r#"{{"entries":[{ENTRY}]}}"#);
     assert_eq!(law(told.oracle.sent(&body, true)), "I28", "sent before it was frozen");
     assert_eq!(law(sent().oracle.sent(&body.replace("null", "\"g.1\""), true)), "I28", "other bytes the second time");
-    let mut told = sent();
-    told.oracle.stored = Stored::default();
-    assert_eq!(law(told.crashes()), "I28", "sent, and forgotten");
+    assert_eq!(law(sent().oracle.crashed(&Image::default(), true)), "I28", "sent, and forgotten");
 }
 
 #[test]

@@ -22,7 +22,8 @@ struct Asked {
     seed: u64,
     bugs: Vec<Bug>,
     without: Vec<Fault>,
-    plan: Option<Plan>,
+    /// Its file, and itself.
+    plan: Option<(String, Plan)>,
     tell: bool,
     json: bool,
 }
@@ -84,7 +85,7 @@ fn asked(arguments: &[String]) -> Result<Asked, String> {
             "--plan" => {
                 let path = value()?;
                 let text = std::fs::read_to_string(path).map_err(|why| format!("{path}: {why}"))?;
-                asked.plan = Some(serde_json::from_str(&text).map_err(|why| format!("{path}: {why}"))?);
+                asked.plan = Some((path.clone(), serde_json::from_str(&text).map_err(|why| format!("{path}: {why}"))?));
                 asked.runs = 1;
             }
             other => return Err(format!("unknown argument {other}")),
@@ -95,7 +96,7 @@ fn asked(arguments: &[String]) -> Result<Asked, String> {
 
 impl Asked {
     fn plan_of(&self, seed: u64) -> Plan {
-        let mut plan = self.plan.clone().unwrap_or_else(|| Plan::draw(seed));
+        let mut plan = self.plan.as_ref().map_or_else(|| Plan::draw(seed), |(_, plan)| plan.clone());
         plan.faults.retain(|fault, _| !self.without.contains(fault));
         plan
     }
@@ -197,7 +198,10 @@ impl Sum {
 fn again(asked: &Asked, seed: u64) -> String {
     let without: Vec<&str> = asked.without.iter().map(|fault| fault.id()).collect();
     let without = if without.is_empty() { String::new() } else { format!(" --without {}", without.join(",")) };
-    format!("cargo xtask sim --runs 1 --seed {seed}{without}")
+    match &asked.plan {
+        Some((path, _)) => format!("cargo xtask sim --plan {path}{without}"),
+        None => format!("cargo xtask sim --runs 1 --seed {seed}{without}"),
+    }
 }
 
 fn tell(asked: &Asked, sum: &Sum, took: Duration) {

@@ -192,7 +192,8 @@ impl Engine {
 
     /// The entries of a batch are frozen: it goes.
     pub(super) fn send_batch(&mut self, now: Timestamp, batch: BatchId, effects: &mut impl Sink) {
-        let Some(entries) = self.batches.get(&batch).map(|batch| batch.entries.clone()) else { return };
+        let Some(mut entries) = self.batches.get(&batch).map(|batch| batch.entries.clone()) else { return };
+        entries.retain(|id| self.outbox.entry(id).is_some_and(|entry| !self.outbox.is_sealed(&entry.address)));
         if entries.is_empty() || !self.may_ask() || !self.link.is_open(now, self.requests.len()) {
             self.release(batch, EntryState::Ready);
             return;

@@ -270,6 +270,7 @@ impl Engine {
     fn turn_to_memory(&mut self, now: Timestamp, error: Fault, effects: &mut impl Sink) {
         self.troubles.storage = Some(error.clone());
         effects.push(Effect::Notify(Notice::Troubled { error }));
+        self.outbox.seal();
         let kept = self.store.turn_to_memory();
         self.on_kept(now, kept, effects);
     }

@@ -221,6 +221,8 @@ impl Booted {
         for member in &header.members {
             self.end(member);
         }
+        // The entry has its first member's id; a text that was kept for a member is not the one it was made on.
+        self.befores.retain(|before| !header.members.contains(&before.id));
         let about = About::Freeze(header.entry.clone());
         self.orders.insert(header.entry.clone(), header.place);
         self.queue.insert(header.place, Stored::Entry(StoredEntry { header, entry, text: record.body.into() }));

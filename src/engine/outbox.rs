@@ -81,6 +81,8 @@ pub struct Outbox {
     entries: Ordered<u64, Entry>,
     orders: Ordered<MutationId, u64>,
     keys: Ordered<Address, KeyQueue>,
+    /// Documents of which nothing is sent any more: see [`Outbox::seal`].
+    sealed: OrderedSet<Address>,
     /// First mutations of documents with no entry, that may be frozen.
     heads: OrderedSet<u64>,
     heads_bytes: u64,
@@ -228,7 +230,24 @@ impl Outbox {
 
     /// Entries that can be sent, in order.
     pub fn ready(&self) -> impl Iterator<Item = &Entry> {
-        self.ready.keys().filter_map(|order| self.entries.get(order))
+        self.ready.keys().filter_map(|order| self.entries.get(order)).filter(|entry| !self.is_sealed(&entry.address))
+    }
+
+    /// The store is given up, and what it holds is found again by the next start: of the documents that have writes in
+    /// it, nothing is sent until then. Whatever is frozen now, the next start would freeze in other bytes under the same
+    /// id, and whatever follows a conflict now, it would make a second time (I2).
+    pub fn seal(&mut self) {
+        let stored = self.queued.values().filter(|queued| queued.place.is_some() || queued.lineage.is_some()).map(|queued| &queued.address);
+        let sealed: Vec<Address> = stored.chain(self.entries.values().map(|entry| &entry.address)).cloned().collect();
+        for address in sealed {
+            self.sealed.insert(address.clone(), ());
+            self.refresh(&address);
+        }
+    }
+
+    /// Whether nothing of this document is sent any more.
+    pub fn is_sealed(&self, address: &Address) -> bool {
+        self.sealed.contains_key(address)
     }
 
     /// When the next wait is over.
@@ -300,7 +319,8 @@ impl Outbox {
     fn refresh(&mut self, address: &Address) {
         let Some(key) = self.keys.get_mut(address) else { return };
         let first = key.orders.first().and_then(|(order, ())| Some((*order, self.queued.get(order)?)));
-        let head = first.filter(|(_, queued)| key.entry.is_none() && queued.kept).map(|(order, _)| order);
+        let is_free = key.entry.is_none() && !self.sealed.contains_key(address);
+        let head = first.filter(|(_, queued)| is_free && queued.kept).map(|(order, _)| order);
         if head != key.head {
             let bytes_of = |order: &u64| self.queued.get(order).map_or(0, |queued| queued.bytes);
             if let Some(old) = key.head.take() {

@@ -162,15 +162,44 @@ impl Replica {
         Some(few.finish())
     }
 
-    /// Puts one layer in place of those of `ids`, in their order: an entry for its members, a follow-up for an entry. What it makes on
-    /// the base as it is must be what they made.
-    pub fn replace(&mut self, address: &Address, ids: &[MutationId], order: u64, id: MutationId, operations: Vec<Operation>) {
-        if let Some(document) = self.documents.get_mut(address) {
-            let mut ids = ids.iter().peekable();
-            document.layers.retain(|layer| ids.next_if(|id| **id == layer.id).is_none());
-            let at = document.layers.partition_point(|other| other.order <= order);
-            document.layers.insert(at, Layer::of(order, id, operations));
+    /// Whether a run whose text has moved goes on behind the layer `last`. Parted there, it would be merged as two
+    /// changes, and the view would be another one.
+    pub fn goes_on_behind(&self, address: &Address, last: &MutationId) -> bool {
+        let Some(document) = self.documents.get(address) else { return false };
+        if document.layers.last().is_none_or(|layer| layer.id == *last) {
+            return false;
         }
+        let mut fold = Fold::new(document.knowledge.value().cloned(), |_: &Operation| ());
+        let mut layers = document.layers.iter();
+        for layer in layers.by_ref() {
+            fold.layer(layer);
+            if layer.id == *last {
+                break;
+            }
+        }
+        let next = layers.next().and_then(|layer| layer.operations.first()).map(|next| &next.operation);
+        fold.is_moved() && matches!(next, Some(Operation::Splice(splice)) if fold.continues(splice))
+    }
+
+    /// Puts one layer in place of those of `ids`, in their order: an entry for its members, a follow-up for an entry. What it makes on
+    /// the base as it is must be what they made. A run that went on behind them begins anew there: returns the texts that
+    /// must be kept for that, as [`Replica::rebase`] does.
+    pub fn replace(
+        &mut self,
+        address: &Address,
+        ids: &[MutationId],
+        order: u64,
+        id: MutationId,
+        operations: Vec<Operation>,
+    ) -> Vec<Before> {
+        let Some(document) = self.documents.get_mut(address) else { return Vec::new() };
+        document.capture();
+        let mut ids = ids.iter().peekable();
+        document.layers.retain(|layer| ids.next_if(|id| **id == layer.id).is_none());
+        let at = document.layers.partition_point(|other| other.order <= order);
+        document.layers.insert(at, Layer::of(order, id, operations));
+        document.draft = None;
+        document.moved()
     }
 
     /// Changes the base of `address`, or takes layers off, or both, in one step. Returns the texts that must be kept from

@@ -127,6 +127,9 @@ impl Engine {
         let queued = self.outbox.members(address);
         let first = queued.first()?.clone();
         let members: Vec<MutationId> = queued.iter().map(|queued| queued.id.clone()).collect();
+        if members.last().is_some_and(|last| self.replica.goes_on_behind(address, last)) {
+            return None;
+        }
         let operations = self.replica.grounded(address, &members)?;
         if operations.is_empty() {
             self.give_up_unplaceable(now, address, &members, effects);
@@ -175,7 +178,8 @@ impl Engine {
             state: EntryState::InBatch,
         });
         let order = self.outbox.order(&first.id).unwrap_or_default();
-        self.replica.replace(address, &members, order, first.id.clone(), operations);
+        let befores = self.replica.replace(address, &members, order, first.id.clone(), operations);
+        self.keep_befores(befores);
         Some(first.id)
     }
 
@@ -192,7 +196,8 @@ impl Engine {
 
     /// The entries of a batch are frozen: it goes.
     pub(super) fn send_batch(&mut self, now: Timestamp, batch: BatchId, effects: &mut impl Sink) {
-        let Some(entries) = self.batches.get(&batch).map(|batch| batch.entries.clone()) else { return };
+        let Some(mut entries) = self.batches.get(&batch).map(|batch| batch.entries.clone()) else { return };
+        entries.retain(|id| self.outbox.entry(id).is_some_and(|entry| !self.outbox.is_sealed(&entry.address)));
         if entries.is_empty() || !self.may_ask() || !self.link.is_open(now, self.requests.len()) {
             self.release(batch, EntryState::Ready);
             return;

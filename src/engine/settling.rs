@@ -83,11 +83,13 @@ impl Engine {
         }
         let made_on = match &entry.base {
             Some(Some(version)) => current.is_some_and(|base| *base.version == **version),
-            Some(None) => current.is_none_or(|base| base.value.is_none()),
+            Some(None) => true,
             None => true,
         };
+        // Where there had to be no document, what was made is made of nothing, whatever is known here.
+        let made_of_nothing = entry.base == Some(None);
         let value = value.or_else(|| {
-            let mut draft = Draft::of(current.and_then(|base| base.value.clone()));
+            let mut draft = Draft::of(current.and_then(|base| base.value.clone()).filter(|_| !made_of_nothing));
             entry.operations.iter().for_each(|operation| drop(draft.apply(operation)));
             draft.to_json()
         });
@@ -166,7 +168,8 @@ impl Engine {
             order,
             Queued { id: follow_up.clone(), address: address.clone(), bytes, place: None, kept: false, lineage: Some(lineage) },
         );
-        self.replica.replace(&address, std::slice::from_ref(id), order, follow_up.clone(), operations);
+        let befores = self.replica.replace(&address, std::slice::from_ref(id), order, follow_up.clone(), operations);
+        self.keep_befores(befores);
         if round > ROUNDS_AT_ONCE {
             let wait = retry::ENTRY.draw(round - ROUNDS_AT_ONCE, &mut self.rng);
             self.window = Some(now.after(wait));

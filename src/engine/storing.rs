@@ -270,6 +270,7 @@ impl Engine {
     fn turn_to_memory(&mut self, now: Timestamp, error: Fault, effects: &mut impl Sink) {
         self.troubles.storage = Some(error.clone());
         effects.push(Effect::Notify(Notice::Troubled { error }));
+        self.outbox.seal();
         let kept = self.store.turn_to_memory();
         self.on_kept(now, kept, effects);
     }
@@ -382,7 +383,13 @@ impl Engine {
         if base.is_some() {
             self.store.stage_base(address);
         }
-        for before in self.replica.rebase(address, unloaded, base, off) {
+        let befores = self.replica.rebase(address, unloaded, base, off);
+        self.keep_befores(befores);
+    }
+
+    /// Stages the texts that runs of splices were made on.
+    pub(super) fn keep_befores(&mut self, befores: Vec<super::replica::Before>) {
+        for before in befores {
             let about = About::Before(before.id.clone(), before.operation);
             let header = BeforeHeader { id: before.id, operation: before.operation, path: before.path };
             let body = text_of(&before.text.to_string());

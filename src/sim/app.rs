@@ -131,7 +131,7 @@ mod tests {
             if let Action::Write(edits) = &action {
                 for (name, edit) in edits {
                     assert!(user.names().contains(name));
-                    kinds.insert(format!("{:?}", std::mem::discriminant(edit)));
+                    kinds.insert(format!("edit {:?}", std::mem::discriminant(edit)));
                     if let Edit::Splice { at, remove, .. } = edit {
                         assert!([0, 1, 3, 4].contains(at) && [0, 1, 3, 4].contains(&(at + remove)));
                     }

@@ -22,7 +22,8 @@ struct Asked {
     seed: u64,
     bugs: Vec<Bug>,
     without: Vec<Fault>,
-    plan: Option<Plan>,
+    /// Its file, and itself.
+    plan: Option<(String, Plan)>,
     tell: bool,
     json: bool,
 }
@@ -84,13 +85,21 @@ fn asked(arguments: &[String]) -> Result<Asked, String> {
             "--plan" => {
                 let path = value()?;
                 let text = std::fs::read_to_string(path).map_err(|why| format!("{path}: {why}"))?;
-                asked.plan = Some(serde_json::from_str(&text).map_err(|why| format!("{path}: {why}"))?);
+                asked.plan = Some((path.clone(), serde_json::from_str(&text).map_err(|why| format!("{path}: {why}"))?));
                 asked.runs = 1;
             }
             other => return Err(format!("unknown argument {other}")),
         }
     }
     Ok(asked)
+}
+
+impl Asked {
+    fn plan_of(&self, seed: u64) -> Plan {
+        let mut plan = self.plan.as_ref().map_or_else(|| Plan::draw(seed), |(_, plan)| plan.clone());
+        plan.faults.retain(|fault, _| !self.without.contains(fault));
+        plan
+    }
 }
 
 fn faults(ids: &str) -> Result<Vec<Fault>, String> {
@@ -115,8 +124,11 @@ fn check(asked: &Asked) -> bool {
 fn hunt(asked: &Asked) -> bool {
     let mut caught = Vec::new();
     for bug in &asked.bugs {
-        let sum = run_many(asked, Some(*bug), |outcome| outcome.violation.is_none());
-        let first = sum.failures.first();
+        // What is broken without the bug too is no catch.
+        let holds_without = |seed| run_plan(asked.plan_of(seed), None, false).violation.is_none();
+        let mut sum = run_many(asked, Some(*bug), |outcome| outcome.violation.is_none() || !holds_without(outcome.seed));
+        let last = sum.failures.pop().filter(|(seed, ..)| holds_without(*seed));
+        let first = last.as_ref();
         match first {
             Some((seed, step, Violation { law, what })) => {
                 println!("{bug:?}: caught by {law} with seed {seed}, the {}. tried, at event {step}: {what}", seed - asked.seed + 1);
@@ -150,9 +162,7 @@ fn run_many(asked: &Asked, bug: Option<Bug>, go_on: impl Fn(&Outcome) -> bool + 
             if number >= stop_at.load(Ordering::Relaxed) {
                 return;
             }
-            let mut plan = asked.plan.clone().unwrap_or_else(|| Plan::draw(asked.seed + number));
-            plan.faults.retain(|fault, _| !asked.without.contains(fault));
-            let outcome = run_plan(plan, bug, asked.tell);
+            let outcome = run_plan(asked.plan_of(asked.seed + number), bug, asked.tell);
             if !go_on(&outcome) {
                 stop_at.fetch_min(number + 1, Ordering::Relaxed);
             }
@@ -188,7 +198,10 @@ impl Sum {
 fn again(asked: &Asked, seed: u64) -> String {
     let without: Vec<&str> = asked.without.iter().map(|fault| fault.id()).collect();
     let without = if without.is_empty() { String::new() } else { format!(" --without {}", without.join(",")) };
-    format!("cargo xtask sim --runs 1 --seed {seed}{without}")
+    match &asked.plan {
+        Some((path, _)) => format!("cargo xtask sim --plan {path}{without}"),
+        None => format!("cargo xtask sim --runs 1 --seed {seed}{without}"),
+    }
 }
 
 fn tell(asked: &Asked, sum: &Sum, took: Duration) {

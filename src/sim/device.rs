@@ -145,7 +145,7 @@ impl World {
                 }
                 Effect::Write(write) => {
                     self.judge(|oracle| oracle.ordered(&write))?;
-                    self.trace.event("write", self.now, write.write.0, write.append.as_ref().map_or(0, Vec::len));
+                    self.trace.mark("write", self.now, write.write.0, write.append.as_ref().map_or(0, Vec::len));
                     self.disk.write(write);
                     self.start_disk();
                 }
@@ -163,7 +163,10 @@ impl World {
     fn hear(&mut self, notice: Notice) -> Halt {
         self.judge(|oracle| oracle.noticed(&notice))?;
         match notice {
-            Notice::Opened { .. } => self.device.is_open = true,
+            Notice::Opened { .. } => {
+                self.device.is_open = true;
+                self.look(true)?;
+            }
             Notice::Answered { ask, .. } => drop(self.device.open_asks.remove(&ask.0)),
             Notice::Status(status) => self.device.status = Some(status),
             Notice::OpenFailed { error } => return self.violated("V5", format!("it cannot be opened: {error}")),
@@ -220,7 +223,7 @@ impl World {
                     self.ask(Ask::Load { address: address(&name) })?;
                 }
                 Err(fault) if matches!(fault.code, Code::QueueFull | Code::TooLarge) || self.is_scripted() => {
-                    self.trace.event("refused", self.now, 0, fault.message.len());
+                    self.trace.mark("refused", self.now, 0, fault.message.len());
                 }
                 Err(fault) => return self.violated("I22", format!("{edit:?} on {seen:?} was not taken: {fault}")).map(|()| false),
             }
@@ -245,7 +248,12 @@ impl World {
         let mut oracle = std::mem::take(&mut self.oracle);
         let verdict = oracle.looked(all, |name| self.seen(name));
         self.oracle = oracle;
-        self.judge(|_| verdict)
+        verdict?;
+        let (said, must) = (self.device.engine.as_ref().map(|engine| engine.status().pending_mutations as usize), self.oracle.pending());
+        if all && said.is_some_and(|said| said != must) {
+            return self.violated("I1", format!("the device says that {said:?} writes are pending, and {must} are"));
+        }
+        Ok(())
     }
 
     /// The tab is gone; a new one comes.

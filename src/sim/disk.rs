@@ -35,7 +35,7 @@ pub struct Disk {
 #[derive(Clone, Debug)]
 enum Job {
     Read(LoadId, Wanted),
-    Change(Write),
+    Change(Box<Write>),
 }
 
 /// What becomes of a transaction at its end.
@@ -73,7 +73,7 @@ impl Disk {
 
     /// Takes a transaction. Transactions happen in the order in which they were asked for.
     pub fn write(&mut self, write: Write) {
-        self.queue.push_back(Job::Change(write));
+        self.queue.push_back(Job::Change(Box::new(write)));
     }
 
     /// How many jobs wait.
@@ -96,7 +96,7 @@ impl Disk {
         Some(match self.queue.pop_front()? {
             Job::Read(load, what) => Done::Loaded(load, self.committed.read(&what)),
             Job::Change(write) => match self.commit(&write, fate) {
-                Ok(position) => Done::Written { write, position },
+                Ok(position) => Done::Written { write: *write, position },
                 Err(why) => Done::Failed(write.write, why),
             },
         })
@@ -107,10 +107,9 @@ impl Disk {
     pub fn crash(&mut self, kept: usize) -> Vec<(Write, u64)> {
         let mut completed = Vec::new();
         for job in std::mem::take(&mut self.queue).into_iter().take(kept) {
-            if let Job::Change(write) = job {
-                if let Ok(position) = self.commit(&write, Fate::Completes) {
-                    completed.push((write, position));
-                }
+            let Job::Change(write) = job else { continue };
+            if let Ok(position) = self.commit(&write, Fate::Completes) {
+                completed.push((*write, position));
             }
         }
         completed

@@ -69,8 +69,8 @@ faults! {
     RetryAfter = "H8", at most 60_000;
     /// 429 or 503 with a Retry-After that is none. Once a request.
     RetryAfterGarbage = "H9", at most 60_000;
-    /// 5xx, before the commit or after it. Once a request.
-    ServerError = "H11", at most 200_000;
+    /// 5xx, before the server has done anything or after all of it. Twice a request.
+    ServerError = "H11", at most 120_000;
     /// A good push reply in which outcomes are missing. Once a push.
     OutcomesMissing = "H12", at most 100_000;
     /// A good push reply with foreign and doubled outcomes, in another order. Once a push.

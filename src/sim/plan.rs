@@ -32,7 +32,7 @@ pub enum User {
     /// Somebody who writes this and that, now and then.
     #[serde(rename_all = "camelCase")]
     Random {
-        /// At least this many mutations.
+        /// At least this many mutations; after them the user only looks, until faults enough have struck.
         mutations: u32,
         /// Over this many documents of each collection.
         keys: u32,
@@ -101,8 +101,10 @@ fn faults(rng: &mut Rng) -> BTreeMap<Fault, u32> {
             faults.insert(fault, ppm as u32);
         }
     }
-    for _ in 0..KINDS + 1 {
-        let fault = pick(rng, &FREQUENT);
+    let first = rng.up_to(FREQUENT.len() as u64 - 1) as usize;
+    let step = pick(rng, &[1, 3, 7]);
+    for number in 0..KINDS + 1 {
+        let fault = FREQUENT[(first + number * step) % FREQUENT.len()];
         let rate = faults.entry(fault).or_insert(0);
         *rate = (*rate).max(fault.ppm_max() / 4);
     }

@@ -18,6 +18,11 @@ impl Trace {
     /// One more event: what it was, when, which, and how large.
     pub fn event(&mut self, kind: &str, at: u64, id: u64, size: usize) {
         self.events += 1;
+        self.mark(kind, at, id, size);
+    }
+
+    /// Something that follows from an event, and is none by itself.
+    pub fn mark(&mut self, kind: &str, at: u64, id: u64, size: usize) {
         self.hasher.update(kind.as_bytes());
         let mut numbers = [0; 25];
         numbers[1..9].copy_from_slice(&at.to_le_bytes());

@@ -42,7 +42,7 @@ impl World {
     pub(super) fn send(&mut self, request: RequestId, call: Call) -> Halt {
         let Some(identity) = self.device.engine.as_ref().map(|engine| engine.identity()) else { return Ok(()) };
         self.device.requests += 1;
-        self.trace.event(name(&call), self.now, request.0, size(&call));
+        self.trace.mark(name(&call), self.now, request.0, size(&call));
         if let Call::Push { body, .. } = &call {
             let is_stored = self.device.engine.as_ref().is_some_and(|engine| engine.status().storage == StorageKind::IndexedDb);
             self.judge(|oracle| oracle.sent(body, is_stored))?;
@@ -150,8 +150,8 @@ impl World {
 
     /// The server has troubles of its own, before it has done anything.
     fn refuse_unread(&mut self) -> Option<Reply> {
-        if self.dice.strikes(Fault::ServerError) && self.dice.size(Fault::ServerError, 0, 1) == 0 {
-            let status = [500, 502, 503, 504][self.dice.size(Fault::ServerError, 1, 3) as usize];
+        if self.dice.strikes(Fault::ServerError) {
+            let status = [500, 502, 503, 504][self.dice.size(Fault::ServerError, 0, 3) as usize];
             return Some(reply(status, "text/html", "<html>".into()));
         }
         let asks_to_wait = |status, header: String| Reply {
@@ -212,15 +212,12 @@ impl World {
     pub(super) fn deliver(&mut self, letter: Letter) -> Halt {
         let Letter { request, reply, is_genuine, .. } = letter;
         let call = self.device.outstanding.remove(&request);
-        self.trace.event("reply", self.now, request.0, reply.body.0.len());
-        if let Some(call) = call.filter(|_| is_genuine) {
-            if let Ok(body) = serde_json::from_slice::<Value>(&reply.body.0) {
-                match call {
-                    Call::Push { ids, .. } => self.oracle.push_delivered(&ids, &body),
-                    Call::Pull { .. } => self.oracle.pull_delivered(&body),
-                    Call::Outcome { .. } | Call::Ping => {}
-                }
-            }
+        self.trace.mark("reply", self.now, request.0, reply.body.0.len());
+        let body = serde_json::from_slice::<Value>(&reply.body.0).ok().filter(|_| is_genuine);
+        match call.zip(body) {
+            Some((Call::Push { ids, .. }, body)) => self.oracle.push_delivered(&ids, &body),
+            Some((Call::Pull { .. }, body)) => self.oracle.pull_delivered(&body),
+            Some((Call::Outcome { .. } | Call::Ping, _)) | None => {}
         }
         self.tell(Input::Replied { request, reply })
     }

@@ -82,8 +82,8 @@ pub struct World {
     scheduled: u64,
     pub(super) dice: Dice,
     pub(super) rng: Rng,
-    app_rng: Rng,
-    user: app::User,
+    pub(super) app_rng: Rng,
+    pub(super) user: app::User,
     pub(super) device: Device,
     pub(super) disk: Disk,
     pub(super) disk_is_busy: bool,
@@ -93,19 +93,21 @@ pub struct World {
     pub(super) trace: Trace,
     pub(super) mutations: u64,
     pub(super) crashes: u64,
-    acting: bool,
+    pub(super) acting: bool,
+    pub(super) came_later: u32,
+    steps: u64,
     tells: bool,
 }
 
 /// Everything must have come to rest this long after the last fault: the longest wait of an entry, the longest that the
 /// server asks for, and time for as many rounds as conflicts may take.
 const REST_MS: u64 = 30 * 60_000;
-/// For how long the device is watched when it should have nothing to do.
+/// For how long the device is watched when it should have nothing to do, each time.
 const IDLE_MS: u64 = 60_000;
-/// The user stops at this many times what the plan says, however few faults have struck.
-const PATIENCE: u64 = 4;
-/// Everything is compared after so many events, and what has changed after each.
-const LOOK_AT_ALL: u64 = 256;
+/// So often it is watched before it counts as restless.
+const IDLE_MINUTES: u64 = 10;
+/// Everything is compared after so many steps, and what has changed after each turn.
+const LOOK_AT_ALL: u64 = 128;
 
 impl World {
     /// A world for a plan, with a planted bug or none.
@@ -130,6 +132,8 @@ impl World {
             mutations: 0,
             crashes: 0,
             acting: true,
+            came_later: 0,
+            steps: 0,
             tells: false,
             plan,
         }
@@ -177,18 +181,25 @@ impl World {
         }
         self.heal()?;
         self.rest()?;
-        // The last pages come one after the other.
-        self.steps_until(self.now + IDLE_MS)?;
-        let requests = self.device.requests;
-        self.steps_until(self.now + IDLE_MS)?;
+        self.idle()?;
         self.check_rest()?;
-        let polls = IDLE_MS / self.plan.config.poll_base_ms + 2;
-        if self.device.requests - requests > polls {
-            return self.violated("V4", format!("{} requests in an idle minute, where {polls} are due", self.device.requests - requests));
-        }
         // What is true now is true after a reload.
         self.crash(false)?;
         self.rest()
+    }
+
+    /// With nothing to do the device only polls: in some minute soon, when the last wait of a feed is over and its pages
+    /// have come.
+    fn idle(&mut self) -> Halt {
+        let polls = IDLE_MS / self.plan.config.poll_base_ms + 2;
+        for _ in 0..IDLE_MINUTES {
+            let before = self.device.requests;
+            self.steps_until(self.now + IDLE_MS)?;
+            if self.device.requests - before <= polls {
+                return Ok(());
+            }
+        }
+        self.violated("V4", format!("in each of {IDLE_MINUTES} idle minutes more than {polls} requests"))
     }
 
     fn is_acting(&self) -> bool {
@@ -217,7 +228,7 @@ impl World {
         self.tell(Input::Resumed { wall: self.wall() })?;
         self.tell(Input::BecameVisible)?;
         // A browser that never says `online` again must not keep the device from finding out.
-        if self.plan.seed % 2 == 0 { self.tell(Input::WentOnline) } else { Ok(()) }
+        if self.plan.seed.is_multiple_of(2) { self.tell(Input::WentOnline) } else { Ok(()) }
     }
 
     /// Lets everything come to rest, and holds it against the server.
@@ -272,8 +283,8 @@ impl World {
             return Ok(());
         };
         self.now = self.now.max(at);
-        self.trace.event("step", self.now, 0, 0);
-        if self.trace.events() % LOOK_AT_ALL == 0 {
+        self.steps += 1;
+        if self.steps.is_multiple_of(LOOK_AT_ALL) {
             self.look(true)?;
         }
         if self.dice.strikes(Fault::Crash) {
@@ -297,128 +308,6 @@ impl World {
                 self.schedule(thaws_at, frozen);
                 Ok(())
             }
-        }
-    }
-
-    fn act(&mut self) -> Halt {
-        let User::Random { mutations, pause_ms, .. } = self.plan.user else { return Ok(()) };
-        let wanted = u64::from(mutations);
-        let done = self.mutations >= wanted && self.dice.struck().len() >= KINDS;
-        if done || self.mutations >= wanted * PATIENCE {
-            self.acting = false;
-            return Ok(());
-        }
-        let pause = 1 + self.app_rng.up_to(pause_ms);
-        self.schedule(self.now + pause, Event::Act);
-        self.strike()?;
-        if !self.device.is_open {
-            return Ok(());
-        }
-        let mut action = self.as_user(|user, rng, dice, world| user.act(rng, dice, |name| world.seen(name)));
-        while let Action::Write(edits) = action {
-            let is_over = !self.write(edits)?;
-            match self.as_user(|user, rng, dice, world| user.go_on(rng, dice, |name| world.seen(name))) {
-                Some(next) if !is_over => action = Action::Write(vec![next]),
-                _ => return self.end_turn(),
-            }
-        }
-        self.perform(action)
-    }
-
-    /// The user, with the dice and the world in its hands.
-    fn as_user<T>(&mut self, act: impl FnOnce(&mut app::User, &mut Rng, &mut Dice, &mut World) -> T) -> T {
-        let mut user = std::mem::replace(&mut self.user, app::User::new(1));
-        let (mut rng, mut dice) = (self.app_rng.clone(), self.dice.clone());
-        let acted = act(&mut user, &mut rng, &mut dice, self);
-        (self.user, self.app_rng, self.dice) = (user, rng, dice);
-        acted
-    }
-
-    /// The faults that come with time.
-    fn strike(&mut self) -> Halt {
-        if self.dice.strikes(Fault::CutUnannounced) {
-            let ms = self.dice.size(Fault::CutUnannounced, 0, 60_000);
-            self.perform(Action::Cut { up: true, down: true, ms })?;
-        }
-        if self.dice.strikes(Fault::CutOneWay) {
-            let ms = self.dice.size(Fault::CutOneWay, 0, 60_000);
-            self.perform(Action::Cut { up: false, down: true, ms })?;
-        }
-        if self.dice.strikes(Fault::OfflineHintWrong) {
-            self.perform(Action::GoOffline)?;
-        }
-        if self.dice.strikes(Fault::Flapping) {
-            for flap in 0..10 {
-                self.tell_later(flap * 100, Input::WentOffline);
-                self.tell_later(flap * 100 + 50, Input::WentOnline);
-            }
-        }
-        if self.dice.strikes(Fault::Frozen) {
-            let longest = if self.dice.size(Fault::Frozen, 0, 3) == 0 { 3_600_000 } else { 10_000 };
-            self.perform(Action::Freeze(1_000 + self.dice.size(Fault::Frozen, 1, longest)))?;
-        }
-        if self.dice.strikes(Fault::ClockJumps) {
-            let years = 10 * 365 * 86_400_000;
-            let by = self.dice.size(Fault::ClockJumps, 0, 2 * years) as i64 - years as i64;
-            self.perform(Action::MoveClock(by))?;
-        }
-        if self.dice.strikes(Fault::DiskFull) {
-            self.perform(Action::FillDisk(1_000 + self.dice.size(Fault::DiskFull, 0, 20_000)))?;
-        }
-        if self.dice.strikes(Fault::WrittenElsewhere) {
-            let action = self.as_user(|user, rng, dice, world| {
-                let scope = &world.plan.config.scope;
-                user.act_elsewhere(rng, dice, |name| world.server.document(scope, &address(name)))
-            });
-            self.perform(action)?;
-        }
-        Ok(())
-    }
-
-    fn perform(&mut self, action: Action) -> Halt {
-        self.say(|| format!("{action:?}"));
-        match action {
-            Action::WriteElsewhere(name, edit) => {
-                self.server.write_elsewhere(&self.plan.config.scope, &address(&name), &edit);
-                self.judge_commits()
-            }
-            Action::Cut { up, down, ms } => {
-                self.net.cut(up, down, self.now + ms);
-                Ok(())
-            }
-            Action::Crash => self.crash(false),
-            Action::LosePower => self.crash(true),
-            Action::Strike(fault, skip) => {
-                self.dice.order(fault, skip);
-                Ok(())
-            }
-            Action::FillDisk(ms) => {
-                self.device.disk_full_until = self.now + ms;
-                Ok(())
-            }
-            Action::Freeze(ms) => {
-                self.device.frozen_until = self.now + ms;
-                let wall = crate::engine::clock::Wall(self.wall().0 + ms);
-                self.tell_later(ms, Input::Resumed { wall });
-                Ok(())
-            }
-            Action::MoveClock(ms) => {
-                self.device.clock_skew = ms;
-                self.tell(Input::ClockRead { wall: self.wall() })
-            }
-            _ if !self.device.is_open => Ok(()),
-            Action::Write(edits) => {
-                self.write(edits)?;
-                self.end_turn()
-            }
-            Action::Load(name) => self.ask(Ask::Load { address: address(&name) }),
-            Action::Hold(name, held) => self.hold(name, held),
-            Action::Pull => self.ask(Ask::Pull),
-            Action::GoOnline => self.tell(Input::WentOnline),
-            Action::GoOffline => self.tell(Input::WentOffline),
-            Action::Show => self.tell(Input::BecameVisible),
-            Action::Hide => self.tell(Input::BecameHidden),
-            Action::HidePage => self.tell(Input::PageHid),
         }
     }
 

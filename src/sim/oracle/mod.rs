@@ -5,6 +5,7 @@
 mod document;
 mod found;
 mod replica;
+mod restart;
 mod shown;
 mod stored;
 mod truth;
@@ -19,7 +20,6 @@ use self::shown::Shown;
 use self::stored::Stored;
 use self::truth::{Fate, Truth};
 use super::action::Edit;
-use super::disk::Image;
 use crate::engine::effect::Write;
 use crate::engine::notice::{Durability, Ending, Notice};
 
@@ -62,6 +62,9 @@ pub struct Oracle {
     sent: BTreeSet<String>,
     committed_order: BTreeMap<String, u64>,
     in_memory: BTreeSet<String>,
+    /// Whether the device goes on without its store: what it freezes is seen only when it is sent, and members that do
+    /// nothing are not seen in that at all.
+    is_without_store: bool,
     orders: u64,
 }
 
@@ -108,6 +111,7 @@ impl Oracle {
     /// A push left the device: its entries are frozen, stored, and byte for byte what is stored. Without a store, what
     /// was frozen is seen here for the first time.
     pub fn sent(&mut self, body: &str, is_stored: bool) -> Verdict {
+        self.is_without_store = !is_stored;
         for (id, bytes) in found::entries(body) {
             match self.stored.frozen(&id) {
                 Some(frozen) if frozen.bytes != bytes => {
@@ -156,11 +160,7 @@ impl Oracle {
             let Some(id) = outcome["id"].as_str().filter(|id| asked.iter().any(|asked| asked == id)) else { continue };
             match outcome["outcome"].as_str() {
                 Some("ok") => {
-                    if let Some(Fate::Applied { seq, name }) = self.truth.fate(id) {
-                        if let Some(state) = self.truth.at(name, *seq) {
-                            self.replica.deliver(name, state);
-                        }
-                    }
+                    self.deliver_entry(id);
                 }
                 Some("conflict") => {
                     let atom = self.atoms.get(id);
@@ -174,14 +174,20 @@ impl Oracle {
         }
     }
 
+    /// The device heard that an entry was applied: its document is at least as the entry left it.
+    fn deliver_entry(&mut self, id: &str) {
+        let Some(Fate::Applied { seq, name }) = self.truth.fate(id) else { return };
+        if let Some(state) = self.truth.at(name, *seq) {
+            self.replica.deliver(name, state);
+        }
+    }
+
     /// A good reply to a pull reached the engine.
     pub fn pull_delivered(&mut self, body: &Value) {
         for applied in body["applied"].as_array().into_iter().flatten() {
-            if let Some(Fate::Applied { seq, name }) = applied["id"].as_str().and_then(|id| self.truth.fate(id)) {
-                if let Some(state) = self.truth.at(name, *seq) {
-                    self.replica.deliver(name, state);
-                }
-            }
+            // What the device does not know of any more, having been without a store, tells it nothing.
+            let own = applied["id"].as_str().filter(|id| self.replica.entry_of(id) == Some(Some(id)));
+            own.into_iter().for_each(|id| self.deliver_entry(id));
         }
         for change in body["changes"].as_array().into_iter().flatten() {
             let name = format!("{}/{}", change["collection"].as_str().unwrap_or(""), change["key"].as_str().unwrap_or(""));
@@ -226,9 +232,14 @@ impl Oracle {
     }
 
     fn settled(&mut self, id: &str, ending: &Ending) -> Verdict {
+        if let Some(before) = self.told.get(id).and_then(|told| told.ending.as_deref()) {
+            return broken("I1", format!("{id} ended {before} and then {ending:?}"));
+        }
         let entry = self.replica.entry_of(id).flatten().map(str::to_owned);
         let fate = entry.as_deref().and_then(|entry| self.truth.fate(entry)).cloned();
+        let is_unseen = entry.is_none() && self.is_without_store;
         let (name, refused) = match ending {
+            Ending::Applied { .. } if is_unseen => ("applied", false),
             Ending::Applied { .. } => {
                 let Some(Fate::Applied { seq, name }) = &fate else {
                     return broken("I2", format!("{id} ended applied, and entry {entry:?} was {fate:?}"));
@@ -264,69 +275,6 @@ impl Oracle {
         Ok(())
     }
 
-    /// The tab is gone, and `image` is what a new one will find. What it promised must be there.
-    pub fn crashed(&mut self, image: &Image, power: bool) -> Verdict {
-        if power {
-            self.stored.restore(image.log.iter().map(|(at, bytes)| (*at, bytes)));
-        }
-        for entry in &self.sent {
-            if self.stored.frozen(entry).is_none() && self.stored.ending(entry).is_none() {
-                return broken("I28", format!("entry {entry} was sent, and the disk does not know it"));
-            }
-        }
-        let mut ids: Vec<String> = self.told.keys().cloned().collect();
-        while let Some(id) = ids.pop() {
-            for by in self.stored.carried_on_by(&id).to_vec() {
-                if let Some(atom) = self.replica.carry_on(&id, &by) {
-                    self.atoms.insert(by.clone(), atom);
-                    self.told.insert(by.clone(), Told::default());
-                    ids.push(by);
-                }
-            }
-            let told = self.told.get_mut(&id).expect("an id of told");
-            let promised = match told.promise {
-                Some(Durability::Strict) => true,
-                Some(Durability::Relaxed) => !power,
-                Some(Durability::Memory) | None => false,
-            };
-            if self.stored.is_pending(&id) {
-                told.ending = None;
-            } else if let Some(ending) = self.stored.ending(&id) {
-                told.ending = Some(ending.to_owned());
-            } else if promised && told.ending.is_none() {
-                return broken("I1", format!("{id} was called durable, and is gone"));
-            } else {
-                told.ending.get_or_insert_with(|| "never durable".to_owned());
-            }
-        }
-        self.restart(image)
-    }
-
-    /// The device as it must come up again, from the disk alone.
-    fn restart(&mut self, image: &Image) -> Verdict {
-        let bases = found::bases(image, &self.truth)?;
-        self.replica = Replica::default();
-        self.shown = Shown::default();
-        self.in_memory.clear();
-        bases.iter().for_each(|(name, state)| self.replica.deliver(name, state));
-        let pending: BTreeSet<String> = self.stored.pending().cloned().collect();
-        for id in &pending {
-            match self.stored.frozen_in(id) {
-                Some(entry) if entry != id => {}
-                Some(entry) => {
-                    let (atom, meant) = (&self.atoms[id], self.grounded[entry].clone());
-                    let members = self.stored.frozen(entry).map(|frozen| frozen.members.clone()).unwrap_or_default();
-                    self.replica.lay_entry(&atom.name, entry, &members, atom.order, meant);
-                }
-                None => match self.atoms.get(id) {
-                    Some(atom) => self.replica.lay(id, atom),
-                    None => return broken("I1", format!("{id} is on the disk, and nobody wrote it")),
-                },
-            }
-        }
-        Ok(())
-    }
-
     /// A turn has ended: what changed in it looks as it must. With `all`, so does everything.
     pub fn looked(&mut self, all: bool, mut look: impl FnMut(&str) -> Look) -> Verdict {
         let mut names = self.replica.take_touched();
@@ -354,6 +302,11 @@ impl Oracle {
             }
         }
         Ok(())
+    }
+
+    /// How many writes the device should say are pending.
+    pub fn pending(&self) -> usize {
+        self.replica.pending().count()
     }
 
     /// Everything was well for long enough: nothing waits, and the device shows what the server has (laws I1, I4, V1).

@@ -83,15 +83,15 @@ impl Replica {
         Ok(meant)
     }
 
-    /// The members that an entry must have, given what it does to a document: as many of those that head its document
-    /// as do the same.
+    /// The members that an entry must have, given what it does to a document: the fewest of those that head its document
+    /// that do the same.
     pub fn members_by_effect(&self, entry: &str, base: Option<&Value>, effect: impl Fn(Option<Value>) -> Option<Value>) -> Vec<String> {
         let document = self.names.get(entry).and_then(|name| self.documents.get(name));
         let heads: Vec<&Layer> =
             document.into_iter().flat_map(|document| &document.layers).take_while(|layer| layer.entry.is_none()).collect();
         let after = effect(base.cloned());
         let fits = |count: &usize| fold(base, heads[..*count].iter().flat_map(|layer| &layer.meant)) == after;
-        let count = (1..=heads.len()).rev().find(fits).unwrap_or(0);
+        let count = (1..=heads.len()).find(fits).unwrap_or(0);
         heads[..count].iter().flat_map(|layer| layer.ids.iter().cloned()).collect()
     }
 

@@ -1,0 +1,75 @@
+//! What must be there after a crash: all that was promised, and a device that goes on from the disk alone (law I1).
+
+use std::collections::BTreeSet;
+
+use super::replica::Replica;
+use super::shown::Shown;
+use super::{Oracle, Told, Verdict, broken, found};
+use crate::engine::notice::Durability;
+use crate::sim::disk::Image;
+
+impl Oracle {
+    /// The tab is gone, and `image` is what a new one will find. What it promised must be there.
+    pub fn crashed(&mut self, image: &Image, power: bool) -> Verdict {
+        if power {
+            self.stored.restore(image.log.iter().map(|(at, bytes)| (*at, bytes)));
+        }
+        for entry in &self.sent {
+            if self.stored.frozen(entry).is_none() && self.stored.ending(entry).is_none() {
+                return broken("I28", format!("entry {entry} was sent, and the disk does not know it"));
+            }
+        }
+        let mut ids: Vec<String> = self.told.keys().cloned().collect();
+        while let Some(id) = ids.pop() {
+            for by in self.stored.carried_on_by(&id).to_vec() {
+                if let Some(atom) = self.replica.carry_on(&id, &by) {
+                    self.atoms.insert(by.clone(), atom);
+                    self.told.insert(by.clone(), Told::default());
+                    ids.push(by);
+                }
+            }
+            let told = self.told.get_mut(&id).expect("an id of told");
+            let promised = match told.promise {
+                Some(Durability::Strict) => true,
+                Some(Durability::Relaxed) => !power,
+                Some(Durability::Memory) | None => false,
+            };
+            if self.stored.is_pending(&id) {
+                told.ending = None;
+            } else if let Some(ending) = self.stored.ending(&id) {
+                told.ending = Some(ending.to_owned());
+            } else if promised && told.ending.is_none() {
+                return broken("I1", format!("{id} was called durable, and is gone"));
+            } else {
+                told.ending.get_or_insert_with(|| "never durable".to_owned());
+            }
+        }
+        self.restart(image)
+    }
+
+    /// The device as it must come up again, from the disk alone.
+    fn restart(&mut self, image: &Image) -> Verdict {
+        let bases = found::bases(image, &self.truth)?;
+        self.replica = Replica::default();
+        self.shown = Shown::default();
+        self.in_memory.clear();
+        self.is_without_store = false;
+        bases.iter().for_each(|(name, state)| self.replica.deliver(name, state));
+        let pending: BTreeSet<String> = self.stored.pending().cloned().collect();
+        for id in &pending {
+            match self.stored.frozen_in(id) {
+                Some(entry) if entry != id => {}
+                Some(entry) => {
+                    let (atom, meant) = (&self.atoms[id], self.grounded[entry].clone());
+                    let members = self.stored.frozen(entry).map(|frozen| frozen.members.clone()).unwrap_or_default();
+                    self.replica.lay_entry(&atom.name, entry, &members, atom.order, meant);
+                }
+                None => match self.atoms.get(id) {
+                    Some(atom) => self.replica.lay(id, atom),
+                    None => return broken("I1", format!("{id} is on the disk, and nobody wrote it")),
+                },
+            }
+        }
+        Ok(())
+    }
+}

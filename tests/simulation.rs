@@ -1,0 +1,60 @@
+//! The simulator against the engine: seeds, planted bugs, and every failure that a seed has found, as a plan.
+
+#[path = "simulation/oracle.rs"]
+mod oracle;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use syncline::engine::planted;
+use syncline::sim::fault::Fault;
+use syncline::sim::{Outcome, Plan, World};
+
+fn run(seed: u64) -> Outcome {
+    World::new(Plan::draw(seed), None).run()
+}
+
+#[test]
+fn seeds_break_no_law_and_are_hard_enough_to_count() {
+    let mut struck = BTreeSet::new();
+    for seed in 1..=40 {
+        let outcome = run(seed);
+        assert_eq!(outcome.violation, None, "seed {seed}: cargo xtask sim --runs 1 --seed {seed}");
+        assert!(outcome.counts(), "seed {seed}: {} mutations, {:?}", outcome.mutations, outcome.struck);
+        struck.extend(outcome.struck.into_keys());
+    }
+    let never: Vec<&str> = Fault::ALL.iter().map(|fault| fault.id()).filter(|id| !struck.contains(id)).collect();
+    assert!(never.is_empty(), "no seed had {never:?}");
+}
+
+#[test]
+fn i25_the_same_seed_is_the_same_run() {
+    for seed in [3, 17, 30] {
+        let (one, two) = (run(seed), run(seed));
+        assert_eq!(one, two);
+        assert_ne!(one.digest, run(seed + 1).digest);
+    }
+}
+
+#[test]
+fn planted_bugs_are_caught() {
+    for bug in planted::ALL {
+        let is_caught = |seed: &u64| World::new(Plan::draw(*seed), Some(bug)).run().violation.is_some() && run(*seed).violation.is_none();
+        assert!((1..=100).any(|seed| is_caught(&seed)), "{bug:?}");
+    }
+}
+
+#[test]
+fn what_seeds_have_found_stays_found() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/regressions");
+    let mut plans = 0;
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "json") {
+            let plan: Plan = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap_or_else(|why| panic!("{path:?}: {why}"));
+            assert_eq!(World::new(plan, None).run().violation, None, "{path:?}");
+            plans += 1;
+        }
+    }
+    assert!(plans > 0, "the plans are where this test looks for them");
+}

@@ -1,0 +1,287 @@
+//! A judge that has never said no is not trusted: one good history, and bad ones that differ from it in one thing.
+
+use serde_json::json;
+use syncline::engine::clock::Wall;
+use syncline::engine::effect::{Guard, Write};
+use syncline::engine::error::{Code, Fault};
+use syncline::engine::ident::{MutationId, WriteId};
+use syncline::engine::notice::{Durability, Ending, Notice};
+use syncline::engine::record::{self, BaseHeader, CursorHeader, FreezeHeader, InboxHeader, Kind, MutationHeader, SettlementHeader};
+use syncline::protocol::{Address, Seen};
+use syncline::sim::action::Edit;
+use syncline::sim::disk::{Disk, Fate, Image};
+use syncline::sim::oracle::{Oracle, Verdict};
+
+const NAME: &str = "c/k";
+const ENTRY: &str = r#"{"id":"m1","operations":[{"op":"put","collection":"c","key":"k","base":null,"value":1}]}"#;
+
+/// The records of one transaction.
+#[derive(Default)]
+struct Commit(Vec<u8>);
+
+impl Commit {
+    fn mutation(mut self, id: &str) -> Self {
+        let header = MutationHeader {
+            id: MutationId(id.into()),
+            at: Wall(0),
+            scope: "s".into(),
+            node: None,
+            keys: vec![Address::of("c", "k")],
+            after: Vec::new(),
+            read: Vec::new(),
+            collection_version: 0,
+            fingerprint: None,
+            lineage: None,
+        };
+        record::encode(&mut self.0, Kind::Mutation, 0, &header, "[]");
+        self
+    }
+
+    fn freeze(mut self, entry: &str, members: &[&str], bytes: &str) -> Self {
+        let header = FreezeHeader { entry: MutationId(entry.into()), members: ids(members), place: (1, 0), round: 0, root: None };
+        record::encode(&mut self.0, Kind::Freeze, 0, &header, bytes);
+        self
+    }
+
+    fn settlement(mut self, entry: &str, members: &[&str], ending: &str) -> Self {
+        let header = SettlementHeader { entry: MutationId(entry.into()), members: ids(members), ending: ending.into(), seq: None };
+        record::encode(&mut self.0, Kind::Settlement, 0, &header, "");
+        self
+    }
+
+    fn inbox(mut self, members: &[&str]) -> Self {
+        let error = Fault::new(Code::Rejected, "no");
+        let (entry, members) = (MutationId(members[0].into()), ids(members));
+        let header = InboxHeader { entry, members, ending: "rejected".into(), error, fields: None, at: Wall(0) };
+        record::encode(&mut self.0, Kind::Inbox, 0, &header, "[]");
+        self
+    }
+
+    fn base(mut self, seq: u64, value: &str) -> Self {
+        let version = format!("g.{seq}");
+        let header =
+            BaseHeader { collection: "c".into(), key: "k".into(), version: version.into(), seq: Some(seq), generation: "g".into() };
+        record::encode(&mut self.0, Kind::Base, 0, &header, value);
+        self
+    }
+
+    fn cursor(mut self, seq: u64) -> Self {
+        let (feed, generation) = ("main".to_owned(), "g".to_owned());
+        let header = CursorHeader { feed, cursor: Some(format!("g.{seq}")), generation, resync: false, seen: Seen::default() };
+        record::encode(&mut self.0, Kind::Cursor, 0, &header, "");
+        self
+    }
+}
+
+fn ids(names: &[&str]) -> Vec<MutationId> {
+    names.iter().map(|name| MutationId((*name).into())).collect()
+}
+
+fn write(append: Commit, rewrite: Vec<(u64, Option<Vec<u8>>)>) -> Write {
+    let append = (!append.0.is_empty()).then_some(append.0);
+    Write { write: WriteId(1), strict: true, guard: Guard::Fresh, append, rewrite, pages: Vec::new(), directory: None, meta: None }
+}
+
+/// A device with a disk and an oracle, told by hand.
+#[derive(Default)]
+struct Told {
+    oracle: Oracle,
+    disk: Disk,
+    position: u64,
+}
+
+impl Told {
+    fn stores(&mut self, commit: Commit) -> Verdict {
+        self.rewrites(commit, Vec::new())
+    }
+
+    fn rewrites(&mut self, commit: Commit, rewrite: Vec<(u64, Option<Vec<u8>>)>) -> Verdict {
+        let write = write(commit, rewrite);
+        self.oracle.ordered(&write)?;
+        self.position += u64::from(write.append.is_some());
+        self.disk.write(write.clone());
+        self.disk.finish(Fate::Completes);
+        self.oracle.committed(&write, self.position)
+    }
+
+    fn puts(&mut self, id: &str, value: u64) -> Verdict {
+        self.oracle.invoked(id, NAME, &Edit::Put(json!(value)), None)
+    }
+
+    fn settled(&mut self, id: &str, ending: Ending) -> Verdict {
+        self.oracle.noticed(&Notice::Settled { mutation: MutationId(id.into()), ending })
+    }
+
+    fn durable(&mut self, id: &str) -> Verdict {
+        self.oracle.noticed(&Notice::Durable { mutations: ids(&[id]), durability: Durability::Strict })
+    }
+
+    fn sees(&mut self, value: u64) -> Verdict {
+        self.oracle.looked(true, |_| Some(Some(json!(value))))
+    }
+
+    fn crashes(&mut self) -> Verdict {
+        self.oracle.crashed(&self.disk.image().clone(), false)
+    }
+}
+
+fn applied() -> Ending {
+    Ending::Applied { version: None }
+}
+
+fn rejected() -> Ending {
+    Ending::Rejected { error: Fault::new(Code::Rejected, "no") }
+}
+
+/// Written, stored, frozen, sent: what every history here begins with.
+fn sent() -> Told {
+    let mut told = Told::default();
+    told.puts("m1", 1).unwrap();
+    told.stores(Commit::default().mutation("m1")).unwrap();
+    told.durable("m1").unwrap();
+    told.stores(Commit::default().freeze("m1", &["m1"], ENTRY)).unwrap();
+    told.oracle.sent(&format!(r#"{{"entries":[{ENTRY}]}}"#), true).unwrap();
+    told
+}
+
+/// And committed at the server, and answered.
+fn answered() -> Told {
+    let mut told = sent();
+    told.oracle.applied(true, "m1", NAME, 1, Some(json!(1))).unwrap();
+    told.oracle.push_delivered(&["m1".into()], &json!({ "outcomes": [{ "id": "m1", "outcome": "ok", "seq": 1 }] }));
+    told
+}
+
+fn law(verdict: Verdict) -> &'static str {
+    verdict.err().map_or("none", |violation| violation.law)
+}
+
+#[test]
+fn a_good_history_breaks_no_law() {
+    let mut told = answered();
+    told.sees(1).unwrap();
+    told.settled("m1", applied()).unwrap();
+    told.stores(Commit::default().settlement("m1", &["m1"], "applied").base(1, "1").cursor(1)).unwrap();
+    told.crashes().unwrap();
+    assert!(told.oracle.is_at_rest());
+    told.oracle.rested(|_| Some(Some(json!(1)))).unwrap();
+}
+
+#[test]
+fn i1_what_was_called_durable_is_there() {
+    let mut told = Told::default();
+    told.puts("m1", 1).unwrap();
+    assert_eq!(law(told.durable("m1")), "I1", "called durable, and not on the disk");
+
+    let mut told = Told::default();
+    told.puts("m1", 1).unwrap();
+    told.stores(Commit::default().mutation("m1")).unwrap();
+    told.durable("m1").unwrap();
+    assert_eq!(law(told.oracle.crashed(&Image::default(), true)), "I1", "gone with the power");
+
+    let mut told = answered();
+    told.settled("m1", applied()).unwrap();
+    assert_eq!(law(told.settled("m1", applied())), "I1", "ended twice");
+
+    let mut told = sent();
+    told.oracle.refused("m1").unwrap();
+    assert_eq!(law(told.stores(Commit::default().settlement("m1", &["m1"], "rejected"))), "I1", "refused, and not in the inbox");
+
+    let mut told = sent();
+    told.oracle.refused("m1").unwrap();
+    assert_eq!(law(told.stores(Commit::default().settlement("m1", &["m1"], "merged"))), "I1", "merged, and nothing carries it on");
+
+    let mut told = sent();
+    told.oracle.refused("m1").unwrap();
+    told.stores(Commit::default().settlement("m1", &["m1"], "rejected").inbox(&["m1"])).unwrap();
+    assert_eq!(law(told.rewrites(Commit::default(), vec![(1, None), (2, None), (3, None)])), "I1", "and the inbox lost it");
+}
+
+#[test]
+fn i2_an_effect_is_there_once_and_when_it_is_said() {
+    assert_eq!(law(sent().settled("m1", applied())), "I2", "said to be applied, and never arrived");
+    assert_eq!(law(sent().stores(Commit::default().settlement("m1", &["m1"], "applied"))), "I2", "stored as applied (B12)");
+    assert_eq!(law(answered().settled("m1", rejected())), "I2", "said to be refused, and applied");
+    assert_eq!(law(answered().oracle.applied(true, "m1", NAME, 2, Some(json!(1)))), "I9", "again, out of order");
+    assert_eq!(law(answered().oracle.applied(false, "m1", NAME, 2, Some(json!(1)))), "I2", "again");
+    assert_eq!(law(sent().oracle.applied(true, "m2", NAME, 1, Some(json!(1)))), "I2", "nobody wrote it (B1)");
+    assert_eq!(law(answered().oracle.refused("m1")), "I2");
+}
+
+#[test]
+fn i5_i6_the_view_is_base_and_pending() {
+    assert_eq!(law(sent().sees(2)), "I5");
+    let mut told = sent();
+    assert_eq!(law(told.oracle.looked(true, |_| None)), "I6", "a pending put is seen without a base");
+    told.oracle.applied(false, "x", NAME, 1, Some(json!(7))).unwrap();
+    told.oracle.pull_delivered(&json!({ "changes": [{ "collection": "c", "key": "k", "seq": 1 }] }));
+    assert_eq!(law(told.sees(7)), "I5", "the pending put vanished behind somebody else's");
+    told.sees(1).unwrap();
+    told.oracle.refused("m1").unwrap();
+    told.settled("m1", rejected()).unwrap();
+    assert_eq!(law(told.sees(1)), "I5", "taken back, and still seen (I8)");
+    told.sees(7).unwrap();
+}
+
+#[test]
+fn i7_what_leaves_pending_is_in_the_base() {
+    let mut told = sent();
+    told.oracle.applied(true, "m1", NAME, 1, Some(json!(1))).unwrap();
+    assert_eq!(law(told.settled("m1", applied())), "I7", "the answer never came");
+}
+
+#[test]
+fn i9_i13_entries_are_what_their_members_are_and_come_in_order() {
+    assert_eq!(law(sent().oracle.applied(true, "m1", NAME, 1, Some(json!(2)))), "I13");
+    let mut told = Told::default();
+    told.puts("m1", 1).unwrap();
+    told.puts("m2", 2).unwrap();
+    assert_eq!(law(told.stores(Commit::default().mutation("m1").mutation("m2").freeze("m2", &["m2"], ENTRY))), "I9");
+}
+
+#[test]
+fn i16_the_cursor_is_not_ahead() {
+    let mut told = sent();
+    told.oracle.applied(false, "x", NAME, 4, Some(json!(7))).unwrap();
+    told.stores(Commit::default().cursor(4)).unwrap();
+    assert_eq!(law(told.crashes()), "I16");
+    told.stores(Commit::default().base(4, "7")).unwrap();
+    assert_eq!(law(told.crashes()), "none");
+    told.stores(Commit::default().base(4, "8")).unwrap();
+    assert_eq!(law(told.crashes()), "I3", "the server never had that");
+}
+
+#[test]
+fn i17_an_entry_goes_with_its_ending() {
+    let mut told = sent();
+    assert_eq!(law(told.rewrites(Commit::default(), vec![(1, None), (2, None)])), "I17", "(B17)");
+    let mut told = sent();
+    told.rewrites(Commit::default(), vec![(1, None)]).unwrap();
+    assert_eq!(law(told.rewrites(Commit::default(), vec![(2, None)])), "I17", "its freezing was all that was left");
+    let mut told = answered();
+    told.stores(Commit::default().settlement("m1", &["m1"], "applied")).unwrap();
+    let again = Commit::default().mutation("m1");
+    assert_eq!(law(told.rewrites(again, vec![(1, None), (2, None), (3, None)])), "I17", "it ended, and is back");
+}
+
+#[test]
+fn i28_what_is_sent_is_what_is_stored() {
+    let mut told = Told::default();
+    told.puts("m1", 1).unwrap();
+    let body = format!(r#"{{"entries":[{ENTRY}]}}"#);
+    assert_eq!(law(told.oracle.sent(&body, true)), "I28", "sent before it was frozen");
+    assert_eq!(law(sent().oracle.sent(&body.replace("null", "\"g.1\""), true)), "I28", "other bytes the second time");
+    assert_eq!(law(sent().oracle.crashed(&Image::default(), true)), "I28", "sent, and forgotten");
+}
+
+#[test]
+fn v1_i4_in_the_end_nothing_waits_and_all_is_equal() {
+    assert_eq!(law(sent().oracle.rested(|_| Some(Some(json!(1))))), "V1");
+    let mut told = answered();
+    told.settled("m1", applied()).unwrap();
+    assert_eq!(law(told.oracle.rested(|_| Some(Some(json!(1))))), "I4", "still pending on the disk");
+    told.stores(Commit::default().settlement("m1", &["m1"], "applied").base(1, "1")).unwrap();
+    told.oracle.applied(false, "x", NAME, 2, None).unwrap();
+    assert!(!told.oracle.is_at_rest());
+    assert_eq!(law(told.oracle.rested(|_| Some(Some(json!(1))))), "I4", "the server has something else");
+}

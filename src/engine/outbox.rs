@@ -315,6 +315,14 @@ impl Outbox {
         self.bytes
     }
 
+    /// The first mutation of `address` may not be frozen before another one of it is kept.
+    pub fn postpone(&mut self, address: &Address) {
+        let head = self.keys.get_mut(address).and_then(|key| key.head.take());
+        if let Some(queued) = head.and_then(|order| self.heads.remove(&order).and(self.queued.get(&order))) {
+            self.heads_bytes -= queued.bytes;
+        }
+    }
+
     /// Keeps `heads` true for one document.
     fn refresh(&mut self, address: &Address) {
         let Some(key) = self.keys.get_mut(address) else { return };

@@ -128,6 +128,7 @@ impl Engine {
         let first = queued.first()?.clone();
         let members: Vec<MutationId> = queued.iter().map(|queued| queued.id.clone()).collect();
         if members.last().is_some_and(|last| self.replica.goes_on_behind(address, last)) {
+            self.outbox.postpone(address);
             return None;
         }
         let operations = self.replica.grounded(address, &members)?;

@@ -25,7 +25,7 @@ const KINDS = {
     for (const place of object) replace(root, place, (value) => own(value, fresh), fresh);
   },
   increment(root, { path, by }, fresh) {
-    replace(root, path, (number) => need(typeof number === 'number', path) && number + by, fresh);
+    replace(root, path, (number) => need(Number.isInteger(number), path) && number + by, fresh);
   },
   append(root, { path, items }, fresh) {
     replace(root, path, (value) => {

@@ -9,6 +9,7 @@ use super::effect::{Effect, Sink};
 use super::error::{Code, Fault};
 use super::ident::{MutationId, RequestId};
 use super::input::{Reply, SendFailure};
+use super::link::Tried;
 use super::log::About;
 use super::notice::{Ending, Notice};
 use super::outbox::{Entry, EntryState};
@@ -63,6 +64,12 @@ pub(super) fn body_of(reply: &Reply) -> Result<&str, Fault> {
 impl Engine {
     /// When the next batch is due; `None` where something else has to happen first.
     pub(super) fn push_due(&self, now: Timestamp) -> Option<Timestamp> {
+        let yields = self.link.yields(Tried::Push) && self.pull_ready(now).is_some_and(|due| due <= now);
+        if yields { None } else { self.push_ready(now) }
+    }
+
+    /// When there is something to be pushed and a way to do it.
+    pub(super) fn push_ready(&self, now: Timestamp) -> Option<Timestamp> {
         let room = self.batches.len() < self.config.batches_in_flight_max.max(1) as usize;
         if !self.may_ask() || !room || !self.link.is_open(now, self.requests.len()) {
             return None;
@@ -233,6 +240,11 @@ impl Engine {
             _ => 0,
         };
         self.counters.requests += 1;
+        match what {
+            What::Push(_) => self.link.on_try(Tried::Push),
+            What::Pull(_) => self.link.on_try(Tried::Pull),
+            What::Ping => {}
+        }
         self.requests.insert(
             request,
             Request {

@@ -25,7 +25,7 @@ const ABORTS_MAX: u32 = 5;
 #[derive(Debug)]
 pub(super) enum Loading {
     Boot,
-    Page { page: u32, asks: Vec<AskId> },
+    Page { page: u32, asks: Vec<AskId>, failures: u32 },
 }
 
 impl Engine {
@@ -41,7 +41,7 @@ impl Engine {
     pub(super) fn on_loaded(&mut self, now: Timestamp, load: LoadId, found: Found, effects: &mut impl Sink) {
         match (self.loads.remove(&load), found) {
             (Some(Loading::Boot), Found::Boot { meta, directory, log }) => self.boot(now, meta, directory, log, effects),
-            (Some(Loading::Page { page, asks }), Found::Pages { pages }) => self.on_page(now, page, asks, pages, effects),
+            (Some(Loading::Page { page, asks, .. }), Found::Pages { pages }) => self.on_page(now, page, asks, pages, effects),
             _ => {}
         }
     }
@@ -49,7 +49,11 @@ impl Engine {
     pub(super) fn on_load_failed(&mut self, now: Timestamp, load: LoadId, why: StoreFailure, effects: &mut impl Sink) {
         match self.loads.remove(&load) {
             None => {}
-            Some(Loading::Page { page, asks }) => self.on_page(now, page, asks, Vec::new(), effects),
+            // A reading that was cut off says nothing about the page.
+            Some(Loading::Page { page, asks, failures }) if why.is_passing() && failures < ABORTS_MAX => {
+                self.load_page(page, asks, failures + 1, effects);
+            }
+            Some(Loading::Page { page, asks, .. }) => self.on_page(now, page, asks, Vec::new(), effects),
             Some(Loading::Boot) if why == StoreFailure::TooNew => self.refuse(too_new(), effects),
             Some(Loading::Boot) => self.open_in_memory(now, fault_of(&why), effects),
         }
@@ -242,7 +246,7 @@ impl Engine {
         let Some(failures) = self.store.on_failed(write) else { return };
         match why {
             StoreFailure::Fenced { .. } => self.on_fenced(effects),
-            StoreFailure::Aborted { .. } | StoreFailure::Cancelled if failures < ABORTS_MAX => {
+            why if why.is_passing() && failures < ABORTS_MAX => {
                 let wait = retry::STORE.draw(failures, &mut self.rng);
                 self.timers.set(Timer::Commit, now.after(wait));
             }
@@ -250,9 +254,15 @@ impl Engine {
         }
     }
 
+    /// What is stored, the other client will send. What is not is taken back, and its app is told.
     fn on_fenced(&mut self, effects: &mut impl Sink) {
         let error = Fault::new(Code::Fenced, "another client has taken the store over");
         let mutations = self.store.fence();
+        for id in &mutations {
+            let Some(queued) = self.outbox.take(id) else { continue };
+            self.touch(&queued.address);
+            self.rebase(&queued.address, None, std::slice::from_ref(id));
+        }
         if !mutations.is_empty() {
             effects.push(Effect::Notify(Notice::NotDurable { mutations, error: error.clone() }));
         }
@@ -313,17 +323,19 @@ impl Engine {
             return;
         };
         let loading = self.loads.values_mut().find_map(|loading| match loading {
-            Loading::Page { page, asks } if *page == wanted => Some(asks),
+            Loading::Page { page, asks, .. } if *page == wanted => Some(asks),
             _ => None,
         });
         match loading {
             Some(asks) => asks.extend(ask),
-            None => {
-                let load = LoadId(self.next_id());
-                self.loads.insert(load, Loading::Page { page: wanted, asks: ask.into_iter().collect() });
-                effects.push(Effect::Load { load, what: Wanted::Pages(vec![wanted]) });
-            }
+            None => self.load_page(wanted, ask.into_iter().collect(), 0, effects),
         }
+    }
+
+    fn load_page(&mut self, page: u32, asks: Vec<AskId>, failures: u32, effects: &mut impl Sink) {
+        let load = LoadId(self.next_id());
+        self.loads.insert(load, Loading::Page { page, asks, failures });
+        effects.push(Effect::Load { load, what: Wanted::Pages(vec![page]) });
     }
 
     fn on_page(&mut self, now: Timestamp, page: u32, asks: Vec<AskId>, pages: Vec<(u32, Bytes)>, effects: &mut impl Sink) {

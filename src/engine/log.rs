@@ -139,7 +139,7 @@ impl Log {
             }
             let mut bytes = Vec::with_capacity(commit.live);
             for range in &mut commit.records {
-                if !range.is_empty() {
+                if range.start < range.end {
                     let start = bytes.len();
                     bytes.extend_from_slice(&commit.bytes[range.clone()]);
                     *range = start..bytes.len();

@@ -241,12 +241,11 @@ impl Replica {
     }
 
     /// A text that was kept for a run, read from the store.
-    pub fn restore_before(&mut self, before: Before) {
-        let layers = self.documents.values_mut().flat_map(|document| &mut document.layers);
-        for layer in layers.filter(|layer| layer.id == before.id) {
-            if let Some(operation) = layer.operations.get_mut(before.operation as usize) {
-                operation.before = Some(before.text.clone());
-            }
+    pub fn restore_before(&mut self, address: &Address, before: Before) {
+        let Some(document) = self.documents.get_mut(address) else { return };
+        let layer = document.layers.iter_mut().find(|layer| layer.id == before.id);
+        if let Some(operation) = layer.and_then(|layer| layer.operations.get_mut(before.operation as usize)) {
+            operation.before = Some(before.text);
         }
     }
 

@@ -166,9 +166,9 @@ impl Engine {
             round: lineage.as_ref().map_or(0, |lineage| lineage.round),
             root: lineage.as_ref().map(|lineage| lineage.root.clone()),
         };
-        self.store.stage(Kind::Freeze, &header, &text, Some(About::Freeze(first.id.clone())));
+        self.store.stage(Kind::Freeze, &header, &text, Some(About::of(Kind::Freeze, &first.id)));
         for member in &members {
-            self.store.retire(&About::Mutation(member.clone()));
+            self.store.retire(Kind::Mutation, member);
         }
         self.retire_befores(&members);
         self.outbox.freeze(Entry {
@@ -197,7 +197,7 @@ impl Engine {
         self.set_aside(now, address, members, "unknown", &error, None, &[]);
         for member in members {
             self.outbox.take(member);
-            self.store.retire(&About::Mutation(member.clone()));
+            self.store.retire(Kind::Mutation, member);
             effects.push(Effect::Notify(Notice::Settled { mutation: member.clone(), ending: Ending::Unknown { error: error.clone() } }));
         }
     }
@@ -223,7 +223,7 @@ impl Engine {
         let body = format!(r#"{{"entries":[{}]}}"#, texts.join(","));
         #[cfg(feature = "sim")]
         if self.planted == Some(super::planted::Bug::B17) {
-            entries.iter().for_each(|id| self.store.retire(&About::Freeze(id.clone())));
+            entries.iter().for_each(|id| self.store.retire(Kind::Freeze, id));
             entries.iter().for_each(|id| self.stage_settlement(id, &[], "applied", None));
         }
         let ids = entries.iter().map(MutationId::to_string).collect();
@@ -505,7 +505,7 @@ impl Engine {
     pub(super) fn wait_for(&mut self, now: Timestamp, id: &MutationId, failures: u32, delay_ms: u64) {
         self.outbox.set_state(id, EntryState::Waiting(now.after(delay_ms)));
         let header = AttemptHeader { entry: id.clone(), failures, at: self.wall_at(now), delay_ms };
-        self.store.stage(Kind::Attempt, &header, "", Some(About::Attempt(id.clone())));
+        self.store.stage(Kind::Attempt, &header, "", Some(About::of(Kind::Attempt, id)));
     }
 
     fn release(&mut self, batch: BatchId, state: EntryState) {

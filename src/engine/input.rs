@@ -273,6 +273,13 @@ pub enum StoreFailure {
     Cancelled,
 }
 
+impl StoreFailure {
+    /// Whether the same transaction may well succeed when it is tried again.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, StoreFailure::Aborted { .. } | StoreFailure::Cancelled)
+    }
+}
+
 /// A server's reply.
 #[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 pub struct Reply {

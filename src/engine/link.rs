@@ -12,12 +12,24 @@ const ONLINE_SPREAD_MS: u64 = 5_000;
 /// A call that somebody awaits ends with an error after this many failures in a row.
 pub const AWAITED_FAILURES: u32 = 5;
 
+/// What a request over the link was for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tried {
+    /// To send, or only to see whether anybody is there.
+    #[default]
+    Push,
+    /// To ask.
+    Pull,
+}
+
 /// The link to the server.
 #[derive(Clone, Debug, Default)]
 pub struct Link {
     /// The browser said that there is no network, and nothing has been heard since.
     offline: bool,
     failures: u32,
+    /// What was tried last.
+    tried: Tried,
     retry_at: Option<Timestamp>,
     /// The server asked for peace until then; nothing cuts that short.
     held_until: Option<Timestamp>,
@@ -47,6 +59,17 @@ impl Link {
     /// Whether it is time to ask a network that is believed to be away.
     pub fn is_probe_due(&self, now: Timestamp) -> bool {
         self.offline && self.retry_at().is_some_and(|at| at <= now)
+    }
+
+    /// Whether it is the other half's turn. With failures behind it, a link carries one request at a time, and pushes
+    /// and pulls take turns: neither waits for ever for an answer that only the other one does not get.
+    pub fn yields(&self, half: Tried) -> bool {
+        self.failures > 0 && self.tried == half
+    }
+
+    /// A request leaves.
+    pub fn on_try(&mut self, half: Tried) {
+        self.tried = half;
     }
 
     /// A request was answered, with whatever.

@@ -8,6 +8,7 @@ use super::effect::Sink;
 use super::error::{Code, Fault};
 use super::ident::{AskId, MutationId};
 use super::input::Reply;
+use super::link::Tried;
 use super::outcome::{self, Class};
 use super::replica::Base;
 use super::sending::body_of;
@@ -33,8 +34,14 @@ impl Engine {
         }
     }
 
-    /// When the next feed is due.
+    /// When the next feed is due; `None` where something else has to happen first.
     pub(super) fn next_pull(&self, now: Timestamp) -> Option<Timestamp> {
+        let yields = self.link.yields(Tried::Pull) && self.push_ready(now).is_some_and(|due| due <= now);
+        if yields { None } else { self.pull_ready(now) }
+    }
+
+    /// When there is a feed to be pulled and a way to do it.
+    pub(super) fn pull_ready(&self, now: Timestamp) -> Option<Timestamp> {
         if !self.link.is_open(now, self.requests.len()) || self.auth_pause().is_none() && !self.may_ask() {
             return None;
         }
@@ -54,11 +61,11 @@ impl Engine {
         if self.auth_pause().is_some_and(|until| until <= now) {
             self.pause = None;
         }
-        for feed in 0..self.feeds.len() {
-            let is_due = self.feeds[feed].request.is_none() && self.feeds[feed].due <= now;
-            if is_due && self.may_ask() && self.link.is_open(now, self.requests.len()) {
-                self.send_pull(now, feed, effects);
-            }
+        while self.may_ask() && self.link.is_open(now, self.requests.len()) {
+            // Where only one may ask, it is the one that has waited longest.
+            let due = (0..self.feeds.len()).filter(|feed| self.feeds[*feed].request.is_none() && self.feeds[*feed].due <= now);
+            let Some(feed) = due.min_by_key(|feed| self.feeds[*feed].asked) else { return };
+            self.send_pull(now, feed, effects);
         }
     }
 

@@ -3,7 +3,7 @@
 use serde_json::json;
 use syncline::engine::config::Config;
 use syncline::engine::error::Code;
-use syncline::engine::input::{Input, Reply, SendFailure};
+use syncline::engine::input::{Bytes, Input, Reply, SendFailure};
 use syncline::engine::mutation::Mutation;
 use syncline::engine::notice::{Ending, Phase};
 use syncline::protocol::Call;
@@ -101,6 +101,33 @@ fn i19_without_an_answer_the_link_backs_off_and_nothing_is_dropped() {
         assert!(client.has_push());
     }
     assert_eq!(client.status().pending_mutations, 1);
+}
+
+#[test]
+fn h11_while_one_request_goes_at_a_time_pushes_and_pulls_take_turns() {
+    for is_broken in [(|call| matches!(call, Call::Pull { .. })) as fn(&Call) -> bool, |call| matches!(call, Call::Push { .. })] {
+        let mut client = Client::open(Disk::default(), 1);
+        client.turn();
+        client.mutate(put("k", "1")).unwrap();
+        let mut answered = 0;
+        for _ in 0..400 {
+            while let Some((request, call)) = client.sent.pop_front() {
+                if is_broken(&call) {
+                    client.fail(request);
+                } else {
+                    // It is answered, and yet nothing is gained by it: there is always more to be asked.
+                    answered += 1;
+                    client.reply(request, Reply { status: 503, ..reply() });
+                }
+            }
+            client.pass(1_000);
+        }
+        assert!(answered > 5, "the other half goes on: {answered}");
+    }
+}
+
+fn reply() -> Reply {
+    Reply { status: 200, redirected: false, headers: Default::default(), body: Bytes(Default::default()) }
 }
 
 #[test]

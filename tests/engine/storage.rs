@@ -148,6 +148,25 @@ fn an_aborted_transaction_is_tried_again_in_order() {
 }
 
 #[test]
+fn a_page_that_could_not_be_read_once_is_read_again() {
+    let mut server = Server::new();
+    let mut client = Client::with(small(), Disk::default(), 1);
+    client.mutate(put("k", "7")).unwrap();
+    client.live(&mut server, 3_000);
+    let mut client = client.crash();
+    client.storing = false;
+    let ask = client.ask(Ask::Load { address: at("k") });
+    for _ in 0..3 {
+        let Some(Effect::Load { load, .. }) = client.loads.pop_front() else { panic!("it is read again") };
+        client.tell(Input::LoadFailed { load, why: StoreFailure::Aborted { why: "busy".into() } });
+    }
+    assert_eq!((client.answered(ask), client.engine.view(&at("k"))), (None, View::NotLoaded));
+    client.storing = true;
+    client.store();
+    assert_eq!((client.answered(ask), client.view("k")), (Some(None), Some(json!(7))));
+}
+
+#[test]
 fn s9_without_a_store_the_client_works_from_memory_and_says_so() {
     let mut server = Server::new();
     let mut fresh = Client::without_a_store(config(), 2);
@@ -174,6 +193,7 @@ fn i15_a_client_that_was_taken_over_stops_and_says_so() {
     assert!(first.notices.iter().any(
         |notice| matches!(notice, Notice::NotDurable { mutations, error } if mutations.contains(&lost) && error.code == Code::Fenced)
     ));
+    assert_eq!((first.view("k"), first.status().pending_mutations), (None, 0), "what is not kept is not shown");
     assert_eq!(first.mutate(put("k", "2")).unwrap_err().code, Code::Fenced);
     assert_eq!(server.document("k"), None);
     second.mutate(put("k", "3")).unwrap();

@@ -305,7 +305,7 @@ mod tests {
             prop_assert!(ordered.keys().eq(tree.keys()) && ordered.values().eq(tree.values()));
             let grow = |key: &u16, value: &mut u8| {
                 *value = value.wrapping_add(1);
-                key % 3 == 0
+                key.is_multiple_of(3)
             };
             ordered.retain(grow);
             tree.retain(grow);

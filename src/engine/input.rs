@@ -198,10 +198,16 @@ impl Member for Collections {
         }
         object.end();
     }
-    fn read(raw: &str) -> Option<Self> {
-        let fields = Fields::parse(raw).ok()?;
-        let versions = fields.iter().map(|(name, raw)| Some((name.to_owned(), u32::read(raw)?)));
-        versions.collect::<Option<_>>().map(Collections)
+    fn fill(&mut self, raw: &str) -> bool {
+        let Ok(fields) = Fields::parse(raw) else { return false };
+        for (name, raw) in fields.iter() {
+            let Some(version) = u32::read(raw) else { return false };
+            self.0.insert(name.to_owned(), version);
+        }
+        true
+    }
+    fn blank() -> Self {
+        Collections::default()
     }
 }
 

@@ -9,7 +9,7 @@ use super::Client;
 
 #[wasm_bindgen]
 impl Client {
-    /// Breaks the module: `panic` inside a borrow of the engine, `overflow` of the stack inside one, or either of them
+    /// Breaks the module: `panic` inside a turn of the engine, `overflow` of the stack inside one, or either of them
     /// in a timer, as `later-panic` and `later-overflow`.
     pub fn plant(&self, kind: String) {
         match kind.strip_prefix("later-") {
@@ -22,10 +22,11 @@ impl Client {
     }
 
     fn break_now(&self, kind: &str) {
-        self.0.look(|_| match kind {
-            "overflow" => drop(black_box(dig(1))),
+        let broken = self.0.act(|_, _, _| match kind {
+            "overflow" => Ok(black_box(dig(1))),
             _ => panic!("planted"),
         });
+        drop(broken);
     }
 }
 

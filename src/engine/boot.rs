@@ -1,256 +1,333 @@
-//! What was in the store, put together: boot always succeeds, whatever the bytes are (S15).
+//! Taking up what was in the store, record by record: boot always succeeds, whatever the bytes are (S15).
 
-use std::sync::Arc;
+use std::ops::Range;
 
+use super::Engine;
+use super::clock::{Timestamp, Wall};
+use super::effect::Sink;
 use super::ident::MutationId;
 use super::input::Bytes;
-use super::log::{About, Log, Part};
-use super::pages::Pages;
-use super::record::{
-    self, AttemptHeader, BaseHeader, BeforeHeader, CancelHeader, CursorHeader, DirectoryRow, FreezeHeader, InboxHeader, Kind,
-    MutationHeader, PagedHeader, Place, Record, SettlementHeader,
-};
-use super::replica::{Base, Before};
+use super::log::About;
+use super::outbox::{Entry, EntryState, Queued};
+use super::pages::{self, Pages};
+use super::record::{self, CursorHeader, DirectoryRow, Found, Kind, Lineage, Place, Record};
+use super::replica::Before;
 use crate::ordered::Ordered;
 use crate::protocol::member::Member;
-use crate::protocol::{Address, Entry, Json, KeyedOperation, Text};
-
-/// What was found.
-#[derive(Debug, Default)]
-pub struct Booted {
-    /// What of the log is still needed.
-    pub log: Log,
-    /// The directory, without what the log says of pages.
-    pub pages: Pages,
-    /// What has not ended, in the order of the outbox. A follow-up, and an entry, stand where what they came of stood.
-    pub queue: Ordered<Place, Stored>,
-    /// When entries may be tried again.
-    pub attempts: Ordered<MutationId, AttemptHeader>,
-    /// Bases and pages, in the order in which they were written.
-    pub bases: Vec<BaseNews>,
-    /// Cursors by feed.
-    pub cursors: Ordered<String, CursorHeader>,
-    /// Texts that were kept for runs of splices.
-    pub befores: Vec<Before>,
-    /// Refused or unknown writes, by entry.
-    pub inbox: Ordered<MutationId, InboxHeader>,
-    /// The order of each mutation and entry.
-    orders: Ordered<MutationId, Place>,
-    /// What could not be read: where it was, why, and its bytes.
-    pub broken: Vec<(&'static str, &'static str, Vec<u8>)>,
-}
+use crate::protocol::{self, Address, KeyedOperation, Operation, Text};
 
 /// What has not ended.
-#[derive(Debug)]
-pub enum Stored {
+struct Stored {
+    what: What,
+    operations: Vec<Operation>,
+    /// Texts that were kept for runs of splices in it.
+    befores: Vec<Before>,
+}
+
+enum What {
     /// A mutation that is not frozen.
-    Mutation(StoredMutation),
-    /// A frozen entry.
-    Entry(StoredEntry),
+    Mutation(Queued),
+    Entry(Entry),
 }
 
-/// A queued mutation, read back.
-#[derive(Debug)]
-pub struct StoredMutation {
-    /// Its header.
-    pub header: MutationHeader,
-    /// Its operations, all on one document.
-    pub operations: Vec<KeyedOperation>,
-    /// Its record's size.
-    pub bytes: u64,
-    /// Its record's place.
-    pub place: Place,
+/// The log while it is being read. What nothing later can change goes into the engine at once.
+struct Boot<'e> {
+    engine: &'e mut Engine,
+    now: Timestamp,
+    wall: Wall,
+    /// In the order of the outbox. A follow-up, and an entry, stand where what they came of stood.
+    queue: Ordered<Place, Stored>,
+    /// The order of each mutation and entry.
+    orders: Ordered<MutationId, Place>,
+    /// The last of each feed.
+    cursors: Vec<CursorHeader>,
+    broken: Vec<Broken>,
 }
 
-/// A frozen entry, read back.
-#[derive(Debug)]
-pub struct StoredEntry {
-    /// Its header.
-    pub header: FreezeHeader,
-    /// What its bytes say.
-    pub entry: Entry,
-    /// Its bytes.
-    pub text: Arc<str>,
+/// What could not be read: where it was, why, and itself.
+struct Broken {
+    source: &'static str,
+    why: &'static str,
+    text: String,
 }
 
-/// News of bases, in the order of the log.
-#[derive(Debug)]
-pub enum BaseNews {
-    /// One is in the log.
-    Logged(Address, Base),
-    /// These are in a page.
-    Paged(DirectoryRow),
-}
-
-impl Booted {
-    /// Reads what the store holds.
-    pub fn read(directory: Option<Bytes>, log: Vec<(u64, Bytes)>) -> Booted {
-        let mut booted = Booted::default();
+impl Engine {
+    /// Goes on from what was stored.
+    pub(super) fn take_up(&mut self, now: Timestamp, directory: Option<Bytes>, log: Vec<(u64, Bytes)>, effects: &mut impl Sink) {
+        let mut broken = Vec::new();
         if let Some(bytes) = directory {
             match Pages::parse(&bytes.0) {
-                Ok(pages) => booted.pages = pages,
-                Err(why) => booted.broken.push(("directory", why, bytes.0.to_vec())),
+                Ok(pages) => self.store.pages = pages,
+                Err(why) => broken.push(Broken { source: "directory", why, text: lossless(&bytes.0) }),
             }
         }
-        let mut kept = 0;
-        for (position, bytes) in log {
-            let mut parts: Vec<Part> = Vec::new();
-            let mut at = 0;
-            for found in record::decode(&bytes.0) {
-                let range = at..at + found.raw().len();
-                at = range.end;
-                let about = match &found {
-                    record::Found::Record(record) => match booted.take(position, record) {
-                        Ok(about) => about,
-                        Err(why) => {
-                            booted.broken.push(("log", why, record.raw.to_vec()));
-                            None
-                        }
-                    },
-                    record::Found::Foreign { .. } => {
-                        kept += 1;
-                        Some(About::Kept(kept))
-                    }
-                    record::Found::Broken { raw, why } => {
-                        booted.broken.push(("log", why, raw.to_vec()));
-                        None
-                    }
+        let wall = self.wall_at(now);
+        let (queue, orders) = Default::default();
+        let mut boot = Boot { engine: self, now, wall, queue, orders, cursors: Vec::new(), broken };
+        for (position, bytes) in &log {
+            boot.read_commit(*position, &bytes.0);
+        }
+        let Boot { queue, cursors, broken, .. } = boot;
+        for (_, stored) in queue {
+            self.take_up_stored(stored, effects);
+        }
+        self.window = self.outbox.has_heads().then_some(now);
+        self.take_up_cursors(now, cursors);
+        for Broken { source, why, text } in broken {
+            self.quarantine(now, source, why, &text, effects);
+            for feed in &mut self.feeds {
+                feed.restart(now, false);
+            }
+        }
+    }
+
+    fn take_up_cursors(&mut self, now: Timestamp, cursors: Vec<CursorHeader>) {
+        for header in cursors {
+            let Some(feed) = self.feeds.iter_mut().find(|feed| feed.name == header.feed) else { continue };
+            feed.cursor = header.cursor;
+            if header.resync {
+                feed.restart(now, true);
+            }
+            if header.seen.seq >= self.seen.seq {
+                self.seen = header.seen;
+            }
+            self.generation = header.generation.into();
+        }
+    }
+
+    fn take_up_stored(&mut self, stored: Stored, effects: &mut impl Sink) {
+        let Stored { what, operations, befores } = stored;
+        let (id, address, order, kept) = match what {
+            What::Mutation(queued) => {
+                let (id, address, place) = (queued.id.clone(), queued.address.clone(), queued.place);
+                #[cfg(feature = "sim")]
+                if self.planted == Some(super::planted::Bug::B1) {
+                    let again = MutationId(self.rng.uuid(0).into());
+                    let order = self.outbox.stage(Queued { id: again.clone(), ..queued.clone() });
+                    self.lay_found(&address, order, again.clone(), operations.clone(), effects);
+                    self.keep(&again, place);
+                }
+                (id, address, self.outbox.stage(queued), Some(place))
+            }
+            What::Entry(entry) => {
+                let (id, address) = (entry.id.clone(), entry.address.clone());
+                self.outbox.freeze(entry);
+                let order = self.outbox.order(&id).unwrap_or_default();
+                (id, address, order, None)
+            }
+        };
+        self.lay_found(&address, order, id.clone(), operations, effects);
+        for before in befores {
+            self.replica.restore_before(&address, before);
+        }
+        if let Some(place) = kept {
+            self.keep(&id, place);
+        }
+    }
+
+    fn lay_found(&mut self, address: &Address, order: u64, id: MutationId, operations: Vec<Operation>, effects: &mut impl Sink) {
+        let unloaded = self.store.pages.page_of(address).is_some();
+        self.replica.lay(address, unloaded, order, id, operations);
+        if unloaded && !self.replica.is_resident(address) {
+            self.load_page_of(address, None, effects);
+        }
+    }
+}
+
+impl Boot<'_> {
+    fn read_commit(&mut self, position: u64, bytes: &[u8]) {
+        let mut end = 0;
+        for found in record::decode(bytes) {
+            let start = end;
+            end += found.raw().len();
+            let read = match found {
+                Found::Record(record) => self.read(position, start..end, &record),
+                Found::Foreign { .. } => {
+                    self.engine.store.log.keep(start..end, None);
+                    Ok(())
+                }
+                Found::Broken { why, .. } => Err(why),
+            };
+            if let Err(why) = read {
+                self.broken.push(Broken { source: "log", why, text: lossless(&bytes[start..end]) });
+            }
+        }
+        let log = &mut self.engine.store.log;
+        let number = log.close();
+        log.add(number, position, bytes, bytes.len());
+    }
+
+    fn read(&mut self, position: u64, range: Range<usize>, record: &Record<'_>) -> Result<(), &'static str> {
+        let header = record.members()?;
+        let about = match record.kind {
+            Kind::Mutation => {
+                let (address, operations) = on_one(Member::read(record.body).ok_or("its operations cannot be read")?)?;
+                let (id, lineage): (MutationId, Option<Lineage>) = (header.read("id")?, header.read("lineage")?);
+                let place = (position, record.ordinal);
+                let order = lineage.as_ref().map_or(place, |lineage| lineage.place);
+                let about = About::of(Kind::Mutation, &id);
+                let queued = Queued { id, address, bytes: record.raw.len() as u64, place: Some(place), kept: false, lineage };
+                self.put(order, What::Mutation(queued), operations);
+                about
+            }
+            Kind::Freeze => {
+                let entry = protocol::Entry::read(record.body).ok_or("its entry cannot be read")?;
+                let base = entry.operations.first().and_then(|keyed| keyed.base.clone());
+                let (address, operations) = on_one(entry.operations)?;
+                let (id, members): (MutationId, Vec<MutationId>) = (header.read("entry")?, header.read("members")?);
+                let (place, round, root): (_, Option<u32>, Option<_>) =
+                    (header.read("place")?, header.read("round")?, header.read("root")?);
+                for member in &members {
+                    self.end(member);
+                }
+                let about = About::of(Kind::Freeze, &id);
+                let entry = Entry {
+                    root: root.unwrap_or_else(|| id.clone()),
+                    id,
+                    members,
+                    address,
+                    base,
+                    operations: operations.clone(),
+                    text: record.body.into(),
+                    place: Some(place),
+                    round: round.unwrap_or_default(),
+                    sent: 0,
+                    failures: 0,
+                    state: EntryState::Ready,
                 };
-                parts.push((found.ordinal().unwrap_or(u32::MAX), range, about));
+                self.put(place, What::Entry(entry), operations);
+                about
             }
-            booted.log.add(position, bytes.0.to_vec(), parts);
-        }
-        booted.reconcile();
-        booted
-    }
-
-    /// What ended in the very commit that brought it is as dead as what ended later.
-    fn reconcile(&mut self) {
-        let Booted { log, orders, attempts, befores, queue, .. } = self;
-        let stored = |id: &MutationId| queue.get(orders.get(id)?);
-        let is_entry = |id: &MutationId| matches!(stored(id), Some(Stored::Entry(entry)) if entry.header.entry == *id);
-        let is_mutation = |id: &MutationId| matches!(stored(id), Some(Stored::Mutation(mutation)) if mutation.header.id == *id);
-        attempts.retain(|entry, _| is_entry(entry));
-        befores.retain(|before| is_entry(&before.id) || is_mutation(&before.id));
-        log.retain(|about| match about {
-            About::Mutation(id) => is_mutation(id),
-            About::Freeze(id) | About::Attempt(id) => is_entry(id),
-            About::Before(id, operation) => befores.iter().any(|before| before.id == *id && before.operation == *operation),
-            About::Inbox(_) | About::Cursor(_) | About::Kept(_) => true,
-        });
-    }
-
-    fn take(&mut self, position: u64, record: &Record<'_>) -> Result<Option<About>, &'static str> {
-        match record.kind {
-            Kind::Mutation => self.mutation(position, record).map(Some),
-            Kind::Freeze => self.freeze(record).map(Some),
             Kind::Attempt => {
-                let header: AttemptHeader = record.header()?;
-                let about = About::Attempt(header.entry.clone());
-                self.attempts.insert(header.entry.clone(), header);
-                Ok(Some(about))
+                let (id, failures): (MutationId, u32) = (header.read("entry")?, header.read("failures")?);
+                let (at, delay_ms): (Wall, u64) = (header.read("at")?, header.read("delay_ms")?);
+                // What is left of the wait: the clock may have been set, so never more than was drawn (DESIGN 8).
+                let left = at.0.saturating_add(delay_ms).saturating_sub(self.wall.0).min(delay_ms);
+                let state = EntryState::Waiting(self.now.after(left));
+                let Some(Stored { what: What::Entry(entry), .. }) = self.stored(&id) else { return Ok(()) };
+                (entry.failures, entry.state) = (failures, state);
+                About::of(Kind::Attempt, &id)
+            }
+            Kind::Before => {
+                let (id, operation): (MutationId, u32) = (header.read("id")?, header.read("operation")?);
+                let text = String::read(record.body).ok_or("its body is not a string")?;
+                let before = Before { id: id.clone(), operation, path: header.read("path")?, text: Text::of(&text) };
+                let Some(stored) = self.stored(&id) else { return Ok(()) };
+                stored.befores.push(before);
+                About::before(&id, operation)
             }
             Kind::Cancel => {
-                let header: CancelHeader = record.header()?;
-                self.end(&header.id);
-                Ok(None)
+                self.end(&header.read("id")?);
+                return Ok(());
             }
             Kind::Settlement => {
-                let header: SettlementHeader = record.header()?;
-                self.end(&header.entry);
-                header.members.iter().for_each(|member| self.end(member));
-                Ok(None)
+                let (id, members): (MutationId, Vec<MutationId>) = (header.read("entry")?, header.read("members")?);
+                self.end(&id);
+                for member in &members {
+                    self.end(member);
+                }
+                return Ok(());
             }
             Kind::Inbox => {
-                let header: InboxHeader = record.header()?;
-                let about = About::Inbox(header.entry.clone());
-                self.inbox.insert(header.entry.clone(), header);
-                Ok(Some(about))
+                let id: MutationId = header.read("entry")?;
+                let about = About::of(Kind::Inbox, &id);
+                self.engine.inbox.insert(id, ());
+                about
             }
             Kind::Base => {
-                let (address, base) = base(record)?;
-                self.bases.push(BaseNews::Logged(address, base));
-                Ok(None)
+                let (address, base) = pages::read_base(record, &header)?;
+                self.engine.replica.rebase(&address, false, Some(base), &[]);
+                self.engine.store.found_in_log(address);
+                return Ok(());
             }
             Kind::Paged => {
-                let header: PagedHeader = record.header()?;
-                self.bases.extend(header.pages.into_iter().map(BaseNews::Paged));
-                Ok(None)
+                let rows: Vec<DirectoryRow> = header.read("pages")?;
+                for row in &rows {
+                    for key in &row.2 {
+                        self.engine.replica.unload(&Address { collection: row.1.clone(), key: key.clone() });
+                    }
+                    self.engine.store.found_in_page(row);
+                }
+                return Ok(());
             }
             Kind::Cursor => {
                 let header: CursorHeader = record.header()?;
-                let about = About::Cursor(header.feed.clone());
-                self.cursors.insert(header.feed.clone(), header);
-                Ok(Some(about))
+                let about = About::cursor(&header.feed);
+                match self.cursors.iter_mut().find(|earlier| earlier.feed == header.feed) {
+                    Some(earlier) => *earlier = header,
+                    None => self.cursors.push(header),
+                }
+                about
             }
-            Kind::Before => {
-                let header: BeforeHeader = record.header()?;
-                let text: String = String::read(record.body).ok_or("its body is not a string")?;
-                let about = About::Before(header.id.clone(), header.operation);
-                self.befores.push(Before { id: header.id, operation: header.operation, path: header.path, text: Text::of(&text) });
-                Ok(Some(about))
+            Kind::Quarantine => {
+                self.engine.store.log.keep(range, None);
+                return Ok(());
             }
-            Kind::Quarantine => Ok(Some(About::Kept(position << 20 | u64::from(record.ordinal)))),
-            _ => Err("it does not belong here"),
+            _ => return Err("it does not belong here"),
+        };
+        self.engine.store.log.keep(range, Some(about));
+        Ok(())
+    }
+
+    fn put(&mut self, order: Place, what: What, operations: Vec<Operation>) {
+        self.orders.insert(what.id().clone(), order);
+        if let Some(earlier) = self.queue.insert(order, Stored { what, operations, befores: Vec::new() }) {
+            self.forget(earlier.what.id());
         }
     }
 
-    fn mutation(&mut self, position: u64, record: &Record<'_>) -> Result<About, &'static str> {
-        let header: MutationHeader = record.header()?;
-        let operations: Vec<KeyedOperation> = Member::read(record.body).ok_or("its operations cannot be read")?;
-        let Some(first) = operations.first() else { return Err("it has no operations") };
-        if operations.iter().any(|keyed| keyed.address != first.address) {
-            return Err("it is a group, which this build cannot send");
-        }
-        let place = (position, record.ordinal);
-        let order = header.lineage.as_ref().map_or(place, |lineage| lineage.place);
-        let about = About::Mutation(header.id.clone());
-        let bytes = record.raw.len() as u64;
-        self.orders.insert(header.id.clone(), order);
-        self.queue.insert(order, Stored::Mutation(StoredMutation { header, operations, bytes, place }));
-        Ok(about)
-    }
-
-    fn freeze(&mut self, record: &Record<'_>) -> Result<About, &'static str> {
-        let header: FreezeHeader = record.header()?;
-        let entry: Entry = Entry::read(record.body).ok_or("its entry cannot be read")?;
-        let Some(first) = entry.operations.first() else { return Err("its entry has no operations") };
-        if entry.operations.iter().any(|keyed| keyed.address != first.address) {
-            return Err("its entry is a group, which this build cannot send");
-        }
-        for member in &header.members {
-            self.end(member);
-        }
-        // The entry has its first member's id; a text that was kept for a member is not the one it was made on.
-        self.befores.retain(|before| !header.members.contains(&before.id));
-        let about = About::Freeze(header.entry.clone());
-        self.orders.insert(header.entry.clone(), header.place);
-        self.queue.insert(header.place, Stored::Entry(StoredEntry { header, entry, text: record.body.into() }));
-        Ok(about)
+    /// A mutation or entry that has not ended.
+    fn stored(&mut self, id: &MutationId) -> Option<&mut Stored> {
+        // A follow-up stands in the very place of what it carries on.
+        self.queue.get_mut(self.orders.get(id)?).filter(|stored| stored.what.id() == id)
     }
 
     /// A mutation or entry has ended, or is part of an entry from here on.
     fn end(&mut self, id: &MutationId) {
-        let Some(order) = self.orders.get(id) else { return };
-        // A follow-up stands in the very place of what it carries on.
-        let is_it = match self.queue.get(order) {
-            Some(Stored::Mutation(mutation)) => mutation.header.id == *id,
-            Some(Stored::Entry(entry)) => entry.header.entry == *id,
-            None => false,
-        };
-        if is_it {
+        if self.stored(id).is_some()
+            && let Some(order) = self.orders.get(id)
+        {
             self.queue.remove(order);
+            self.forget(id);
+        }
+    }
+
+    /// Nothing that the log says of it is needed any more.
+    fn forget(&mut self, id: &MutationId) {
+        let log = &mut self.engine.store.log;
+        for kind in [Kind::Mutation, Kind::Freeze, Kind::Attempt] {
+            log.retire(&About::of(kind, id));
+        }
+        log.retire_befores(id);
+    }
+}
+
+impl What {
+    fn id(&self) -> &MutationId {
+        match self {
+            What::Mutation(queued) => &queued.id,
+            What::Entry(entry) => &entry.id,
         }
     }
 }
 
-/// A document's base, read from its record.
-pub fn base(record: &Record<'_>) -> Result<(Address, Base), &'static str> {
-    let header: BaseHeader = record.header()?;
-    let value = match record.body {
-        "" => None,
-        text => Some(Json::parse(text).map_err(|_| "its document cannot be read")?),
-    };
-    let address = Address { collection: header.collection, key: header.key };
-    Ok((address, Base { version: header.version, seq: header.seq, generation: header.generation, value }))
+/// Operations that are all on one document, and which.
+fn on_one(keyed: Vec<KeyedOperation>) -> Result<(Address, Vec<Operation>), &'static str> {
+    let Some(address) = keyed.first().map(|first| first.address.clone()) else { return Err("it has no operations") };
+    let mut operations = Vec::with_capacity(keyed.len());
+    for one in keyed {
+        if one.address != address {
+            return Err("it is a group, which this build cannot send");
+        }
+        operations.push(one.operation);
+    }
+    Ok((address, operations))
+}
+
+/// Bytes as text: themselves where they are UTF-8, else in hexadecimal.
+pub(super) fn lossless(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+    }
 }

@@ -2,97 +2,122 @@
 //! left; nothing is ever renumbered.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::ident::MutationId;
-use super::record::Place;
+use super::record::Kind;
 use crate::ordered::Ordered;
 
-/// What a live record is about.
+/// What a live record is about. Of two records about the same thing only the later one is needed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum About {
-    /// A mutation that is not frozen.
-    Mutation(MutationId),
-    /// A frozen entry.
-    Freeze(MutationId),
-    /// When an entry may be tried again.
-    Attempt(MutationId),
-    /// A refused or unknown write, by its entry.
-    Inbox(MutationId),
-    /// A feed's cursor.
-    Cursor(String),
-    /// A text kept for an operation of a mutation.
-    Before(MutationId, u32),
-    /// What this build cannot read, or has set aside: kept for one that can. Numbered as found.
-    Kept(u64),
+pub struct About {
+    kind: Kind,
+    /// The mutation, the entry or the feed.
+    name: Arc<str>,
+    /// Of a text that was kept for one operation: which.
+    operation: u32,
 }
 
+impl About {
+    /// A mutation or an entry, or something about it that there is once.
+    pub fn of(kind: Kind, id: &MutationId) -> About {
+        About { kind, name: id.0.clone(), operation: 0 }
+    }
+
+    /// A text kept for an operation of a mutation.
+    pub fn before(id: &MutationId, operation: u32) -> About {
+        About { kind: Kind::Before, name: id.0.clone(), operation }
+    }
+
+    /// A feed's cursor.
+    pub fn cursor(feed: &str) -> About {
+        About { kind: Kind::Cursor, name: feed.into(), operation: 0 }
+    }
+}
+
+/// A commit: being made, on its way, or in the log.
 #[derive(Debug, Default)]
 struct Commit {
+    /// Where it is in the log, once it is.
+    position: u64,
+    /// Its bytes, once it is in the log and as long as a record in it lives.
     bytes: Vec<u8>,
-    live: Ordered<u32, (Range<usize>, About)>,
-    /// Whether something in it has died since it was written.
-    stale: bool,
+    /// Where its records are that can live on; nothing is left of one that is dead.
+    records: Vec<Range<usize>>,
+    /// Bytes of records that live.
+    live: usize,
+    /// Bytes it takes in the store...
+    stored: usize,
+    /// ...and what that becomes when the transaction that folds the log is done.
+    folded: Option<usize>,
 }
 
-/// The commits in the log, as this client knows them.
+/// The commits in the log, and those that will be, as this client knows them.
 #[derive(Debug, Default)]
 pub struct Log {
+    /// By number, in the order in which they were begun.
     commits: Ordered<u64, Commit>,
-    places: Ordered<About, Place>,
+    /// Where the record about each thing is: in which commit, and which of its records.
+    places: Ordered<About, (u64, usize)>,
+    /// The number of the commit that is being made.
+    making: u64,
     bytes: u64,
     last: u64,
 }
 
-/// One record of a commit that is being made: its ordinal, where its bytes are, and what it is about if it can live on.
-pub type Part = (u32, Range<usize>, Option<About>);
-
 impl Log {
-    /// A commit is in the log at `position`. A record about the same thing as an earlier one replaces it.
-    pub fn add(&mut self, position: u64, bytes: Vec<u8>, parts: Vec<Part>) {
-        self.last = self.last.max(position);
-        self.bytes += bytes.len() as u64;
-        let mut commit = Commit { bytes, live: Ordered::default(), stale: false };
-        for (ordinal, range, about) in parts {
-            match about {
-                None => commit.stale = true,
-                Some(about) => {
-                    self.retire(&about);
-                    if let Some((_, earlier)) = self.places.insert(about.clone(), (position, ordinal)).filter(|(at, _)| *at == position) {
-                        commit.live.remove(&earlier);
-                        commit.stale = true;
-                    }
-                    commit.live.insert(ordinal, (range, about));
-                }
-            }
+    /// A record that can live on is part of the commit that is being made: where in its bytes, and what it is about. One
+    /// that is about nothing lives for ever.
+    pub fn keep(&mut self, range: Range<usize>, about: Option<About>) {
+        if let Some(about) = &about {
+            self.retire(about);
         }
-        if commit.live.is_empty() {
-            commit.bytes = Vec::new();
+        let commit = self.commits.get_or_insert_with(self.making, Commit::default);
+        commit.live += range.len();
+        commit.records.push(range);
+        if let Some(about) = about {
+            self.places.insert(about, (self.making, commit.records.len() - 1));
         }
-        self.commits.insert(position, commit);
     }
 
-    /// What was stored about this is not needed any more.
+    /// The commit that was being made is complete; says its number.
+    pub fn close(&mut self) -> u64 {
+        self.making += 1;
+        self.making - 1
+    }
+
+    /// A commit is in the log at `position`, with `bytes` of records that can live on, and takes so many bytes.
+    pub fn add(&mut self, number: u64, position: u64, bytes: &[u8], stored: usize) {
+        self.last = self.last.max(position);
+        self.bytes += stored as u64;
+        let commit = self.commits.get_or_insert_with(number, Commit::default);
+        (commit.position, commit.stored) = (position, stored);
+        if commit.live > 0 {
+            commit.bytes = bytes.to_vec();
+        }
+    }
+
+    /// What was stored, or will be, about this is not needed any more.
     pub fn retire(&mut self, about: &About) {
-        let Some((position, ordinal)) = self.places.get(about) else { return };
-        if let Some(commit) = self.commits.get_mut(position) {
-            commit.live.remove(ordinal);
-            commit.stale = true;
-            if commit.live.is_empty() {
+        let Some((number, record)) = self.places.remove(about) else { return };
+        if let Some(commit) = self.commits.get_mut(&number) {
+            commit.live -= std::mem::take(&mut commit.records[record]).len();
+            if commit.live == 0 {
                 commit.bytes = Vec::new();
             }
-            self.places.remove(about);
         }
     }
 
-    /// Retires everything that `is_live` says is not.
-    pub fn retain(&mut self, is_live: impl Fn(&About) -> bool) {
-        let dead: Vec<About> = self.places.keys().filter(|about| !is_live(about)).cloned().collect();
-        dead.iter().for_each(|about| self.retire(about));
-    }
-
-    /// What is live, from `about` on in order.
-    pub fn abouts_from(&self, about: &About) -> impl Iterator<Item = &About> {
-        self.places.from(about).map(|(about, _)| about)
+    /// The texts that were kept for operations of this mutation or entry are not needed any more.
+    pub fn retire_befores(&mut self, id: &MutationId) {
+        let first = About::before(id, 0);
+        loop {
+            let next = match self.places.from(&first).next() {
+                Some((about, _)) if about.kind == first.kind && about.name == first.name => about.clone(),
+                _ => return,
+            };
+            self.retire(&next);
+        }
     }
 
     /// The last position.
@@ -106,96 +131,116 @@ impl Log {
     }
 
     /// What the commits become when all that is dead goes: the rewriting for a transaction.
-    pub fn fold(&self) -> Vec<(u64, Option<Vec<u8>>)> {
-        let stale = self.commits.iter().filter(|(_, commit)| commit.stale);
-        stale.map(|(position, commit)| (*position, (!commit.live.is_empty()).then(|| commit.alive()))).collect()
+    pub fn fold(&mut self) -> Vec<(u64, Option<Vec<u8>>)> {
+        let mut rewrite = Vec::new();
+        for commit in self.commits.values_mut() {
+            if commit.live == commit.stored || commit.stored == 0 {
+                continue;
+            }
+            let mut bytes = Vec::with_capacity(commit.live);
+            for range in &mut commit.records {
+                if range.start < range.end {
+                    let start = bytes.len();
+                    bytes.extend_from_slice(&commit.bytes[range.clone()]);
+                    *range = start..bytes.len();
+                }
+            }
+            commit.folded = Some(bytes.len());
+            commit.bytes.clone_from(&bytes);
+            rewrite.push((commit.position, if bytes.is_empty() { None } else { Some(bytes) }));
+        }
+        rewrite
     }
 
     /// The transaction with [`Log::fold`]'s rewriting is done.
-    pub fn folded(&mut self, rewritten: &[(u64, Option<Vec<u8>>)]) {
-        for (position, bytes) in rewritten {
-            match (bytes, self.commits.get_mut(position)) {
-                (None, Some(commit)) if commit.live.is_empty() => drop(self.commits.remove(position)),
-                (Some(bytes), Some(commit)) => {
-                    let (mut at, mut records) = (0, 0);
-                    let mut moved = Ordered::default();
-                    for found in super::record::decode(bytes) {
-                        let length = found.raw().len();
-                        if let Some((_, about)) = found.ordinal().and_then(|ordinal| commit.live.get(&ordinal)) {
-                            moved.insert(found.ordinal().unwrap_or_default(), (at..at + length, about.clone()));
-                        }
-                        at += length;
-                        records += 1;
-                    }
-                    commit.stale = moved.len() != records;
-                    commit.live = moved;
-                    commit.bytes.clone_from(bytes);
-                }
-                _ => {}
+    pub fn folded(&mut self) {
+        self.bytes = 0;
+        for commit in self.commits.values_mut() {
+            if let Some(bytes) = commit.folded.take() {
+                commit.stored = bytes;
             }
+            self.bytes += commit.stored as u64;
         }
-        self.bytes = self.commits.values().map(|commit| commit.bytes.len() as u64).sum();
-    }
-}
-
-impl Commit {
-    fn alive(&self) -> Vec<u8> {
-        self.live.values().flat_map(|(range, _)| &self.bytes[range.clone()]).copied().collect()
+        self.commits.retain(|_, commit| commit.stored + commit.live > 0);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::record::{self, CancelHeader, Kind};
+    use super::super::record::{self, CancelHeader};
     use super::*;
 
-    fn commit(names: &[&str]) -> (Vec<u8>, Vec<Part>) {
-        let (mut bytes, mut parts) = (Vec::new(), Vec::new());
+    fn about(name: &str) -> About {
+        About::of(Kind::Mutation, &MutationId(name.into()))
+    }
+
+    /// A commit of records about these; about nothing that can live on where there is no name.
+    fn commit(log: &mut Log, position: u64, names: &[&str]) {
+        let mut bytes = Vec::new();
         for (ordinal, name) in names.iter().enumerate() {
             let start = bytes.len();
             record::encode(&mut bytes, Kind::Cancel, ordinal as u32, &CancelHeader { id: MutationId((*name).into()) }, "");
-            let about = (!name.is_empty()).then(|| About::Mutation(MutationId((*name).into())));
-            parts.push((ordinal as u32, start..bytes.len(), about));
+            if !name.is_empty() {
+                log.keep(start..bytes.len(), Some(about(name)));
+            }
         }
-        (bytes, parts)
+        let number = log.close();
+        log.add(number, position, &bytes, bytes.len());
     }
 
-    fn ordinals(bytes: &[u8]) -> Vec<u32> {
-        record::decode(bytes).filter_map(|found| found.ordinal()).collect()
+    /// What a fold writes: the ordinals that each commit keeps.
+    fn fold(log: &mut Log) -> Vec<(u64, Option<Vec<u32>>)> {
+        let ordinals = |bytes: Vec<u8>| record::decode(&bytes).filter_map(|found| found.ordinal()).collect();
+        log.fold().into_iter().map(|(position, bytes)| (position, bytes.map(ordinals))).collect()
     }
 
     #[test]
     fn i17_what_lives_keeps_its_position_and_its_ordinal() {
         let mut log = Log::default();
         for (position, names) in [(1, vec!["a", "b", "c"]), (2, vec!["", ""]), (3, vec!["d"])] {
-            let (bytes, parts) = commit(&names);
-            log.add(position, bytes, parts);
+            commit(&mut log, position, &names);
         }
-        log.retire(&About::Mutation(MutationId("b".into())));
-        let rewrite = log.fold();
-        assert_eq!(
-            rewrite.iter().map(|(position, bytes)| (*position, bytes.as_deref().map(ordinals))).collect::<Vec<_>>(),
-            [(1, Some(vec![0, 2])), (2, None)]
-        );
-        log.retire(&About::Mutation(MutationId("a".into())));
-        log.folded(&rewrite);
-        assert_eq!(
-            log.fold().iter().map(|(position, bytes)| (*position, bytes.as_deref().map(ordinals))).collect::<Vec<_>>(),
-            [(1, Some(vec![2]))]
-        );
+        let whole = log.bytes();
+        log.retire(&about("b"));
+        assert_eq!(fold(&mut log), [(1, Some(vec![0, 2])), (2, None)]);
+        log.retire(&about("a"));
+        log.folded();
+        assert!(log.bytes() < whole);
+        assert_eq!(fold(&mut log), [(1, Some(vec![2]))]);
         assert_eq!(log.last(), 3);
+    }
+
+    #[test]
+    fn a_fold_that_did_not_happen_happens_again() {
+        let mut log = Log::default();
+        commit(&mut log, 1, &["a", "b", "c"]);
+        log.retire(&about("a"));
+        assert_eq!(fold(&mut log), [(1, Some(vec![1, 2]))]);
+        log.retire(&about("c"));
+        assert_eq!(fold(&mut log), [(1, Some(vec![1]))]);
+        log.retire(&about("b"));
+        assert_eq!(fold(&mut log), [(1, None)]);
+        log.folded();
+        assert_eq!(fold(&mut log), []);
+    }
+
+    #[test]
+    fn what_is_retired_while_it_is_on_its_way_stays_so() {
+        let mut log = Log::default();
+        log.keep(0..20, Some(about("a")));
+        log.keep(20..40, Some(about("b")));
+        let number = log.close();
+        log.retire(&about("a"));
+        log.keep(0..20, Some(about("b")));
+        log.add(number, 1, &[0; 40], 40);
+        assert_eq!(log.fold(), [(1, None)]);
     }
 
     #[test]
     fn the_later_record_about_a_thing_stands() {
         let mut log = Log::default();
-        let (bytes, parts) = commit(&["a", "b", "a"]);
-        log.add(1, bytes, parts);
-        let (bytes, parts) = commit(&["b"]);
-        log.add(2, bytes, parts);
-        assert_eq!(
-            log.fold().iter().map(|(position, bytes)| (*position, bytes.as_deref().map(ordinals))).collect::<Vec<_>>(),
-            [(1, Some(vec![2]))]
-        );
+        commit(&mut log, 1, &["a", "b", "a"]);
+        commit(&mut log, 2, &["b"]);
+        assert_eq!(fold(&mut log), [(1, Some(vec![2]))]);
     }
 }

@@ -48,14 +48,14 @@ use notice::{Ending, Notice, Phase, Status, StorageKind, ViewChange};
 use outbox::{Outbox, Queued};
 use pull::Feed;
 use push::{Batch, BatchId, BatchSize};
-use record::{CancelHeader, InboxHeader, Kind, MutationHeader, Place};
+use record::{CancelHeader, Kind, MutationHeader, Place};
 use replica::Replica;
 use rng::Rng;
 use sending::Request;
 use store::{Mode, Store};
 use watch::Watch;
 
-use crate::ordered::Ordered;
+use crate::ordered::{Ordered, OrderedSet};
 use crate::protocol::member::text_of;
 use crate::protocol::{Address, Identity, Json, KeyedOperation, Operation, Seen, Splice};
 
@@ -80,7 +80,8 @@ pub struct Engine {
     store: Store,
     replica: Replica,
     outbox: Outbox,
-    inbox: Ordered<MutationId, InboxHeader>,
+    /// Entries that were refused, or of which nobody knows.
+    inbox: OrderedSet<MutationId>,
     watch: Watch,
     link: Link,
     feeds: Vec<Feed>,
@@ -444,7 +445,7 @@ impl Engine {
         let Some(queued) = self.outbox.take(id) else { return };
         self.touch(&queued.address);
         self.store.stage(Kind::Cancel, &CancelHeader { id: id.clone() }, "", None);
-        self.store.retire(&log::About::Mutation(id.clone()));
+        self.store.retire(Kind::Mutation, id);
         self.rebase(&queued.address, None, std::slice::from_ref(id));
         self.arm(now);
         effects.push(Effect::Notify(Notice::Settled { mutation: id.clone(), ending: Ending::Cancelled }));

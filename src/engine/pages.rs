@@ -1,21 +1,23 @@
 //! Which page holds which document, and how documents become pages. A document that changes moves to a fresh page; a page
 //! that nobody points at goes when the log is folded.
 
-use super::record::{self, BaseHeader, DirectoryHeader, DirectoryRow, Kind};
-use super::replica::Base;
+use super::record::{self, BaseHeader, DirectoryHeader, DirectoryRow, Kind, Members, Record};
+use super::replica::{Base, Replica};
 use crate::ordered::{Ordered, OrderedSet};
-use crate::protocol::Address;
 use crate::protocol::member::{Member, text_of};
+use crate::protocol::{Address, Json};
 
 /// The directory.
 #[derive(Debug, Default)]
 pub struct Pages {
     page_of: Ordered<Address, u32>,
-    documents: Ordered<u32, u32>,
-    /// Pages that hold nothing any more and are still stored.
-    empty: OrderedSet<u32>,
+    /// How many documents each stored page holds.
+    counts: Ordered<u32, u32>,
     next_page: u32,
 }
+
+/// Pages with their bytes, or with none where they go.
+pub type PageWrites = Vec<(u32, Option<Vec<u8>>)>;
 
 impl Pages {
     /// Reads a directory, and where it is broken says why: then nothing is known of any page.
@@ -23,10 +25,12 @@ impl Pages {
         let mut pages = Pages::default();
         for found in record::decode(bytes) {
             let record::Found::Record(record) = found else { return Err("it is broken or of a later build") };
-            let header: DirectoryHeader = record.header()?;
+            let next_page = record.members()?.read("next_page")?;
             let rows: Vec<DirectoryRow> = Member::read(record.body).ok_or("its body has another shape")?;
-            pages.next_page = pages.next_page.max(header.next_page);
-            rows.iter().for_each(|row| pages.place(row));
+            pages.next_page = pages.next_page.max(next_page);
+            for row in &rows {
+                pages.place(row);
+            }
         }
         Ok(pages)
     }
@@ -35,20 +39,19 @@ impl Pages {
     pub fn encode(&self) -> Vec<u8> {
         // Addresses come collection by collection: each page's row of one is complete before the next begins.
         let mut rows: Vec<DirectoryRow> = Vec::new();
-        let mut row_of: Ordered<u32, usize> = Ordered::default();
+        let mut row_of: Ordered<u32, u32> = Ordered::default();
         for (address, page) in self.page_of.iter() {
-            let at = *row_of.get_or_insert_with(*page, || usize::MAX);
-            match rows.get_mut(at).filter(|row| row.1 == address.collection) {
-                Some(row) => row.2.push(address.key.clone()),
-                None => {
-                    row_of.insert(*page, rows.len());
+            let at = row_of.get(page).map_or(usize::MAX, |at| *at as usize);
+            match rows.get_mut(at) {
+                Some(row) if row.1 == address.collection => row.2.push(address.key.clone()),
+                _ => {
+                    row_of.insert(*page, rows.len() as u32);
                     rows.push((*page, address.collection.clone(), vec![address.key.clone()]));
                 }
             }
         }
-        let body = text_of(&rows);
         let mut bytes = Vec::new();
-        record::encode(&mut bytes, Kind::Directory, 0, &DirectoryHeader { next_page: self.next_page }, &body);
+        record::encode(&mut bytes, Kind::Directory, 0, &DirectoryHeader { next_page: self.next_page }, &text_of(&rows));
         bytes
     }
 
@@ -56,22 +59,24 @@ impl Pages {
     pub fn place(&mut self, (page, collection, keys): &DirectoryRow) {
         self.next_page = self.next_page.max(page.saturating_add(1));
         for key in keys {
-            self.remove(&Address { collection: collection.clone(), key: key.clone() });
-            self.page_of.insert(Address { collection: collection.clone(), key: key.clone() }, *page);
-            *self.documents.get_or_insert_with(*page, || 0) += 1;
-            self.empty.remove(page);
+            let address = Address { collection: collection.clone(), key: key.clone() };
+            if let Some(earlier) = self.page_of.insert(address, *page) {
+                self.count(earlier, 0, 1);
+            }
         }
+        self.count(*page, keys.len() as u32, 0);
     }
 
     /// This document is in no page any more.
     pub fn remove(&mut self, address: &Address) {
-        let Some(page) = self.page_of.remove(address) else { return };
-        let count = self.documents.get_or_insert_with(page, || 0);
-        *count = count.saturating_sub(1);
-        if *count == 0 {
-            self.documents.remove(&page);
-            self.empty.insert(page, ());
+        if let Some(page) = self.page_of.remove(address) {
+            self.count(page, 0, 1);
         }
+    }
+
+    fn count(&mut self, page: u32, more: u32, fewer: u32) {
+        let count = self.counts.get(&page).copied().unwrap_or_default();
+        self.counts.insert(page, (count + more).saturating_sub(fewer));
     }
 
     /// The page that holds `address`.
@@ -86,47 +91,84 @@ impl Pages {
 
     /// How many documents one page holds.
     pub fn count_of(&self, page: u32) -> u32 {
-        self.documents.get(&page).copied().unwrap_or_default()
+        self.counts.get(&page).copied().unwrap_or_default()
     }
 
     /// The documents of one page.
     pub fn documents_of(&self, page: u32) -> Vec<Address> {
-        self.page_of.iter().filter(|(_, at)| **at == page).map(|(address, _)| address.clone()).collect()
+        let mut documents = Vec::new();
+        for (address, at) in self.page_of.iter() {
+            if *at == page {
+                documents.push(address.clone());
+            }
+        }
+        documents
     }
 
     /// Stored pages that hold nothing any more.
-    pub fn empty(&self) -> impl Iterator<Item = u32> {
-        self.empty.keys().copied()
+    pub fn empty(&self) -> Vec<u32> {
+        let mut empty = Vec::new();
+        for (page, count) in self.counts.iter() {
+            if *count == 0 {
+                empty.push(*page);
+            }
+        }
+        empty
     }
 
     /// Those pages are no longer stored.
     pub fn dropped(&mut self, pages: &[u32]) {
-        self.empty.retain(|page, ()| !pages.contains(page));
+        for page in pages {
+            self.counts.remove(page);
+        }
     }
 
-    /// Fresh pages with these documents, about `page_bytes` each, and their rows for the directory. The rows count only
-    /// once the pages are stored: see [`Pages::place`].
-    pub fn lay_out<'a>(
-        &mut self,
-        documents: impl Iterator<Item = (&'a Address, &'a Base)>,
-        page_bytes: u64,
-    ) -> (Vec<(u32, Vec<u8>)>, Vec<DirectoryRow>) {
-        let (mut pages, mut rows): (Vec<(u32, Vec<u8>)>, Vec<DirectoryRow>) = (Vec::new(), Vec::new());
-        for (address, base) in documents {
-            if pages.last().is_none_or(|(_, bytes)| bytes.len() as u64 >= page_bytes) {
+    /// Fresh pages with the bases of these documents, about `page_bytes` each, and their rows for the directory. The rows
+    /// count only once the pages are stored: see [`Pages::place`].
+    pub fn lay_out(&mut self, documents: &OrderedSet<Address>, replica: &Replica, page_bytes: u64) -> (PageWrites, Vec<DirectoryRow>) {
+        let mut pages = PageWrites::new();
+        let mut rows: Vec<DirectoryRow> = Vec::new();
+        let mut bytes = Vec::new();
+        for address in documents.keys() {
+            let Some(base) = replica.base(address) else { continue };
+            if pages.is_empty() || bytes.len() as u64 >= page_bytes {
                 self.next_page = self.next_page.max(1);
-                pages.push((self.next_page, Vec::new()));
+                fill(&mut pages, &mut bytes);
+                pages.push((self.next_page, None));
                 self.next_page += 1;
             }
-            let Some((page, bytes)) = pages.last_mut() else { continue };
-            encode_base(bytes, 0, address, base);
+            encode_base(&mut bytes, 0, address, base);
+            let page = self.next_page - 1;
             match rows.last_mut() {
-                Some((at, collection, keys)) if at == page && *collection == address.collection => keys.push(address.key.clone()),
-                _ => rows.push((*page, address.collection.clone(), vec![address.key.clone()])),
+                Some((at, collection, keys)) if *at == page && *collection == address.collection => keys.push(address.key.clone()),
+                _ => rows.push((page, address.collection.clone(), vec![address.key.clone()])),
             }
         }
+        fill(&mut pages, &mut bytes);
         (pages, rows)
     }
+}
+
+/// The last page has these bytes.
+fn fill(pages: &mut PageWrites, bytes: &mut Vec<u8>) {
+    if let Some((_, page)) = pages.last_mut() {
+        *page = Some(std::mem::take(bytes));
+    }
+}
+
+/// Bytes of a base's document.
+pub fn size_of(base: &Base) -> usize {
+    base.value.as_ref().map_or(0, |value| value.as_str().len())
+}
+
+/// A document's base, read from its record.
+pub fn read_base(record: &Record<'_>, header: &Members<'_>) -> Result<(Address, Base), &'static str> {
+    let value = match record.body {
+        "" => None,
+        text => Some(Json::parse(text).map_err(|_| "its document cannot be read")?),
+    };
+    let base = Base { version: header.read("version")?, seq: header.read("seq")?, generation: header.read("generation")?, value };
+    Ok((Address { collection: header.read("collection")?, key: header.read("key")? }, base))
 }
 
 /// Appends the record of one document's base.
@@ -144,19 +186,28 @@ pub fn encode_base(bytes: &mut Vec<u8>, ordinal: u32, address: &Address, base: &
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::Json;
 
     #[test]
     fn documents_move_and_empty_pages_go() {
         let base = Base { version: "1".into(), seq: Some(1), generation: "g".into(), value: Some(Json::parse("{}").unwrap()) };
         let documents: Vec<Address> = ["a", "b", "c"].map(|key| Address::of("c", key)).into();
+        let mut replica = Replica::default();
         let mut pages = Pages::default();
-        let (stored, rows) = pages.lay_out(documents.iter().map(|address| (address, &base)), 1);
-        assert_eq!(stored.iter().map(|(page, _)| *page).collect::<Vec<_>>(), [1, 2, 3]);
-        rows.iter().for_each(|row| pages.place(row));
-        let (_, rows) = pages.lay_out(documents[..1].iter().map(|address| (address, &base)), 1);
-        rows.iter().for_each(|row| pages.place(row));
-        assert_eq!((pages.page_of(&documents[0]), pages.empty().collect::<Vec<_>>()), (Some(4), vec![1]));
+        let mut lay_out = |pages: &mut Pages, addresses: &[Address]| {
+            let mut set = OrderedSet::default();
+            for address in addresses {
+                replica.rebase(address, false, Some(base.clone()), &[]);
+                set.insert(address.clone(), ());
+            }
+            let (stored, rows) = pages.lay_out(&set, &replica, 1);
+            rows.iter().for_each(|row| pages.place(row));
+            stored.iter().map(|(page, bytes)| (*page, bytes.is_some())).collect::<Vec<_>>()
+        };
+        assert_eq!(lay_out(&mut pages, &documents), [(1, true), (2, true), (3, true)]);
+        lay_out(&mut pages, &documents[..1]);
+        assert_eq!((pages.page_of(&documents[0]), pages.empty()), (Some(4), vec![1]));
+        pages.dropped(&[1]);
+        assert!(pages.empty().is_empty());
         let read = Pages::parse(&pages.encode()).unwrap();
         assert!(read.page_of == pages.page_of);
         assert_eq!(read.next_page, 5);

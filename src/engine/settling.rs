@@ -233,8 +233,8 @@ impl Engine {
             .map(|operation| KeyedOperation { address: address.clone(), operation: operation.clone(), base: None })
             .collect();
         let body = text_of(&keyed);
-        self.store.stage(Kind::Inbox, &header, &body, Some(About::Inbox(entry.clone())));
-        self.inbox.insert(entry, header);
+        self.store.stage(Kind::Inbox, &header, &body, Some(About::of(Kind::Inbox, &entry)));
+        self.inbox.insert(entry, ());
     }
 
     fn take_entry(&mut self, id: &MutationId) -> Option<(u64, Entry)> {
@@ -247,15 +247,15 @@ impl Engine {
     pub(super) fn stage_settlement(&mut self, id: &MutationId, members: &[MutationId], ending: &str, seq: Option<u64>) {
         let header = SettlementHeader { entry: id.clone(), members: members.to_vec(), ending: ending.into(), seq };
         self.store.stage(Kind::Settlement, &header, "", None);
-        self.store.retire(&About::Freeze(id.clone()));
-        self.store.retire(&About::Attempt(id.clone()));
+        self.store.retire(Kind::Freeze, id);
+        self.store.retire(Kind::Attempt, id);
         self.retire_befores(std::slice::from_ref(id));
     }
 
     /// The texts that were kept for these are not needed any more.
     pub(super) fn retire_befores(&mut self, ids: &[MutationId]) {
         for id in ids {
-            self.store.retire_befores(id);
+            self.store.log.retire_befores(id);
         }
     }
 

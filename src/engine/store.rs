@@ -5,15 +5,15 @@ use super::config::Config;
 use super::effect::{Guard, Write};
 use super::ident::{MutationId, WriteId};
 use super::input::Meta;
-use super::log::{About, Log, Part};
+use super::log::{About, Log};
 use super::notice::Durability;
 use super::pages::{self, Pages};
 use super::push::BatchId;
-use super::record::{self, DirectoryRow, Kind, PagedHeader, Place};
-use super::replica::{Base, Replica};
+use super::record::{self, DirectoryRow, Kind, PagedHeader};
+use super::replica::Replica;
 use crate::ordered::{Ordered, OrderedSet};
 use crate::protocol::Address;
-use crate::protocol::member::Member;
+use crate::protocol::member::{Member, text_of};
 
 /// Where writes go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,9 +31,10 @@ pub enum Mode {
 /// What goes into one transaction.
 #[derive(Debug, Default)]
 struct Staged {
+    /// Its commit's number in the log, once that is complete.
+    commit: u64,
     bytes: Vec<u8>,
-    parts: Vec<Part>,
-    index: Ordered<About, usize>,
+    records: u32,
     strict: bool,
     mutations: Vec<(MutationId, u32)>,
     batches: Vec<BatchId>,
@@ -41,21 +42,31 @@ struct Staged {
     meta: Option<(Guard, Meta)>,
 }
 
+/// What a transaction on its way comes from, and what it changes.
 #[derive(Debug)]
-enum OnItsWay {
-    Commit { staged: Staged, bytes: Vec<u8>, parts: Vec<Part>, rows: Vec<DirectoryRow> },
-    Fold { rewrite: Vec<(u64, Option<Vec<u8>>)>, rows: Vec<DirectoryRow>, dropped: Vec<u32>, meta: Meta },
+struct Flight {
+    write: WriteId,
+    staged: Staged,
+    /// Bytes of its commit.
+    stored: usize,
+    /// Pages it writes.
+    rows: Vec<DirectoryRow>,
+    meta: Option<Meta>,
+    /// Pages that it takes away, where it folds the log.
+    folds: Option<Vec<u32>>,
 }
 
 /// What became kept with one transaction, or with the turn to memory.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub struct Kept {
-    /// Mutations, and their records' places.
-    pub mutations: Vec<(MutationId, Option<Place>)>,
+    /// Mutations, and their records' ordinals.
+    pub mutations: Vec<(MutationId, u32)>,
+    /// Where in the log their commit is, if in a log.
+    pub position: Option<u64>,
     /// Batches whose entries are frozen.
     pub batches: Vec<BatchId>,
     /// How well.
-    pub durability: Option<Durability>,
+    pub durability: Durability,
 }
 
 /// The store as the engine knows it.
@@ -66,7 +77,7 @@ pub struct Store {
     staged: Staged,
     /// A commit that failed and is tried again before all that came later.
     failed: Option<Staged>,
-    on_its_way: Option<(WriteId, OnItsWay)>,
+    on_its_way: Option<Box<Flight>>,
     failures: u32,
     last_write: u64,
     /// What of the log is still needed.
@@ -123,21 +134,26 @@ impl Store {
         self.pages.place(row);
     }
 
-    /// Stages a record. One that can live on says what it is about.
+    /// Stages a record, and says its ordinal. One that can live on says what it is about; what could not be read lives on
+    /// for a build that can read it.
     pub fn stage(&mut self, kind: Kind, header: &impl Member, body: &str, about: Option<About>) -> u32 {
+        self.stage_text(kind, &text_of(header), body, about)
+    }
+
+    fn stage_text(&mut self, kind: Kind, header: &str, body: &str, about: Option<About>) -> u32 {
         let staged = &mut self.staged;
-        let (ordinal, start) = (staged.parts.len() as u32, staged.bytes.len());
-        record::encode(&mut staged.bytes, kind, ordinal, header, body);
-        if let Some(earlier) = about.as_ref().and_then(|about| staged.index.insert(about.clone(), ordinal as usize)) {
-            staged.parts[earlier].2 = None;
+        let (ordinal, start) = (staged.records, staged.bytes.len());
+        staged.records += 1;
+        record::encode_text(&mut staged.bytes, kind, ordinal, header, body);
+        if about.is_some() || kind == Kind::Quarantine {
+            self.log.keep(start..staged.bytes.len(), about);
         }
-        staged.parts.push((ordinal, start..staged.bytes.len(), about));
         ordinal
     }
 
     /// Stages a mutation's record; the app is told when it is kept.
     pub fn stage_mutation(&mut self, id: &MutationId, header: &impl Member, body: &str, strict: bool) {
-        let ordinal = self.stage(Kind::Mutation, header, body, Some(About::Mutation(id.clone())));
+        let ordinal = self.stage(Kind::Mutation, header, body, Some(About::of(Kind::Mutation, id)));
         self.staged.mutations.push((id.clone(), ordinal));
         self.staged.strict |= strict;
     }
@@ -154,33 +170,8 @@ impl Store {
     }
 
     /// What was stored, or staged, about this is not needed any more.
-    pub fn retire(&mut self, about: &About) {
-        self.log.retire(about);
-        let flying = match &mut self.on_its_way {
-            Some((_, OnItsWay::Commit { parts, staged, .. })) => staged.index.get(about).map(|at| &mut parts[*at].2),
-            _ => None,
-        };
-        flying.into_iter().for_each(|slot| *slot = None);
-        for staged in std::iter::once(&mut self.staged).chain(&mut self.failed) {
-            if let Some(at) = staged.index.remove(about) {
-                staged.parts[at].2 = None;
-            }
-        }
-    }
-
-    /// The texts that were kept for operations of this mutation or entry are not needed any more.
-    pub fn retire_befores(&mut self, id: &MutationId) {
-        let of = |about: &About| matches!(about, About::Before(owner, _) if owner == id);
-        let from = About::Before(id.clone(), 0);
-        let mut abouts: Vec<About> = self.log.abouts_from(&from).take_while(|about| of(about)).cloned().collect();
-        let flying = match &self.on_its_way {
-            Some((_, OnItsWay::Commit { staged, .. })) => Some(staged),
-            _ => None,
-        };
-        for staged in flying.into_iter().chain(&self.failed).chain([&self.staged]) {
-            abouts.extend(staged.index.from(&from).map(|(about, _)| about).take_while(|about| of(about)).cloned());
-        }
-        abouts.iter().for_each(|about| self.retire(about));
+    pub fn retire(&mut self, kind: Kind, id: &MutationId) {
+        self.log.retire(&About::of(kind, id));
     }
 
     /// Whether something waits for a transaction.
@@ -198,38 +189,38 @@ impl Store {
         if self.mode != Mode::Durable || self.is_writing() || !self.is_staged() {
             return None;
         }
-        let staged = self.failed.take().unwrap_or_else(|| std::mem::take(&mut self.staged));
-        let (mut bytes, mut parts) = (staged.bytes.clone(), staged.parts.clone());
-        let (mut stored, mut rows) = (Vec::new(), Vec::new());
-        let bases: Vec<(&Address, &Base)> = staged.bases.keys().filter_map(|address| Some((address, replica.base(address)?))).collect();
-        let size: usize = bases.iter().map(|(_, base)| base.value.as_ref().map_or(0, |value| value.as_str().len())).sum();
+        let staged = self.failed.take().unwrap_or_else(|| {
+            let commit = self.log.close();
+            Staged { commit, ..std::mem::take(&mut self.staged) }
+        });
+        let mut write = self.next_write();
+        write.strict = staged.strict;
+        if let Some((guard, meta)) = &staged.meta {
+            (write.guard, write.meta) = (guard.clone(), Some(meta.clone()));
+        }
+        let mut bytes = staged.bytes.clone();
+        let mut rows = Vec::new();
+        let mut size = 0;
+        for address in staged.bases.keys() {
+            size += replica.base(address).map_or(0, pages::size_of);
+        }
         if size as u64 > config.page_directly_bytes {
-            (stored, rows) = self.pages.lay_out(bases.into_iter(), config.page_bytes);
-            let (ordinal, start) = (parts.len() as u32, bytes.len());
-            record::encode(&mut bytes, Kind::Paged, ordinal, &PagedHeader { pages: rows.clone() }, "");
-            parts.push((ordinal, start..bytes.len(), None));
+            (write.pages, rows) = self.pages.lay_out(&staged.bases, replica, config.page_bytes);
+            let header = PagedHeader { pages: rows };
+            record::encode(&mut bytes, Kind::Paged, staged.records, &header, "");
+            rows = header.pages;
         } else {
-            for (address, base) in bases {
-                let (ordinal, start) = (parts.len() as u32, bytes.len());
-                pages::encode_base(&mut bytes, ordinal, address, base);
-                parts.push((ordinal, start..bytes.len(), None));
+            let mut ordinal = staged.records;
+            for address in staged.bases.keys() {
+                if let Some(base) = replica.base(address) {
+                    pages::encode_base(&mut bytes, ordinal, address, base);
+                    ordinal += 1;
+                }
             }
         }
-        let (guard, meta) = match &staged.meta {
-            Some((guard, meta)) => (guard.clone(), Some(meta.clone())),
-            None => (self.guard()?, None),
-        };
-        let write = Write {
-            write: self.next_write(),
-            strict: staged.strict,
-            guard,
-            append: (!bytes.is_empty()).then(|| bytes.clone()),
-            rewrite: Vec::new(),
-            pages: stored.into_iter().map(|(page, bytes)| (page, Some(bytes))).collect(),
-            directory: None,
-            meta,
-        };
-        self.on_its_way = Some((write.write, OnItsWay::Commit { staged, bytes, parts, rows }));
+        let stored = bytes.len();
+        write.append = if bytes.is_empty() { None } else { Some(bytes) };
+        self.send(Flight { write: write.write, staged, stored, rows, meta: write.meta.clone(), folds: None });
         Some(write)
     }
 
@@ -240,69 +231,61 @@ impl Store {
     }
 
     /// The transaction that folds the log into pages.
-    pub fn fold(&mut self, replica: &Replica, config: &Config) -> Option<Write> {
-        let guard = self.guard()?;
-        let meta = Meta { folded_to: self.log.last(), ..self.meta.clone()? };
-        let bases = self.dirty.keys().filter_map(|address| Some((address, replica.base(address)?)));
-        let (stored, rows) = self.pages.lay_out(bases, config.page_bytes);
-        rows.iter().for_each(|row| self.pages.place(row));
-        let dropped: Vec<u32> = self.pages.empty().collect();
-        let rewrite = self.log.fold();
-        let write = Write {
-            write: self.next_write(),
-            strict: false,
-            guard,
-            append: None,
-            rewrite: rewrite.clone(),
-            pages: stored.into_iter().map(|(page, bytes)| (page, Some(bytes))).chain(dropped.iter().map(|page| (*page, None))).collect(),
-            directory: Some(self.pages.encode()),
-            meta: Some(meta.clone()),
-        };
-        self.on_its_way = Some((write.write, OnItsWay::Fold { rewrite, rows, dropped, meta }));
-        Some(write)
+    pub fn fold(&mut self, replica: &Replica, config: &Config) -> Write {
+        let mut write = self.next_write();
+        let (stored, rows) = self.pages.lay_out(&self.dirty, replica, config.page_bytes);
+        write.pages = stored;
+        for row in &rows {
+            self.pages.place(row);
+        }
+        let dropped = self.pages.empty();
+        for page in &dropped {
+            write.pages.push((*page, None));
+        }
+        write.rewrite = self.log.fold();
+        write.directory = Some(self.pages.encode());
+        write.meta.clone_from(&self.meta);
+        if let Some(meta) = &mut write.meta {
+            meta.folded_to = self.log.last();
+        }
+        let meta = write.meta.clone();
+        self.send(Flight { write: write.write, staged: Staged::default(), stored: 0, rows, meta, folds: Some(dropped) });
+        write
     }
 
     /// A transaction is complete. `None` where it is not one that is waited for.
     pub fn on_written(&mut self, write: WriteId, position: u64) -> Option<Kept> {
-        let (_, done) = self.on_its_way.take_if(|(id, _)| *id == write)?;
+        let flight = self.on_its_way.take_if(|flight| flight.write == write)?;
+        let Flight { staged, stored, rows, meta, folds, .. } = *flight;
         self.failures = 0;
-        match done {
-            OnItsWay::Commit { staged, bytes, parts, rows } => {
-                if !bytes.is_empty() {
-                    self.log.add(position, bytes, parts);
-                }
-                if rows.is_empty() {
-                    for (address, ()) in staged.bases {
-                        self.dirty.insert(address, ());
-                    }
-                } else {
-                    rows.iter().for_each(|row| self.found_in_page(row));
-                }
-                if let Some((_, meta)) = staged.meta {
-                    self.meta = Some(meta);
-                }
-                let durability = if staged.strict { Durability::Strict } else { Durability::Relaxed };
-                let mutations = staged.mutations.into_iter().map(|(id, ordinal)| (id, Some((position, ordinal)))).collect();
-                Some(Kept { mutations, batches: staged.batches, durability: Some(durability) })
-            }
-            OnItsWay::Fold { rewrite, dropped, meta, rows } => {
-                self.log.folded(&rewrite);
-                self.pages.dropped(&dropped);
-                rows.iter().for_each(|row| self.found_in_page(row));
-                self.meta = Some(meta);
-                Some(Kept::default())
+        if stored > 0 {
+            self.log.add(staged.commit, position, &staged.bytes, stored);
+        }
+        if let Some(dropped) = folds {
+            self.log.folded();
+            self.pages.dropped(&dropped);
+        }
+        if rows.is_empty() {
+            for (address, ()) in staged.bases {
+                self.dirty.insert(address, ());
             }
         }
+        for row in &rows {
+            self.found_in_page(row);
+        }
+        if meta.is_some() {
+            self.meta = meta;
+        }
+        let durability = if staged.strict { Durability::Strict } else { Durability::Relaxed };
+        Some(Kept { mutations: staged.mutations, position: Some(position), batches: staged.batches, durability })
     }
 
     /// A transaction did not happen, and its content waits again. Says how often in a row; `None` where it is not one
     /// that is waited for.
     pub fn on_failed(&mut self, write: WriteId) -> Option<u32> {
-        let (_, lost) = self.on_its_way.take_if(|(id, _)| *id == write)?;
-        if let OnItsWay::Commit { mut staged, parts, .. } = lost {
-            // What was retired while it was on its way stays retired.
-            staged.parts.iter_mut().zip(parts).for_each(|(slot, part)| *slot = part);
-            self.failed = Some(staged);
+        let flight = self.on_its_way.take_if(|flight| flight.write == write)?;
+        if flight.folds.is_none() {
+            self.failed = Some(flight.staged);
         }
         self.failures += 1;
         Some(self.failures)
@@ -311,14 +294,12 @@ impl Store {
     /// From here on nothing is stored. All that waited counts as kept.
     pub fn turn_to_memory(&mut self) -> Kept {
         self.mode = Mode::Memory;
-        let mut kept = Kept { durability: Some(Durability::Memory), ..Kept::default() };
-        let flying = match self.on_its_way.take() {
-            Some((_, OnItsWay::Commit { staged, .. })) => Some(staged),
-            _ => None,
-        };
-        for staged in [flying, self.failed.take(), Some(std::mem::take(&mut self.staged))].into_iter().flatten() {
-            kept.mutations.extend(staged.mutations.into_iter().map(|(id, _)| (id, None)));
-            kept.batches.extend(staged.batches);
+        self.log = Log::default();
+        let mut kept = Kept { mutations: Vec::new(), position: None, batches: Vec::new(), durability: Durability::Memory };
+        let flying = self.on_its_way.take().map(|flight| flight.staged);
+        for mut staged in [flying, self.failed.take(), Some(std::mem::take(&mut self.staged))].into_iter().flatten() {
+            kept.mutations.append(&mut staged.mutations);
+            kept.batches.append(&mut staged.batches);
         }
         kept
     }
@@ -335,18 +316,32 @@ impl Store {
         kept.mutations.into_iter().map(|(id, _)| id).collect()
     }
 
-    fn guard(&self) -> Option<Guard> {
-        self.meta.as_ref().map(|meta| Guard::Held { store_id: meta.store_id.clone(), epoch: meta.store_epoch })
+    /// A transaction with nothing in it yet, of the client that holds the store.
+    fn next_write(&mut self) -> Write {
+        self.last_write += 1;
+        let guard = match &self.meta {
+            Some(meta) => Guard::Held { store_id: meta.store_id.clone(), epoch: meta.store_epoch },
+            None => Guard::Fresh,
+        };
+        Write {
+            write: WriteId(self.last_write),
+            strict: false,
+            guard,
+            append: None,
+            rewrite: Vec::new(),
+            pages: Vec::new(),
+            directory: None,
+            meta: None,
+        }
     }
 
-    fn next_write(&mut self) -> WriteId {
-        self.last_write += 1;
-        WriteId(self.last_write)
+    fn send(&mut self, flight: Flight) {
+        self.on_its_way = Some(Box::new(flight));
     }
 }
 
 impl Staged {
     fn is_empty(&self) -> bool {
-        self.parts.is_empty() && self.bases.is_empty() && self.meta.is_none() && self.batches.is_empty()
+        self.records == 0 && self.bases.is_empty() && self.meta.is_none() && self.batches.is_empty()
     }
 }

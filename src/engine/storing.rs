@@ -1,6 +1,6 @@
 //! Acting on the store: opening it, committing what is staged, folding the log, loading pages.
 
-use super::boot::{self, BaseNews, Booted, Stored, StoredEntry, StoredMutation};
+use super::boot::lossless;
 use super::clock::{Timer, Timestamp, Wall};
 use super::effect::{Effect, Guard, Sink, Wanted};
 use super::error::{Code, Fault};
@@ -8,8 +8,8 @@ use super::ident::{AskId, LoadId, WriteId};
 use super::input::{Bytes, Found, Meta, StoreFailure, Versions};
 use super::log::About;
 use super::notice::Notice;
-use super::outbox::{Entry, EntryState, Queued};
-use super::record::{self, AttemptHeader, BeforeHeader, CursorHeader, Kind, LAYOUT_VERSION, Place, QuarantineHeader};
+use super::pages;
+use super::record::{self, BeforeHeader, CursorHeader, Kind, LAYOUT_VERSION, Place, QuarantineHeader};
 use super::replica::Base;
 use super::retry;
 use super::store::Kept;
@@ -73,7 +73,7 @@ impl Engine {
         self.client.clone_from(&meta.client_id);
         self.session_epoch = meta.session_epoch;
         self.store.open(guard, meta);
-        self.take_up(now, Booted::read(directory, log), effects);
+        self.take_up(now, directory, log, effects);
         effects.push(Effect::Notify(Notice::Opened { client: self.client.clone() }));
     }
 
@@ -104,123 +104,6 @@ impl Engine {
         effects.push(Effect::Notify(Notice::Opened { client: self.client.clone() }));
     }
 
-    /// Goes on from what was stored.
-    fn take_up(&mut self, now: Timestamp, booted: Booted, effects: &mut impl Sink) {
-        let wall = self.wall_at(now);
-        (self.store.log, self.store.pages) = (booted.log, booted.pages);
-        for news in booted.bases {
-            match news {
-                BaseNews::Logged(address, base) => {
-                    self.replica.rebase(&address, false, Some(base), &[]);
-                    self.store.found_in_log(address);
-                }
-                BaseNews::Paged(row) => {
-                    for key in &row.2 {
-                        self.replica.unload(&Address { collection: row.1.clone(), key: key.clone() });
-                    }
-                    self.store.found_in_page(&row);
-                }
-            }
-        }
-        for (_, stored) in booted.queue {
-            match stored {
-                Stored::Entry(entry) => self.take_up_entry(now, wall, entry, &booted.attempts, effects),
-                Stored::Mutation(mutation) => self.take_up_mutation(mutation, effects),
-            }
-        }
-        booted.befores.into_iter().for_each(|before| self.replica.restore_before(before));
-        self.inbox = booted.inbox;
-        self.window = self.outbox.has_heads().then_some(now);
-        self.take_up_cursors(now, booted.cursors);
-        for (source, why, bytes) in booted.broken {
-            self.quarantine(now, source, why, &lossless(&bytes), effects);
-            self.feeds.iter_mut().for_each(|feed| feed.restart(now, false));
-        }
-    }
-
-    fn take_up_cursors(&mut self, now: Timestamp, mut cursors: Ordered<String, CursorHeader>) {
-        for feed in &mut self.feeds {
-            let Some(header) = cursors.remove(&feed.name) else { continue };
-            feed.cursor = header.cursor;
-            if header.resync {
-                feed.restart(now, true);
-            }
-            if header.seen.seq >= self.seen.seq {
-                self.seen = header.seen;
-            }
-            self.generation = header.generation.into();
-        }
-    }
-
-    fn take_up_entry(
-        &mut self,
-        now: Timestamp,
-        wall: Wall,
-        stored: StoredEntry,
-        attempts: &Ordered<super::MutationId, AttemptHeader>,
-        effects: &mut impl Sink,
-    ) {
-        let StoredEntry { header, entry, text } = stored;
-        let Some(first) = entry.operations.first() else { return };
-        let (address, base) = (first.address.clone(), first.base.clone());
-        let attempt = attempts.get(&header.entry);
-        let state = match attempt {
-            // What is left of the wait: the clock may have been set, so never more than was drawn (DESIGN 8).
-            Some(attempt) => EntryState::Waiting(now.after((attempt.at.0 + attempt.delay_ms).saturating_sub(wall.0).min(attempt.delay_ms))),
-            None => EntryState::Ready,
-        };
-        let operations: Vec<_> = entry.operations.into_iter().map(|keyed| keyed.operation).collect();
-        let id = header.entry.clone();
-        self.outbox.freeze(Entry {
-            id: id.clone(),
-            members: header.members,
-            address: address.clone(),
-            base,
-            operations: operations.clone(),
-            text,
-            place: Some(header.place),
-            round: header.round,
-            root: header.root.unwrap_or_else(|| id.clone()),
-            sent: 0,
-            failures: attempt.map_or(0, |attempt| attempt.failures),
-            state,
-        });
-        let order = self.outbox.order(&id).unwrap_or_default();
-        self.lay_found(&address, order, id, operations, effects);
-    }
-
-    fn take_up_mutation(&mut self, stored: StoredMutation, effects: &mut impl Sink) {
-        let StoredMutation { header, operations, bytes, place } = stored;
-        let Some(address) = operations.first().map(|keyed| keyed.address.clone()) else { return };
-        let queued = Queued { id: header.id.clone(), address: address.clone(), bytes, place: None, kept: false, lineage: header.lineage };
-        let order = self.outbox.stage(queued.clone());
-        let operations: Vec<_> = operations.into_iter().map(|keyed| keyed.operation).collect();
-        self.lay_found(&address, order, header.id.clone(), operations.clone(), effects);
-        self.keep(&header.id, Some(place));
-        #[cfg(feature = "sim")]
-        if self.planted == Some(super::planted::Bug::B1) {
-            let again = super::MutationId(self.rng.uuid(0).into());
-            let order = self.outbox.stage(Queued { id: again.clone(), ..queued });
-            self.lay_found(&address, order, again.clone(), operations, effects);
-            self.keep(&again, Some(place));
-        }
-    }
-
-    fn lay_found(
-        &mut self,
-        address: &Address,
-        order: u64,
-        id: super::MutationId,
-        operations: Vec<crate::protocol::Operation>,
-        effects: &mut impl Sink,
-    ) {
-        let unloaded = self.store.pages.page_of(address).is_some();
-        self.replica.lay(address, unloaded, order, id, operations);
-        if unloaded && !self.replica.is_resident(address) {
-            self.load_page_of(address, None, effects);
-        }
-    }
-
     /// One transaction with all that is staged.
     pub(super) fn commit(&mut self, effects: &mut impl Sink) {
         if let Some(write) = self.store.commit(&self.replica, &self.config) {
@@ -229,9 +112,8 @@ impl Engine {
     }
 
     pub(super) fn fold(&mut self, effects: &mut impl Sink) {
-        let is_due = self.store.is_foldable(&self.config);
-        if let Some(write) = is_due.then(|| self.store.fold(&self.replica, &self.config)).flatten() {
-            effects.push(Effect::Write(write));
+        if self.store.is_foldable(&self.config) {
+            effects.push(Effect::Write(self.store.fold(&self.replica, &self.config)));
         }
     }
 
@@ -293,12 +175,12 @@ impl Engine {
 
     fn on_kept(&mut self, now: Timestamp, kept: Kept, effects: &mut impl Sink) {
         let mut mutations = Vec::with_capacity(kept.mutations.len());
-        for (id, place) in kept.mutations {
-            self.keep(&id, place);
+        for (id, ordinal) in kept.mutations {
+            self.keep(&id, kept.position.map(|position| (position, ordinal)));
             mutations.push(id);
         }
-        if let (false, Some(durability)) = (mutations.is_empty(), kept.durability) {
-            effects.push(Effect::Notify(Notice::Durable { mutations, durability }));
+        if !mutations.is_empty() {
+            effects.push(Effect::Notify(Notice::Durable { mutations, durability: kept.durability }));
         }
         for batch in kept.batches {
             self.send_batch(now, batch, effects);
@@ -306,7 +188,7 @@ impl Engine {
     }
 
     /// A mutation is kept; it may be frozen once its document's base is known.
-    fn keep(&mut self, id: &super::MutationId, place: Option<Place>) {
+    pub(super) fn keep(&mut self, id: &super::MutationId, place: Option<Place>) {
         let Some(queued) = self.outbox.queued(id) else { return };
         let address = queued.address.clone();
         if self.store.pages.page_of(&address).is_some() && !self.replica.is_resident(&address) {
@@ -382,8 +264,7 @@ impl Engine {
     pub(super) fn quarantine(&mut self, now: Timestamp, source: &str, why: &str, text: &str, effects: &mut impl Sink) {
         let header = QuarantineHeader { source: source.into(), why: why.into(), at: self.wall_at(now) };
         let body = text_of(&text.to_owned());
-        let number = u64::MAX - self.next_id();
-        self.store.stage(Kind::Quarantine, &header, &body, Some(About::Kept(number)));
+        self.store.stage(Kind::Quarantine, &header, &body, None);
         let code = if source == "pull" { Code::Protocol } else { Code::StorageCorrupt };
         let error = Fault::new(code, format!("what cannot be read was set aside ({source}): {why}"));
         effects.push(Effect::Notify(Notice::Troubled { error }));
@@ -402,7 +283,7 @@ impl Engine {
     /// Stages the texts that runs of splices were made on.
     pub(super) fn keep_befores(&mut self, befores: Vec<super::replica::Before>) {
         for before in befores {
-            let about = About::Before(before.id.clone(), before.operation);
+            let about = About::before(&before.id, before.operation);
             let header = BeforeHeader { id: before.id, operation: before.operation, path: before.path };
             let body = text_of(&before.text.to_string());
             self.store.stage(Kind::Before, &header, &body, Some(about));
@@ -421,24 +302,16 @@ impl Engine {
             resync,
             seen: Seen { ..self.seen.clone() },
         };
-        self.store.stage(Kind::Cursor, &header, "", Some(About::Cursor(feed.name.clone())));
+        self.store.stage(Kind::Cursor, &header, "", Some(About::cursor(&feed.name)));
     }
 }
 
 fn read_base(found: &record::Found<'_>) -> Result<(Address, Base), &'static str> {
     match found {
-        record::Found::Record(record) if record.kind == Kind::Base => boot::base(record),
+        record::Found::Record(record) if record.kind == Kind::Base => pages::read_base(record, &record.members()?),
         record::Found::Record(_) => Err("it does not belong here"),
         record::Found::Foreign { .. } => Err("it is of a later build"),
         record::Found::Broken { why, .. } => Err(why),
-    }
-}
-
-/// Bytes as text: themselves where they are UTF-8, else in hexadecimal.
-fn lossless(bytes: &[u8]) -> String {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => text.to_owned(),
-        Err(_) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
     }
 }
 

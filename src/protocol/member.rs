@@ -1,7 +1,7 @@
 //! Objects of known shape: how headers, entries, outcomes and notices become text, and are read back.
 //!
-//! What reads and writes an object sees its members through [`Member`] alone, so that it is there once and not once for
-//! each kind of member.
+//! What writes an object sees its members as [`Written`] alone, and what reads one as [`Filled`]: so each is there once,
+//! and not once for each kind of member.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -20,30 +20,52 @@ pub struct Fields<'a> {
 }
 
 /// What can be a member of an object.
-pub trait Member {
+pub trait Member: Sized {
+    /// Whether a member of this type may be left out.
+    const OPTIONAL: bool = false;
     /// Appends the text.
     fn write(&self, out: &mut String);
     /// Takes up the text of one value; `false` where it is something else, and then what this holds says nothing.
     fn fill(&mut self, raw: &str) -> bool;
-    /// Whether a member of this type may be left out.
-    fn is_optional(&self) -> bool {
-        false
-    }
     /// Whether it is left out.
     fn is_missing(&self) -> bool {
         false
     }
     /// What is there before a text is taken up, and what a member that is left out stands for, where it may be.
-    fn blank() -> Self
-    where
-        Self: Sized;
+    fn blank() -> Self;
     /// Reads the text of one value; `None` where it is something else.
-    fn read(raw: &str) -> Option<Self>
-    where
-        Self: Sized,
-    {
+    fn read(raw: &str) -> Option<Self> {
         let mut value = Self::blank();
         if value.fill(raw) { Some(value) } else { None }
+    }
+}
+
+/// Any member, to be written.
+pub trait Written {
+    /// Appends the text.
+    fn append(&self, out: &mut String);
+    /// Whether it is left out.
+    fn is_left_out(&self) -> bool;
+}
+
+/// Any member, to be read into.
+pub trait Filled {
+    /// Takes up the text of the member; `false` where it is something else, or must be there and is not.
+    fn take(&mut self, raw: Option<&str>) -> bool;
+}
+
+impl<T: Member> Written for T {
+    fn append(&self, out: &mut String) {
+        self.write(out);
+    }
+    fn is_left_out(&self) -> bool {
+        self.is_missing()
+    }
+}
+
+impl<T: Member> Filled for T {
+    fn take(&mut self, raw: Option<&str>) -> bool {
+        raw.map_or(T::OPTIONAL, |raw| self.fill(raw))
     }
 }
 
@@ -73,12 +95,12 @@ impl<'a> Fields<'a> {
     /// A member, read; an error names it.
     pub fn read<T: Member>(&self, name: &'static str) -> Result<T, &'static str> {
         let mut value = T::blank();
-        if self.fill(name, &mut value) { Ok(value) } else { Err(name) }
+        if value.take(self.raw(name)) { Ok(value) } else { Err(name) }
     }
 
     /// Takes a member up into `slot`; whether that went well is seen in the end, by [`Fields::finish`].
-    pub fn take(&mut self, name: &'static str, slot: &mut dyn Member) {
-        if self.wrong.is_none() && !self.fill(name, slot) {
+    pub fn take(&mut self, name: &'static str, slot: &mut dyn Filled) {
+        if self.wrong.is_none() && !slot.take(self.raw(name)) {
             self.wrong = Some(name);
         }
     }
@@ -86,13 +108,6 @@ impl<'a> Fields<'a> {
     /// Whether all members that were taken up are as they should be; the error names the first that is not.
     pub fn finish(&self) -> Result<(), &'static str> {
         self.wrong.map_or(Ok(()), Err)
-    }
-
-    fn fill(&self, name: &'static str, slot: &mut dyn Member) -> bool {
-        match self.raw(name) {
-            Some(raw) => slot.fill(raw),
-            None => slot.is_optional(),
-        }
     }
 }
 
@@ -160,9 +175,9 @@ impl<'o> ObjectWriter<'o> {
     }
 
     /// One more member; nothing where it may be left out.
-    pub fn member(&mut self, name: &str, value: &dyn Member) -> &mut Self {
-        if !value.is_missing() {
-            value.write(self.name(name));
+    pub fn member(&mut self, name: &str, value: &dyn Written) -> &mut Self {
+        if !value.is_left_out() {
+            value.append(self.name(name));
         }
         self
     }
@@ -276,15 +291,13 @@ macro_rules! numbers {
 numbers! { u16 u32 u64 }
 
 impl Member for bool {
+    const OPTIONAL: bool = true;
     fn write(&self, out: &mut String) {
         out.push_str(if *self { "true" } else { "false" });
     }
     fn fill(&mut self, raw: &str) -> bool {
         *self = raw == "true";
         *self || raw == "false"
-    }
-    fn is_optional(&self) -> bool {
-        true
     }
     fn is_missing(&self) -> bool {
         !self
@@ -295,6 +308,7 @@ impl Member for bool {
 }
 
 impl<T: Member> Member for Option<T> {
+    const OPTIONAL: bool = true;
     fn write(&self, out: &mut String) {
         match self {
             Some(value) => value.write(out),
@@ -308,9 +322,6 @@ impl<T: Member> Member for Option<T> {
         }
         self.insert(T::blank()).fill(raw)
     }
-    fn is_optional(&self) -> bool {
-        true
-    }
     fn is_missing(&self) -> bool {
         self.is_none()
     }
@@ -320,6 +331,7 @@ impl<T: Member> Member for Option<T> {
 }
 
 impl<T: Member> Member for Vec<T> {
+    const OPTIONAL: bool = true;
     fn write(&self, out: &mut String) {
         out.push('[');
         for (index, item) in self.iter().enumerate() {
@@ -340,9 +352,6 @@ impl<T: Member> Member for Vec<T> {
             }
             self.push(item);
         }
-        true
-    }
-    fn is_optional(&self) -> bool {
         true
     }
     fn is_missing(&self) -> bool {
@@ -372,8 +381,8 @@ impl Member for Json {
 }
 
 /// The text of one value.
-pub fn text_of(value: &dyn Member) -> String {
+pub fn text_of(value: &dyn Written) -> String {
     let mut text = String::new();
-    value.write(&mut text);
+    value.append(&mut text);
     text
 }

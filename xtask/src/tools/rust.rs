@@ -1,4 +1,4 @@
-//! What comes through rustup and cargo: the wasm target, rustfmt and clippy, wasm-bindgen and wasm-pack.
+//! What comes through rustup and cargo: the wasm target, the sources of the standard library, rustfmt and clippy, wasm-bindgen and wasm-pack.
 
 use std::path::{Path, PathBuf};
 
@@ -18,6 +18,15 @@ pub fn wasm_target() -> Done {
         return Ok(());
     }
     rustup(&format!("the {WASM_TARGET} target"), &["target", "add", WASM_TARGET])
+}
+
+/// Makes sure that cargo can build the standard library.
+pub fn std_sources() -> Done {
+    let sysroot = child::ask(child::command("rustc").args(["--print", "sysroot"]));
+    if sysroot.is_some_and(|folder| Path::new(&folder).join("lib/rustlib/src/rust/library/std/Cargo.toml").is_file()) {
+        return Ok(());
+    }
+    rustup("the component rust-src", &["component", "add", "rust-src"])
 }
 
 /// Makes sure that `cargo fmt` and `cargo clippy` exist.

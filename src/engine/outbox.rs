@@ -65,6 +65,23 @@ pub enum EntryState {
     Waiting(Timestamp),
 }
 
+/// What goes out together.
+#[derive(Debug, Default)]
+pub struct Chosen {
+    /// Entries that are frozen already.
+    pub entries: Vec<MutationId>,
+    /// Documents whose first mutations become entries now.
+    pub heads: Vec<Address>,
+}
+
+impl Chosen {
+    /// Whether one more of `size` bytes has room in `items` and `bytes`.
+    fn fits(&self, items: usize, bytes: u64, size: u64) -> bool {
+        let count = self.entries.len() + self.heads.len();
+        count < items && (count == 0 || size <= bytes)
+    }
+}
+
 /// The queue of one document.
 #[derive(Debug, Default)]
 struct KeyQueue {
@@ -127,11 +144,6 @@ impl Outbox {
         self.refresh(&address);
     }
 
-    /// The first mutations that may be frozen, in order.
-    pub fn heads(&self) -> impl Iterator<Item = &Queued> {
-        self.heads.keys().filter_map(|order| self.queued.get(order))
-    }
-
     /// Whether anything may be frozen.
     pub fn has_heads(&self) -> bool {
         !self.heads.is_empty()
@@ -142,10 +154,39 @@ impl Outbox {
         self.heads.len() >= items || self.heads_bytes >= bytes
     }
 
+    /// What the next batch is made of: at most so many entries of at most so many bytes, though one goes whatever its size.
+    pub fn choose(&self, items: usize, mut bytes: u64) -> Chosen {
+        let mut chosen = Chosen::default();
+        for (order, ()) in self.ready.iter() {
+            let Some(entry) = self.entries.get(order).filter(|entry| !self.is_sealed(&entry.address)) else { continue };
+            if !chosen.fits(items, bytes, entry.text.len() as u64) {
+                return chosen;
+            }
+            bytes = bytes.saturating_sub(entry.text.len() as u64);
+            chosen.entries.push(entry.id.clone());
+        }
+        for (order, ()) in self.heads.iter() {
+            let Some(queued) = self.queued.get(order) else { continue };
+            if !chosen.fits(items, bytes, queued.bytes) {
+                break;
+            }
+            bytes = bytes.saturating_sub(queued.bytes);
+            chosen.heads.push(queued.address.clone());
+        }
+        chosen
+    }
+
     /// The mutations of `address` that an entry would hold now: from the first on, as far as they are kept.
-    pub fn members(&self, address: &Address) -> Vec<Queued> {
-        let Some(key) = self.keys.get(address) else { return Vec::new() };
-        key.orders.keys().map_while(|order| self.queued.get(order)).take_while(|queued| queued.kept).cloned().collect()
+    pub fn members(&self, address: &Address) -> Vec<MutationId> {
+        let mut members = Vec::new();
+        let Some(key) = self.keys.get(address) else { return members };
+        for (order, ()) in key.orders.iter() {
+            match self.queued.get(order) {
+                Some(queued) if queued.kept => members.push(queued.id.clone()),
+                _ => break,
+            }
+        }
+        members
     }
 
     /// The order of a mutation or entry.
@@ -228,21 +269,27 @@ impl Outbox {
         }
     }
 
-    /// Entries that can be sent, in order.
-    pub fn ready(&self) -> impl Iterator<Item = &Entry> {
-        self.ready.keys().filter_map(|order| self.entries.get(order)).filter(|entry| !self.is_sealed(&entry.address))
+    /// Whether an entry can be sent.
+    pub fn has_ready(&self) -> bool {
+        let is_free = |order| self.entries.get(order).is_some_and(|entry| !self.is_sealed(&entry.address));
+        self.ready.iter().any(|(order, ())| is_free(order))
     }
 
     /// The store is given up, and what it holds is found again by the next start: of the documents that have writes in
     /// it, nothing is sent until then. Whatever is frozen now, the next start would freeze in other bytes under the same
     /// id, and whatever follows a conflict now, it would make a second time (I2).
     pub fn seal(&mut self) {
-        let stored = self.queued.values().filter(|queued| queued.place.is_some() || queued.lineage.is_some()).map(|queued| &queued.address);
-        let sealed: Vec<Address> = stored.chain(self.entries.values().map(|entry| &entry.address)).cloned().collect();
-        for address in sealed {
-            self.sealed.insert(address.clone(), ());
-            self.refresh(&address);
+        let mut sealed = OrderedSet::default();
+        for (_, queued) in self.queued.iter() {
+            if queued.place.is_some() || queued.lineage.is_some() {
+                sealed.insert(queued.address.clone(), ());
+            }
         }
+        for (_, entry) in self.entries.iter() {
+            sealed.insert(entry.address.clone(), ());
+        }
+        self.sealed = sealed.clone();
+        sealed.iter().for_each(|(address, ())| self.refresh(address));
     }
 
     /// Whether nothing of this document is sent any more.
@@ -373,7 +420,8 @@ mod tests {
     }
 
     fn heads(outbox: &Outbox) -> Vec<String> {
-        outbox.heads().map(|queued| queued.id.to_string()).collect()
+        let heads = outbox.choose(99, u64::MAX).heads;
+        heads.iter().map(|address| outbox.members(address)[0].to_string()).collect()
     }
 
     #[test]

@@ -139,12 +139,9 @@ impl Replica {
                 document.draft = None;
             }
         }
-        let layer = Layer::of(order, id, operations);
-        let at = document.layers.partition_point(|other| other.order <= order);
-        if at < document.layers.len() {
+        if !document.put_on(Layer::of(order, id, operations)) {
             document.draft = None;
         }
-        document.layers.insert(at, layer);
     }
 
     /// The operations that the layers of these mutations, in their order, make on the base as it is: splices whose text has moved are
@@ -155,11 +152,14 @@ impl Replica {
             return None;
         }
         let mut ids = ids.iter().peekable();
-        let mut few = Composer::default();
-        let mut fold = Fold::new(document.knowledge.value().cloned(), |operation: &Operation| few.push(operation));
-        document.layers.iter().filter(|layer| ids.next_if(|id| **id == layer.id).is_some()).for_each(|layer| fold.layer(layer));
-        fold.finish();
-        Some(few.finish())
+        let mut fold = Fold { made: Some(Composer::default()), ..document.fold() };
+        for layer in &document.layers {
+            if ids.next_if(|id| **id == layer.id).is_some() {
+                fold.layer(layer);
+            }
+        }
+        fold.end_run();
+        fold.made.map(Composer::finish)
     }
 
     /// Whether a run whose text has moved goes on behind the layer `last`. Parted there, it would be merged as two
@@ -169,7 +169,7 @@ impl Replica {
         if document.layers.last().is_none_or(|layer| layer.id == *last) {
             return false;
         }
-        let mut fold = Fold::new(document.knowledge.value().cloned(), |_: &Operation| ());
+        let mut fold = document.fold();
         let mut layers = document.layers.iter();
         for layer in layers.by_ref() {
             fold.layer(layer);
@@ -194,11 +194,8 @@ impl Replica {
     ) -> Vec<Before> {
         let Some(document) = self.documents.get_mut(address) else { return Vec::new() };
         document.capture();
-        let mut ids = ids.iter().peekable();
-        document.layers.retain(|layer| ids.next_if(|id| **id == layer.id).is_none());
-        let at = document.layers.partition_point(|other| other.order <= order);
-        document.layers.insert(at, Layer::of(order, id, operations));
-        document.draft = None;
+        document.take_off(ids);
+        document.put_on(Layer::of(order, id, operations));
         document.moved()
     }
 
@@ -210,8 +207,7 @@ impl Replica {
         if let Some(base) = base {
             document.knowledge = Knowledge::Known(base);
         }
-        document.layers.retain(|layer| !off.contains(&layer.id));
-        document.draft = None;
+        document.take_off(off);
         document.moved()
     }
 
@@ -265,8 +261,30 @@ impl Layer {
 impl Document {
     /// Without its page a document's view is known only from a put or delete on.
     fn is_known(&self) -> bool {
-        let settles = |o: &LayerOperation| matches!(o.operation, Operation::Put(_) | Operation::Delete);
-        self.knowledge != Knowledge::Unloaded || self.layers.iter().flat_map(|layer| &layer.operations).any(settles)
+        self.knowledge != Knowledge::Unloaded || self.has(|operation| matches!(operation, Operation::Put(_) | Operation::Delete))
+    }
+
+    fn has(&self, kind: fn(&Operation) -> bool) -> bool {
+        self.layers.iter().any(|layer| layer.operations.iter().any(|operation| kind(&operation.operation)))
+    }
+
+    /// Lays a layer where its order says; whether that is above all others.
+    fn put_on(&mut self, layer: Layer) -> bool {
+        let at = self.layers.iter().rposition(|other| other.order <= layer.order).map_or(0, |below| below + 1);
+        self.layers.insert(at, layer);
+        at + 1 == self.layers.len()
+    }
+
+    /// Takes the layers of these off, in their order.
+    fn take_off(&mut self, ids: &[MutationId]) {
+        let mut ids = ids.iter().peekable();
+        self.layers.retain(|layer| ids.next_if(|id| **id == layer.id).is_none());
+        self.draft = None;
+    }
+
+    /// Nothing laid over the base yet.
+    fn fold(&self) -> Fold {
+        Fold { draft: Draft::of(self.knowledge.value().cloned()), run: None, made: None }
     }
 
     /// The view, for editing.
@@ -275,9 +293,10 @@ impl Document {
             if !self.is_known() {
                 return None;
             }
-            let mut fold = Fold::new(self.knowledge.value().cloned(), |_: &Operation| ());
+            let mut fold = self.fold();
             self.layers.iter().for_each(|layer| fold.layer(layer));
-            self.draft = Some(fold.finish());
+            fold.end_run();
+            self.draft = Some(fold.draft);
         }
         self.draft.as_mut()
     }
@@ -288,7 +307,7 @@ impl Document {
             return;
         }
         let mut begun = Vec::new();
-        let mut fold = Fold::new(self.knowledge.value().cloned(), |_: &Operation| ());
+        let mut fold = self.fold();
         for (at, layer) in self.layers.iter().enumerate() {
             for (index, operation) in layer.operations.iter().enumerate() {
                 let so_far = (index == 0).then(|| fold.so_far(operation)).flatten();
@@ -297,7 +316,6 @@ impl Document {
                 }
             }
         }
-        drop(fold);
         for (at, index, text) in begun {
             self.layers[at].operations[index].before = Some(text);
         }
@@ -309,7 +327,7 @@ impl Document {
             return Vec::new();
         }
         let mut moved = Vec::new();
-        let mut fold = Fold::new(self.knowledge.value().cloned(), |_: &Operation| ());
+        let mut fold = self.fold();
         for layer in &self.layers {
             for (index, operation) in layer.operations.iter().enumerate() {
                 let begins = fold.operation(operation).is_some();
@@ -323,15 +341,16 @@ impl Document {
     }
 
     fn has_splices(&self) -> bool {
-        self.layers.iter().flat_map(|layer| &layer.operations).any(|o| matches!(o.operation, Operation::Splice(_)))
+        self.has(|operation| matches!(operation, Operation::Splice(_)))
     }
 }
 
 /// Lays operations over a base, one after the other (law I5), and says of each what it does on the base as it is.
-struct Fold<F> {
+struct Fold {
     draft: Draft,
     run: Option<Run>,
-    grounded: F,
+    /// What they do, composed, where somebody asks.
+    made: Option<Composer>,
 }
 
 /// Splices in a row on one text.
@@ -344,20 +363,11 @@ struct Run {
     moved: Option<Option<Text>>,
 }
 
-impl<F: FnMut(&Operation)> Fold<F> {
-    fn new(base: Option<Json>, grounded: F) -> Self {
-        Fold { draft: Draft::of(base), run: None, grounded }
-    }
-
+impl Fold {
     fn layer(&mut self, layer: &Layer) {
         for operation in &layer.operations {
             self.operation(operation);
         }
-    }
-
-    fn finish(mut self) -> Draft {
-        self.end_run();
-        self.draft
     }
 
     /// Whether the run that goes on is on a text that has moved.
@@ -434,8 +444,8 @@ impl<F: FnMut(&Operation)> Fold<F> {
     }
 
     fn apply(&mut self, operation: &Operation) {
-        if self.draft.apply(operation).is_ok() {
-            (self.grounded)(operation);
+        if let (Ok(()), Some(made)) = (self.draft.apply(operation), &mut self.made) {
+            made.push(operation);
         }
     }
 }

@@ -12,7 +12,7 @@ use super::input::{Reply, SendFailure};
 use super::link::Tried;
 use super::log::About;
 use super::notice::{Ending, Notice};
-use super::outbox::{Entry, EntryState};
+use super::outbox::{Chosen, Entry, EntryState};
 use super::outcome::{self, Class};
 use super::push::{Batch, BatchId};
 use super::record::{AttemptHeader, FreezeHeader, Kind};
@@ -74,14 +74,15 @@ impl Engine {
         if !self.may_ask() || !room || !self.link.is_open(now, self.requests.len()) {
             return None;
         }
-        if self.outbox.ready().next().is_some() {
+        if self.outbox.has_ready() || self.outbox.fills(self.size.items(), self.config.batch_bytes_max) {
             return Some(now);
         }
-        let window = self.outbox.has_heads().then(|| {
-            let full = self.outbox.fills(self.size.items(), self.config.batch_bytes_max);
-            if full { now } else { self.window.unwrap_or(now).after(self.config.batch_window_ms) }
-        });
-        window.into_iter().chain(self.outbox.next_wait()).min()
+        let wait = self.outbox.next_wait();
+        if !self.outbox.has_heads() {
+            return wait;
+        }
+        let window = self.window.unwrap_or(now).after(self.config.batch_window_ms);
+        Some(wait.map_or(window, |wait| wait.min(window)))
     }
 
     /// Sends what may go.
@@ -90,28 +91,12 @@ impl Engine {
         if self.push_due(now).is_none_or(|due| due > now) {
             return;
         }
-        let items = self.size.items();
-        let mut bytes = self.config.batch_bytes_max;
-        let mut entries: Vec<MutationId> = Vec::new();
-        for entry in self.outbox.ready().take(items) {
-            let size = entry.text.len() as u64;
-            if !entries.is_empty() && size > bytes {
-                break;
-            }
-            bytes = bytes.saturating_sub(size);
-            entries.push(entry.id.clone());
-        }
-        let mut heads: Vec<Address> = Vec::new();
-        for head in self.outbox.heads().take(items - entries.len()) {
-            if head.bytes > bytes && !(entries.is_empty() && heads.is_empty()) {
-                break;
-            }
-            bytes = bytes.saturating_sub(head.bytes);
-            heads.push(head.address.clone());
-        }
+        let Chosen { mut entries, heads } = self.outbox.choose(self.size.items(), self.config.batch_bytes_max);
         let batch = BatchId(self.next_id());
         let sent_before = entries.len();
-        entries.extend(heads.iter().filter_map(|address| self.freeze(now, address, effects)));
+        for address in &heads {
+            entries.extend(self.freeze(now, address, effects));
+        }
         self.window = self.outbox.has_heads().then_some(now);
         if entries.is_empty() {
             return;
@@ -131,9 +116,8 @@ impl Engine {
 
     /// Makes the kept mutations of one document an entry. Nothing that could change it happens after this.
     fn freeze(&mut self, now: Timestamp, address: &Address, effects: &mut impl Sink) -> Option<MutationId> {
-        let queued = self.outbox.members(address);
-        let first = queued.first()?.clone();
-        let members: Vec<MutationId> = queued.iter().map(|queued| queued.id.clone()).collect();
+        let members = self.outbox.members(address);
+        let first = self.outbox.queued(members.first()?)?.clone();
         if members.last().is_some_and(|last| self.replica.goes_on_behind(address, last)) {
             self.outbox.postpone(address);
             return None;
@@ -290,10 +274,8 @@ impl Engine {
     }
 
     pub(super) fn give_up_stalled(&mut self, now: Timestamp, effects: &mut impl Sink) {
-        let stalled = self.requests.iter().filter(|(_, request)| request.stalls.min(request.ends) <= now);
-        let stalled: Vec<RequestId> = stalled.map(|(id, _)| *id).collect();
-        for id in stalled {
-            let Some(request) = self.requests.remove(&id) else { continue };
+        while let Some((&id, _)) = self.requests.iter().find(|(_, request)| request.stalls.min(request.ends) <= now) {
+            let Some(request) = self.requests.remove(&id) else { return };
             effects.push(Effect::Cancel { request: id });
             if let What::Push(batch) = request.what {
                 let entries = self.batches.get(&batch).map_or(0, |batch| batch.entries.len());

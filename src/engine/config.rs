@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::protocol::member::{Fields, Member};
+use crate::protocol::value::write_string;
+
 /// The engine's options.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
@@ -97,5 +100,69 @@ impl Default for Config {
             page_directly_bytes: 64 << 10,
             page_bytes: 32 << 10,
         }
+    }
+}
+
+impl Config {
+    /// The options that an object's text gives; the others are as by default. Fails with the name of one that there is
+    /// not, or that cannot be what the text says.
+    pub fn read(text: &str) -> Result<Config, String> {
+        let given = Fields::parse(text).map_err(|_| "config".to_owned())?;
+        let mut config = Config::default();
+        for (name, raw) in given.iter() {
+            config.set(name, raw).ok_or(name)?;
+        }
+        Ok(config)
+    }
+
+    fn set(&mut self, name: &str, raw: &str) -> Option<()> {
+        match name {
+            "scope" => self.scope = Member::read(raw)?,
+            "transport" => self.transport = Member::read(raw)?,
+            "crossOrigin" => self.cross_origin = Member::read(raw)?,
+            "feeds" => self.feeds = Member::read(raw)?,
+            "strict" => self.strict = Member::read(raw)?,
+            "outboxEntriesMax" => self.outbox_entries_max = Member::read(raw)?,
+            "outboxBytesMax" => self.outbox_bytes_max = Member::read(raw)?,
+            "inboxMax" => self.inbox_max = Member::read(raw)?,
+            "mutationBytesMax" => self.mutation_bytes_max = Member::read(raw)?,
+            "batchWindowMs" => self.batch_window_ms = Member::read(raw)?,
+            "batchItemsMax" => self.batch_items_max = Member::read(raw)?,
+            "batchBytesMax" => self.batch_bytes_max = Member::read(raw)?,
+            "batchesInFlightMax" => self.batches_in_flight_max = Member::read(raw)?,
+            "pollBaseMs" => self.poll_base_ms = Member::read(raw)?,
+            "pollMaxMs" => self.poll_max_ms = Member::read(raw)?,
+            "pullLimit" => self.pull_limit = Member::read(raw)?,
+            "replyBytesMax" => self.reply_bytes_max = Member::read(raw)?,
+            "progressMs" => self.progress_ms = Member::read(raw)?,
+            "requestMsMax" => self.request_ms_max = Member::read(raw)?,
+            "uploadBytesPerS" => self.upload_bytes_per_s = Member::read(raw)?,
+            "compactIdleMs" => self.compact_idle_ms = Member::read(raw)?,
+            "compactBytesMin" => self.compact_bytes_min = Member::read(raw)?,
+            "pageDirectlyBytes" => self.page_directly_bytes = Member::read(raw)?,
+            "pageBytes" => self.page_bytes = Member::read(raw)?,
+            _ => return None,
+        }
+        Some(())
+    }
+}
+
+impl TransportKind {
+    fn name(self) -> &'static str {
+        match self {
+            TransportKind::Protocol => "protocol",
+            TransportKind::Functions => "functions",
+            TransportKind::None => "none",
+        }
+    }
+}
+
+impl Member for TransportKind {
+    fn write(&self, out: &mut String) {
+        write_string(self.name(), out);
+    }
+    fn read(raw: &str) -> Option<Self> {
+        let name = String::read(raw)?;
+        [TransportKind::Protocol, TransportKind::Functions, TransportKind::None].into_iter().find(|kind| kind.name() == name)
     }
 }

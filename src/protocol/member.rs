@@ -8,7 +8,7 @@ use super::scan::{self, Care};
 use super::value::{read_string, write_string};
 
 /// The members of an object, found but not yet read. A name that comes twice has its later value.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Fields<'a>(Vec<(Cow<'a, str>, &'a str)>);
 
 /// What can be a member of an object.

@@ -65,8 +65,8 @@ impl App {
     fn begin(name: &str, server: &JsValue) -> App {
         let transport = if server.is_undefined() { "none" } else { "functions" };
         let host = app(server);
-        let options = json!({ "name": name, "scope": "user", "config": { "transport": transport } });
-        let client = Client::open(js(&options), host.clone()).expect("good options");
+        let options = json!({ "name": name, "scope": "user", "url": "", "config": { "transport": transport } });
+        let client = Client::open(&options.to_string(), host.clone()).expect("good options");
         App { name: name.into(), client, host }
     }
 
@@ -95,7 +95,7 @@ impl App {
     }
 
     fn put(&self, key: &str, value: Value) -> String {
-        self.client.put("notes", key, &value.to_string()).expect("a good write")
+        text(self.client.put("notes", key, &value.to_string()))
     }
 
     async fn put_durably(&self, key: &str, value: Value) -> String {
@@ -127,13 +127,18 @@ impl App {
     }
 }
 
-fn js(value: &Value) -> JsValue {
-    JSON::parse(&value.to_string()).expect("JSON")
+/// The ids that a write gives.
+fn text(ids: Result<JsValue, JsValue>) -> String {
+    ids.expect("a good write").as_string().expect("a text")
 }
 
 fn code(result: Result<impl std::fmt::Debug, JsValue>) -> Value {
+    thrown(result)["code"].clone()
+}
+
+fn thrown(result: Result<impl std::fmt::Debug, JsValue>) -> Value {
     let thrown = JSON::stringify(&result.expect_err("it throws")).expect("a plain object");
-    serde_json::from_str::<Value>(&String::from(thrown)).expect("JSON")["code"].clone()
+    serde_json::from_str(&String::from(thrown)).expect("JSON")
 }
 
 #[wasm_bindgen_test]
@@ -167,7 +172,7 @@ async fn i8_a_refused_write_is_rolled_back() {
     assert_eq!(app.settled(&good).await, json!({ "ending": "applied", "version": "v1" }));
 
     set_mode(&server, "refusing");
-    let bad = app.client.merge("notes", "a", r#"{"n":2}"#).unwrap();
+    let bad = text(app.client.merge("notes", "a", r#"{"n":2}"#));
     assert_eq!(app.view("a"), Some(json!({ "n": 2 })));
     let ending = app.settled(&bad).await;
     assert_eq!((&ending["ending"], &ending["error"]["code"]), (&json!("rejected"), &json!("REJECTED")));
@@ -196,9 +201,9 @@ async fn all_writes_of_one_turn_are_one_transaction() {
     let app = App::open(&fresh("group"), &JsValue::UNDEFINED).await;
     app.put_durably("first", json!(0)).await;
     let watched = watch_transactions();
-    let keys: Vec<String> = (0..500).map(|key| format!("k{key}")).collect();
-    let texts = vec![r#"{"text":"hello"}"#.to_owned(); keys.len()];
-    let ids = app.client.put_all("notes", keys, texts).unwrap();
+    let documents: Vec<String> = (0..500).map(|key| format!(r#""k{key}":{{"text":"hello"}}"#)).collect();
+    let ids = text(app.client.put_all("notes", &format!("{{{}}}", documents.join(","))));
+    let ids: Vec<&str> = ids.split(' ').collect();
     let last = app.put("last", json!(1));
     app.durable(&last).await;
     let seen = watched.call0(&JsValue::UNDEFINED).unwrap().as_string().unwrap();
@@ -223,11 +228,11 @@ async fn what_is_due_is_done_before_the_browser_does_other_work() {
 #[wasm_bindgen_test]
 async fn a_bad_one_among_many_changes_nothing() {
     let app = App::open(&fresh("bad-one"), &JsValue::UNDEFINED).await;
-    let put_all =
-        |keys: [&str; 2], texts: [&str; 2]| app.client.put_all("notes", keys.map(String::from).into(), texts.map(String::from).into());
-    assert_eq!(code(put_all(["a", "b"], ["1", "{"])), "INVALID_DOCUMENT");
-    assert_eq!(code(put_all(["a", ""], ["1", "2"])), "VALIDATION");
-    assert_eq!(code(app.client.put_all("notes", vec!["a".into()], vec![])), "VALIDATION");
+    let put_all = |documents: &str| app.client.put_all("notes", documents);
+    assert_eq!(code(put_all(r#"{"a":1,"b":{}"#)), "INVALID_DOCUMENT");
+    assert_eq!(code(put_all(r#"{"a":1,"b":"\ud800"}"#)), "INVALID_DOCUMENT");
+    assert_eq!(code(put_all(r#"{"a":1,"":2}"#)), "VALIDATION");
+    assert_eq!(put_all("{}").unwrap().as_string().as_deref(), Some(""));
     assert_eq!((app.view("a"), app.status()["pendingMutations"].clone()), (None, json!(0)));
 }
 
@@ -249,14 +254,22 @@ async fn bad_calls_throw_faults() {
 
 #[wasm_bindgen_test]
 fn bad_options_throw_faults() {
-    let open = |options: Value| Client::open(js(&options), app(&JsValue::UNDEFINED)).map(drop);
+    let open = |options: Value| Client::open(&options.to_string(), app(&JsValue::UNDEFINED)).map(drop);
     assert_eq!(code(open(json!(null))), "VALIDATION");
-    assert_eq!(code(open(json!({ "scope": "u" }))), "VALIDATION");
-    assert_eq!(code(open(json!({ "name": "", "scope": "u", "config": { "transport": "none" } }))), "VALIDATION");
-    assert_eq!(code(open(json!({ "name": "n", "scope": "u", "config": { "transport": "pigeon" } }))), "VALIDATION");
-    assert_eq!(code(open(json!({ "name": "n", "scope": "u", "config": { "transport": "none", "pollBaseMS": 5 } }))), "VALIDATION");
-    assert_eq!(code(open(json!({ "name": "n", "scope": "u", "config": { "transport": "none", "pollBaseMs": -5 } }))), "VALIDATION");
-    assert_eq!(code(open(json!({ "name": "n", "scope": "u", "url": "not absolute" }))), "VALIDATION");
+    for (options, name) in [
+        (json!({ "scope": "u", "url": "" }), "name"),
+        (json!({ "name": "", "scope": "u", "url": "" }), "name"),
+        (json!({ "name": "n", "scope": 1, "url": "" }), "scope"),
+        (json!({ "name": "n", "scope": "u", "url": "", "config": { "transport": "pigeon" } }), "transport"),
+        (json!({ "name": "n", "scope": "u", "url": "", "config": { "pollBaseMS": 5 } }), "pollBaseMS"),
+        (json!({ "name": "n", "scope": "u", "url": "", "config": { "strict": true, "pollBaseMs": -5 } }), "pollBaseMs"),
+    ] {
+        let fault = thrown(open(options));
+        assert_eq!(
+            (&fault["code"], &fault["message"]),
+            (&json!("VALIDATION"), &json!(format!("`{name}` is no option, or cannot be this")))
+        );
+    }
 }
 
 #[wasm_bindgen_test]

@@ -93,7 +93,7 @@ async fn a_reply_comes_whole_with_the_headers_that_are_known() {
     let rig = Rig::answered_by("whole");
     let reply = rig.ask(push()).await.unwrap();
     assert_eq!((reply.status, reply.redirected), (200, false));
-    assert_eq!(reply.headers, [("content-type".into(), "application/json".into()), ("retry-after".into(), "7".into())].into());
+    assert_eq!(reply.headers, [("content-type", "application/json".into()), ("retry-after", "7".into())].into());
     assert_eq!(reply.body, body(r#"{"whole":"ü"}"#.as_bytes()));
 
     let rig = Rig::answered_by("refused");
@@ -230,7 +230,7 @@ async fn the_apps_functions_answer_like_a_server() {
     let rig = Rig::of(functions("good"), "", false);
     let reply = rig.ask(push()).await.unwrap();
     assert_eq!((reply.status, reply.body), (200, body(br#"{"outcomes":[]}"#)));
-    assert_eq!(reply.headers, [("content-type".into(), "application/json".into())].into());
+    assert_eq!(reply.headers, [("content-type", "application/json".into())].into());
     assert_eq!(rig.ask(pull()).await.unwrap().body, body(br#"{"changes":[]}"#));
     assert_eq!(rig.ask(Call::Ping).await.unwrap().body, body(b"{}"));
     let asked = rig.asked();

@@ -4,7 +4,6 @@
 
 mod browser_support;
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use browser_support::{Heard, fresh, of, sleep};
@@ -13,7 +12,7 @@ use serde_json::{Value, json};
 use syncline::browser::idb::{Store, database_name};
 use syncline::engine::effect::{Guard, Wanted, Write};
 use syncline::engine::ident::{LoadId, WriteId};
-use syncline::engine::input::{Bytes, Collections, Found, Input, Meta, StoreFailure, Versions};
+use syncline::engine::input::{Bytes, Found, Input, Meta, StoreFailure, Versions};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -106,7 +105,7 @@ fn meta(epoch: u64) -> Meta {
         store_epoch: epoch,
         folded_to: 0,
         scope: "scope".into(),
-        versions: Versions { layout: 1, collections: Collections(BTreeMap::from([("__proto__".into(), 7), ("todos".into(), 2)])) },
+        versions: Versions { layout: 1, collections: [("__proto__", 7), ("todos", 2)].into() },
         client_id: "c1".into(),
         session_epoch: 9_007_199_254_740_991,
     }

@@ -16,6 +16,7 @@ use crate::engine::error::{Code, Fault};
 use crate::engine::input::{Ask, Input};
 use crate::engine::mutation::Mutation;
 use crate::protocol::Address;
+use crate::protocol::member::Fields;
 use convert::Options;
 
 /// One client of one app and one user.
@@ -24,43 +25,38 @@ pub struct Client(Rc<Driver>);
 
 #[wasm_bindgen]
 impl Client {
-    /// A client that is opening; its first notices say how that went. Throws where the options are not what they must be.
-    pub fn open(options: JsValue, host: Host) -> Result<Client, JsValue> {
+    /// A client that is opening, of the options whose text this is; its first notices say how that went. Throws where the
+    /// options are not what they must be.
+    pub fn open(options: &str, host: Host) -> Result<Client, JsValue> {
         let Options { config, name, url } = convert::options(options).map_err(convert::fault)?;
         let database = idb::database_name(&name, &config.scope);
-        Driver::start(config, database, url, host).map(Client)
+        Ok(Client(Driver::start(config, database, url, host)))
     }
 
     /// The document becomes what `text` says. Gives the mutation's id.
-    pub fn put(&self, collection: &str, key: &str, text: &str) -> Result<String, JsValue> {
+    pub fn put(&self, collection: &str, key: &str, text: &str) -> Result<JsValue, JsValue> {
         self.mutate(Mutation::put(Address::of(collection, key), text))
     }
 
-    /// Several documents, one mutation each, in one turn. All are checked before the first is staged.
+    /// Several documents, one mutation each, in one turn: `documents` is the text of an object of them by key. All are
+    /// checked before the first is staged. Gives the ids, with spaces between them.
     #[wasm_bindgen(js_name = putAll)]
-    pub fn put_all(&self, collection: &str, keys: Vec<String>, texts: Vec<String>) -> Result<Vec<String>, JsValue> {
-        if keys.len() != texts.len() {
-            return Err(convert::fault(Fault::new(Code::Validation, "there must be as many texts as keys")));
-        }
-        let mutations = keys.iter().zip(&texts).map(|(key, text)| Mutation::put(Address::of(collection, key), text));
-        let staged = mutations
-            .collect::<Result<Vec<_>, _>>()
-            .and_then(|mutations| self.0.act(|engine, now, effects| engine.mutate_all(now, mutations, effects)));
-        Ok(staged.map_err(convert::fault)?.iter().map(ToString::to_string).collect())
+    pub fn put_all(&self, collection: &str, documents: &str) -> Result<JsValue, JsValue> {
+        self.write(mutations(collection, documents))
     }
 
     /// The document is changed by the RFC 7396 patch `text`.
-    pub fn merge(&self, collection: &str, key: &str, text: &str) -> Result<String, JsValue> {
+    pub fn merge(&self, collection: &str, key: &str, text: &str) -> Result<JsValue, JsValue> {
         self.mutate(Mutation::merge(Address::of(collection, key), text))
     }
 
     /// The document is changed by the patch operation `text`: `set`, `remove`, `object`.
-    pub fn patch(&self, collection: &str, key: &str, text: &str) -> Result<String, JsValue> {
+    pub fn patch(&self, collection: &str, key: &str, text: &str) -> Result<JsValue, JsValue> {
         self.mutate(Mutation::patch(Address::of(collection, key), text))
     }
 
     /// `remove` units of the string at `path` are replaced by `insert`, from `at` on.
-    pub fn splice(&self, collection: &str, key: &str, path: &str, at: f64, remove: f64, insert: &str) -> Result<String, JsValue> {
+    pub fn splice(&self, collection: &str, key: &str, path: &str, at: f64, remove: f64, insert: &str) -> Result<JsValue, JsValue> {
         let mutation = convert::units(at).and_then(|at| {
             let remove = convert::units(remove)?;
             Mutation::splice(Address::of(collection, key), path, at, remove, insert)
@@ -69,7 +65,7 @@ impl Client {
     }
 
     /// The document is deleted.
-    pub fn delete(&self, collection: &str, key: &str) -> Result<String, JsValue> {
+    pub fn delete(&self, collection: &str, key: &str) -> Result<JsValue, JsValue> {
         self.mutate(Ok(Mutation::delete(Address::of(collection, key))))
     }
 
@@ -85,11 +81,7 @@ impl Client {
     /// The app looks at a document, or no longer does: while it is held, each change of it is noticed.
     pub fn hold(&self, collection: &str, key: &str, held: bool) -> Result<(), JsValue> {
         let address = Address::of(collection, key);
-        let told = self.0.act(|engine, now, effects| {
-            engine.handle(now, Input::Held { address, held }, effects);
-            Ok(())
-        });
-        told.map_err(convert::fault)
+        self.0.tell(Input::Held { address, held }).map_err(convert::fault)
     }
 
     /// Asks that a document be in memory. The `answered` notice names the number that this gives.
@@ -118,12 +110,35 @@ impl Client {
         core::arch::wasm32::memory_size(0) as f64 * PAGE_BYTES
     }
 
-    fn mutate(&self, mutation: Result<Mutation, Fault>) -> Result<String, JsValue> {
-        let staged = mutation.and_then(|mutation| self.0.act(|engine, now, effects| engine.mutate(now, mutation, effects)));
-        staged.map(|id| id.to_string()).map_err(convert::fault)
+    fn mutate(&self, mutation: Result<Mutation, Fault>) -> Result<JsValue, JsValue> {
+        self.write(mutation.map(|mutation| vec![mutation]))
+    }
+
+    fn write(&self, mutations: Result<Vec<Mutation>, Fault>) -> Result<JsValue, JsValue> {
+        let (mut mutations, mut ids) = (mutations.map_err(convert::fault)?, String::new());
+        let mut staged = Ok(());
+        let acted = self.0.act(&mut |engine, now, effects| {
+            staged = engine.mutate_all(now, std::mem::take(&mut mutations), effects).map(|staged| {
+                for id in staged {
+                    ids.push_str(if ids.is_empty() { "" } else { " " });
+                    ids.push_str(&id.0);
+                }
+            });
+        });
+        acted.and(staged).map_err(convert::fault)?;
+        Ok(ids.into())
     }
 
     fn ask(&self, what: Ask) -> Result<f64, JsValue> {
         self.0.ask(what).map(|ask| ask.0 as f64).map_err(convert::fault)
     }
+}
+
+fn mutations(collection: &str, documents: &str) -> Result<Vec<Mutation>, Fault> {
+    let given = Fields::parse(documents).map_err(|error| Fault::new(Code::InvalidDocument, error.to_string()))?;
+    let mut mutations = Vec::new();
+    for (key, text) in given.iter() {
+        mutations.push(Mutation::put(Address::of(collection, key), text)?);
+    }
+    Ok(mutations)
 }

@@ -16,14 +16,14 @@ impl Client {
             None => self.break_now(&kind),
             Some(kind) => {
                 let (client, kind) = (Client(self.0.clone()), kind.to_owned());
-                Timeout::new(0, move || crate::browser::trap::watched(|| client.break_now(&kind))).forget();
+                Timeout::new(0, move || client.0.watched(|| client.break_now(&kind))).forget();
             }
         }
     }
 
     fn break_now(&self, kind: &str) {
-        let broken = self.0.act(|_, _, _| match kind {
-            "overflow" => Ok(black_box(dig(1))),
+        let broken = self.0.act(&mut |_, _, _| match kind {
+            "overflow" => drop(black_box(dig(1))),
             _ => panic!("planted"),
         });
         drop(broken);

@@ -2,6 +2,9 @@
 
 use js_sys::Function;
 use wasm_bindgen::prelude::*;
+use web_sys::AbortController;
+
+use super::value::member;
 
 #[wasm_bindgen]
 extern "C" {
@@ -13,27 +16,20 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub fn notify(this: &Host, notices: &str) -> Result<(), JsValue>;
 
-    /// Is told, once, that the module ended in a panic or a trap.
+    /// Is told that the module ended in a panic or a trap.
     #[wasm_bindgen(method, getter)]
     pub fn panicked(this: &Host) -> Function;
 
-    /// The app's headers for one request, or a promise of them.
+    /// Aborted by whoever ends the client first: by the client itself, or in its place when the module has ended. What
+    /// listens to the page for it then no longer does.
     #[wasm_bindgen(method, getter)]
-    pub fn headers(this: &Host) -> Option<Function>;
+    pub fn life(this: &Host) -> AbortController;
+}
 
-    /// The app's own `fetch`.
-    #[wasm_bindgen(method, getter)]
-    pub fn fetch(this: &Host) -> Option<Function>;
-
-    /// The app's own push: entries in, outcomes out.
-    #[wasm_bindgen(method, getter)]
-    pub fn push(this: &Host) -> Option<Function>;
-
-    /// The app's own pull.
-    #[wasm_bindgen(method, getter)]
-    pub fn pull(this: &Host) -> Option<Function>;
-
-    /// The app's own ping.
-    #[wasm_bindgen(method, getter)]
-    pub fn ping(this: &Host) -> Option<Function>;
+impl Host {
+    /// A function of the app, where it gave one: `headers` (for one request, or a promise of them), `fetch` (its own),
+    /// and `push` (entries in, outcomes out), `pull` and `ping` where these stand for a server.
+    pub fn function(&self, name: &str) -> Option<Function> {
+        member(self, name).dyn_into().ok()
+    }
 }

@@ -4,20 +4,19 @@
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 
-use js_sys::{Function, Object, Reflect, Uint8Array};
+use js_sys::{Array, Function, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{AbortController, AbortSignal};
 
 use super::host::Host;
-use super::value::{joined, settled};
+use super::value::{call, joined, member, object, set, settled, words};
 use super::{Tell, clock, functions};
 use crate::engine::clock::Timestamp;
 use crate::engine::config::TransportKind;
 use crate::engine::ident::RequestId;
 use crate::engine::input::{Bytes, Input, REPLY_HEADERS, Reply, SendFailure};
-use crate::ordered::Ordered;
-use crate::protocol::{Call, HttpRequest, Identity, Method};
+use crate::protocol::{Call, Identity, Method};
 
 /// A body's progress is told not more often than this.
 const PROGRESS_MS: u64 = 100;
@@ -38,7 +37,8 @@ pub struct Requests {
     target: Target,
     host: Host,
     tell: Tell,
-    under_way: RefCell<Ordered<RequestId, AbortController>>,
+    /// Few: a list will do.
+    under_way: RefCell<Vec<(RequestId, AbortController)>>,
     me: Weak<Requests>,
 }
 
@@ -51,185 +51,248 @@ impl Requests {
     /// Asks. Code of the app runs later, never inside this call. Answered by `Progressed`, and then `Replied` or
     /// `SendFailed`.
     pub fn send(&self, request: RequestId, call: Call, identity: Identity, reply_bytes_max: u64) {
-        let (Some(me), Ok(controller)) = (self.me.upgrade(), AbortController::new()) else { return };
+        let (Some(requests), Ok(controller)) = (self.me.upgrade(), AbortController::new()) else { return };
         let signal = controller.signal();
-        self.under_way.borrow_mut().insert(request, controller);
+        self.under_way.borrow_mut().push((request, controller));
+        let mut exchange = Exchange {
+            requests,
+            request,
+            signal,
+            call,
+            identity,
+            bytes_max: reply_bytes_max,
+            step: Step::Begin,
+            reply: Reply::default(),
+            reader: JsValue::UNDEFINED,
+            chunks: Array::new(),
+            received: 0,
+            told: None,
+        };
         spawn_local(async move {
-            if signal.aborted() {
-                return;
+            let mut came = Ok(JsValue::UNDEFINED);
+            while let Some(awaited) = exchange.go_on(came) {
+                came = settled(&awaited).await;
             }
-            let result = match me.target.transport {
-                TransportKind::Functions => functions::call(&me.host, call, &identity, &signal, reply_bytes_max).await,
-                _ => {
-                    let http = call.to_http(&identity, me.target.cross_origin);
-                    let mut progress = Progress { requests: &me, request, told: None };
-                    fetch(&me, http, &signal, reply_bytes_max, &mut progress).await
-                }
-            };
-            me.end(request, result);
         });
     }
 
     /// Aborts. The answer comes even where the app's code ignores the signal and never settles.
     pub fn cancel(&self, request: RequestId) {
-        if let (Some(me), Some(controller)) = (self.me.upgrade(), self.under_way.borrow().get(&request)) {
+        if let Some((_, controller)) = self.under_way.borrow().iter().find(|(other, _)| *other == request) {
             controller.abort();
-            spawn_local(async move { me.end(request, Err(SendFailure::Cancelled)) });
         }
+        self.end(request, Err(SendFailure::Cancelled));
     }
 
     /// Aborts all, without an answer.
     pub fn close(&self) {
-        for controller in self.under_way.take().into_iter().map(|(_, controller)| controller) {
+        for (_, controller) in self.under_way.take() {
             controller.abort();
         }
     }
 
+    fn is_under_way(&self, request: RequestId) -> bool {
+        self.under_way.borrow().iter().any(|(other, _)| *other == request)
+    }
+
     /// The first end of a request is the one that is told.
     fn end(&self, request: RequestId, result: Result<Reply, SendFailure>) {
-        let Some(controller) = self.under_way.borrow_mut().remove(&request) else { return };
-        let input = match result {
+        let mut under_way = self.under_way.borrow_mut();
+        let Some(at) = under_way.iter().position(|(other, _)| *other == request) else { return };
+        let (_, controller) = under_way.swap_remove(at);
+        drop(under_way);
+        (self.tell)(match result {
             Ok(reply) => Input::Replied { request, reply },
-            Err(_) if controller.signal().aborted() => Input::SendFailed { request, why: SendFailure::Cancelled },
             Err(why) => {
                 // Nobody reads the rest of a reply that is too large.
                 controller.abort();
                 Input::SendFailed { request, why }
             }
-        };
-        (self.tell)(input);
+        });
     }
 }
 
-/// Tells of a reply that is coming in.
-struct Progress<'a> {
-    requests: &'a Requests,
+/// One request on its way, step by step: each waits for one value and says what to wait for next.
+struct Exchange {
+    requests: Rc<Requests>,
     request: RequestId,
+    signal: AbortSignal,
+    call: Call,
+    identity: Identity,
+    bytes_max: u64,
+    step: Step,
+    reply: Reply,
+    /// Where the body comes from.
+    reader: JsValue,
+    chunks: Array,
+    /// Bytes of the body so far.
+    received: u64,
+    /// When progress was last told.
     told: Option<Timestamp>,
 }
 
-impl Progress<'_> {
-    fn came(&mut self, received: u64) {
-        let now = clock::now();
-        if self.told.is_none_or(|told| now.since(told) >= PROGRESS_MS) && self.requests.under_way.borrow().contains_key(&self.request) {
-            self.told = Some(now);
-            (self.requests.tell)(Input::Progressed { request: self.request, received });
+/// What is waited for.
+#[derive(Clone, Copy, PartialEq)]
+enum Step {
+    Begin,
+    /// The app's headers.
+    Headers,
+    /// The reply's head.
+    Head,
+    /// A chunk of its body.
+    Chunk,
+    /// All of its body.
+    Whole,
+    /// What the app's own function gives.
+    Text,
+}
+
+impl Exchange {
+    /// Takes what was waited for. Gives what to wait for next; nothing where the request has ended.
+    fn go_on(&mut self, came: Result<JsValue, JsValue>) -> Option<JsValue> {
+        // Whoever aborted it has answered it.
+        if self.signal.aborted() {
+            return None;
+        }
+        let why = match came {
+            Err(_) if self.step == Step::Head => SendFailure::NoAnswer,
+            Err(error) => self.why(&error),
+            Ok(came) => match self.take(came) {
+                Ok(next) => return next,
+                Err(error) => self.why(&error),
+            },
+        };
+        self.requests.end(self.request, Err(why));
+        None
+    }
+
+    /// What it means that something threw: that depends on how far the request had come.
+    fn why(&self, error: &JsValue) -> SendFailure {
+        match self.step {
+            _ if self.received > self.bytes_max => SendFailure::TooLarge,
+            Step::Chunk | Step::Whole => SendFailure::Truncated,
+            _ => SendFailure::Threw { message: words(error) },
         }
     }
-}
 
-async fn fetch(
-    requests: &Requests,
-    http: HttpRequest,
-    signal: &AbortSignal,
-    bytes_max: u64,
-    progress: &mut Progress<'_>,
-) -> Result<Reply, SendFailure> {
-    let threw = |error: JsValue| functions::threw(&error);
-    let headers = headers(&requests.host, &http).await.map_err(threw)?;
-    if signal.aborted() {
-        return Err(SendFailure::Cancelled);
+    fn take(&mut self, came: JsValue) -> Result<Option<JsValue>, JsValue> {
+        let awaited = match self.step {
+            Step::Begin => self.begin()?,
+            Step::Headers => self.fetch(&came)?,
+            Step::Head => self.take_head(&came)?,
+            Step::Chunk if member(&came, "done").is_truthy() => return Ok(self.end()),
+            Step::Chunk => {
+                self.take_bytes(member(&came, "value").dyn_into()?)?;
+                self.progressed();
+                call(&self.reader, "read")?
+            }
+            Step::Whole => {
+                self.take_bytes(Uint8Array::new(&came))?;
+                return Ok(self.end());
+            }
+            Step::Text => {
+                let text = came.as_string().or_else(|| (self.call == Call::Ping).then(|| "{}".into()));
+                let text = text.ok_or_else(|| JsValue::from("it gave no text"))?;
+                self.take_length(text.len() as u64)?;
+                let headers = [("content-type", "application/json".into())].into();
+                self.reply = Reply { status: 200, redirected: false, headers, body: Bytes(text.into_bytes().into()) };
+                return Ok(self.end());
+            }
+        };
+        Ok(Some(awaited))
     }
-    let url = format!("{}/{}", requests.target.url.trim_end_matches('/'), http.path);
-    let options = fetch_options(&http, &headers, signal).map_err(threw)?;
-    let answered = match requests.host.fetch() {
-        Some(own) => own.call2(&JsValue::UNDEFINED, &url.into(), &options).map_err(threw)?,
-        None => global_fetch(&url, &options).map_err(threw)?,
-    };
-    let response: Answer = settled(&answered).await.map_err(|_| SendFailure::NoAnswer)?.unchecked_into();
-    progress.came(0);
-    // A status is missing only in what an app's own fetch made up; no row of the table of outcomes is for 0.
-    let status = response.status().map_err(threw)? as u16;
-    let head = response.headers().map_err(threw)?;
-    let known = REPLY_HEADERS.into_iter().filter_map(|name| Some((name.to_owned(), head.get(name).ok()??)));
-    let headers = known.collect();
-    let redirected = response.redirected().map_err(threw)?;
-    let body = body(&response, bytes_max, progress).await?;
-    Ok(Reply { status, redirected, headers, body })
-}
 
-/// The app's headers, fresh for each request and never kept (A4), with the protocol's own over them.
-async fn headers(host: &Host, http: &HttpRequest) -> Result<Headers, JsValue> {
-    let given = match host.headers() {
-        Some(own) => settled(&own.call0(host)?).await?,
-        None => JsValue::UNDEFINED,
-    };
-    let headers = Headers::new(&given)?;
-    for (name, value) in &http.headers {
-        headers.set(name, value)?;
+    /// The app's headers are asked for anew for each request and never kept (A4).
+    fn begin(&mut self) -> Result<JsValue, JsValue> {
+        let host = &self.requests.host;
+        if self.requests.target.transport == TransportKind::Functions {
+            self.step = Step::Text;
+            return functions::begin(host, &self.call, &self.identity, &self.signal);
+        }
+        self.step = Step::Headers;
+        host.function("headers").map_or(Ok(JsValue::UNDEFINED), |own| own.call0(host))
     }
-    Ok(headers)
-}
 
-fn fetch_options(http: &HttpRequest, headers: &Headers, signal: &AbortSignal) -> Result<Object, JsValue> {
-    let options = Object::new();
-    let set = |name: &str, value: &JsValue| Reflect::set(&options, &name.into(), value).map(drop);
-    let method = match http.method {
-        Method::Get => "GET",
-        Method::Post => "POST",
-    };
-    set("method", &method.into())?;
-    set("headers", headers)?;
-    set("signal", signal)?;
-    // A redirect would turn a push into a GET of somebody's login page (N10).
-    set("redirect", &"error".into())?;
-    if http.no_store {
-        set("cache", &"no-store".into())?;
+    /// The protocol's own headers lie over the app's.
+    fn fetch(&mut self, given: &JsValue) -> Result<JsValue, JsValue> {
+        self.step = Step::Head;
+        let Target { url, cross_origin, .. } = &self.requests.target;
+        let http = self.call.to_http(&self.identity, *cross_origin);
+        let headers = Headers::new(given)?;
+        for (name, value) in &http.headers {
+            headers.set(name, value)?;
+        }
+        let method = match http.method {
+            Method::Get => "GET",
+            Method::Post => "POST",
+        };
+        // A redirect would turn a push into a GET of somebody's login page (N10).
+        let options = object(&[("method", &method.into()), ("headers", &headers), ("signal", &self.signal), ("redirect", &"error".into())]);
+        if http.no_store {
+            set(&options, "cache", &"no-store".into());
+        }
+        if let Some(body) = &http.body {
+            set(&options, "body", &body.into());
+        }
+        let url = url.trim_end_matches('/').to_owned() + "/" + &http.path;
+        let own = self.requests.host.function("fetch");
+        let fetch: Function = own.map_or_else(|| member(&js_sys::global(), "fetch").dyn_into(), Ok)?;
+        fetch.call2(&JsValue::UNDEFINED, &url.into(), &options)
     }
-    if let Some(body) = &http.body {
-        set("body", &body.into())?;
-    }
-    Ok(options)
-}
 
-/// The reply's body, counted while it is read: an endless one costs no more memory than it may (D3).
-async fn body(response: &Answer, bytes_max: u64, progress: &mut Progress<'_>) -> Result<Bytes, SendFailure> {
-    let truncated = |_| SendFailure::Truncated;
-    let Some(stream) = response.body().map_err(truncated)? else {
+    /// An app's own `fetch` may answer with anything.
+    fn take_head(&mut self, answer: &JsValue) -> Result<JsValue, JsValue> {
+        let status = member(answer, "status").as_f64().ok_or_else(|| JsValue::from("the answer has no status"))?;
+        let head: Headers = member(answer, "headers").unchecked_into();
+        for name in REPLY_HEADERS {
+            if let Ok(Some(value)) = head.get(name) {
+                self.reply.headers.0.push((name.to_owned(), value));
+            }
+        }
+        self.reply.status = status as u16;
+        self.reply.redirected = member(answer, "redirected").is_truthy();
+        self.progressed();
+        let stream = member(answer, "body");
+        if stream.is_object() {
+            self.step = Step::Chunk;
+            self.reader = call(&stream, "getReader")?;
+            return call(&self.reader, "read");
+        }
         // There is no body, or the app's own `fetch` streams none.
-        let whole = settled(&response.array_buffer().map_err(truncated)?).await.map_err(truncated)?;
-        let whole = Uint8Array::new(&whole);
-        return if u64::from(whole.length()) > bytes_max { Err(SendFailure::TooLarge) } else { Ok(joined(&[whole])) };
-    };
-    let reader = stream.reader().map_err(truncated)?;
-    let (mut chunks, mut received) = (Vec::<Uint8Array>::new(), 0u64);
-    loop {
-        let read: Chunk = settled(&reader.read().map_err(truncated)?).await.map_err(truncated)?.unchecked_into();
-        if read.done() {
-            break;
-        }
-        let chunk: Uint8Array = read.value().dyn_into().map_err(truncated)?;
-        received += u64::from(chunk.length());
-        if received > bytes_max {
-            return Err(SendFailure::TooLarge);
-        }
-        chunks.push(chunk);
-        progress.came(received);
+        self.step = Step::Whole;
+        call(answer, "arrayBuffer")
     }
-    Ok(joined(&chunks))
+
+    fn take_bytes(&mut self, bytes: Uint8Array) -> Result<(), JsValue> {
+        self.chunks.push(&bytes);
+        self.take_length(u64::from(bytes.length()))
+    }
+
+    /// A body is counted while it is read: an endless one costs no more memory than it may (D3).
+    fn take_length(&mut self, bytes: u64) -> Result<(), JsValue> {
+        self.received += bytes;
+        if self.received > self.bytes_max { Err(JsValue::UNDEFINED) } else { Ok(()) }
+    }
+
+    fn progressed(&mut self) {
+        let now = clock::now();
+        if self.told.is_none_or(|told| now.since(told) >= PROGRESS_MS) && self.requests.is_under_way(self.request) {
+            self.told = Some(now);
+            (self.requests.tell)(Input::Progressed { request: self.request, received: self.received });
+        }
+    }
+
+    fn end(&mut self) -> Option<JsValue> {
+        if self.step != Step::Text {
+            self.reply.body = joined(&self.chunks, self.received as usize);
+        }
+        self.requests.end(self.request, Ok(std::mem::take(&mut self.reply)));
+        None
+    }
 }
 
-fn global_fetch(url: &str, options: &Object) -> Result<JsValue, JsValue> {
-    let fetch: Function = Reflect::get(&js_sys::global(), &"fetch".into())?.dyn_into()?;
-    fetch.call2(&JsValue::UNDEFINED, &url.into(), options)
-}
-
-// By hand and with `catch`, because an app's own `fetch` may answer with anything.
 #[wasm_bindgen]
 extern "C" {
-    type Answer;
-    #[wasm_bindgen(method, getter, catch)]
-    fn status(this: &Answer) -> Result<f64, JsValue>;
-    #[wasm_bindgen(method, getter, catch)]
-    fn redirected(this: &Answer) -> Result<bool, JsValue>;
-    #[wasm_bindgen(method, getter, catch)]
-    fn headers(this: &Answer) -> Result<Headers, JsValue>;
-    #[wasm_bindgen(method, getter, catch)]
-    fn body(this: &Answer) -> Result<Option<Stream>, JsValue>;
-
-    #[wasm_bindgen(method, catch, js_name = arrayBuffer)]
-    fn array_buffer(this: &Answer) -> Result<JsValue, JsValue>;
-
     type Headers;
     #[wasm_bindgen(constructor, catch)]
     fn new(init: &JsValue) -> Result<Headers, JsValue>;
@@ -237,18 +300,4 @@ extern "C" {
     fn get(this: &Headers, name: &str) -> Result<Option<String>, JsValue>;
     #[wasm_bindgen(method, catch)]
     fn set(this: &Headers, name: &str, value: &str) -> Result<(), JsValue>;
-
-    type Stream;
-    #[wasm_bindgen(method, catch, js_name = getReader)]
-    fn reader(this: &Stream) -> Result<Reader, JsValue>;
-
-    type Reader;
-    #[wasm_bindgen(method, catch)]
-    fn read(this: &Reader) -> Result<JsValue, JsValue>;
-
-    type Chunk;
-    #[wasm_bindgen(method, getter)]
-    fn done(this: &Chunk) -> bool;
-    #[wasm_bindgen(method, getter)]
-    fn value(this: &Chunk) -> JsValue;
 }

@@ -5,19 +5,18 @@
 //! (B26) and `commit()` is never called, since behind it `abort()` comes too late. A connection that the browser closed,
 //! for whatever reason, is opened again on the next use, and the transaction it took down is tried once more (B22).
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 
-use gloo_timers::callback::Timeout;
-use js_sys::{Function, Object, Reflect};
+use js_sys::{Function, Reflect};
 use wasm_bindgen::prelude::*;
-use web_sys::{Event, IdbDatabase, IdbFactory, IdbOpenDbRequest, IdbTransaction};
+use web_sys::{IdbDatabase, IdbFactory, IdbOpenDbRequest, IdbRequest, IdbTransaction};
 
 use super::Tell;
-use super::rows::{self, Reading, Writing};
-use super::value::{name_of, words};
+use super::rows;
+use super::value::{Event, clear_timeout, listen, listener, member, name_of, object, set_timeout, words};
 use crate::engine::effect::{Wanted, Write};
-use crate::engine::ident::{LoadId, WriteId};
+use crate::engine::ident::LoadId;
 use crate::engine::input::{Input, StoreFailure};
 use crate::engine::record::LAYOUT_VERSION;
 
@@ -31,14 +30,15 @@ pub const ANSWER_MS_MAX: u32 = 10_000;
 pub struct Store {
     name: String,
     tell: Tell,
+    /// Hears of all that happens to the database: an opening, a connection, transactions, and that one has had its time.
+    hears: Function,
     connection: RefCell<Connection>,
-    attempts: Cell<u32>,
-    me: Weak<Store>,
+    running: RefCell<Vec<Running>>,
 }
 
 enum Connection {
     Shut,
-    Opening { attempt: u32, waiting: Vec<Job>, _deadline: Timeout },
+    Opening { request: IdbOpenDbRequest, deadline: JsValue, waiting: Vec<Job> },
     Open(IdbDatabase),
 }
 
@@ -54,9 +54,15 @@ enum Order {
 }
 
 /// A transaction under way.
-enum Running {
-    Reading(LoadId, Reading),
-    Writing(WriteId, Writing),
+struct Running {
+    job: Job,
+    db: IdbDatabase,
+    tx: IdbTransaction,
+    requests: Vec<IdbRequest>,
+    /// Of a reading, until its first answer.
+    deadline: JsValue,
+    /// Why its guard aborted it.
+    refused: Option<StoreFailure>,
 }
 
 /// The name of the database of one app and one user: two users' data never meet.
@@ -67,7 +73,11 @@ pub fn database_name(app: &str, scope_hash: &str) -> String {
 impl Store {
     /// The store in the database of this name. Nothing is opened before the first order; answers go to `tell`.
     pub fn new(name: String, tell: Tell) -> Rc<Store> {
-        Rc::new_cyclic(|me| Store { name, tell, connection: RefCell::new(Connection::Shut), attempts: Cell::new(0), me: me.clone() })
+        Rc::new_cyclic(|me| {
+            let me = me.clone();
+            let hears = listener(move |event| on_event(&me, &event));
+            Store { name, tell, hears, connection: RefCell::new(Connection::Shut), running: RefCell::default() }
+        })
     }
 
     /// Reads. Answered by `Loaded` or `LoadFailed`.
@@ -108,60 +118,101 @@ impl Store {
             Ok(tx) => tx,
             Err(error) => return self.fail(&db, job, &error),
         };
-        let running = match &job.order {
-            Order::Load(load, what) => Reading::issue(&tx, what).map(|reading| Running::Reading(*load, reading)),
-            Order::Write(write) => Writing::issue(&tx, write).map(|writing| Running::Writing(write.write, writing)),
+        let issued = match &job.order {
+            Order::Load(_, what) => rows::read(&tx, what),
+            Order::Write(write) => rows::write(&tx, write),
         };
-        match running {
-            Ok(running) => self.follow(db, tx, running, job),
+        let requests = match issued {
+            Ok(requests) => requests,
             Err(error) => {
                 // What cannot be asked for in full must not happen in part.
                 let _ = tx.abort();
-                self.fail(&db, job, &error);
+                return self.fail(&db, job, &error);
             }
+        };
+        self.hear_of(&tx, &["complete", "abort"]);
+        if let Some(first) = requests.first() {
+            self.hear_of(first, &["success"]);
+        }
+        let deadline = match &job.order {
+            Order::Load(..) => self.tell_late(ANSWER_MS_MAX, &tx),
+            Order::Write(_) => JsValue::UNDEFINED,
+        };
+        self.running.borrow_mut().push(Running { job, db, tx, requests, deadline, refused: None });
+    }
+
+    fn hear_of(&self, target: &JsValue, names: &[&str]) {
+        listen(target, names, &self.hears, &JsValue::UNDEFINED);
+    }
+
+    /// Has itself told, as of an event, that the target has had its time.
+    fn tell_late(&self, delay_ms: u32, target: &JsValue) -> JsValue {
+        set_timeout(&self.hears, delay_ms, &object(&[("type", &"late".into()), ("target", target)]))
+    }
+
+    fn hear(&self, event: &Event) {
+        let (kind, target) = (event.kind(), event.target());
+        let is_opening = matches!(&*self.connection.borrow(), Connection::Opening { request, .. } if is(request, &target));
+        match kind.as_str() {
+            "success" if is_opening => self.opened(Ok(member(&target, "result").unchecked_into())),
+            "late" if is_opening => self.opened(Err(StoreFailure::Unavailable { why: "opening did not settle in 5 s".into() })),
+            _ if is_opening => {
+                let error = member(&target, "error");
+                self.opened(Err(match name_of(&error).as_str() {
+                    "VersionError" => StoreFailure::TooNew,
+                    _ => StoreFailure::Unavailable { why: words(&error) },
+                }));
+            }
+            "success" => self.answered(&target),
+            // A connection ends when the browser closes it, and makes way when somebody wants to upgrade or delete the
+            // database.
+            "close" | "versionchange" => self.lose(target.unchecked_ref()),
+            kind => self.ended(kind, &target),
         }
     }
 
-    /// Waits for the transaction's end, and for a reading's first answer.
-    fn follow(&self, db: IdbDatabase, tx: IdbTransaction, running: Running, job: Job) {
-        let job = Rc::new(RefCell::new(Some(job)));
-        if let Running::Reading(_, reading) = &running
-            && let Some(first) = reading.first()
-        {
-            let (me, db, tx, job) = (self.me.clone(), db.clone(), tx.clone(), job.clone());
-            let deadline = Timeout::new(ANSWER_MS_MAX, move || {
-                let (Some(store), Some(job)) = (me.upgrade(), job.take()) else { return };
+    /// The first answer of a transaction. A reading needs no deadline any more; a write goes on only where it may.
+    fn answered(&self, request: &JsValue) {
+        let mut running = self.running.borrow_mut();
+        let Some(one) = running.iter_mut().find(|one| one.requests.first().is_some_and(|first| is(first, request))) else {
+            return let_go(request);
+        };
+        if let Order::Write(write) = &one.job.order {
+            one.refused = rows::mismatch(&write.guard, &one.requests[0]);
+            if one.refused.is_some() {
+                // It fails only where the transaction has ended already, and then nothing is stored either.
+                let _ = one.tx.abort();
+            }
+        }
+        clear_timeout(&one.deadline);
+    }
+
+    fn ended(&self, kind: &str, tx: &JsValue) {
+        let mut running = self.running.borrow_mut();
+        let Some(at) = running.iter().position(|one| is(&one.tx, tx)) else { return };
+        let Running { job, db, tx, requests, deadline, refused } = running.remove(at);
+        drop(running);
+        clear_timeout(&deadline);
+        match (kind, refused) {
+            ("complete", _) => self.complete(job.order, &requests),
+            ("late", _) => {
                 let _ = tx.abort();
-                store.lose(&db);
-                store.refuse_for(job.order, "reading had no answer for 10 s".into());
-            });
-            let answered = Closure::once_into_js(move || drop(deadline));
-            first.set_onsuccess(Some(answered.unchecked_ref()));
+                self.lose(&db);
+                self.refuse_for(job.order, "reading had no answer for 10 s".into());
+            }
+            (_, Some(failure)) => self.refuse(job.order, failure),
+            (_, None) => self.fail(&db, job, &tx.error().into()),
         }
-        let (me, ended) = (self.me.clone(), tx.clone());
-        let on_end = Closure::once_into_js(move |event: Event| {
-            let (Some(store), Some(job)) = (me.upgrade(), job.take()) else { return };
-            if event.type_() == "complete" {
-                return store.complete(job, &running);
-            }
-            match &running {
-                Running::Writing(_, writing) if let Some(failure) = writing.refused() => store.refuse(job.order, failure),
-                _ => store.fail(&db, job, &ended.error().into()),
-            }
-        });
-        let on_end: Function = on_end.unchecked_into();
-        tx.set_oncomplete(Some(&on_end));
-        tx.set_onabort(Some(&on_end));
     }
 
-    fn complete(&self, job: Job, running: &Running) {
-        match running {
-            Running::Writing(write, writing) => (self.tell)(Input::Written { write: *write, position: writing.position() }),
-            Running::Reading(load, reading) => match reading.found() {
-                Ok(found) => (self.tell)(Input::Loaded { load: *load, found }),
-                Err(error) => self.refuse_for(job.order, words(&error)),
+    fn complete(&self, order: Order, requests: &[IdbRequest]) {
+        (self.tell)(match &order {
+            Order::Write(write) => Input::Written { write: write.write, position: rows::position(write, requests) },
+            Order::Load(load, what) => match rows::found(what, requests) {
+                Ok(found) => Input::Loaded { load: *load, found },
+                Err(error) => return self.refuse_for(order, words(&error)),
             },
-        }
+        });
     }
 
     /// A transaction did not happen, and nobody here wanted that. Unless there is no room, the connection may be dead
@@ -203,65 +254,32 @@ impl Store {
     }
 
     fn open(&self, job: Job) {
-        let attempt = self.attempts.get() + 1;
-        self.attempts.set(attempt);
         let request = match factory().and_then(|factory| factory.open_with_u32(&self.name, LAYOUT_VERSION)) {
             Ok(request) => request,
             Err(error) => return self.refuse(job.order, StoreFailure::Unavailable { why: words(&error) }),
         };
-        let me = self.me.clone();
-        let deadline = Timeout::new(OPEN_MS_MAX, move || {
-            if let Some(store) = me.upgrade() {
-                store.opened(attempt, Err(StoreFailure::Unavailable { why: "opening did not settle in 5 s".into() }));
-            }
-        });
-        self.connection.replace(Connection::Opening { attempt, waiting: vec![job], _deadline: deadline });
-
-        let (me, opening) = (self.me.clone(), request.clone());
-        let on_event = Closure::<dyn FnMut(Event)>::new(move |event: Event| on_open_event(&me, attempt, &opening, &event));
-        let on_event: Function = on_event.into_js_value().unchecked_into();
-        request.set_onupgradeneeded(Some(&on_event));
-        request.set_onsuccess(Some(&on_event));
-        request.set_onerror(Some(&on_event));
+        self.hear_of(&request, &["upgradeneeded", "success", "error"]);
+        let deadline = self.tell_late(OPEN_MS_MAX, &request);
+        self.connection.replace(Connection::Opening { request, deadline, waiting: vec![job] });
     }
 
-    /// An attempt to open has settled, or has had its time. What settles later than that changes nothing.
-    fn opened(&self, attempt: u32, result: Result<IdbDatabase, StoreFailure>) {
-        let mut connection = self.connection.borrow_mut();
-        if !matches!(&*connection, Connection::Opening { attempt: current, .. } if *current == attempt) {
-            if let Ok(db) = result {
-                db.close();
-            }
-            return;
-        }
+    /// An attempt to open has settled, or has had its time. What settles later than that is let go.
+    fn opened(&self, result: Result<IdbDatabase, StoreFailure>) {
         let next = match &result {
-            Ok(db) => Connection::Open(db.clone()),
+            Ok(db) => {
+                self.hear_of(db, &["close", "versionchange"]);
+                Connection::Open(db.clone())
+            }
             Err(_) => Connection::Shut,
         };
-        let Connection::Opening { waiting, .. } = std::mem::replace(&mut *connection, next) else { return };
-        drop(connection);
-        if let Ok(db) = &result {
-            self.watch(db);
-        }
+        let Connection::Opening { deadline, waiting, .. } = self.connection.replace(next) else { return };
+        clear_timeout(&deadline);
         for job in waiting {
             match &result {
                 Ok(_) => self.perform(job),
                 Err(failure) => self.refuse(job.order, failure.clone()),
             }
         }
-    }
-
-    /// A connection ends when the browser closes it, and makes way when somebody wants to upgrade or delete the
-    /// database.
-    fn watch(&self, db: &IdbDatabase) {
-        let (me, closing) = (self.me.clone(), db.clone());
-        let on_event = Closure::<dyn FnMut()>::new(move || match me.upgrade() {
-            Some(store) => store.lose(&closing),
-            None => closing.close(),
-        });
-        let on_event: Function = on_event.into_js_value().unchecked_into();
-        db.set_onclose(Some(&on_event));
-        db.set_onversionchange(Some(&on_event));
     }
 }
 
@@ -271,33 +289,33 @@ impl Drop for Store {
     }
 }
 
-fn on_open_event(store: &Weak<Store>, attempt: u32, request: &IdbOpenDbRequest, event: &Event) {
-    let opened = |result| match (store.upgrade(), result) {
-        (Some(store), result) => store.opened(attempt, result),
-        (None, Ok(db)) => db.close(),
-        (None, Err(_)) => {}
-    };
-    let db = || request.result().map(JsCast::unchecked_into::<IdbDatabase>);
-    match event.type_().as_str() {
-        "upgradeneeded" => {
-            // Where the stores cannot be made, the upgrade aborts and the open ends in an error.
-            let made = db().and_then(|db| rows::create(&db));
-            if let (Err(_), Some(tx)) = (made, request.transaction()) {
-                let _ = tx.abort();
-            }
-        }
-        "success" => {
-            if let Ok(db) = db() {
-                opened(Ok(db));
-            }
-        }
-        _ => {
-            let error = request.error().ok().flatten().map_or(JsValue::UNDEFINED, JsValue::from);
-            opened(Err(match name_of(&error).as_str() {
-                "VersionError" => StoreFailure::TooNew,
-                _ => StoreFailure::Unavailable { why: words(&error) },
-            }));
-        }
+fn on_event(store: &Weak<Store>, event: &Event) {
+    if event.kind() == "upgradeneeded" {
+        return make(&event.target().unchecked_into());
+    }
+    match store.upgrade() {
+        Some(store) => store.hear(event),
+        None => let_go(&event.target()),
+    }
+}
+
+fn is(one: &JsValue, other: &JsValue) -> bool {
+    one == other
+}
+
+/// Makes the object stores, whoever waits for that. Where it cannot be done, the upgrade aborts and the open ends in an
+/// error.
+fn make(request: &IdbOpenDbRequest) {
+    let made = request.result().and_then(|db| rows::create(db.unchecked_ref()));
+    if let (Err(_), Some(tx)) = (made, request.transaction()) {
+        let _ = tx.abort();
+    }
+}
+
+/// Closes a connection that nobody waits for any more, where that is what was asked for.
+fn let_go(request: &JsValue) {
+    if let Ok(db) = member(request, "result").dyn_into::<IdbDatabase>() {
+        db.close();
     }
 }
 
@@ -312,8 +330,7 @@ fn transaction(db: &IdbDatabase, order: &Order) -> Result<IdbTransaction, JsValu
         Order::Write(write) if write.strict => ("readwrite", "strict"),
         Order::Write(_) => ("readwrite", "relaxed"),
     };
-    let options = Object::new();
-    Reflect::set(&options, &"durability".into(), &durability.into())?;
+    let options = object(&[("durability", &durability.into())]);
     db.unchecked_ref::<Database>().transaction(&rows::stores(), mode, &options)
 }
 

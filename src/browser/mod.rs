@@ -9,15 +9,13 @@ pub mod idb;
 mod rows;
 mod signals;
 mod timer;
-pub mod trap;
-mod value;
+mod trap;
+pub mod value;
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 
 use js_sys::Promise;
-use wasm_bindgen::JsValue;
 
 use crate::engine::Engine;
 use crate::engine::clock::Timestamp;
@@ -27,12 +25,10 @@ use crate::engine::error::{Code, Fault};
 use crate::engine::ident::AskId;
 use crate::engine::input::{Ask, Input};
 use crate::engine::notice::Notice;
-use crate::protocol::Identity;
 use host::Host;
 use http::{Requests, Target};
 use idb::Store;
 use timer::Alarm;
-use trap::Life;
 
 /// Where a port says what happened.
 pub type Tell = Rc<dyn Fn(Input)>;
@@ -48,14 +44,17 @@ pub struct Driver {
     store: Rc<Store>,
     requests: Rc<Requests>,
     alarm: Alarm,
-    life: Life,
     sleep: clock::SleepWatch,
-    /// Whether orders are being carried out: a port that answers at once is heard when they are.
-    carrying: Cell<bool>,
-    heard: RefCell<VecDeque<Input>>,
+    /// Whether a turn is under way, up to its notices. A port that answers at once is heard behind it; behind a turn that
+    /// trapped nothing is heard any more.
+    busy: Cell<bool>,
+    heard: RefCell<Vec<Input>>,
     asks: Cell<u64>,
     stage: Cell<Stage>,
 }
+
+/// What a turn does to the engine.
+pub type Act<'a> = &'a mut dyn FnMut(&mut Engine, Timestamp, &mut Vec<Effect>);
 
 #[derive(Clone, Copy, PartialEq)]
 enum Stage {
@@ -66,68 +65,67 @@ enum Stage {
 
 impl Driver {
     /// A client over the database of this name, started.
-    pub fn start(config: Config, database: String, url: String, host: Host) -> Result<Rc<Driver>, JsValue> {
-        let life = Life::begin(&host)?;
+    pub fn start(config: Config, database: String, url: String, host: Host) -> Rc<Driver> {
         let target = Target { url, cross_origin: config.cross_origin, transport: config.transport };
         let driver = Rc::new_cyclic(|me: &Weak<Driver>| {
             let (told, awake) = (me.clone(), me.clone());
             let tell: Tell = Rc::new(move |input| {
-                let Some(driver) = told.upgrade() else { return };
-                trap::watched(|| driver.hear(input));
+                if let Some(driver) = told.upgrade() {
+                    driver.watched(|| driver.hear(input));
+                }
             });
             let ring = move || {
-                let Some(driver) = awake.upgrade() else { return };
-                trap::watched(|| driver.wake());
+                if let Some(driver) = awake.upgrade() {
+                    driver.watched(|| driver.wake());
+                }
             };
-            signals::listen(tell.clone(), &life.signal());
+            signals::listen(tell.clone(), &host.life().signal());
             Driver {
                 engine: RefCell::new(Engine::new(config, clock::seed(), clock::now(), clock::wall())),
                 store: Store::new(database, tell.clone()),
                 requests: Requests::new(target, host.clone(), tell),
                 alarm: Alarm::new(ring),
-                life,
                 host,
                 sleep: clock::SleepWatch::start(),
-                carrying: Cell::new(false),
+                busy: Cell::new(false),
                 heard: RefCell::default(),
                 asks: Cell::new(0),
                 stage: Cell::new(Stage::Open),
             }
         });
-        driver.turn(&mut |engine, now, effects| {
-            engine.handle(now, Input::Started, effects);
-            for hint in signals::at_start() {
-                engine.handle(now, hint, effects);
-            }
-        });
-        Ok(driver)
+        driver.hear(Input::Started);
+        signals::at_start(|hint| driver.hear(hint));
+        driver
     }
 
-    /// Lets the app act on the engine, in a turn of its own. Fails where there is no engine to act on any more.
-    pub fn act<R>(&self, act: impl FnOnce(&mut Engine, Timestamp, &mut Vec<Effect>) -> Result<R, Fault>) -> Result<R, Fault> {
-        let closed = || Fault::new(Code::Closed, "the client is closed");
-        if trap::is_dead() {
-            return Err(Fault::new(Code::WasmPanic, "the module ended in a panic"));
-        }
+    /// Lets the app act on the engine, in a turn of its own. Fails where the client has ended.
+    pub fn act(&self, act: Act<'_>) -> Result<(), Fault> {
+        assert!(!self.busy.get(), "a turn of this client trapped");
         if self.stage.get() == Stage::Ended {
-            return Err(closed());
+            return Err(Fault::new(Code::Closed, "the client is closed"));
         }
-        let (mut act, mut result) = (Some(act), None);
-        self.turn(&mut |engine, now, effects| result = act.take().map(|act| act(engine, now, effects)));
-        result.unwrap_or_else(|| Err(closed()))
+        self.turn(act);
+        Ok(())
+    }
+
+    /// Tells the engine what the app does. Fails where the client has ended.
+    pub fn tell(&self, input: Input) -> Result<(), Fault> {
+        let mut input = Some(input);
+        self.act(&mut |engine, now, effects| {
+            if let Some(input) = input.take() {
+                engine.handle(now, input, effects);
+            }
+        })
     }
 
     /// Asks the engine for something that a notice answers.
     pub fn ask(&self, what: Ask) -> Result<AskId, Fault> {
         let ask = AskId(self.asks.get() + 1);
         self.asks.set(ask.0);
-        self.act(|engine, now, effects| {
-            if what == Ask::Close {
-                self.stage.set(Stage::Closing(ask));
-            }
-            engine.handle(now, Input::Asked { ask, what }, effects);
-            Ok(ask)
-        })
+        if what == Ask::Close && self.stage.get() == Stage::Open {
+            self.stage.set(Stage::Closing(ask));
+        }
+        self.tell(Input::Asked { ask, what }).map(|()| ask)
     }
 
     /// Looks at the engine without telling it anything.
@@ -135,20 +133,18 @@ impl Driver {
         look(&mut self.engine.borrow_mut())
     }
 
+    /// Does `work` that the browser called for; should it trap, the host is told.
+    pub fn watched(&self, work: impl FnOnce()) {
+        trap::watched(&self.host, work);
+    }
+
     fn hear(&self, input: Input) {
-        if self.stage.get() == Stage::Ended || trap::is_dead() {
-            return;
+        if self.busy.get() {
+            self.heard.borrow_mut().push(input);
+        } else {
+            // What has ended hears nothing.
+            let _ = self.tell(input);
         }
-        if self.carrying.get() {
-            self.heard.borrow_mut().push_back(input);
-            return;
-        }
-        let mut input = Some(input);
-        self.turn(&mut |engine, now, effects| {
-            if let Some(input) = input.take() {
-                engine.handle(now, input, effects);
-            }
-        });
     }
 
     fn wake(&self) {
@@ -159,40 +155,45 @@ impl Driver {
     }
 
     /// One turn. It is not generic, so that it is in the module once.
-    fn turn(&self, act: &mut dyn FnMut(&mut Engine, Timestamp, &mut Vec<Effect>)) {
+    fn turn(&self, act: Act<'_>) {
+        self.busy.set(true);
         let now = clock::now();
         let mut effects = Vec::new();
-        let (deadline, identity) = {
+        let deadline = {
             let mut engine = self.engine.borrow_mut();
             act(&mut engine, now, &mut effects);
-            let sends = effects.iter().any(|effect| matches!(effect, Effect::Send { .. }));
-            (engine.deadline(), sends.then(|| engine.identity()))
+            engine.deadline()
         };
         self.alarm.set(deadline.map(|(at, _)| at), now);
-        self.carry_out(effects, identity);
-        while let Some(input) = { self.heard.borrow_mut().pop_front() } {
+        self.carry_out(effects);
+        while let Some(input) = self.next_heard() {
             self.hear(input);
         }
     }
 
-    fn carry_out(&self, effects: Vec<Effect>, identity: Option<Identity>) {
-        let mut notices = Vec::new();
-        self.carrying.set(true);
+    fn next_heard(&self) -> Option<Input> {
+        let mut heard = self.heard.borrow_mut();
+        (!heard.is_empty()).then(|| heard.remove(0))
+    }
+
+    fn carry_out(&self, effects: Vec<Effect>) {
+        let (mut notices, mut cancels) = (Vec::new(), Vec::new());
         for effect in effects {
             match effect {
                 Effect::Load { load, what } => self.store.load(load, what),
                 Effect::Write(write) => self.store.write(write),
                 Effect::Send { request, call, reply_bytes_max } => {
-                    if let Some(identity) = &identity {
-                        self.requests.send(request, call, identity.clone(), reply_bytes_max);
-                    }
+                    let identity = self.engine.borrow().identity();
+                    self.requests.send(request, call, identity, reply_bytes_max);
                 }
-                Effect::Cancel { request } => self.requests.cancel(request),
+                Effect::Cancel { request } => cancels.push(request),
                 Effect::Notify(notice) => notices.push(notice),
             }
         }
-        self.carrying.set(false);
+        self.busy.set(false);
         self.notify(&notices);
+        // Last, since the app may listen to the signals of its requests, and call back in.
+        cancels.into_iter().for_each(|request| self.requests.cancel(request));
     }
 
     fn notify(&self, notices: &[Notice]) {
@@ -204,13 +205,12 @@ impl Driver {
             // It is the host's own failure: it shows up as an unhandled rejection and harms nobody here.
             let _ = Promise::reject(&error);
         }
-        let is_last = |notice: &Notice| match notice {
-            Notice::OpenFailed { .. } => true,
-            Notice::Answered { ask, .. } => self.stage.get() == Stage::Closing(*ask),
-            _ => false,
-        };
-        if notices.iter().any(is_last) {
-            self.end();
+        for notice in notices {
+            match notice {
+                Notice::OpenFailed { .. } => self.end(),
+                Notice::Answered { ask, .. } if self.stage.get() == Stage::Closing(*ask) => self.end(),
+                _ => {}
+            }
         }
     }
 
@@ -222,7 +222,7 @@ impl Driver {
         self.alarm.set(None, Timestamp::default());
         self.requests.close();
         self.store.close();
-        self.life.end();
+        self.host.life().abort();
     }
 }
 

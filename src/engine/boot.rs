@@ -103,11 +103,11 @@ impl Engine {
                 #[cfg(feature = "sim")]
                 if self.planted == Some(super::planted::Bug::B1) {
                     let again = MutationId(self.rng.uuid(0).into());
-                    let order = self.outbox.stage(Queued { id: again.clone(), ..queued.clone() });
+                    let order = self.outbox.stage(Queued { id: again.clone(), ..queued.clone() }, None);
                     self.lay_found(&address, order, again.clone(), operations.clone(), effects);
                     self.keep(&again, place);
                 }
-                (id, address, self.outbox.stage(queued), Some(place))
+                (id, address, self.outbox.stage(queued, None), Some(place))
             }
             What::Entry(entry) => {
                 let (id, address) = (entry.id.clone(), entry.address.clone());

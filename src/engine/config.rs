@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::protocol::member::{Fields, Filled, Member};
+use crate::protocol::value::write_string;
+
 /// The engine's options.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
@@ -97,5 +100,80 @@ impl Default for Config {
             page_directly_bytes: 64 << 10,
             page_bytes: 32 << 10,
         }
+    }
+}
+
+impl Config {
+    /// The options that an object's text gives; the others are as by default. Fails with the name of one that there is
+    /// not, or that cannot be what the text says.
+    pub fn read(text: &str) -> Result<Config, String> {
+        let given = Fields::parse(text).map_err(|_| "config".to_owned())?;
+        let mut config = Config::default();
+        for (name, raw) in given.iter() {
+            let slot = config.slot(name).ok_or(name)?;
+            if !slot.take(Some(raw)) {
+                return Err(name.to_owned());
+            }
+        }
+        Ok(config)
+    }
+
+    fn slot(&mut self, name: &str) -> Option<&mut dyn Filled> {
+        Some(match name {
+            "scope" => &mut self.scope,
+            "transport" => &mut self.transport,
+            "crossOrigin" => &mut self.cross_origin,
+            "feeds" => &mut self.feeds,
+            "strict" => &mut self.strict,
+            "outboxEntriesMax" => &mut self.outbox_entries_max,
+            "outboxBytesMax" => &mut self.outbox_bytes_max,
+            "inboxMax" => &mut self.inbox_max,
+            "mutationBytesMax" => &mut self.mutation_bytes_max,
+            "batchWindowMs" => &mut self.batch_window_ms,
+            "batchItemsMax" => &mut self.batch_items_max,
+            "batchBytesMax" => &mut self.batch_bytes_max,
+            "batchesInFlightMax" => &mut self.batches_in_flight_max,
+            "pollBaseMs" => &mut self.poll_base_ms,
+            "pollMaxMs" => &mut self.poll_max_ms,
+            "pullLimit" => &mut self.pull_limit,
+            "replyBytesMax" => &mut self.reply_bytes_max,
+            "progressMs" => &mut self.progress_ms,
+            "requestMsMax" => &mut self.request_ms_max,
+            "uploadBytesPerS" => &mut self.upload_bytes_per_s,
+            "compactIdleMs" => &mut self.compact_idle_ms,
+            "compactBytesMin" => &mut self.compact_bytes_min,
+            "pageDirectlyBytes" => &mut self.page_directly_bytes,
+            "pageBytes" => &mut self.page_bytes,
+            _ => return None,
+        })
+    }
+}
+
+impl TransportKind {
+    fn name(self) -> &'static str {
+        match self {
+            TransportKind::Protocol => "protocol",
+            TransportKind::Functions => "functions",
+            TransportKind::None => "none",
+        }
+    }
+}
+
+impl Member for TransportKind {
+    fn write(&self, out: &mut String) {
+        write_string(self.name(), out);
+    }
+    fn fill(&mut self, raw: &str) -> bool {
+        let name = String::read(raw).unwrap_or_default();
+        for kind in [TransportKind::Protocol, TransportKind::Functions, TransportKind::None] {
+            if kind.name() == name {
+                *self = kind;
+                return true;
+            }
+        }
+        false
+    }
+    fn blank() -> Self {
+        TransportKind::None
     }
 }

@@ -186,28 +186,62 @@ pub struct Versions {
 }
 
 /// The app's version of each collection that has one.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Collections(pub BTreeMap<String, u32>);
+pub type Collections = Named<u32>;
 
-impl Member for Collections {
+/// A few things by name, in the order of the names.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Named<T>(pub Vec<(String, T)>);
+
+impl<T> Default for Named<T> {
+    fn default() -> Self {
+        Named(Vec::new())
+    }
+}
+
+impl<T, const N: usize> From<[(&str, T); N]> for Named<T> {
+    fn from(members: [(&str, T); N]) -> Self {
+        Named(members.map(|(name, value)| (name.to_owned(), value)).into())
+    }
+}
+
+impl<T> Named<T> {
+    /// What has this name.
+    pub fn get(&self, name: &str) -> Option<&T> {
+        self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value)
+    }
+}
+
+impl<T: Member> Member for Named<T> {
     fn write(&self, out: &mut String) {
         let mut object = ObjectWriter::begin(out);
-        for (name, version) in &self.0 {
-            object.member(name, version);
+        for (name, value) in &self.0 {
+            object.member(name, value);
         }
         object.end();
     }
     fn fill(&mut self, raw: &str) -> bool {
         let Ok(fields) = Fields::parse(raw) else { return false };
+        self.0.clear();
         for (name, raw) in fields.iter() {
-            let Some(version) = u32::read(raw) else { return false };
-            self.0.insert(name.to_owned(), version);
+            let Some(value) = T::read(raw) else { return false };
+            self.0.push((name.to_owned(), value));
         }
         true
     }
     fn blank() -> Self {
-        Collections::default()
+        Named::default()
+    }
+}
+
+impl<T: Serialize> Serialize for Named<T> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Named<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Named(BTreeMap::deserialize(deserializer)?.into_iter().collect()))
     }
 }
 
@@ -259,13 +293,13 @@ pub struct Reply {
     /// Whether it came from another address than the one that was asked.
     pub redirected: bool,
     /// Headers that the engine knows, lower case.
-    pub headers: BTreeMap<String, String>,
+    pub headers: Named<String>,
     /// The body.
     pub body: Bytes,
 }
 
-/// The headers of a reply that the shell passes on.
-pub const REPLY_HEADERS: [&str; 3] = ["content-type", "retry-after", "date"];
+/// The headers of a reply that the shell passes on, in the order of their names.
+pub const REPLY_HEADERS: [&str; 3] = ["content-type", "date", "retry-after"];
 
 /// Why a request has no whole reply.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

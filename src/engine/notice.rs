@@ -1,7 +1,7 @@
 //! What the app hears. The JavaScript half of the package is a pure fold of these, which it gets as one JSON array a
 //! turn; values inside are JSON text, so that they are parsed when somebody reads them and not before.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::clock::Wall;
 use super::error::Fault;
@@ -127,8 +127,7 @@ pub enum Ending {
 }
 
 /// What the client is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// The store is being read.
     Opening,
@@ -153,8 +152,7 @@ pub enum Phase {
 }
 
 /// What is going on. Crosses to JavaScript as an object of the same shape.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Status {
     /// What the client is about.
     pub phase: Phase,
@@ -189,8 +187,7 @@ pub struct Status {
 }
 
 /// Where writes are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StorageKind {
     /// In IndexedDB.
     IndexedDb,
@@ -327,23 +324,80 @@ impl Ending {
     }
 }
 
+/// A member of a status: one list of them is what both JSON and serde write.
+enum Fact<'a> {
+    Text(&'a str),
+    Flag(bool),
+    Number(u64),
+    At(Option<Wall>),
+    Error(Option<&'a Fault>),
+}
+
 impl Status {
-    fn members(&self, object: &mut ObjectWriter<'_>) {
-        write_string(self.phase.name(), object.name("phase"));
-        object.name("online").push_str(if self.online { "true" } else { "false" });
-        object.member("pendingItems", &self.pending_items).member("pendingMutations", &self.pending_mutations);
-        object.member("pendingBytes", &self.pending_bytes).member("inbox", &self.inbox);
-        object.member("entriesSent", &self.entries_sent).member("entriesResent", &self.entries_resent);
-        object.member("entriesAcknowledged", &self.entries_acknowledged).member("requests", &self.requests);
-        for (name, at) in [("retryAt", self.retry_at), ("lastPushAt", self.last_push_at), ("lastPullAt", self.last_pull_at)] {
-            at.write(object.name(name));
-        }
+    fn facts(&self) -> [(&'static str, Fact<'_>); 15] {
         let storage = match self.storage {
             StorageKind::IndexedDb => "indexeddb",
             StorageKind::Memory => "memory",
         };
-        write_string(storage, object.name("storage"));
-        self.error.write(object.name("error"));
+        [
+            ("phase", Fact::Text(self.phase.name())),
+            ("online", Fact::Flag(self.online)),
+            ("pendingItems", Fact::Number(self.pending_items.into())),
+            ("pendingMutations", Fact::Number(self.pending_mutations.into())),
+            ("pendingBytes", Fact::Number(self.pending_bytes)),
+            ("inbox", Fact::Number(self.inbox.into())),
+            ("entriesSent", Fact::Number(self.entries_sent)),
+            ("entriesResent", Fact::Number(self.entries_resent)),
+            ("entriesAcknowledged", Fact::Number(self.entries_acknowledged)),
+            ("requests", Fact::Number(self.requests)),
+            ("retryAt", Fact::At(self.retry_at)),
+            ("lastPushAt", Fact::At(self.last_push_at)),
+            ("lastPullAt", Fact::At(self.last_pull_at)),
+            ("storage", Fact::Text(storage)),
+            ("error", Fact::Error(self.error.as_ref())),
+        ]
+    }
+
+    fn members(&self, object: &mut ObjectWriter<'_>) {
+        for (name, fact) in self.facts() {
+            fact.write(object.name(name));
+        }
+    }
+}
+
+impl Fact<'_> {
+    fn write(&self, out: &mut String) {
+        match self {
+            Fact::Text(text) => write_string(text, out),
+            Fact::Flag(flag) => flag.write(out),
+            Fact::Number(number) => number.write(out),
+            Fact::At(at) => at.write(out),
+            Fact::Error(Some(error)) => error.write(out),
+            Fact::Error(None) => out.push_str("null"),
+        }
+    }
+}
+
+impl Serialize for Status {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.facts())
+    }
+}
+
+impl Serialize for Fact<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Fact::Text(text) => serializer.serialize_str(text),
+            Fact::Flag(flag) => serializer.serialize_bool(*flag),
+            Fact::Number(number) => serializer.serialize_u64(*number),
+            Fact::At(Some(Wall(at))) => serializer.serialize_u64(*at),
+            Fact::Error(Some(Fault { code, message, status })) => {
+                let status = status.map(|status| ("status", Fact::Number(status.into())));
+                let always = [("code", Fact::Text(code.as_str())), ("message", Fact::Text(message))];
+                serializer.collect_map(always.into_iter().chain(status))
+            }
+            Fact::At(None) | Fact::Error(None) => serializer.serialize_unit(),
+        }
     }
 }
 

@@ -148,13 +148,8 @@ impl Engine {
         if !mutations.is_empty() {
             effects.push(Effect::Notify(Notice::NotDurable { mutations, error: error.clone() }));
         }
-        for request in std::mem::take(&mut self.requests).into_iter().map(|(request, _)| request) {
-            effects.push(Effect::Cancel { request });
-        }
+        self.cancel_all(error.clone(), effects);
         self.batches = Ordered::default();
-        for feed in 0..self.feeds.len() {
-            self.answer_pull(feed, Some(error.clone()), effects);
-        }
         self.troubles.storage = Some(error);
     }
 

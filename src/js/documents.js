@@ -38,13 +38,9 @@ export class Documents {
   }
 
   putAll(entries) {
-    const keys = [];
-    const texts = [];
-    for (const [key, value] of entries) {
-      keys.push(name(key, 'a document'));
-      texts.push(textOf(value));
-    }
-    return this.#instance.write((client) => client.putAll(this.#collection, keys, texts));
+    const members = [];
+    for (const [key, value] of entries) members.push(`${JSON.stringify(name(key, 'a document'))}:${textOf(value)}`);
+    return this.#instance.write((client) => client.putAll(this.#collection, `{${members}}`).split(' ', members.length));
   }
 
   update(key, change) {

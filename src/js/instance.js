@@ -12,7 +12,7 @@ export class Instance {
   #options;
   #host;
   #client = null;
-  /** What the module's present client tells under; one that was given up is no longer heard. */
+  /** Of the module's present client: what it tells and listens under. One that was given up is no longer heard and hears nothing. */
   #life = null;
   /** Why no call can be made; `null` where one can. */
   #absent = new SyncError('CLOSED', 'the client is not open yet');
@@ -21,7 +21,7 @@ export class Instance {
   #closing = null;
   #over = false;
 
-  /** `options` and `host` as the module's `Client.open` takes them; `notify` and `panicked` are added here. */
+  /** `options` and `host` as the module's `Client.open` takes them; `life`, `notify` and `panicked` are added here. */
   constructor(options, host) {
     this.#options = options;
     this.#host = host;
@@ -62,9 +62,10 @@ export class Instance {
 
   /** Opens a client in the module. */
   start() {
-    const life = (this.#life = {});
+    const life = (this.#life = new AbortController());
     const host = {
       ...this.#host,
+      life,
       notify: (text) => life === this.#life && this.fold.turn(text),
       panicked: (message) => life === this.#life && ended(new Error(message)),
     };
@@ -78,7 +79,7 @@ export class Instance {
 
   /** The module has ended, and `start` follows. */
   lost(error) {
-    this.#life = this.#client = null;
+    this.#leave();
     this.#absent = error;
     this.#await();
     this.fold.lost(error);
@@ -88,7 +89,7 @@ export class Instance {
   end(phase, error) {
     leave(this);
     this.#over = true;
-    this.#life = this.#client = null;
+    this.#leave();
     this.#absent = error;
     this.#await();
     this.#settleReady.reject(error);
@@ -123,8 +124,13 @@ export class Instance {
     try {
       return use(this.#client);
     } catch (thrown) {
-      throw isFault(thrown) && thrown.code !== 'WASM_PANIC' ? fromFault(thrown) : ended(thrown);
+      throw isFault(thrown) ? fromFault(thrown) : ended(thrown);
     }
+  }
+
+  #leave() {
+    this.#life?.abort();
+    this.#life = this.#client = null;
   }
 
   /** Makes `ready` wait, unless it does already. */

@@ -16,21 +16,29 @@ export async function open(options = {}) {
   check(typeof scope === 'string', 'a scope is a string');
   check([undefined, 'strict', 'relaxed'].includes(storage?.durability), 'storage.durability is "strict" or "relaxed"');
   const { kind, url, host } = bind(transport);
-  const config = withoutUndefined({
-    transport: kind,
-    strict: storage?.durability ? storage.durability === 'strict' : undefined,
+  const numbers = {
     pollBaseMs: poll?.baseMs,
     pollMaxMs: poll?.maxMs,
     batchWindowMs: batch?.windowMs,
     batchItemsMax: batch?.itemsMax,
     batchBytesMax: batch?.bytesMax,
-  });
+  };
+  // JSON would leave out or change what is no number, silently.
+  for (const [option, value] of Object.entries(numbers)) {
+    check(value === undefined || (Number.isSafeInteger(value) && value >= 0), `${option} is a whole number, 0 or more`);
+  }
+  const config = {
+    transport: kind,
+    crossOrigin: kind === 'protocol' && new URL(url).origin !== globalThis.location?.origin,
+    strict: storage?.durability ? storage.durability === 'strict' : undefined,
+    ...numbers,
+  };
   let instance;
   try {
     await unless(signal, async () => {
       await init({ wasm });
       if (signal?.aborted) return;
-      instance = new Instance({ name, scope, url, config }, host);
+      instance = new Instance(JSON.stringify({ name, scope, url, config }), host);
       await instance.ready;
     });
   } catch (error) {
@@ -38,8 +46,4 @@ export async function open(options = {}) {
     throw error;
   }
   return new SyncClient(instance);
-}
-
-function withoutUndefined(members) {
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
 }

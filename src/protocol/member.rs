@@ -12,7 +12,7 @@ use super::scan::{self, Care, wrong};
 use super::value::{read_string, write_string};
 
 /// The members of an object, found but not yet read. A name that comes twice has its later value.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Fields<'a> {
     members: Vec<(Cow<'a, str>, &'a str)>,
     /// The first one that could not be taken up.

@@ -1,7 +1,5 @@
 //! Requests and replies on their way, and what the world makes of them.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 
 use super::fault::Fault;
@@ -155,7 +153,7 @@ impl World {
             return Some(reply(status, "text/html", "<html>".into()));
         }
         let asks_to_wait = |status, header: String| Reply {
-            headers: BTreeMap::from([("retry-after".into(), header), ("date".into(), "Fri, 20 Nov 2026 10:00:00 GMT".into())]),
+            headers: [("date", "Fri, 20 Nov 2026 10:00:00 GMT".into()), ("retry-after", header)].into(),
             ..reply(status, "text/plain", String::new())
         };
         if self.dice.strikes(Fault::RetryAfter) {
@@ -241,12 +239,7 @@ impl World {
 }
 
 fn reply(status: u16, content_type: &str, body: String) -> Reply {
-    Reply {
-        status,
-        redirected: false,
-        headers: BTreeMap::from([("content-type".into(), content_type.into())]),
-        body: Bytes(body.into_bytes().into()),
-    }
+    Reply { status, redirected: false, headers: [("content-type", content_type.into())].into(), body: Bytes(body.into_bytes().into()) }
 }
 
 fn name(call: &Call) -> &'static str {

@@ -19,6 +19,7 @@ export function app(server) {
         host.react?.(notice);
       }
     },
+    life: new AbortController(),
     panicked: (message) => host.panics.push(message),
   };
   if (!server) return host;

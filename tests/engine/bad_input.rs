@@ -1,17 +1,15 @@
 //! Whatever a server answers, nothing is lost, and the error has a name.
 
-use std::collections::BTreeMap;
-
 use serde_json::json;
 use syncline::engine::error::Code;
-use syncline::engine::input::{Bytes, Input, Reply, SendFailure};
+use syncline::engine::input::{Bytes, Input, Named, Reply, SendFailure};
 use syncline::engine::notice::Ending;
 use syncline::protocol::Call;
 
 use crate::harness::*;
 
 fn html() -> Reply {
-    let headers = BTreeMap::from([("content-type".to_owned(), "text/html".to_owned())]);
+    let headers = [("content-type", "text/html".into())].into();
     Reply { status: 200, headers, body: Bytes(b"<html>sign in</html>"[..].into()), ..Reply::default() }
 }
 
@@ -32,7 +30,7 @@ fn n6_n9_n10_h14_d8_nonsense_instead_of_outcomes_leaves_everything_queued() {
         json(599, "{"),
         json(700, ok),
         Reply { redirected: true, ..json(200, ok) },
-        Reply { headers: BTreeMap::new(), ..json(200, ok) },
+        Reply { headers: Named::default(), ..json(200, ok) },
         Reply { body: Bytes(b"\xff\xfe{}"[..].into()), ..json(200, "") },
         json(200, &format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000))),
     ];

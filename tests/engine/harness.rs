@@ -124,7 +124,7 @@ impl Server {
 
 /// A reply with a JSON body.
 pub fn json(status: u16, body: &str) -> Reply {
-    let headers = BTreeMap::from([("content-type".to_owned(), "application/json".to_owned())]);
+    let headers = [("content-type", "application/json".into())].into();
     Reply { status, redirected: false, headers, body: Bytes(body.as_bytes().into()) }
 }
 

@@ -1,7 +1,5 @@
 //! How writes go out: windows, batches, retries, each to the millisecond.
 
-use std::collections::BTreeMap;
-
 use serde_json::json;
 use syncline::engine::config::Config;
 use syncline::engine::error::Code;
@@ -158,7 +156,7 @@ fn h8_retry_after_is_obeyed_and_nothing_else_is_asked_meanwhile() {
     client.mutate(put("k", "1")).unwrap();
     client.pass(100);
     let (request, ..) = client.take_push();
-    let headers = BTreeMap::from([("retry-after".to_owned(), "120".to_owned())]);
+    let headers = [("retry-after", "120".into())].into();
     client.reply(request, Reply { status: 429, headers, ..Reply::default() });
     client.mutate(put("l", "1")).unwrap();
     client.tell(Input::WentOnline);

@@ -36,7 +36,7 @@ test('options reach the module, and none is taken that nothing reads', async () 
     name: 'app',
     scope: 'user',
     url: 'http://server/sync',
-    config: { transport: 'protocol', strict: false, pollBaseMs: 1000, batchItemsMax: 5 },
+    config: { transport: 'protocol', crossOrigin: true, strict: false, pollBaseMs: 1000, batchItemsMax: 5 },
   });
   assert.equal(client.clientId, 'client-1');
   const { facade } = await stage();
@@ -53,6 +53,11 @@ test('options reach the module, and none is taken that nothing reads', async () 
     { name: 'a', transport: { push() {} } },
     { name: 'a', transport: { url: 'http://server/', push() {}, pull() {} } },
     { name: 'a', storage: { durability: 'eternal' } },
+    { name: 'a', poll: { baseMs: -1 } },
+    { name: 'a', poll: { maxMs: Infinity } },
+    { name: 'a', batch: { windowMs: '5' } },
+    { name: 'a', batch: { itemsMax: () => 5 } },
+    { name: 'a', batch: { bytesMax: 1.5 } },
   ]) {
     await assert.rejects(facade.open(options), { code: 'VALIDATION' }, JSON.stringify(options));
   }
@@ -332,7 +337,7 @@ test("an app's own functions get entries and give outcomes", async () => {
     },
   };
   const { engine } = await opened({ transport });
-  assert.deepEqual([engine.options.url, engine.options.config], ['', { transport: 'functions' }]);
+  assert.deepEqual([engine.options.url, engine.options.config], ['', { transport: 'functions', crossOrigin: false }]);
   const { push, pull, ping } = engine.host;
   assert.equal(await push('[{"id":"1","operations":[]}]', { attempt: 2 }), '{"outcomes":[{"id":"1","outcome":"ok"}]}');
   transport.answer = { outcome: 'auth' };

@@ -103,17 +103,6 @@ test('an observer of the end that calls another client does not end the module t
   assert.deepEqual([fake.resets, fake.Client.all.length], [1, 4]);
 });
 
-test('a module that says of itself that it has ended is started again', async () => {
-  const { client, engine, fake } = await opened();
-  engine.next = ([call]) => {
-    if (call === 'put') throw { code: 'WASM_PANIC', message: 'the module ended in a panic' };
-  };
-  assert.throws(() => client.documents('notes').put('a', {}), { code: 'WASM_PANIC' });
-  await settle();
-  assert.equal(fake.resets, 1);
-  assert.equal(client.status.current.phase, 'idle');
-});
-
 test('a read that waits for the module waits for the next one', async () => {
   const { client, engine, fake } = await opened();
   const notes = client.documents('notes');

@@ -88,7 +88,7 @@ test('the options of the package are options of the engine', async () => {
   });
   const known = Object.keys(vectors('options').options[0].options);
   const given = Object.keys(engine.options.config);
-  assert.equal(given.length, 7);
+  assert.equal(given.length, 8);
   for (const option of given) assert.ok(known.includes(option), option);
 });
 

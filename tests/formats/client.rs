@@ -83,7 +83,7 @@ impl Client {
 
     /// A reply came, as JSON.
     pub fn reply(&mut self, request: RequestId, status: u16, body: &str) {
-        let headers = BTreeMap::from([("content-type".to_owned(), "application/json".to_owned())]);
+        let headers = [("content-type", "application/json".into())].into();
         let reply = Reply { status, redirected: false, headers, body: Bytes(body.as_bytes().into()) };
         self.tell(Input::Replied { request, reply });
     }

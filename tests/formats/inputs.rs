@@ -1,11 +1,9 @@
 //! Inputs as JSON: what a flight recorder's file holds, and what a replay reads.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use syncline::engine::clock::Wall;
 use syncline::engine::ident::{AskId, LoadId, MutationId, RequestId, WriteId};
-use syncline::engine::input::{Ask, Bytes, Collections, Found, Input, Meta, Reply, SendFailure, StoreFailure, Versions};
+use syncline::engine::input::{Ask, Bytes, Found, Input, Meta, Reply, SendFailure, StoreFailure, Versions};
 use syncline::protocol::Address;
 
 use crate::vectors::{Vectors, assert_covered, variants};
@@ -87,7 +85,7 @@ fn boot() -> Found {
         store_epoch: 4,
         folded_to: 40,
         scope: "3da0fd9c44cfc9ee".into(),
-        versions: Versions { layout: 1, collections: Collections(BTreeMap::from([("todos".into(), 3)])) },
+        versions: Versions { layout: 1, collections: [("todos", 3)].into() },
         client_id: "018f3c00-0000-7000-8000-00000000cccc".into(),
         session_epoch: 6,
     };
@@ -95,7 +93,7 @@ fn boot() -> Found {
 }
 
 fn reply() -> Reply {
-    let headers = BTreeMap::from([("content-type".into(), "application/json".into()), ("retry-after".into(), "120".into())]);
+    let headers = [("content-type", "application/json".into()), ("retry-after", "120".into())].into();
     Reply { status: 503, redirected: true, headers, body: bytes(br#"{"outcomes":[]}"#) }
 }
 

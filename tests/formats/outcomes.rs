@@ -1,7 +1,6 @@
 //! `docs/outcomes.md`: what each answer of a server means. The rows about statuses are made of the engine's one table,
 //! those about requests without a usable answer of what an engine was seen to do.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use syncline::engine::clock::{Timestamp, Wall};
@@ -58,7 +57,7 @@ const WAYS: [Way; 13] = [
     }),
     ("a redirect, whatever came of it", |client, request| replied(client, request, Reply { status: 403, redirected: true, ..good("{}") })),
     ("another content type than `application/json`", |client, request| {
-        let headers = BTreeMap::from([("content-type".to_owned(), "text/html".to_owned())]);
+        let headers = [("content-type", "text/html".into())].into();
         replied(client, request, Reply { headers, ..good("<html></html>") });
     }),
     ("not UTF-8", |client, request| replied(client, request, Reply { body: Bytes([0xff, 0xfe].as_slice().into()), ..good("") })),
@@ -78,7 +77,7 @@ fn head() -> String {
 }
 
 fn good(body: &str) -> Reply {
-    let headers = BTreeMap::from([("content-type".to_owned(), "application/json".to_owned())]);
+    let headers = [("content-type", "application/json".into())].into();
     Reply { status: 200, redirected: false, headers, body: Bytes(body.as_bytes().into()) }
 }
 

@@ -37,7 +37,7 @@ export class Client {
   static open(options, host) {
     if (faults.open) throw faults.open;
     const client = new Client();
-    client.options = options;
+    client.options = JSON.parse(options);
     client.host = host;
     Client.all.push(client);
     queueMicrotask(() => client.tell({ notice: 'opened', client: `client-${Client.all.length}` }));
@@ -68,8 +68,8 @@ export class Client {
     return this.#write(['put', collection, key, text], collection, key, text);
   }
 
-  putAll(collection, keys, texts) {
-    return keys.map((key, index) => this.put(collection, key, texts[index]));
+  putAll(collection, documents) {
+    return Object.entries(JSON.parse(documents)).map(([key, value]) => this.put(collection, key, JSON.stringify(value))).join(' ');
   }
 
   merge(...call) {

@@ -110,9 +110,8 @@ impl Config {
         let given = Fields::parse(text).map_err(|_| "config".to_owned())?;
         let mut config = Config::default();
         for (name, raw) in given.iter() {
-            let slot = config.slot(name).ok_or(name)?;
-            if !slot.take(Some(raw)) {
-                return Err(name.to_owned());
+            if !config.slot(name).is_some_and(|slot| slot.take(Some(raw))) {
+                return Err(name.into());
             }
         }
         Ok(config)

@@ -220,6 +220,7 @@ impl<T: Member> Member for Named<T> {
         object.end();
     }
     fn fill(&mut self, raw: &str) -> bool {
+        self.0.clear();
         let Ok(fields) = Fields::parse(raw) else { return false };
         self.0.clear();
         for (name, raw) in fields.iter() {

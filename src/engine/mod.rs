@@ -90,7 +90,10 @@ pub struct Engine {
     /// Since when something waits for a batch.
     window: Option<Timestamp>,
     requests: Ordered<RequestId, Request>,
-    loads: Ordered<LoadId, storing::Loading>,
+    /// The reading on its way.
+    loading: Option<(LoadId, storing::Loading)>,
+    /// Pages that are to be read, and who asked.
+    wanted: Ordered<u32, Vec<AskId>>,
     /// Mutations that are kept and wait for their document's page.
     ungrounded: Ordered<Address, Vec<(MutationId, Option<Place>)>>,
     client: String,
@@ -177,7 +180,8 @@ impl Engine {
             batches: Ordered::default(),
             window: None,
             requests: Ordered::default(),
-            loads: Ordered::default(),
+            loading: None,
+            wanted: Ordered::default(),
             ungrounded: Ordered::default(),
             client: String::new(),
             session_epoch: 0,

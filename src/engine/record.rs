@@ -22,7 +22,7 @@ use super::clock::Wall;
 use super::error::Fault;
 use super::ident::MutationId;
 use crate::members;
-use crate::protocol::member::{Member, list, text_of};
+use crate::protocol::member::{Member, Written, list, text_of};
 use crate::protocol::{Address, Json, Pointer, Seen};
 
 /// The version of the layout that this build writes.
@@ -396,12 +396,8 @@ impl Record<'_> {
 }
 
 /// Appends one record to `bytes`.
-pub fn encode(bytes: &mut Vec<u8>, kind: Kind, ordinal: u32, header: &impl Member, body: &str) {
-    encode_text(bytes, kind, ordinal, &text_of(header), body);
-}
-
-/// Appends one record whose header is text already.
-pub fn encode_text(bytes: &mut Vec<u8>, kind: Kind, ordinal: u32, header: &str, body: &str) {
+pub fn encode(bytes: &mut Vec<u8>, kind: Kind, ordinal: u32, header: &dyn Written, body: &str) {
+    let header = text_of(header);
     let start = bytes.len();
     bytes.extend_from_slice(&[0; FRAME_BYTES]);
     bytes.extend_from_slice(header.as_bytes());

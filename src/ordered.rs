@@ -188,7 +188,13 @@ impl Order {
 
     /// The slot that `compare` finds equal; where there is none, the slot `new`, which from then on is one of them.
     pub fn enter(&mut self, new: usize, compare: &mut dyn FnMut(usize) -> Ordering) -> usize {
-        match self.find(compare) {
+        let last = self.chunks.last().and_then(|chunk| Some((chunk.len(), *chunk.last()?)));
+        let found = match last {
+            // What comes in order, as most here does, is compared with the last one alone.
+            Some((end, slot)) if compare(slot as usize).is_lt() => Err((self.chunks.len() - 1, end)),
+            _ => self.find(compare),
+        };
+        match found {
             Ok((chunk, at)) => self.chunks[chunk][at] as usize,
             Err(place) => {
                 self.insert(place, new);

@@ -10,7 +10,10 @@ use super::input::Bytes;
 use super::log::About;
 use super::outbox::{Entry, EntryState, Queued};
 use super::pages::{self, Pages};
-use super::record::{self, CursorHeader, DirectoryRow, Found, Kind, Lineage, Place, Record};
+use super::record::{
+    self, AttemptHeader, BeforeHeader, CancelHeader, CursorHeader, Found, FreezeHeader, InboxHeader, Kind, MutationHeader, PagedHeader,
+    Place, Record, SettlementHeader,
+};
 use super::replica::Before;
 use crate::ordered::Ordered;
 use crate::protocol::member::Member;
@@ -141,103 +144,49 @@ impl Boot<'_> {
     }
 
     fn read(&mut self, position: u64, range: Range<usize>, record: &Record<'_>) -> Result<(), &'static str> {
-        let header = record.members()?;
         let about = match record.kind {
-            Kind::Mutation => {
-                let (address, operations) = on_one(Member::read(record.body).ok_or("its operations cannot be read")?)?;
-                let (id, lineage): (MutationId, Option<Lineage>) = (header.read("id")?, header.read("lineage")?);
-                let place = (position, record.ordinal);
-                let order = lineage.as_ref().map_or(place, |lineage| lineage.place);
-                let about = About::of(Kind::Mutation, &id);
-                let queued = Queued { id, address, bytes: record.raw.len() as u64, place: Some(place), kept: false, lineage };
-                self.put(order, What::Mutation(queued), operations);
-                about
-            }
-            Kind::Freeze => {
-                let entry = protocol::Entry::read(record.body).ok_or("its entry cannot be read")?;
-                let base = entry.operations.first().and_then(|keyed| keyed.base.clone());
-                let (address, operations) = on_one(entry.operations)?;
-                let (id, members): (MutationId, Vec<MutationId>) = (header.read("entry")?, header.read("members")?);
-                let (place, round, root): (_, Option<u32>, Option<_>) =
-                    (header.read("place")?, header.read("round")?, header.read("root")?);
-                for member in &members {
-                    self.end(member);
-                }
-                let about = About::of(Kind::Freeze, &id);
-                let entry = Entry {
-                    root: root.unwrap_or_else(|| id.clone()),
-                    id,
-                    members,
-                    address,
-                    base,
-                    operations: operations.clone(),
-                    text: record.body.into(),
-                    place: Some(place),
-                    round: round.unwrap_or_default(),
-                    sent: 0,
-                    failures: 0,
-                    state: EntryState::Ready,
-                };
-                self.put(place, What::Entry(entry), operations);
-                about
-            }
-            Kind::Attempt => {
-                let (id, failures): (MutationId, u32) = (header.read("entry")?, header.read("failures")?);
-                let (at, delay_ms): (Wall, u64) = (header.read("at")?, header.read("delay_ms")?);
-                // What is left of the wait: the clock may have been set, so never more than was drawn (DESIGN 8).
-                let left = at.0.saturating_add(delay_ms).saturating_sub(self.wall.0).min(delay_ms);
-                let state = EntryState::Waiting(self.now.after(left));
-                let Some(Stored { what: What::Entry(entry), .. }) = self.stored(&id) else { return Ok(()) };
-                (entry.failures, entry.state) = (failures, state);
-                About::of(Kind::Attempt, &id)
-            }
-            Kind::Before => {
-                let (id, operation): (MutationId, u32) = (header.read("id")?, header.read("operation")?);
-                let text = String::read(record.body).ok_or("its body is not a string")?;
-                let before = Before { id: id.clone(), operation, path: header.read("path")?, text: Text::of(&text) };
-                let Some(stored) = self.stored(&id) else { return Ok(()) };
-                stored.befores.push(before);
-                About::before(&id, operation)
-            }
+            Kind::Mutation => Some(self.read_mutation(position, record)?),
+            Kind::Freeze => Some(self.read_entry(record)?),
+            Kind::Attempt => self.read_attempt(&record.header()?),
+            Kind::Before => self.read_before(record.header()?, record.body)?,
             Kind::Cancel => {
-                self.end(&header.read("id")?);
-                return Ok(());
+                let header: CancelHeader = record.header()?;
+                self.end(&header.id);
+                None
             }
             Kind::Settlement => {
-                let (id, members): (MutationId, Vec<MutationId>) = (header.read("entry")?, header.read("members")?);
-                self.end(&id);
-                for member in &members {
-                    self.end(member);
-                }
-                return Ok(());
+                let header: SettlementHeader = record.header()?;
+                self.end(&header.entry);
+                self.end_all(&header.members);
+                None
             }
             Kind::Inbox => {
-                let id: MutationId = header.read("entry")?;
-                let about = About::of(Kind::Inbox, &id);
-                self.engine.inbox.insert(id, ());
-                about
+                let header: InboxHeader = record.header()?;
+                let about = About::of(Kind::Inbox, &header.entry);
+                self.engine.inbox.insert(header.entry, ());
+                Some(about)
             }
             Kind::Base => {
-                let (address, base) = pages::read_base(record, &header)?;
+                let (address, base) = pages::read_base(record)?;
                 self.engine.replica.rebase(&address, false, Some(base), &[]);
                 self.engine.store.found_in_log(address);
-                return Ok(());
+                None
             }
             Kind::Paged => {
-                let rows: Vec<DirectoryRow> = header.read("pages")?;
-                for row in &rows {
+                let header: PagedHeader = record.header()?;
+                for row in &header.pages {
                     for key in &row.2 {
                         self.engine.replica.unload(&Address { collection: row.1.clone(), key: key.clone() });
                     }
                     self.engine.store.found_in_page(row);
                 }
-                return Ok(());
+                None
             }
             Kind::Cursor => {
                 let header: CursorHeader = record.header()?;
                 let about = About::cursor(&header.feed);
                 self.take_up_cursor(header);
-                about
+                Some(about)
             }
             Kind::Quarantine => {
                 self.engine.store.log.keep(range, None);
@@ -245,8 +194,65 @@ impl Boot<'_> {
             }
             _ => return Err("it does not belong here"),
         };
-        self.engine.store.log.keep(range, Some(about));
+        if about.is_some() {
+            self.engine.store.log.keep(range, about);
+        }
         Ok(())
+    }
+
+    fn read_mutation(&mut self, position: u64, record: &Record<'_>) -> Result<About, &'static str> {
+        let header: MutationHeader = record.header()?;
+        let (address, operations) = on_one(Member::read(record.body).ok_or("its operations cannot be read")?)?;
+        let place = (position, record.ordinal);
+        let order = header.lineage.as_ref().map_or(place, |lineage| lineage.place);
+        let about = About::of(Kind::Mutation, &header.id);
+        let bytes = record.raw.len() as u64;
+        let queued = Queued { id: header.id, address, bytes, place: Some(place), kept: false, lineage: header.lineage };
+        self.put(order, What::Mutation(queued), operations);
+        Ok(about)
+    }
+
+    fn read_entry(&mut self, record: &Record<'_>) -> Result<About, &'static str> {
+        let header: FreezeHeader = record.header()?;
+        let mut entry = protocol::Entry::read(record.body).ok_or("its entry cannot be read")?;
+        let base = entry.operations.first_mut().and_then(|keyed| keyed.base.take());
+        let (address, operations) = on_one(entry.operations)?;
+        self.end_all(&header.members);
+        let about = About::of(Kind::Freeze, &header.entry);
+        let entry = Entry {
+            root: header.root.unwrap_or_else(|| header.entry.clone()),
+            id: header.entry,
+            members: header.members,
+            address,
+            base,
+            operations: operations.clone(),
+            text: record.body.into(),
+            place: Some(header.place),
+            round: header.round,
+            sent: 0,
+            failures: 0,
+            state: EntryState::Ready,
+        };
+        self.put(header.place, What::Entry(entry), operations);
+        Ok(about)
+    }
+
+    fn read_attempt(&mut self, header: &AttemptHeader) -> Option<About> {
+        // What is left of the wait: the clock may have been set, so never more than was drawn (DESIGN 8).
+        let left = header.at.0.saturating_add(header.delay_ms).saturating_sub(self.wall.0).min(header.delay_ms);
+        let state = EntryState::Waiting(self.now.after(left));
+        let Some(Stored { what: What::Entry(entry), .. }) = self.stored(&header.entry) else { return None };
+        (entry.failures, entry.state) = (header.failures, state);
+        Some(About::of(Kind::Attempt, &header.entry))
+    }
+
+    fn read_before(&mut self, header: BeforeHeader, body: &str) -> Result<Option<About>, &'static str> {
+        let text = String::read(body).ok_or("its body is not a string")?;
+        let BeforeHeader { id, operation, path } = header;
+        let Some(stored) = self.stored(&id) else { return Ok(None) };
+        let about = About::before(&id, operation);
+        stored.befores.push(Before { id, operation, path, text: Text::of(&text) });
+        Ok(Some(about))
     }
 
     /// The later one stands, and with it what was known then of the server's log.
@@ -281,6 +287,12 @@ impl Boot<'_> {
         {
             self.queue.remove(order);
             self.forget(id);
+        }
+    }
+
+    fn end_all(&mut self, ids: &[MutationId]) {
+        for id in ids {
+            self.end(id);
         }
     }
 

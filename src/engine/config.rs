@@ -5,59 +5,84 @@ use serde::{Deserialize, Serialize};
 use crate::protocol::member::{Fields, Filled, Member};
 use crate::protocol::value::write_string;
 
-/// The engine's options.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-pub struct Config {
+macro_rules! options {
+    ($($(#[$doc:meta])* $name:literal $field:ident: $type:ty = $default:expr,)*) => {
+        /// The engine's options.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+        pub struct Config {$(
+            $(#[$doc])*
+            pub $field: $type,
+        )*}
+
+        /// What the options are called in JavaScript.
+        const NAMES: &[&str] = &[$($name),*];
+
+        impl Config {
+            /// All of them, as their names stand.
+            fn slots(&mut self) -> [&mut dyn Filled; NAMES.len()] {
+                [$(&mut self.$field),*]
+            }
+        }
+
+        impl Default for Config {
+            fn default() -> Self {
+                Config { $($field: $default),* }
+            }
+        }
+    };
+}
+
+options! {
     /// The hash of the user's scope.
-    pub scope: String,
+    "scope" scope: String = String::new(),
     /// Who answers.
-    pub transport: TransportKind,
+    "transport" transport: TransportKind = TransportKind::Protocol,
     /// Whether the server is at another origin.
-    pub cross_origin: bool,
+    "crossOrigin" cross_origin: bool = false,
     /// Feeds that are pulled.
-    pub feeds: Vec<String>,
+    "feeds" feeds: Vec<String> = vec!["main".into()],
     /// Whether an acknowledged-to-the-app write outlasts a loss of power (`true`) or a crash only.
-    pub strict: bool,
+    "strict" strict: bool = true,
     /// Most writes that wait to be sent; one more is `QUEUE_FULL`.
-    pub outbox_entries_max: u32,
+    "outboxEntriesMax" outbox_entries_max: u32 = 100_000,
     /// Most bytes of them.
-    pub outbox_bytes_max: u64,
+    "outboxBytesMax" outbox_bytes_max: u64 = 64 << 20,
     /// Most refused writes that are kept; at this many, no further write is taken.
-    pub inbox_max: u32,
+    "inboxMax" inbox_max: u32 = 1_000,
     /// Largest mutation in bytes; a larger one is `TOO_LARGE`.
-    pub mutation_bytes_max: u64,
+    "mutationBytesMax" mutation_bytes_max: u64 = 8 << 20,
     /// How long writes collect before they are sent.
-    pub batch_window_ms: u64,
+    "batchWindowMs" batch_window_ms: u64 = 100,
     /// Most entries in a batch.
-    pub batch_items_max: u32,
+    "batchItemsMax" batch_items_max: u32 = 1_000,
     /// Most bytes in a batch, unless one entry alone is larger.
-    pub batch_bytes_max: u64,
+    "batchBytesMax" batch_bytes_max: u64 = 256 << 10,
     /// Most batches that are on their way at once, with disjoint keys.
-    pub batches_in_flight_max: u32,
+    "batchesInFlightMax" batches_in_flight_max: u32 = 2,
     /// Time between pulls while the page is in view.
-    pub poll_base_ms: u64,
+    "pollBaseMs" poll_base_ms: u64 = 5_000,
     /// Time between pulls while it is not.
-    pub poll_max_ms: u64,
+    "pollMaxMs" poll_max_ms: u64 = 60_000,
     /// Most changes a pull asks for.
-    pub pull_limit: u32,
+    "pullLimit" pull_limit: u32 = 1_000,
     /// A reply larger than this is cut off.
-    pub reply_bytes_max: u64,
+    "replyBytesMax" reply_bytes_max: u64 = 64 << 20,
     /// A request that makes no progress for this long is aborted; sending its body counts as progress at
     /// `upload_bytes_per_s`.
-    pub progress_ms: u64,
+    "progressMs" progress_ms: u64 = 10_000,
     /// A request is aborted after this long, or longer where its body needs it.
-    pub request_ms_max: u64,
+    "requestMsMax" request_ms_max: u64 = 60_000,
     /// Upload rate that deadlines expect.
-    pub upload_bytes_per_s: u64,
+    "uploadBytesPerS" upload_bytes_per_s: u64 = 8 << 10,
     /// The log is folded when it is idle this long...
-    pub compact_idle_ms: u64,
+    "compactIdleMs" compact_idle_ms: u64 = 1_000,
     /// ...and holds this many bytes of commits.
-    pub compact_bytes_min: u64,
+    "compactBytesMin" compact_bytes_min: u64 = 128 << 10,
     /// A commit with more base than this writes pages directly.
-    pub page_directly_bytes: u64,
+    "pageDirectlyBytes" page_directly_bytes: u64 = 64 << 10,
     /// Bytes of documents in a page.
-    pub page_bytes: u64,
+    "pageBytes" page_bytes: u64 = 32 << 10,
 }
 
 /// Who answers the engine's calls.
@@ -72,79 +97,20 @@ pub enum TransportKind {
     None,
 }
 
-impl Default for Config {
-    fn default() -> Self {
-        Config {
-            scope: String::new(),
-            transport: TransportKind::Protocol,
-            cross_origin: false,
-            feeds: vec!["main".into()],
-            strict: true,
-            outbox_entries_max: 100_000,
-            outbox_bytes_max: 64 << 20,
-            inbox_max: 1_000,
-            mutation_bytes_max: 8 << 20,
-            batch_window_ms: 100,
-            batch_items_max: 1_000,
-            batch_bytes_max: 256 << 10,
-            batches_in_flight_max: 2,
-            poll_base_ms: 5_000,
-            poll_max_ms: 60_000,
-            pull_limit: 1_000,
-            reply_bytes_max: 64 << 20,
-            progress_ms: 10_000,
-            request_ms_max: 60_000,
-            upload_bytes_per_s: 8 << 10,
-            compact_idle_ms: 1_000,
-            compact_bytes_min: 128 << 10,
-            page_directly_bytes: 64 << 10,
-            page_bytes: 32 << 10,
-        }
-    }
-}
-
 impl Config {
     /// The options that an object's text gives; the others are as by default. Fails with the name of one that there is
     /// not, or that cannot be what the text says.
     pub fn read(text: &str) -> Result<Config, String> {
         let given = Fields::parse(text).map_err(|_| "config".to_owned())?;
         let mut config = Config::default();
+        let slots = config.slots();
         for (name, raw) in given.iter() {
-            if !config.slot(name).is_some_and(|slot| slot.take(Some(raw))) {
+            let known = NAMES.iter().position(|known| *known == name);
+            if !known.is_some_and(|at| slots[at].take(Some(raw))) {
                 return Err(name.into());
             }
         }
         Ok(config)
-    }
-
-    fn slot(&mut self, name: &str) -> Option<&mut dyn Filled> {
-        Some(match name {
-            "scope" => &mut self.scope,
-            "transport" => &mut self.transport,
-            "crossOrigin" => &mut self.cross_origin,
-            "feeds" => &mut self.feeds,
-            "strict" => &mut self.strict,
-            "outboxEntriesMax" => &mut self.outbox_entries_max,
-            "outboxBytesMax" => &mut self.outbox_bytes_max,
-            "inboxMax" => &mut self.inbox_max,
-            "mutationBytesMax" => &mut self.mutation_bytes_max,
-            "batchWindowMs" => &mut self.batch_window_ms,
-            "batchItemsMax" => &mut self.batch_items_max,
-            "batchBytesMax" => &mut self.batch_bytes_max,
-            "batchesInFlightMax" => &mut self.batches_in_flight_max,
-            "pollBaseMs" => &mut self.poll_base_ms,
-            "pollMaxMs" => &mut self.poll_max_ms,
-            "pullLimit" => &mut self.pull_limit,
-            "replyBytesMax" => &mut self.reply_bytes_max,
-            "progressMs" => &mut self.progress_ms,
-            "requestMsMax" => &mut self.request_ms_max,
-            "uploadBytesPerS" => &mut self.upload_bytes_per_s,
-            "compactIdleMs" => &mut self.compact_idle_ms,
-            "compactBytesMin" => &mut self.compact_bytes_min,
-            "pageDirectlyBytes" => &mut self.page_directly_bytes,
-            "pageBytes" => &mut self.page_bytes,
-            _ => return None,
-        })
     }
 }
 

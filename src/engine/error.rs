@@ -19,19 +19,22 @@ macro_rules! codes {
         )*}
 
         impl Code {
+            /// All codes, in order: the name of each, and whether it is retryable.
+            const ALL: &[(Code, &'static str, bool)] = &[$((Code::$name, $text, $retryable)),*];
+
             /// The code's name.
             pub fn as_str(self) -> &'static str {
-                match self { $(Code::$name => $text,)* }
+                Code::ALL[self as usize].1
             }
 
             /// The code of this name.
             pub fn named(name: &str) -> Option<Code> {
-                match name { $($text => Some(Code::$name),)* _ => None }
+                Code::ALL.iter().find(|(_, text, _)| *text == name).map(|(code, ..)| *code)
             }
 
             /// Whether the same call may succeed later.
             pub fn is_retryable(self) -> bool {
-                match self { $(Code::$name => $retryable,)* }
+                Code::ALL[self as usize].2
             }
         }
     };

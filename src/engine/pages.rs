@@ -1,7 +1,7 @@
 //! Which page holds which document, and how documents become pages. A document that changes moves to a fresh page; a page
 //! that nobody points at goes when the log is folded.
 
-use super::record::{self, BaseHeader, DirectoryHeader, DirectoryRow, Kind, Members, Record};
+use super::record::{self, BaseHeader, DirectoryHeader, DirectoryRow, Kind, Record};
 use super::replica::{Base, Replica};
 use crate::ordered::{Ordered, OrderedSet};
 use crate::protocol::member::{Member, text_of};
@@ -25,9 +25,9 @@ impl Pages {
         let mut pages = Pages::default();
         for found in record::decode(bytes) {
             let record::Found::Record(record) = found else { return Err("it is broken or of a later build") };
-            let next_page = record.members()?.read("next_page")?;
+            let header: DirectoryHeader = record.header()?;
             let rows: Vec<DirectoryRow> = Member::read(record.body).ok_or("its body has another shape")?;
-            pages.next_page = pages.next_page.max(next_page);
+            pages.next_page = pages.next_page.max(header.next_page);
             for row in &rows {
                 pages.place(row);
             }
@@ -162,13 +162,14 @@ pub fn size_of(base: &Base) -> usize {
 }
 
 /// A document's base, read from its record.
-pub fn read_base(record: &Record<'_>, header: &Members<'_>) -> Result<(Address, Base), &'static str> {
+pub fn read_base(record: &Record<'_>) -> Result<(Address, Base), &'static str> {
+    let header: BaseHeader = record.header()?;
     let value = match record.body {
         "" => None,
         text => Some(Json::parse(text).map_err(|_| "its document cannot be read")?),
     };
-    let base = Base { version: header.read("version")?, seq: header.read("seq")?, generation: header.read("generation")?, value };
-    Ok((Address { collection: header.read("collection")?, key: header.read("key")? }, base))
+    let base = Base { version: header.version, seq: header.seq, generation: header.generation, value };
+    Ok((Address { collection: header.collection, key: header.key }, base))
 }
 
 /// Appends the record of one document's base.

@@ -22,7 +22,7 @@ use super::clock::Wall;
 use super::error::Fault;
 use super::ident::MutationId;
 use crate::members;
-use crate::protocol::member::{Fields, Member, list, text_of};
+use crate::protocol::member::{Member, Written, list, text_of};
 use crate::protocol::{Address, Json, Pointer, Seen};
 
 /// The version of the layout that this build writes.
@@ -388,38 +388,16 @@ pub struct Record<'a> {
     pub raw: &'a [u8],
 }
 
-/// What is wrong with a header that is JSON, or should be.
-const OTHER_SHAPE: &str = "its header has another shape";
-
-impl<'a> Record<'a> {
+impl Record<'_> {
     /// The header, parsed.
     pub fn header<T: Member>(&self) -> Result<T, &'static str> {
-        T::read(self.header).ok_or(OTHER_SHAPE)
-    }
-
-    /// The header's members, for a reader that needs a few of them.
-    pub fn members(&self) -> Result<Members<'a>, &'static str> {
-        Fields::parse(self.header).map(Members).map_err(|_| OTHER_SHAPE)
-    }
-}
-
-/// The members of a record's header.
-pub struct Members<'a>(Fields<'a>);
-
-impl Members<'_> {
-    /// One of them, read.
-    pub fn read<T: Member>(&self, name: &'static str) -> Result<T, &'static str> {
-        self.0.read(name).map_err(|_| OTHER_SHAPE)
+        T::read(self.header).ok_or("its header has another shape")
     }
 }
 
 /// Appends one record to `bytes`.
-pub fn encode(bytes: &mut Vec<u8>, kind: Kind, ordinal: u32, header: &impl Member, body: &str) {
-    encode_text(bytes, kind, ordinal, &text_of(header), body);
-}
-
-/// Appends one record whose header is text already.
-pub fn encode_text(bytes: &mut Vec<u8>, kind: Kind, ordinal: u32, header: &str, body: &str) {
+pub fn encode(bytes: &mut Vec<u8>, kind: Kind, ordinal: u32, header: &dyn Written, body: &str) {
+    let header = text_of(header);
     let start = bytes.len();
     bytes.extend_from_slice(&[0; FRAME_BYTES]);
     bytes.extend_from_slice(header.as_bytes());

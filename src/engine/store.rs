@@ -13,7 +13,7 @@ use super::record::{self, DirectoryRow, Kind, PagedHeader};
 use super::replica::Replica;
 use crate::ordered::{Ordered, OrderedSet};
 use crate::protocol::Address;
-use crate::protocol::member::{Member, text_of};
+use crate::protocol::member::Written;
 
 /// Where writes go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,15 +136,11 @@ impl Store {
 
     /// Stages a record, and says its ordinal. One that can live on says what it is about; what could not be read lives on
     /// for a build that can read it.
-    pub fn stage(&mut self, kind: Kind, header: &impl Member, body: &str, about: Option<About>) -> u32 {
-        self.stage_text(kind, &text_of(header), body, about)
-    }
-
-    fn stage_text(&mut self, kind: Kind, header: &str, body: &str, about: Option<About>) -> u32 {
+    pub fn stage(&mut self, kind: Kind, header: &dyn Written, body: &str, about: Option<About>) -> u32 {
         let staged = &mut self.staged;
         let (ordinal, start) = (staged.records, staged.bytes.len());
         staged.records += 1;
-        record::encode_text(&mut staged.bytes, kind, ordinal, header, body);
+        record::encode(&mut staged.bytes, kind, ordinal, header, body);
         if about.is_some() || kind == Kind::Quarantine {
             self.log.keep(start..staged.bytes.len(), about);
         }
@@ -152,7 +148,7 @@ impl Store {
     }
 
     /// Stages a mutation's record; the app is told when it is kept.
-    pub fn stage_mutation(&mut self, id: &MutationId, header: &impl Member, body: &str, strict: bool) {
+    pub fn stage_mutation(&mut self, id: &MutationId, header: &dyn Written, body: &str, strict: bool) {
         let ordinal = self.stage(Kind::Mutation, header, body, Some(About::of(Kind::Mutation, id)));
         self.staged.mutations.push((id.clone(), ordinal));
         self.staged.strict |= strict;

@@ -316,7 +316,7 @@ impl Engine {
 
 fn read_base(found: &record::Found<'_>) -> Result<(Address, Base), &'static str> {
     match found {
-        record::Found::Record(record) if record.kind == Kind::Base => pages::read_base(record, &record.members()?),
+        record::Found::Record(record) if record.kind == Kind::Base => pages::read_base(record),
         record::Found::Record(_) => Err("it does not belong here"),
         record::Found::Foreign { .. } => Err("it is of a later build"),
         record::Found::Broken { why, .. } => Err(why),

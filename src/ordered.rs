@@ -26,7 +26,7 @@ struct Keys<K> {
 
 /// Slots in the order of what is in them, in chunks of which none is empty.
 #[derive(Clone, Default)]
-struct Order {
+pub struct Order {
     chunks: Vec<Vec<u32>>,
 }
 
@@ -148,15 +148,11 @@ impl<K: Ord> Keys<K> {
 
     /// The slot of `key`; it is one more than there were, where `key` was not there.
     fn insert(&mut self, key: K) -> usize {
-        match self.find(&key) {
-            Ok((chunk, at)) => self.order.chunks[chunk][at] as usize,
-            Err(place) => {
-                let slot = self.slots.len();
-                self.order.insert(place, slot);
-                push(&mut self.slots, key);
-                slot
-            }
+        let slot = self.order.enter(self.slots.len(), &mut |slot| self.slots[slot].cmp(&key));
+        if slot == self.slots.len() {
+            push(&mut self.slots, key);
         }
+        slot
     }
 
     /// Takes `key` out of its slot, which is then that of the last one.
@@ -188,6 +184,17 @@ impl Order {
             *place = (place.0 + 1, 0);
         }
         Some(self.chunks.get(place.0)?[place.1] as usize)
+    }
+
+    /// The slot that `compare` finds equal; where there is none, the slot `new`, which from then on is one of them.
+    pub fn enter(&mut self, new: usize, compare: &mut dyn FnMut(usize) -> Ordering) -> usize {
+        match self.find(compare) {
+            Ok((chunk, at)) => self.chunks[chunk][at] as usize,
+            Err(place) => {
+                self.insert(place, new);
+                new
+            }
+        }
     }
 
     fn insert(&mut self, (mut chunk, mut at): Place, slot: usize) {
@@ -305,7 +312,7 @@ mod tests {
             prop_assert!(ordered.keys().eq(tree.keys()) && ordered.values().eq(tree.values()));
             let grow = |key: &u16, value: &mut u8| {
                 *value = value.wrapping_add(1);
-                key % 3 == 0
+                key.is_multiple_of(3)
             };
             ordered.retain(grow);
             tree.retain(grow);

@@ -39,8 +39,6 @@ struct Boot<'e> {
     queue: Ordered<Place, Stored>,
     /// The order of each mutation and entry.
     orders: Ordered<MutationId, Place>,
-    /// The last of each feed.
-    cursors: Vec<CursorHeader>,
     broken: Vec<Broken>,
 }
 
@@ -63,35 +61,20 @@ impl Engine {
         }
         let wall = self.wall_at(now);
         let (queue, orders) = Default::default();
-        let mut boot = Boot { engine: self, now, wall, queue, orders, cursors: Vec::new(), broken };
+        let mut boot = Boot { engine: self, now, wall, queue, orders, broken };
         for (position, bytes) in &log {
             boot.read_commit(*position, &bytes.0);
         }
-        let Boot { queue, cursors, broken, .. } = boot;
+        let Boot { queue, broken, .. } = boot;
         for (_, stored) in queue {
             self.take_up_stored(stored, effects);
         }
         self.window = self.outbox.has_heads().then_some(now);
-        self.take_up_cursors(now, cursors);
         for Broken { source, why, text } in broken {
             self.quarantine(now, source, why, &text, effects);
             for feed in &mut self.feeds {
                 feed.restart(now, false);
             }
-        }
-    }
-
-    fn take_up_cursors(&mut self, now: Timestamp, cursors: Vec<CursorHeader>) {
-        for header in cursors {
-            let Some(feed) = self.feeds.iter_mut().find(|feed| feed.name == header.feed) else { continue };
-            feed.cursor = header.cursor;
-            if header.resync {
-                feed.restart(now, true);
-            }
-            if header.seen.seq >= self.seen.seq {
-                self.seen = header.seen;
-            }
-            self.generation = header.generation.into();
         }
     }
 
@@ -103,11 +86,11 @@ impl Engine {
                 #[cfg(feature = "sim")]
                 if self.planted == Some(super::planted::Bug::B1) {
                     let again = MutationId(self.rng.uuid(0).into());
-                    let order = self.outbox.stage(Queued { id: again.clone(), ..queued.clone() });
+                    let order = self.outbox.stage(Queued { id: again.clone(), ..queued.clone() }, None);
                     self.lay_found(&address, order, again.clone(), operations.clone(), effects);
                     self.keep(&again, place);
                 }
-                (id, address, self.outbox.stage(queued), Some(place))
+                (id, address, self.outbox.stage(queued, None), Some(place))
             }
             What::Entry(entry) => {
                 let (id, address) = (entry.id.clone(), entry.address.clone());
@@ -253,10 +236,7 @@ impl Boot<'_> {
             Kind::Cursor => {
                 let header: CursorHeader = record.header()?;
                 let about = About::cursor(&header.feed);
-                match self.cursors.iter_mut().find(|earlier| earlier.feed == header.feed) {
-                    Some(earlier) => *earlier = header,
-                    None => self.cursors.push(header),
-                }
+                self.take_up_cursor(header);
                 about
             }
             Kind::Quarantine => {
@@ -267,6 +247,18 @@ impl Boot<'_> {
         };
         self.engine.store.log.keep(range, Some(about));
         Ok(())
+    }
+
+    /// The later one stands, and with it what was known then of the server's log.
+    fn take_up_cursor(&mut self, header: CursorHeader) {
+        let Some(feed) = self.engine.feeds.iter_mut().find(|feed| feed.name == header.feed) else { return };
+        feed.cursor = header.cursor;
+        feed.resync = None;
+        if header.resync {
+            feed.restart(self.now, true);
+        }
+        self.engine.seen = header.seen;
+        self.engine.generation = header.generation.into();
     }
 
     fn put(&mut self, order: Place, what: What, operations: Vec<Operation>) {

@@ -29,8 +29,11 @@ impl Member for Wall {
     fn write(&self, out: &mut String) {
         self.0.write(out);
     }
-    fn read(raw: &str) -> Option<Self> {
-        u64::read(raw).map(Wall)
+    fn fill(&mut self, raw: &str) -> bool {
+        self.0.fill(raw)
+    }
+    fn blank() -> Self {
+        Wall(0)
     }
 }
 

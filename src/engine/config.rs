@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::member::{Fields, Member};
+use crate::protocol::member::{Fields, Filled, Member};
 use crate::protocol::value::write_string;
 
 /// The engine's options.
@@ -110,40 +110,41 @@ impl Config {
         let given = Fields::parse(text).map_err(|_| "config".to_owned())?;
         let mut config = Config::default();
         for (name, raw) in given.iter() {
-            config.set(name, raw).ok_or(name)?;
+            if !config.slot(name).is_some_and(|slot| slot.take(Some(raw))) {
+                return Err(name.into());
+            }
         }
         Ok(config)
     }
 
-    fn set(&mut self, name: &str, raw: &str) -> Option<()> {
-        match name {
-            "scope" => self.scope = Member::read(raw)?,
-            "transport" => self.transport = Member::read(raw)?,
-            "crossOrigin" => self.cross_origin = Member::read(raw)?,
-            "feeds" => self.feeds = Member::read(raw)?,
-            "strict" => self.strict = Member::read(raw)?,
-            "outboxEntriesMax" => self.outbox_entries_max = Member::read(raw)?,
-            "outboxBytesMax" => self.outbox_bytes_max = Member::read(raw)?,
-            "inboxMax" => self.inbox_max = Member::read(raw)?,
-            "mutationBytesMax" => self.mutation_bytes_max = Member::read(raw)?,
-            "batchWindowMs" => self.batch_window_ms = Member::read(raw)?,
-            "batchItemsMax" => self.batch_items_max = Member::read(raw)?,
-            "batchBytesMax" => self.batch_bytes_max = Member::read(raw)?,
-            "batchesInFlightMax" => self.batches_in_flight_max = Member::read(raw)?,
-            "pollBaseMs" => self.poll_base_ms = Member::read(raw)?,
-            "pollMaxMs" => self.poll_max_ms = Member::read(raw)?,
-            "pullLimit" => self.pull_limit = Member::read(raw)?,
-            "replyBytesMax" => self.reply_bytes_max = Member::read(raw)?,
-            "progressMs" => self.progress_ms = Member::read(raw)?,
-            "requestMsMax" => self.request_ms_max = Member::read(raw)?,
-            "uploadBytesPerS" => self.upload_bytes_per_s = Member::read(raw)?,
-            "compactIdleMs" => self.compact_idle_ms = Member::read(raw)?,
-            "compactBytesMin" => self.compact_bytes_min = Member::read(raw)?,
-            "pageDirectlyBytes" => self.page_directly_bytes = Member::read(raw)?,
-            "pageBytes" => self.page_bytes = Member::read(raw)?,
+    fn slot(&mut self, name: &str) -> Option<&mut dyn Filled> {
+        Some(match name {
+            "scope" => &mut self.scope,
+            "transport" => &mut self.transport,
+            "crossOrigin" => &mut self.cross_origin,
+            "feeds" => &mut self.feeds,
+            "strict" => &mut self.strict,
+            "outboxEntriesMax" => &mut self.outbox_entries_max,
+            "outboxBytesMax" => &mut self.outbox_bytes_max,
+            "inboxMax" => &mut self.inbox_max,
+            "mutationBytesMax" => &mut self.mutation_bytes_max,
+            "batchWindowMs" => &mut self.batch_window_ms,
+            "batchItemsMax" => &mut self.batch_items_max,
+            "batchBytesMax" => &mut self.batch_bytes_max,
+            "batchesInFlightMax" => &mut self.batches_in_flight_max,
+            "pollBaseMs" => &mut self.poll_base_ms,
+            "pollMaxMs" => &mut self.poll_max_ms,
+            "pullLimit" => &mut self.pull_limit,
+            "replyBytesMax" => &mut self.reply_bytes_max,
+            "progressMs" => &mut self.progress_ms,
+            "requestMsMax" => &mut self.request_ms_max,
+            "uploadBytesPerS" => &mut self.upload_bytes_per_s,
+            "compactIdleMs" => &mut self.compact_idle_ms,
+            "compactBytesMin" => &mut self.compact_bytes_min,
+            "pageDirectlyBytes" => &mut self.page_directly_bytes,
+            "pageBytes" => &mut self.page_bytes,
             _ => return None,
-        }
-        Some(())
+        })
     }
 }
 
@@ -161,8 +162,17 @@ impl Member for TransportKind {
     fn write(&self, out: &mut String) {
         write_string(self.name(), out);
     }
-    fn read(raw: &str) -> Option<Self> {
-        let name = String::read(raw)?;
-        [TransportKind::Protocol, TransportKind::Functions, TransportKind::None].into_iter().find(|kind| kind.name() == name)
+    fn fill(&mut self, raw: &str) -> bool {
+        let name = String::read(raw).unwrap_or_default();
+        for kind in [TransportKind::Protocol, TransportKind::Functions, TransportKind::None] {
+            if kind.name() == name {
+                *self = kind;
+                return true;
+            }
+        }
+        false
+    }
+    fn blank() -> Self {
+        TransportKind::None
     }
 }

@@ -98,17 +98,13 @@ impl Member for Code {
     fn write(&self, out: &mut String) {
         write_string(self.as_str(), out);
     }
-    fn read(raw: &str) -> Option<Self> {
-        Code::named(raw.trim_matches('"'))
+    fn fill(&mut self, raw: &str) -> bool {
+        let code = Code::named(raw.trim_matches('"'));
+        *self = code.unwrap_or(*self);
+        code.is_some()
     }
-}
-
-impl Member for u16 {
-    fn write(&self, out: &mut String) {
-        u64::from(*self).write(out);
-    }
-    fn read(raw: &str) -> Option<Self> {
-        u64::read(raw)?.try_into().ok()
+    fn blank() -> Self {
+        Code::Protocol
     }
 }
 

@@ -16,8 +16,11 @@ impl Member for MutationId {
     fn write(&self, out: &mut String) {
         self.0.write(out);
     }
-    fn read(raw: &str) -> Option<Self> {
-        Member::read(raw).map(MutationId)
+    fn fill(&mut self, raw: &str) -> bool {
+        self.0.fill(raw)
+    }
+    fn blank() -> Self {
+        MutationId(Member::blank())
     }
 }
 
@@ -38,8 +41,11 @@ macro_rules! numbered {
             fn write(&self, out: &mut String) {
                 self.0.write(out);
             }
-            fn read(raw: &str) -> Option<Self> {
-                u64::read(raw).map($name)
+            fn fill(&mut self, raw: &str) -> bool {
+                self.0.fill(raw)
+            }
+            fn blank() -> Self {
+                $name(0)
             }
         }
     )*};

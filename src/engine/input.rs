@@ -219,12 +219,17 @@ impl<T: Member> Member for Named<T> {
         }
         object.end();
     }
-    fn read(raw: &str) -> Option<Self> {
-        let mut members = Vec::new();
-        for (name, raw) in Fields::parse(raw).ok()?.iter() {
-            members.push((name.to_owned(), T::read(raw)?));
+    fn fill(&mut self, raw: &str) -> bool {
+        self.0.clear();
+        let Ok(fields) = Fields::parse(raw) else { return false };
+        for (name, raw) in fields.iter() {
+            let Some(value) = T::read(raw) else { return false };
+            self.0.push((name.to_owned(), value));
         }
-        Some(Named(members))
+        true
+    }
+    fn blank() -> Self {
+        Named::default()
     }
 }
 

@@ -48,7 +48,7 @@ use notice::{Ending, Notice, Phase, Status, StorageKind, ViewChange};
 use outbox::{Outbox, Queued};
 use pull::Feed;
 use push::{Batch, BatchId, BatchSize};
-use record::{CancelHeader, Kind, MutationHeader, Place};
+use record::{CancelHeader, Kind, Lineage, MutationHeader, Place};
 use replica::Replica;
 use rng::Rng;
 use sending::Request;
@@ -90,7 +90,10 @@ pub struct Engine {
     /// Since when something waits for a batch.
     window: Option<Timestamp>,
     requests: Ordered<RequestId, Request>,
-    loads: Ordered<LoadId, storing::Loading>,
+    /// The reading on its way.
+    loading: Option<(LoadId, storing::Loading)>,
+    /// Pages that are to be read, and who asked.
+    wanted: Ordered<u32, Vec<AskId>>,
     /// Mutations that are kept and wait for their document's page.
     ungrounded: Ordered<Address, Vec<(MutationId, Option<Place>)>>,
     client: String,
@@ -177,7 +180,8 @@ impl Engine {
             batches: Ordered::default(),
             window: None,
             requests: Ordered::default(),
-            loads: Ordered::default(),
+            loading: None,
+            wanted: Ordered::default(),
             ungrounded: Ordered::default(),
             client: String::new(),
             session_epoch: 0,
@@ -206,19 +210,26 @@ impl Engine {
     /// Fails, with nothing changed, as `CLOSED`, `FENCED`, `QUEUE_FULL`, `TOO_LARGE`, `VALIDATION`, or, for a splice of
     /// a document that is not in memory, `NOT_LOADED`.
     pub fn mutate(&mut self, now: Timestamp, mutation: Mutation, effects: &mut impl Sink) -> Result<MutationId, Fault> {
-        self.check_open()?;
-        let checked = self.check(mutation)?;
-        self.check_room(1, checked.body.len())?;
-        Ok(self.stage(now, checked, effects))
+        Ok(self.mutate_all(now, vec![mutation], effects)?.remove(0))
     }
 
     /// The app changes several documents, one mutation each. All are checked, on the documents as they are, before the
     /// first is staged: where one fails, as with [`Engine::mutate`], nothing has changed.
     pub fn mutate_all(&mut self, now: Timestamp, mutations: Vec<Mutation>, effects: &mut impl Sink) -> Result<Vec<MutationId>, Fault> {
         self.check_open()?;
-        let checked = mutations.into_iter().map(|mutation| self.check(mutation)).collect::<Result<Vec<_>, _>>()?;
-        self.check_room(checked.len(), checked.iter().map(|checked| checked.body.len()).sum())?;
-        Ok(checked.into_iter().map(|checked| self.stage(now, checked, effects)).collect())
+        let mut checked = Vec::with_capacity(mutations.len());
+        let mut bytes = 0;
+        for mutation in mutations {
+            let mutation = self.check(mutation)?;
+            bytes += mutation.body.len();
+            checked.push(mutation);
+        }
+        self.check_room(checked.len(), bytes)?;
+        let mut ids = Vec::with_capacity(checked.len());
+        for checked in checked {
+            ids.push(self.stage(now, checked, effects));
+        }
+        Ok(ids)
     }
 
     fn check(&mut self, mutation: Mutation) -> Result<Checked, Fault> {
@@ -237,6 +248,20 @@ impl Engine {
     fn stage(&mut self, now: Timestamp, checked: Checked, effects: &mut impl Sink) -> MutationId {
         let Checked { keyed, body, unloaded } = checked;
         let address = keyed.address.clone();
+        let (id, order) = self.queue(now, &address, &body, None, None);
+        self.replica.lay(&address, unloaded, order, id.clone(), vec![keyed.operation.clone()]);
+        if unloaded && !self.replica.is_resident(&address) {
+            self.load_page_of(&address, None, effects);
+        }
+        self.tell_own_change(keyed, effects);
+        self.window.get_or_insert(now);
+        self.arm(now);
+        id
+    }
+
+    /// Queues a write and stages its record: a new one at the end, a follow-up at its line's place in the order. Says its
+    /// id and place.
+    fn queue(&mut self, now: Timestamp, address: &Address, body: &str, lineage: Option<Lineage>, order: Option<u64>) -> (MutationId, u64) {
         let wall = self.wall_at(now);
         let id = MutationId(self.rng.uuid(wall.0).into());
         let header = MutationHeader {
@@ -249,19 +274,12 @@ impl Engine {
             read: Vec::new(),
             collection_version: 0,
             fingerprint: None,
-            lineage: None,
+            lineage: lineage.clone(),
         };
-        self.store.stage_mutation(&id, &header, &body, self.config.strict);
+        self.store.stage_mutation(&id, &header, body, self.config.strict);
         let bytes = (body.len() + id.0.len()) as u64;
-        let order = self.outbox.stage(Queued { id: id.clone(), address: address.clone(), bytes, place: None, kept: false, lineage: None });
-        self.replica.lay(&address, unloaded, order, id.clone(), vec![keyed.operation.clone()]);
-        if unloaded && !self.replica.is_resident(&address) {
-            self.load_page_of(&address, None, effects);
-        }
-        self.tell_own_change(keyed, effects);
-        self.window.get_or_insert(now);
-        self.arm(now);
-        id
+        let queued = Queued { id: id.clone(), address: address.clone(), bytes, place: None, kept: false, lineage };
+        (id, self.outbox.stage(queued, order))
     }
 
     /// Something happened.
@@ -461,12 +479,16 @@ impl Engine {
 
     fn on_close_asked(&mut self, ask: AskId, effects: &mut impl Sink) {
         self.life = Life::Closing(ask);
-        let asks: Vec<AskId> = self.feeds.iter_mut().flat_map(|feed| std::mem::take(&mut feed.asks)).collect();
-        for ask in asks {
-            self.answer(ask, Some(Fault::new(Code::Closed, "the client was closed")), effects);
+        self.cancel_all(Fault::new(Code::Closed, "the client was closed"), effects);
+    }
+
+    /// Nothing that is on its way is waited for.
+    fn cancel_all(&mut self, why: Fault, effects: &mut impl Sink) {
+        for feed in 0..self.feeds.len() {
+            self.answer_pull(feed, Some(why.clone()), effects);
         }
-        for request in std::mem::take(&mut self.requests).into_iter().map(|(request, _)| request) {
-            effects.push(Effect::Cancel { request });
+        for (request, _) in std::mem::take(&mut self.requests).iter() {
+            effects.push(Effect::Cancel { request: *request });
         }
     }
 

@@ -1,6 +1,6 @@
 //! A write of the app, checked.
 
-use crate::protocol::{Address, Json, JsonError, KeyedOperation, NAME_BYTES_MAX, Operation, Patch, Pointer, Splice};
+use crate::protocol::{Address, Json, JsonError, KeyedOperation, Operation, Patch, Pointer, Splice};
 
 use super::error::{Code, Fault};
 
@@ -50,12 +50,7 @@ impl Mutation {
 
     /// Whether every name has a lawful length.
     pub(super) fn check_names(&self) -> Result<(), Fault> {
-        let lawful = |name: &str| !name.is_empty() && name.len() <= NAME_BYTES_MAX;
-        if lawful(&self.address.collection) && lawful(&self.address.key) {
-            Ok(())
-        } else {
-            Err(Fault::new(Code::Validation, format!("a collection's name and a key have 1 to {NAME_BYTES_MAX} bytes")))
-        }
+        self.address.check_names().map_err(|why| Fault::new(Code::Validation, why))
     }
 }
 
@@ -82,8 +77,11 @@ mod tests {
     #[test]
     fn d7_a_patch_can_store_null() {
         let mutation = Mutation::patch(Address::of("c", "k"), r#"{"set":{"/a":null},"remove":["/b"]}"#).unwrap();
-        let expected =
-            Patch::from_places([(Pointer::parse("/a").unwrap(), crate::protocol::Value::Null)], [Pointer::parse("/b").unwrap()], []);
+        let expected = Patch::from_places(
+            vec![(Pointer::parse("/a").unwrap(), crate::protocol::Value::Null)],
+            vec![Pointer::parse("/b").unwrap()],
+            vec![],
+        );
         assert_eq!(mutation.operation, Operation::Patch(expected.unwrap()));
     }
 }

@@ -114,25 +114,21 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Takes a mutation in at the end, and says its place in the order.
-    pub fn stage(&mut self, queued: Queued) -> u64 {
-        self.last_order += 1;
-        self.insert(self.last_order, queued);
-        self.last_order
-    }
-
-    /// Takes a follow-up in where the entry it carries on stood.
-    pub fn stage_at(&mut self, order: u64, queued: Queued) {
-        self.insert(order, queued);
-    }
-
-    fn insert(&mut self, order: u64, queued: Queued) {
+    /// Takes a mutation in at the end, or a follow-up where the entry it carries on stood, and says its place in the order.
+    pub fn stage(&mut self, queued: Queued, order: Option<u64>) -> u64 {
+        let order = order.unwrap_or_else(|| self.next_order());
         self.bytes += queued.bytes;
         self.orders.insert(queued.id.clone(), order);
         self.keys.get_or_insert_with(queued.address.clone(), KeyQueue::default).orders.insert(order, ());
         let address = queued.address.clone();
         self.queued.insert(order, queued);
         self.refresh(&address);
+        order
+    }
+
+    fn next_order(&mut self) -> u64 {
+        self.last_order += 1;
+        self.last_order
     }
 
     /// The mutation is stored, at this place of the log if in a log.
@@ -201,13 +197,7 @@ impl Outbox {
 
     /// Puts an entry in its members' place.
     pub fn freeze(&mut self, entry: Entry) {
-        let order = match self.orders.get(&entry.id) {
-            Some(order) => *order,
-            None => {
-                self.last_order += 1;
-                self.last_order
-            }
-        };
+        let order = self.order(&entry.id).unwrap_or_else(|| self.next_order());
         for member in &entry.members {
             self.take_queued(member);
         }
@@ -427,8 +417,8 @@ mod tests {
     #[test]
     fn nothing_is_frozen_before_it_is_kept() {
         let mut outbox = Outbox::default();
-        outbox.stage(queued("a", "k"));
-        outbox.stage(queued("b", "l"));
+        outbox.stage(queued("a", "k"), None);
+        outbox.stage(queued("b", "l"), None);
         assert!(!outbox.has_heads());
         outbox.mark_kept(&MutationId("b".into()), Some((1, 1)));
         assert_eq!(heads(&outbox), ["b"]);
@@ -438,7 +428,7 @@ mod tests {
     fn i9_one_entry_a_document_and_what_comes_later_waits() {
         let mut outbox = Outbox::default();
         for (id, key) in [("a", "k"), ("b", "k"), ("c", "l"), ("d", "k")] {
-            outbox.stage(queued(id, key));
+            outbox.stage(queued(id, key), None);
             outbox.mark_kept(&MutationId(id.into()), None);
         }
         assert_eq!(heads(&outbox), ["a", "c"]);
@@ -447,7 +437,7 @@ mod tests {
         assert_eq!((outbox.mutations(), outbox.len(), outbox.items(), outbox.bytes()), (4, 3, 2, 25));
         let (order, settled) = outbox.settle(&MutationId("a".into())).unwrap();
         assert_eq!(settled.members.len(), 2);
-        outbox.stage_at(order, Queued { kept: true, ..queued("follow-up", "k") });
+        outbox.stage(Queued { kept: true, ..queued("follow-up", "k") }, Some(order));
         assert_eq!(heads(&outbox), ["follow-up", "c"]);
         assert_eq!(outbox.members(&Address::of("c", "k")).len(), 2);
         outbox.take(&MutationId("c".into())).unwrap();

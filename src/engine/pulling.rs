@@ -45,8 +45,12 @@ impl Engine {
         if !self.link.is_open(now, self.requests.len()) || self.auth_pause().is_none() && !self.may_ask() {
             return None;
         }
-        let idle = self.feeds.iter().filter(|feed| feed.request.is_none());
-        idle.map(|feed| feed.due.max(self.auth_pause().unwrap_or_default())).min()
+        let mut next: Option<Timestamp> = None;
+        for feed in self.feeds.iter().filter(|feed| feed.request.is_none()) {
+            let due = feed.due.max(self.auth_pause().unwrap_or_default());
+            next = Some(next.map_or(due, |next| next.min(due)));
+        }
+        next
     }
 
     /// Until when nothing is tried for want of a token. The pull that comes then is the try.
@@ -63,8 +67,14 @@ impl Engine {
         }
         while self.may_ask() && self.link.is_open(now, self.requests.len()) {
             // Where only one may ask, it is the one that has waited longest.
-            let due = (0..self.feeds.len()).filter(|feed| self.feeds[*feed].request.is_none() && self.feeds[*feed].due <= now);
-            let Some(feed) = due.min_by_key(|feed| self.feeds[*feed].asked) else { return };
+            let mut longest: Option<usize> = None;
+            for (index, feed) in self.feeds.iter().enumerate() {
+                let is_due = feed.request.is_none() && feed.due <= now;
+                if is_due && longest.is_none_or(|longest| feed.asked < self.feeds[longest].asked) {
+                    longest = Some(index);
+                }
+            }
+            let Some(feed) = longest else { return };
             self.send_pull(now, feed, effects);
         }
     }
@@ -189,10 +199,17 @@ impl Engine {
     /// After everything was pulled again: what did not come is gone.
     fn sweep(&mut self, feed: usize) -> bool {
         let Some(seen) = self.feeds[feed].resync.take() else { return false };
-        let known = self.replica.known().filter(|(_, base)| base.generation != self.generation && base.value.is_some());
-        let unloaded = self.store.pages.addresses().filter(|address| !self.replica.is_resident(address));
-        let gone: Vec<_> =
-            known.map(|(address, _)| address).chain(unloaded).filter(|address| !seen.contains_key(address)).cloned().collect();
+        let mut gone = Vec::new();
+        for (address, base) in self.replica.known() {
+            if base.generation != self.generation && base.value.is_some() && !seen.contains_key(address) {
+                gone.push(address.clone());
+            }
+        }
+        for address in self.store.pages.addresses() {
+            if !self.replica.is_resident(address) && !seen.contains_key(address) {
+                gone.push(address.clone());
+            }
+        }
         for address in gone {
             self.touch(&address);
             let nothing = Base { version: "".into(), seq: None, generation: self.generation.clone(), value: None };

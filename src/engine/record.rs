@@ -303,11 +303,14 @@ impl Member for Place {
         self.1.write(out);
         out.push(']');
     }
-    fn read(raw: &str) -> Option<Self> {
-        match list(raw).ok()?[..] {
-            [position, ordinal] => Some((Member::read(position)?, Member::read(ordinal)?)),
-            _ => None,
+    fn fill(&mut self, raw: &str) -> bool {
+        match list(raw).as_deref() {
+            Ok([position, ordinal]) => self.0.fill(position) && self.1.fill(ordinal),
+            _ => false,
         }
+    }
+    fn blank() -> Self {
+        (0, 0)
     }
 }
 
@@ -321,11 +324,14 @@ impl Member for DirectoryRow {
         self.2.write(out);
         out.push(']');
     }
-    fn read(raw: &str) -> Option<Self> {
-        match list(raw).ok()?[..] {
-            [page, collection, keys] => Some((Member::read(page)?, Member::read(collection)?, Member::read(keys)?)),
-            _ => None,
+    fn fill(&mut self, raw: &str) -> bool {
+        match list(raw).as_deref() {
+            Ok([page, collection, keys]) => self.0.fill(page) && self.1.fill(collection) && self.2.fill(keys),
+            _ => false,
         }
+    }
+    fn blank() -> Self {
+        Default::default()
     }
 }
 

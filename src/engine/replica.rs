@@ -451,7 +451,7 @@ impl Fold {
 }
 
 fn replaced(path: &Pointer, text: String) -> Option<Operation> {
-    Patch::from_places([(path.clone(), Value::String(text))], [], []).ok().map(Operation::Patch)
+    Patch::from_places(vec![(path.clone(), Value::String(text))], Vec::new(), Vec::new()).ok().map(Operation::Patch)
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use super::error::{Code, Fault};
 use super::ident::MutationId;
 use super::log::About;
 use super::notice::{Ending, Notice};
-use super::outbox::{Entry, Queued};
-use super::record::{InboxHeader, Kind, Lineage, MutationHeader, SettlementHeader};
+use super::outbox::Entry;
+use super::record::{InboxHeader, Kind, Lineage, SettlementHeader};
 use super::replica::Base;
 use super::{Engine, retry};
 use crate::protocol::member::text_of;
@@ -140,34 +140,11 @@ impl Engine {
         effects: &mut impl Sink,
     ) {
         let Some((order, entry)) = self.outbox.settle(id) else { return };
-        let wall = self.wall_at(now);
-        let follow_up = MutationId(self.rng.uuid(wall.0).into());
         let lineage = Lineage { root: entry.root, round, place: entry.place.unwrap_or_default() };
-        let header = MutationHeader {
-            id: follow_up.clone(),
-            at: wall,
-            scope: self.config.scope.clone(),
-            node: None,
-            keys: vec![entry.address.clone()],
-            after: Vec::new(),
-            read: Vec::new(),
-            collection_version: 0,
-            fingerprint: None,
-            lineage: Some(lineage.clone()),
-        };
-        let keyed: Vec<KeyedOperation> = operations
-            .iter()
-            .map(|operation| KeyedOperation { address: entry.address.clone(), operation: operation.clone(), base: None })
-            .collect();
-        let body = text_of(&keyed);
-        self.store.stage_mutation(&follow_up, &header, &body, self.config.strict);
+        let address = entry.address;
+        let body = body_of(&address, &operations);
+        let (follow_up, order) = self.queue(now, &address, &body, Some(lineage), Some(order));
         self.stage_settlement(id, &entry.members, "merged", seq);
-        let bytes = (body.len() + follow_up.0.len()) as u64;
-        let address = entry.address.clone();
-        self.outbox.stage_at(
-            order,
-            Queued { id: follow_up.clone(), address: address.clone(), bytes, place: None, kept: false, lineage: Some(lineage) },
-        );
         let befores = self.replica.replace(&address, std::slice::from_ref(id), order, follow_up.clone(), operations);
         self.keep_befores(befores);
         if round > ROUNDS_AT_ONCE {
@@ -228,11 +205,7 @@ impl Engine {
             fields,
             at: self.wall_at(now),
         };
-        let keyed: Vec<KeyedOperation> = operations
-            .iter()
-            .map(|operation| KeyedOperation { address: address.clone(), operation: operation.clone(), base: None })
-            .collect();
-        let body = text_of(&keyed);
+        let body = body_of(address, operations);
         self.store.stage(Kind::Inbox, &header, &body, Some(About::of(Kind::Inbox, &entry)));
         self.inbox.insert(entry, ());
     }
@@ -269,4 +242,13 @@ impl Engine {
             _ => true,
         }
     }
+}
+
+/// Operations on one document as a record's body.
+fn body_of(address: &Address, operations: &[Operation]) -> String {
+    let mut keyed = Vec::with_capacity(operations.len());
+    for operation in operations {
+        keyed.push(KeyedOperation { address: address.clone(), operation: operation.clone(), base: None });
+    }
+    text_of(&keyed)
 }

@@ -255,29 +255,33 @@ impl Store {
 
     /// A transaction is complete. `None` where it is not one that is waited for.
     pub fn on_written(&mut self, write: WriteId, position: u64) -> Option<Kept> {
-        let flight = self.on_its_way.take_if(|flight| flight.write == write)?;
-        let Flight { staged, stored, rows, meta, folds, .. } = *flight;
+        let mut flight = self.on_its_way.take_if(|flight| flight.write == write)?;
+        let staged = &mut flight.staged;
         self.failures = 0;
-        if stored > 0 {
-            self.log.add(staged.commit, position, &staged.bytes, stored);
+        if flight.stored > 0 {
+            self.log.add(staged.commit, position, &staged.bytes, flight.stored);
         }
-        if let Some(dropped) = folds {
+        if let Some(dropped) = &flight.folds {
             self.log.folded();
-            self.pages.dropped(&dropped);
+            self.pages.dropped(dropped);
         }
-        if rows.is_empty() {
-            for (address, ()) in staged.bases {
-                self.dirty.insert(address, ());
+        if flight.rows.is_empty() {
+            for address in staged.bases.keys() {
+                self.dirty.insert(address.clone(), ());
             }
         }
-        for row in &rows {
+        for row in &flight.rows {
             self.found_in_page(row);
         }
-        if meta.is_some() {
-            self.meta = meta;
+        if flight.meta.is_some() {
+            self.meta = flight.meta.take();
         }
-        let durability = if staged.strict { Durability::Strict } else { Durability::Relaxed };
-        Some(Kept { mutations: staged.mutations, position: Some(position), batches: staged.batches, durability })
+        Some(Kept {
+            mutations: std::mem::take(&mut staged.mutations),
+            position: Some(position),
+            batches: std::mem::take(&mut staged.batches),
+            durability: if staged.strict { Durability::Strict } else { Durability::Relaxed },
+        })
     }
 
     /// A transaction did not happen, and its content waits again. Says how often in a row; `None` where it is not one
@@ -295,13 +299,15 @@ impl Store {
     pub fn turn_to_memory(&mut self) -> Kept {
         self.mode = Mode::Memory;
         self.log = Log::default();
-        let mut kept = Kept { mutations: Vec::new(), position: None, batches: Vec::new(), durability: Durability::Memory };
-        let flying = self.on_its_way.take().map(|flight| flight.staged);
-        for mut staged in [flying, self.failed.take(), Some(std::mem::take(&mut self.staged))].into_iter().flatten() {
-            kept.mutations.append(&mut staged.mutations);
-            kept.batches.append(&mut staged.batches);
+        let mut all = Staged::default();
+        if let Some(mut flight) = self.on_its_way.take() {
+            all.append(&mut flight.staged);
         }
-        kept
+        if let Some(mut failed) = self.failed.take() {
+            all.append(&mut failed);
+        }
+        all.append(&mut std::mem::take(&mut self.staged));
+        Kept { mutations: all.mutations, position: None, batches: all.batches, durability: Durability::Memory }
     }
 
     /// What is staged in memory mode counts as kept at once.
@@ -341,6 +347,12 @@ impl Store {
 }
 
 impl Staged {
+    /// Those that wait to be kept with `other` wait with this.
+    fn append(&mut self, other: &mut Staged) {
+        self.mutations.append(&mut other.mutations);
+        self.batches.append(&mut other.batches);
+    }
+
     fn is_empty(&self) -> bool {
         self.records == 0 && self.bases.is_empty() && self.meta.is_none() && self.batches.is_empty()
     }

@@ -20,12 +20,14 @@ use crate::protocol::{Address, Seen};
 
 /// A transaction that keeps aborting is given up after this many times.
 const ABORTS_MAX: u32 = 5;
+/// Most pages that are read in one transaction.
+const PAGES_MAX: usize = 64;
 
 /// What a reading is for.
 #[derive(Debug)]
 pub(super) enum Loading {
     Boot,
-    Page { page: u32, asks: Vec<AskId>, failures: u32 },
+    Pages { pages: Vec<u32>, failures: u32 },
 }
 
 impl Engine {
@@ -33,27 +35,27 @@ impl Engine {
         if self.life == Life::Fresh {
             self.life = Life::Open;
             let load = LoadId(self.next_id());
-            self.loads.insert(load, Loading::Boot);
+            self.loading = Some((load, Loading::Boot));
             effects.push(Effect::Load { load, what: Wanted::Boot });
         }
     }
 
     pub(super) fn on_loaded(&mut self, now: Timestamp, load: LoadId, found: Found, effects: &mut impl Sink) {
-        match (self.loads.remove(&load), found) {
-            (Some(Loading::Boot), Found::Boot { meta, directory, log }) => self.boot(now, meta, directory, log, effects),
-            (Some(Loading::Page { page, asks, .. }), Found::Pages { pages }) => self.on_page(now, page, asks, pages, effects),
+        match (self.loading.take_if(|(id, _)| *id == load), found) {
+            (Some((_, Loading::Boot)), Found::Boot { meta, directory, log }) => self.boot(now, meta, directory, log, effects),
+            (Some((_, Loading::Pages { pages, .. })), Found::Pages { pages: found }) => self.on_pages(now, &pages, &found, effects),
             _ => {}
         }
     }
 
     pub(super) fn on_load_failed(&mut self, now: Timestamp, load: LoadId, why: StoreFailure, effects: &mut impl Sink) {
-        match self.loads.remove(&load) {
+        match self.loading.take_if(|(id, _)| *id == load).map(|(_, loading)| loading) {
             None => {}
-            // A reading that was cut off says nothing about the page.
-            Some(Loading::Page { page, asks, failures }) if why.is_passing() && failures < ABORTS_MAX => {
-                self.load_page(page, asks, failures + 1, effects);
+            // A reading that was cut off says nothing about the pages.
+            Some(Loading::Pages { pages, failures }) if why.is_passing() && failures < ABORTS_MAX => {
+                self.load_pages(pages, failures + 1, effects);
             }
-            Some(Loading::Page { page, asks, .. }) => self.on_page(now, page, asks, Vec::new(), effects),
+            Some(Loading::Pages { pages, .. }) => self.on_pages(now, &pages, &[], effects),
             Some(Loading::Boot) if why == StoreFailure::TooNew => self.refuse(too_new(), effects),
             Some(Loading::Boot) => self.open_in_memory(now, fault_of(&why), effects),
         }
@@ -148,13 +150,8 @@ impl Engine {
         if !mutations.is_empty() {
             effects.push(Effect::Notify(Notice::NotDurable { mutations, error: error.clone() }));
         }
-        for request in std::mem::take(&mut self.requests).into_iter().map(|(request, _)| request) {
-            effects.push(Effect::Cancel { request });
-        }
+        self.cancel_all(error.clone(), effects);
         self.batches = Ordered::default();
-        for feed in 0..self.feeds.len() {
-            self.answer_pull(feed, Some(error.clone()), effects);
-        }
         self.troubles.storage = Some(error);
     }
 
@@ -198,32 +195,46 @@ impl Engine {
         }
     }
 
-    /// Brings the page that holds `address` into memory.
+    /// Brings the page that holds `address` into memory. One reading is on its way at a time: what is wanted meanwhile
+    /// goes with the next.
     pub(super) fn load_page_of(&mut self, address: &Address, ask: Option<AskId>, effects: &mut impl Sink) {
-        let Some(wanted) = self.store.pages.page_of(address) else {
-            ask.into_iter().for_each(|ask| self.answer(ask, None, effects));
-            return;
-        };
-        let loading = self.loads.values_mut().find_map(|loading| match loading {
-            Loading::Page { page, asks, .. } if *page == wanted => Some(asks),
-            _ => None,
-        });
-        match loading {
-            Some(asks) => asks.extend(ask),
-            None => self.load_page(wanted, ask.into_iter().collect(), 0, effects),
+        match self.store.pages.page_of(address) {
+            Some(page) => self.wanted.get_or_insert_with(page, Vec::new).extend(ask),
+            None => ask.into_iter().for_each(|ask| self.answer(ask, None, effects)),
+        }
+        self.load_wanted(effects);
+    }
+
+    fn load_wanted(&mut self, effects: &mut impl Sink) {
+        if self.loading.is_none() && !self.wanted.is_empty() {
+            let pages = self.wanted.keys().take(PAGES_MAX).copied().collect();
+            self.load_pages(pages, 0, effects);
         }
     }
 
-    fn load_page(&mut self, page: u32, asks: Vec<AskId>, failures: u32, effects: &mut impl Sink) {
+    fn load_pages(&mut self, pages: Vec<u32>, failures: u32, effects: &mut impl Sink) {
         let load = LoadId(self.next_id());
-        self.loads.insert(load, Loading::Page { page, asks, failures });
-        effects.push(Effect::Load { load, what: Wanted::Pages(vec![page]) });
+        self.loading = Some((load, Loading::Pages { pages: pages.clone(), failures }));
+        effects.push(Effect::Load { load, what: Wanted::Pages(pages) });
     }
 
-    fn on_page(&mut self, now: Timestamp, page: u32, asks: Vec<AskId>, pages: Vec<(u32, Bytes)>, effects: &mut impl Sink) {
-        let bytes = pages.into_iter().find(|(number, _)| *number == page).map(|(_, bytes)| bytes);
+    fn on_pages(&mut self, now: Timestamp, pages: &[u32], found: &[(u32, Bytes)], effects: &mut impl Sink) {
+        for page in pages {
+            let bytes = found.iter().find(|(number, _)| number == page).map(|(_, bytes)| &*bytes.0);
+            if self.read_page(now, *page, bytes.unwrap_or_default(), effects) < self.store.pages.count_of(*page) {
+                self.lose_rest_of(now, *page);
+            }
+            for ask in self.wanted.remove(page).unwrap_or_default() {
+                self.answer(ask, None, effects);
+            }
+        }
+        self.load_wanted(effects);
+    }
+
+    /// Says how many documents it found that belong there.
+    fn read_page(&mut self, now: Timestamp, page: u32, bytes: &[u8], effects: &mut impl Sink) -> u32 {
         let mut found_here = 0;
-        for found in bytes.iter().flat_map(|bytes| record::decode(&bytes.0)) {
+        for found in record::decode(bytes) {
             match read_base(&found) {
                 Ok((address, base)) if self.store.pages.page_of(&address) == Some(page) => {
                     found_here += 1;
@@ -235,10 +246,7 @@ impl Engine {
                 Err(why) => self.quarantine(now, "page", why, &lossless(found.raw()), effects),
             }
         }
-        if found_here < self.store.pages.count_of(page) {
-            self.lose_rest_of(now, page);
-        }
-        asks.into_iter().for_each(|ask| self.answer(ask, None, effects));
+        found_here
     }
 
     /// A page does not have what it should: the server does.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::digits;
 use super::json::Json;
 use super::operation::{Append, Operation, Splice};
 use super::pointer::Pointer;
@@ -153,17 +154,19 @@ impl Draft {
             self.state = State::Tree(json.to_tree());
         }
         let State::Tree(root) = &mut self.state else { return None };
-        path.tokens().try_fold(root, |value, token| match value {
-            Value::Object(members) => members.get_mut(&token),
-            _ => None,
-        })
+        let mut value = root;
+        for token in path.tokens() {
+            let Value::Object(members) = value else { return None };
+            value = members.get_mut(&token)?;
+        }
+        Some(value)
     }
 }
 
 fn sum(value: &Value, by: i64) -> Option<Value> {
     let Value::Number(text) = value else { return None };
-    let sum = text.parse::<i64>().ok()?.checked_add(by)?;
-    Some(Value::Number(sum.to_string().into()))
+    let sum = digits::read_signed(text)?.checked_add(by)?;
+    Some(Value::Number(digits::signed(sum).into()))
 }
 
 #[cfg(test)]

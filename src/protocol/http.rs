@@ -1,6 +1,7 @@
 //! Calls as HTTP requests: paths, headers and bodies, the same in the browser, the simulator and the tests.
 
-use std::fmt::Write as _;
+use super::digits;
+use super::member::text_of;
 
 /// Who asks. Sent as headers with every request, never in a URL and never in a body.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,10 +76,10 @@ impl Call {
     /// browser remembers one preflight.
     pub fn to_http(&self, identity: &Identity, cross_origin: bool) -> HttpRequest {
         let mut headers = vec![
-            ("syncline-protocol", super::PROTOCOL_VERSION.to_string()),
+            ("syncline-protocol", text_of(&super::PROTOCOL_VERSION)),
             ("syncline-scope", header_value(&identity.scope)),
             ("syncline-client", header_value(&identity.client)),
-            ("syncline-session", identity.session_epoch.to_string()),
+            ("syncline-session", text_of(&identity.session_epoch)),
         ];
         let (method, path, body) = match self {
             Call::Push { ids, body, .. } => {
@@ -88,15 +89,18 @@ impl Call {
             }
             Call::Pull { feed, cursor, limit, request } => {
                 headers.push(("syncline-request", header_value(request)));
-                let mut path = format!("pull?feed={}&limit={limit}", escape(feed));
+                let mut path = ["pull?feed=", &escape(feed), "&limit=", &text_of(limit)].concat();
                 match cursor {
                     Some(cursor) if cross_origin => headers.push(("syncline-since", escape(cursor))),
-                    Some(cursor) => path.push_str(&format!("&since={}", escape(cursor))),
+                    Some(cursor) => {
+                        path.push_str("&since=");
+                        path.push_str(&escape(cursor));
+                    }
                     None => {}
                 }
                 (Method::Get, path, None)
             }
-            Call::Outcome { id } => (Method::Get, format!("outcome?id={}", escape(id)), None),
+            Call::Outcome { id } => (Method::Get, ["outcome?id=", &escape(id)].concat(), None),
             Call::Ping => (Method::Get, "ping".to_owned(), None),
         };
         HttpRequest { method, path, headers, body, no_store: method == Method::Get && !cross_origin }
@@ -107,14 +111,15 @@ impl Call {
 pub fn idempotency_key(ids: &[String]) -> String {
     let mut text = String::new();
     for id in ids {
-        let _ = writeln!(text, "{id}");
+        text.push_str(id);
+        text.push('\n');
     }
-    format!("{:016x}", xxhash_rust::xxh64::xxh64(text.as_bytes(), 0))
+    scope_hash(&text)
 }
 
 /// The hash under which a user's scope goes over the wire and into names of databases, locks and channels.
 pub fn scope_hash(scope: &str) -> String {
-    format!("{:016x}", xxhash_rust::xxh64::xxh64(scope.as_bytes(), 0))
+    digits::hash(xxhash_rust::xxh64::xxh64(scope.as_bytes(), 0))
 }
 
 /// Percent-encodes everything but RFC 3986's unreserved characters.
@@ -123,7 +128,11 @@ pub fn escape(text: &str) -> String {
     for byte in text.bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => escaped.push(byte as char),
-            _ => drop(write!(escaped, "%{byte:02X}")),
+            _ => {
+                escaped.push('%');
+                escaped.push(digits::nibble(byte >> 4, b'A'));
+                escaped.push(digits::nibble(byte, b'A'));
+            }
         }
     }
     escaped

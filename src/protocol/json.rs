@@ -15,10 +15,15 @@ pub const DEPTH_MAX: usize = 100;
 pub struct Json(Arc<str>);
 
 /// Why a text is not a document.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JsonError {
-    /// Not JSON, or JSON with a lone surrogate or a number out of range; says which and where.
-    Malformed(String),
+    /// Not JSON, or JSON with a lone surrogate or a number out of range.
+    Malformed {
+        /// Which.
+        what: &'static str,
+        /// At which byte.
+        at: usize,
+    },
     /// Nested deeper than [`DEPTH_MAX`].
     TooDeep,
 }
@@ -26,7 +31,7 @@ pub enum JsonError {
 impl fmt::Display for JsonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            JsonError::Malformed(why) => write!(f, "not a JSON document: {why}"),
+            JsonError::Malformed { what, at } => write!(f, "not a JSON document: {what} at byte {at}"),
             JsonError::TooDeep => write!(f, "nested deeper than {DEPTH_MAX} levels"),
         }
     }
@@ -38,10 +43,13 @@ impl Json {
     /// Checks `text` and keeps it.
     pub fn parse(text: &str) -> Result<Json, JsonError> {
         let end = scan::value(text.as_bytes(), 0, Care::Document(DEPTH_MAX))?;
-        match scan::skip_space(text.as_bytes(), end) {
-            rest if rest == text.len() => Ok(Json(text.into())),
-            rest => Err(JsonError::Malformed(format!("more than one value, at byte {rest}"))),
-        }
+        scan::end(text.as_bytes(), end)?;
+        Ok(Json(text.into()))
+    }
+
+    /// The document `null`.
+    pub fn null() -> Json {
+        Json("null".into())
     }
 
     /// The text.
@@ -168,7 +176,7 @@ mod tests {
             "\"\\x\"",
             "tru",
         ] {
-            assert!(matches!(Json::parse(text), Err(JsonError::Malformed(_))), "{text}");
+            assert!(matches!(Json::parse(text), Err(JsonError::Malformed { .. })), "{text}");
         }
     }
 

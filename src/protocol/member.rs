@@ -1,101 +1,164 @@
 //! Objects of known shape: how headers, entries, outcomes and notices become text, and are read back.
+//!
+//! What writes an object sees its members as [`Written`] alone, and what reads one as [`Filled`]: so each is there once,
+//! and not once for each kind of member.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::digits;
 use super::json::{Json, JsonError};
-use super::scan::{self, Care};
+use super::scan::{self, Care, wrong};
 use super::value::{read_string, write_string};
 
 /// The members of an object, found but not yet read. A name that comes twice has its later value.
 #[derive(Debug, Default)]
-pub struct Fields<'a>(Vec<(Cow<'a, str>, &'a str)>);
+pub struct Fields<'a> {
+    members: Vec<(Cow<'a, str>, &'a str)>,
+    /// The first one that could not be taken up.
+    wrong: Option<&'static str>,
+}
 
 /// What can be a member of an object.
 pub trait Member: Sized {
+    /// Whether a member of this type may be left out.
+    const OPTIONAL: bool = false;
     /// Appends the text.
     fn write(&self, out: &mut String);
-    /// Reads the text of one value; `None` where it is something else.
-    fn read(raw: &str) -> Option<Self>;
-    /// What a member that is left out stands for, where it may be.
-    fn missing() -> Option<Self> {
-        None
-    }
+    /// Takes up the text of one value; `false` where it is something else, and then what this holds says nothing.
+    fn fill(&mut self, raw: &str) -> bool;
     /// Whether it is left out.
     fn is_missing(&self) -> bool {
         false
+    }
+    /// What is there before a text is taken up, and what a member that is left out stands for, where it may be.
+    fn blank() -> Self;
+    /// Reads the text of one value; `None` where it is something else.
+    fn read(raw: &str) -> Option<Self> {
+        let mut value = Self::blank();
+        if value.fill(raw) { Some(value) } else { None }
+    }
+}
+
+/// Any member, to be written.
+pub trait Written {
+    /// Appends the text.
+    fn append(&self, out: &mut String);
+    /// Whether it is left out.
+    fn is_left_out(&self) -> bool;
+}
+
+/// Any member, to be read into.
+pub trait Filled {
+    /// Takes up the text of the member; `false` where it is something else, or must be there and is not.
+    fn take(&mut self, raw: Option<&str>) -> bool;
+}
+
+impl<T: Member> Written for T {
+    fn append(&self, out: &mut String) {
+        self.write(out);
+    }
+    fn is_left_out(&self) -> bool {
+        self.is_missing()
+    }
+}
+
+impl<T: Member> Filled for T {
+    fn take(&mut self, raw: Option<&str>) -> bool {
+        raw.map_or(T::OPTIONAL, |raw| self.fill(raw))
     }
 }
 
 impl<'a> Fields<'a> {
     /// Reads an object. What is inside its members is checked when they are read.
     pub fn parse(text: &'a str) -> Result<Fields<'a>, JsonError> {
-        let mut fields = Vec::new();
-        let end = items(text, b'{', b'}', |at| {
-            let value = scan::name(text.as_bytes(), at, TEXT)?;
-            let name_end = scan::string(text.as_bytes(), at, TEXT)?;
-            let end = scan::value(text.as_bytes(), value, Care::Envelope)?;
-            fields.push((read_string(&text[at..name_end]), &text[value..end]));
-            Ok(end)
-        })?;
-        finished(text, end).map(|()| Fields(fields))
+        let mut members = Vec::new();
+        items(text, b'{', &mut |name, raw| members.push((name, raw)))?;
+        Ok(Fields { members, wrong: None })
     }
 
     /// All members, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &'a str)> {
-        self.0.iter().map(|(name, raw)| (&**name, *raw))
+        self.members.iter().map(|(name, raw)| (&**name, *raw))
     }
 
     /// The text of a member.
     pub fn raw(&self, name: &str) -> Option<&'a str> {
-        self.0.iter().rev().find(|(other, _)| other == name).map(|(_, raw)| *raw)
+        for (other, raw) in self.members.iter().rev() {
+            if other == name {
+                return Some(raw);
+            }
+        }
+        None
     }
 
     /// A member, read; an error names it.
     pub fn read<T: Member>(&self, name: &'static str) -> Result<T, &'static str> {
-        match self.raw(name) {
-            Some(raw) => T::read(raw).ok_or(name),
-            None => T::missing().ok_or(name),
+        let mut value = T::blank();
+        if value.take(self.raw(name)) { Ok(value) } else { Err(name) }
+    }
+
+    /// Takes a member up into `slot`; whether that went well is seen in the end, by [`Fields::finish`].
+    pub fn take(&mut self, name: &'static str, slot: &mut dyn Filled) {
+        if self.wrong.is_none() && !slot.take(self.raw(name)) {
+            self.wrong = Some(name);
         }
     }
+
+    /// Whether all members that were taken up are as they should be; the error names the first that is not.
+    pub fn finish(&self) -> Result<(), &'static str> {
+        self.wrong.map_or(Ok(()), Err)
+    }
+}
+
+/// What is wrong with the member of this name.
+pub fn complaint(name: &str) -> String {
+    format!("`{name}` is missing or of another type")
+}
+
+/// Takes up an object's members; whether it is an object, and they are as they should be.
+pub fn fill(raw: &str, take: &mut dyn FnMut(&mut Fields<'_>)) -> bool {
+    let Ok(mut fields) = Fields::parse(raw) else { return false };
+    take(&mut fields);
+    fields.wrong.is_none()
 }
 
 /// The texts of a list's items.
 pub fn list(text: &str) -> Result<Vec<&str>, JsonError> {
     let mut found = Vec::new();
-    let end = items(text, b'[', b']', |at| {
-        let end = scan::value(text.as_bytes(), at, Care::Envelope)?;
-        found.push(&text[at..end]);
-        Ok(end)
-    })?;
-    finished(text, end).map(|()| found)
+    items(text, b'[', &mut |_, raw| found.push(raw))?;
+    Ok(found)
 }
 
-/// Walks the items between `open` and `close`; `item` says where each ends.
-fn items(text: &str, open: u8, close: u8, mut item: impl FnMut(usize) -> Result<usize, JsonError>) -> Result<usize, JsonError> {
+/// Walks a whole object or list, whichever begins with `open`; in a list there are no names.
+fn items<'a>(text: &'a str, open: u8, found: &mut dyn FnMut(Cow<'a, str>, &'a str)) -> Result<(), JsonError> {
+    const UNEXPECTED: &str = "something else than expected";
     let bytes = text.as_bytes();
-    let wrong = |at: usize| JsonError::Malformed(format!("something else than expected at byte {at}"));
+    let close = if open == b'{' { b'}' } else { b']' };
     let mut at = scan::skip_space(bytes, 0);
     if bytes.get(at) != Some(&open) {
-        return Err(wrong(at));
+        return Err(wrong(at, UNEXPECTED));
     }
     at = scan::skip_space(bytes, at + 1);
-    if bytes.get(at) == Some(&close) {
-        return Ok(at + 1);
-    }
-    loop {
-        at = scan::skip_space(bytes, item(at)?);
-        match bytes.get(at) {
-            Some(b',') => at = scan::skip_space(bytes, at + 1),
-            Some(byte) if *byte == close => return Ok(at + 1),
-            _ => return Err(wrong(at)),
+    if bytes.get(at) != Some(&close) {
+        loop {
+            let mut name = Cow::Borrowed("");
+            if open == b'{' {
+                let value = scan::name(bytes, at, TEXT)?;
+                name = read_string(&text[at..scan::string(bytes, at, TEXT)?]);
+                at = value;
+            }
+            let end = scan::value(bytes, at, Care::Envelope)?;
+            found(name, &text[at..end]);
+            at = scan::skip_space(bytes, end);
+            match bytes.get(at) {
+                Some(b',') => at = scan::skip_space(bytes, at + 1),
+                Some(byte) if *byte == close => break,
+                _ => return Err(wrong(at, UNEXPECTED)),
+            }
         }
     }
-}
-
-fn finished(text: &str, end: usize) -> Result<(), JsonError> {
-    let rest = scan::skip_space(text.as_bytes(), end);
-    if rest == text.len() { Ok(()) } else { Err(JsonError::Malformed(format!("more than one value, at byte {rest}"))) }
+    scan::end(bytes, at + 1)
 }
 
 /// Writes an object member by member.
@@ -112,9 +175,9 @@ impl<'o> ObjectWriter<'o> {
     }
 
     /// One more member; nothing where it may be left out.
-    pub fn member(&mut self, name: &str, value: &impl Member) -> &mut Self {
-        if !value.is_missing() {
-            value.write(self.name(name));
+    pub fn member(&mut self, name: &str, value: &dyn Written) -> &mut Self {
+        if !value.is_left_out() {
+            value.append(self.name(name));
         }
         self
     }
@@ -148,31 +211,47 @@ macro_rules! members {
                 })*
                 object.end();
             }
-            fn read(raw: &str) -> Option<Self> {
-                let fields = $crate::protocol::member::Fields::parse(raw).ok()?;
-                Some(Self { $($field: $crate::members!(@read fields, $name $(, $default)?)),* })
+            fn fill(&mut self, raw: &str) -> bool {
+                $crate::protocol::member::fill(raw, &mut |fields| {
+                    $($crate::members!(@take fields, $name, self.$field $(, $default)?);)*
+                })
+            }
+            fn blank() -> Self {
+                Self { $($field: $crate::members!(@blank $($default)?)),* }
             }
         }
     )*};
-    (@read $fields:ident, $name:literal) => { $fields.read($name).ok()? };
-    (@read $fields:ident, $name:literal, $default:literal) => {
-        if $fields.raw($name).is_some() { $fields.read($name).ok()? } else { $default }
+    (@take $fields:ident, $name:literal, $slot:expr) => { $fields.take($name, &mut $slot) };
+    (@take $fields:ident, $name:literal, $slot:expr, $default:literal) => {
+        if $fields.raw($name).is_some() {
+            $fields.take($name, &mut $slot);
+        }
     };
+    (@blank) => { $crate::protocol::member::Member::blank() };
+    (@blank $default:literal) => { $default };
 }
 
 /// Names and strings are text wherever they stand.
 const TEXT: Care = Care::Document(0);
 
-fn is_string(raw: &str) -> bool {
-    raw.starts_with('"') && scan::string(raw.as_bytes(), 0, TEXT) == Ok(raw.len())
+/// What a string says; `None` where the value is none.
+fn read_text(raw: &str) -> Option<Cow<'_, str>> {
+    let is_string = raw.starts_with('"') && scan::string(raw.as_bytes(), 0, TEXT) == Ok(raw.len());
+    if is_string { Some(read_string(raw)) } else { None }
 }
 
 impl Member for String {
     fn write(&self, out: &mut String) {
         write_string(self, out);
     }
-    fn read(raw: &str) -> Option<Self> {
-        is_string(raw).then(|| read_string(raw).into_owned())
+    fn fill(&mut self, raw: &str) -> bool {
+        let text = read_text(raw);
+        let is_string = text.is_some();
+        *self = text.unwrap_or_default().into_owned();
+        is_string
+    }
+    fn blank() -> Self {
+        String::new()
     }
 }
 
@@ -180,77 +259,79 @@ impl Member for Arc<str> {
     fn write(&self, out: &mut String) {
         write_string(self, out);
     }
-    fn read(raw: &str) -> Option<Self> {
-        is_string(raw).then(|| read_string(raw).into())
+    fn fill(&mut self, raw: &str) -> bool {
+        let text = read_text(raw);
+        let is_string = text.is_some();
+        *self = text.unwrap_or_default().into();
+        is_string
+    }
+    fn blank() -> Self {
+        Self::default()
     }
 }
 
-impl Member for u64 {
-    fn write(&self, out: &mut String) {
-        let mut digits = [0; 20];
-        let (mut at, mut rest) = (digits.len(), *self);
-        loop {
-            at -= 1;
-            digits[at] = b'0' + (rest % 10) as u8;
-            rest /= 10;
-            if rest == 0 {
-                break;
+macro_rules! numbers {
+    ($($type:ty)*) => {$(
+        impl Member for $type {
+            fn write(&self, out: &mut String) {
+                digits::write(u64::from(*self), out);
+            }
+            fn fill(&mut self, raw: &str) -> bool {
+                let number = digits::read(raw).and_then(|number| Self::try_from(number).ok());
+                *self = number.unwrap_or_default();
+                number.is_some()
+            }
+            fn blank() -> Self {
+                0
             }
         }
-        digits[at..].iter().for_each(|digit| out.push(char::from(*digit)));
-    }
-    fn read(raw: &str) -> Option<Self> {
-        raw.parse().ok()
-    }
+    )*};
 }
 
-impl Member for u32 {
-    fn write(&self, out: &mut String) {
-        u64::from(*self).write(out);
-    }
-    fn read(raw: &str) -> Option<Self> {
-        u64::read(raw)?.try_into().ok()
-    }
-}
+numbers! { u16 u32 u64 }
 
 impl Member for bool {
+    const OPTIONAL: bool = true;
     fn write(&self, out: &mut String) {
         out.push_str(if *self { "true" } else { "false" });
     }
-    fn read(raw: &str) -> Option<Self> {
-        match raw {
-            "true" => Some(true),
-            "false" => Some(false),
-            _ => None,
-        }
-    }
-    fn missing() -> Option<Self> {
-        Some(false)
+    fn fill(&mut self, raw: &str) -> bool {
+        *self = raw == "true";
+        *self || raw == "false"
     }
     fn is_missing(&self) -> bool {
         !self
     }
+    fn blank() -> Self {
+        false
+    }
 }
 
 impl<T: Member> Member for Option<T> {
+    const OPTIONAL: bool = true;
     fn write(&self, out: &mut String) {
         match self {
             Some(value) => value.write(out),
             None => out.push_str("null"),
         }
     }
-    fn read(raw: &str) -> Option<Self> {
-        if raw == "null" { Some(None) } else { T::read(raw).map(Some) }
-    }
-    fn missing() -> Option<Self> {
-        Some(None)
+    fn fill(&mut self, raw: &str) -> bool {
+        if raw == "null" {
+            *self = None;
+            return true;
+        }
+        self.insert(T::blank()).fill(raw)
     }
     fn is_missing(&self) -> bool {
         self.is_none()
     }
+    fn blank() -> Self {
+        None
+    }
 }
 
 impl<T: Member> Member for Vec<T> {
+    const OPTIONAL: bool = true;
     fn write(&self, out: &mut String) {
         out.push('[');
         for (index, item) in self.iter().enumerate() {
@@ -261,14 +342,23 @@ impl<T: Member> Member for Vec<T> {
         }
         out.push(']');
     }
-    fn read(raw: &str) -> Option<Self> {
-        list(raw).ok()?.into_iter().map(T::read).collect()
-    }
-    fn missing() -> Option<Self> {
-        Some(Vec::new())
+    fn fill(&mut self, raw: &str) -> bool {
+        self.clear();
+        let Ok(items) = list(raw) else { return false };
+        for raw in items {
+            let mut item = T::blank();
+            if !item.fill(raw) {
+                return false;
+            }
+            self.push(item);
+        }
+        true
     }
     fn is_missing(&self) -> bool {
         self.is_empty()
+    }
+    fn blank() -> Self {
+        Vec::new()
     }
 }
 
@@ -276,14 +366,23 @@ impl Member for Json {
     fn write(&self, out: &mut String) {
         out.push_str(self.as_str());
     }
-    fn read(raw: &str) -> Option<Self> {
-        Json::parse(raw).ok()
+    fn fill(&mut self, raw: &str) -> bool {
+        match Json::parse(raw) {
+            Ok(json) => {
+                *self = json;
+                true
+            }
+            Err(_) => false,
+        }
+    }
+    fn blank() -> Self {
+        Json::null()
     }
 }
 
 /// The text of one value.
-pub fn text_of(value: &impl Member) -> String {
+pub fn text_of(value: &dyn Written) -> String {
     let mut text = String::new();
-    value.write(&mut text);
+    value.append(&mut text);
     text
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Address;
 use super::json::{Json, JsonError};
-use super::member::{Fields, Member, list};
+use super::member::{Fields, Member, complaint, list};
 use super::operation::KeyedOperation;
 use crate::members;
 
@@ -30,7 +30,7 @@ impl From<JsonError> for MessageError {
 
 impl From<&'static str> for MessageError {
     fn from(name: &'static str) -> Self {
-        MessageError(format!("`{name}` is missing or of another type"))
+        MessageError(complaint(name))
     }
 }
 
@@ -178,7 +178,7 @@ pub struct Applied {
 }
 
 /// The reply to `GET pull`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Default)]
 pub struct PullReply {
     /// Which life of the server's data this is.
     pub generation: Option<String>,
@@ -206,83 +206,111 @@ members! {
     Applied { id = "id", version = "version", seq = "seq" }
 }
 
-/// A member that is `null`, or left out, is no document here.
-fn document(fields: &Fields<'_>, name: &'static str) -> Result<Option<Json>, MessageError> {
-    match fields.raw(name) {
-        None | Some("null") => Ok(None),
-        Some(raw) => Ok(Some(Json::parse(raw)?)),
+impl Outcome {
+    fn parse(text: &str) -> Option<Outcome> {
+        let mut fields = Fields::parse(text).ok()?;
+        let (mut outcome, mut id, mut seq) = (String::new(), String::new(), None::<u64>);
+        fields.take("outcome", &mut outcome);
+        fields.take("id", &mut id);
+        fields.take("seq", &mut seq);
+        // What is no document is `null`, or left out.
+        let (mut version, mut value) = (None::<String>, None::<Json>);
+        if matches!(outcome.as_str(), "ok" | "conflict") {
+            fields.take("version", &mut version);
+            fields.take("value", &mut value);
+        }
+        let verdict = match outcome.as_str() {
+            "ok" => Verdict::Ok { version, value },
+            "conflict" => {
+                // Where there is a version there is a document, and `null` is one.
+                if version.is_some() && fields.raw("value").is_some() {
+                    value = value.or_else(|| Some(Json::null()));
+                }
+                let mut value_seq = None::<u64>;
+                fields.take("valueSeq", &mut value_seq);
+                Verdict::Conflict { version, value, value_seq }
+            }
+            "rejected" => {
+                let (mut code, mut message, mut why) = (None::<String>, None::<String>, None::<Json>);
+                fields.take("code", &mut code);
+                fields.take("message", &mut message);
+                fields.take("fields", &mut why);
+                Verdict::Rejected {
+                    code: code.unwrap_or_else(|| "rejected".into()),
+                    message: message.unwrap_or_default(),
+                    fields: why.filter(|why| why.as_str().starts_with('{')),
+                }
+            }
+            "retry" => Verdict::Retry { after_ms: after_ms(&mut fields) },
+            "tooLarge" => Verdict::TooLarge,
+            "expired" => Verdict::Expired,
+            _ => return None,
+        };
+        fields.finish().ok()?;
+        Some(Outcome { id, seq, verdict })
     }
 }
 
-impl Outcome {
-    fn parse(text: &str) -> Result<Outcome, MessageError> {
-        let fields = Fields::parse(text)?;
-        let outcome: String = fields.read("outcome")?;
-        let verdict = match outcome.as_str() {
-            "ok" => Verdict::Ok { version: fields.read("version")?, value: document(&fields, "value")? },
-            "conflict" => {
-                let version: Option<String> = fields.read("version")?;
-                // Where there is a version there is a document, and `null` is one.
-                let value = match fields.raw("value").filter(|_| version.is_some()) {
-                    Some(raw) => Some(Json::parse(raw)?),
-                    None => document(&fields, "value")?,
-                };
-                Verdict::Conflict { version, value, value_seq: fields.read("valueSeq")? }
-            }
-            "rejected" => Verdict::Rejected {
-                code: fields.read::<Option<String>>("code")?.unwrap_or_else(|| "rejected".into()),
-                message: fields.read::<Option<String>>("message")?.unwrap_or_default(),
-                fields: document(&fields, "fields")?.filter(|fields| fields.as_str().starts_with('{')),
-            },
-            "retry" => Verdict::Retry { after_ms: fields.read("afterMs")? },
-            "tooLarge" => Verdict::TooLarge,
-            "expired" => Verdict::Expired,
-            other => return Err(MessageError(format!("unknown outcome `{}`", other.escape_default()))),
-        };
-        Ok(Outcome { id: fields.read("id")?, seq: fields.read("seq")?, verdict })
-    }
+fn after_ms(fields: &mut Fields<'_>) -> Option<u64> {
+    let mut after_ms = None::<u64>;
+    fields.take("afterMs", &mut after_ms);
+    after_ms
 }
 
 impl PushReply {
     /// Reads a reply. An outcome that cannot be read is left out, which leaves its entry unknown; a reply without a
     /// list of outcomes is none.
     pub fn parse(text: &str) -> Result<PushReply, MessageError> {
-        let fields = Fields::parse(text)?;
-        let whole = match fields.read::<Option<String>>("outcome")?.as_deref() {
+        let mut fields = Fields::parse(text)?;
+        let mut reply = PushReply::default();
+        let mut outcome = None::<String>;
+        fields.take("outcome", &mut outcome);
+        fields.take("generation", &mut reply.generation);
+        fields.take("scope", &mut reply.scope);
+        reply.whole = match outcome.as_deref() {
             None => None,
             Some("auth") => Some(Whole::Auth),
             Some("fenced") => Some(Whole::Fenced),
-            Some("retry") => Some(Whole::Retry { after_ms: fields.read("afterMs")? }),
-            Some(other) => return Err(MessageError(format!("unknown outcome `{}`", other.escape_default()))),
+            Some("retry") => Some(Whole::Retry { after_ms: after_ms(&mut fields) }),
+            Some(_) => return Err(MessageError("unknown outcome".into())),
         };
-        let outcomes = match (fields.raw("outcomes"), whole) {
-            (Some(raw), _) => list(raw)?,
-            (None, Some(_)) => Vec::new(),
-            (None, None) => return Err("outcomes".into()),
-        };
-        let outcomes = outcomes.into_iter().filter_map(|raw| Outcome::parse(raw).ok()).collect();
-        Ok(PushReply { generation: fields.read("generation")?, scope: fields.read("scope")?, whole, outcomes })
+        fields.finish()?;
+        match fields.raw("outcomes") {
+            Some(raw) => {
+                for raw in list(raw)? {
+                    reply.outcomes.extend(Outcome::parse(raw));
+                }
+            }
+            None if reply.whole.is_none() => return Err("outcomes".into()),
+            None => {}
+        }
+        Ok(reply)
     }
 }
 
 impl Change {
     /// Reads one change.
     pub fn parse(text: &str) -> Result<Change, MessageError> {
-        let fields = Fields::parse(text)?;
-        let (collection, key): (String, String) = (fields.read("collection")?, fields.read("key")?);
-        for name in [&collection, &key] {
-            if name.is_empty() || name.len() > super::NAME_BYTES_MAX {
-                return Err(MessageError(format!("names have 1 to {} bytes", super::NAME_BYTES_MAX)));
-            }
-        }
-        let body = match (fields.raw("value"), fields.read("deleted")?, fields.read("gone")?) {
+        let mut fields = Fields::parse(text)?;
+        let (mut deleted, mut gone) = (false, false);
+        let body = ChangeBody::Gone;
+        let mut change = Change { address: Address::blank(), version: String::new(), seq: None, entry_id: None, body };
+        fields.take("collection", &mut change.address.collection);
+        fields.take("key", &mut change.address.key);
+        fields.take("deleted", &mut deleted);
+        fields.take("gone", &mut gone);
+        fields.take("version", &mut change.version);
+        fields.take("seq", &mut change.seq);
+        fields.take("entryId", &mut change.entry_id);
+        fields.finish()?;
+        change.address.check_names().map_err(MessageError)?;
+        change.body = match (fields.raw("value"), deleted, gone) {
             (Some(raw), false, false) => ChangeBody::Value(Json::parse(raw)?),
             (None, true, false) => ChangeBody::Deleted,
             (None, false, true) => ChangeBody::Gone,
             _ => return Err(MessageError("a change has one of `value`, `deleted` and `gone`".into())),
         };
-        let address = Address::of(&collection, &key);
-        Ok(Change { address, version: fields.read("version")?, seq: fields.read("seq")?, entry_id: fields.read("entryId")?, body })
+        Ok(change)
     }
 }
 
@@ -290,28 +318,25 @@ impl PullReply {
     /// Reads a reply. A change that cannot be read is set aside with its reason and does not spoil the others; a reply
     /// without the list of changes is none.
     pub fn parse(text: &str) -> Result<PullReply, MessageError> {
-        let fields = Fields::parse(text)?;
-        let raws = list(fields.raw("changes").ok_or("changes")?)?;
-        let mut changes = Vec::with_capacity(raws.len());
-        let mut unreadable = Vec::new();
-        for (index, raw) in raws.into_iter().enumerate() {
+        let mut fields = Fields::parse(text)?;
+        let mut reply = PullReply::default();
+        fields.take("generation", &mut reply.generation);
+        fields.take("scope", &mut reply.scope);
+        fields.take("request", &mut reply.request);
+        fields.take("cursor", &mut reply.cursor);
+        fields.take("more", &mut reply.more);
+        fields.take("reset", &mut reply.reset);
+        fields.take("applied", &mut reply.applied);
+        fields.finish()?;
+        fields.raw("more").ok_or("more")?;
+        let changes = list(fields.raw("changes").ok_or("changes")?)?;
+        for (index, raw) in changes.into_iter().enumerate() {
             match Change::parse(raw) {
-                Ok(change) => changes.push(change),
-                Err(MessageError(why)) => unreadable.push((index, raw.to_owned(), why)),
+                Ok(change) => reply.changes.push(change),
+                Err(MessageError(why)) => reply.unreadable.push((index, raw.to_owned(), why)),
             }
         }
-        let more = fields.raw("more").and_then(bool::read).ok_or("more")?;
-        Ok(PullReply {
-            generation: fields.read("generation")?,
-            scope: fields.read("scope")?,
-            request: fields.read("request")?,
-            cursor: fields.read("cursor")?,
-            more,
-            reset: fields.read("reset")?,
-            changes,
-            applied: fields.read("applied")?,
-            unreadable,
-        })
+        Ok(reply)
     }
 }
 

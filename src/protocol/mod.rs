@@ -3,6 +3,7 @@
 //! `docs/protocol.md` is the same in prose, with golden vectors that this module, the engine and the server pass.
 //! Everything here is plain data; parsing checks every limit, so what holds a value of these types holds a good one.
 
+pub mod digits;
 pub mod document;
 pub mod http;
 pub mod json;
@@ -45,6 +46,16 @@ impl Address {
     /// The address of `key` in `collection`.
     pub fn of(collection: &str, key: &str) -> Self {
         Address { collection: collection.into(), key: key.into() }
+    }
+
+    /// Whether both names have a lawful length; the error says which that is.
+    pub(crate) fn check_names(&self) -> Result<(), String> {
+        for name in [&self.collection, &self.key] {
+            if name.is_empty() || name.len() > NAME_BYTES_MAX {
+                return Err(format!("names have 1 to {NAME_BYTES_MAX} bytes"));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -3,12 +3,12 @@
 use std::fmt;
 
 use super::json::{DEPTH_MAX, Json, JsonError};
-use super::member::{Fields, Member, ObjectWriter, list, text_of};
-use super::patch::Patch;
+use super::member::{self, Fields, Member, ObjectWriter};
+use super::patch::{Patch, PatchError};
 use super::pointer::Pointer;
 use super::text::TextMark;
-use super::value::Value;
-use super::{Address, NAME_BYTES_MAX};
+use super::value::{Value, write_string};
+use super::{Address, digits};
 
 /// What an operation does to a document.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,7 +101,7 @@ impl Operation {
 impl Member for KeyedOperation {
     fn write(&self, out: &mut String) {
         let mut object = ObjectWriter::begin(out);
-        object.name("op").push_str(&text_of(&self.operation.name().to_owned()));
+        write_string(self.operation.name(), object.name("op"));
         object.member("collection", &self.address.collection).member("key", &self.address.key);
         if let Some(base) = &self.base {
             base.write(object.name("base"));
@@ -111,13 +111,13 @@ impl Member for KeyedOperation {
             Operation::Delete => {}
             Operation::Patch(patch) => write_patch(patch, &mut object),
             Operation::Increment { path, by } => {
-                object.member("path", path).name("by").push_str(&by.to_string());
+                object.member("path", path).name("by").push_str(&digits::signed(*by));
             }
             Operation::Append { path, items } => {
                 let out = object.member("path", path).name("items");
                 match items {
                     Append::Text(text) => text.write(out),
-                    Append::Items(items) => items.write(out),
+                    Append::Items(items) => Member::write(items, out),
                 }
             }
             Operation::Splice(splice) => {
@@ -128,8 +128,18 @@ impl Member for KeyedOperation {
         object.end();
     }
 
-    fn read(raw: &str) -> Option<Self> {
-        KeyedOperation::parse(raw).ok()
+    fn fill(&mut self, raw: &str) -> bool {
+        match KeyedOperation::parse(raw) {
+            Ok(operation) => {
+                *self = operation;
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    fn blank() -> Self {
+        KeyedOperation { address: Address::blank(), operation: Operation::Delete, base: None }
     }
 }
 
@@ -148,88 +158,113 @@ impl Member for Value {
     fn write(&self, out: &mut String) {
         Value::write(self, out);
     }
-    fn read(raw: &str) -> Option<Self> {
-        Value::parse(raw).ok()
+    fn fill(&mut self, raw: &str) -> bool {
+        match Value::parse(raw) {
+            Ok(value) => {
+                *self = value;
+                true
+            }
+            Err(_) => false,
+        }
+    }
+    fn blank() -> Self {
+        Value::Null
+    }
+}
+
+impl From<JsonError> for OperationError {
+    fn from(error: JsonError) -> Self {
+        OperationError(error.to_string())
+    }
+}
+
+/// Names the member that is wrong.
+impl From<&'static str> for OperationError {
+    fn from(name: &'static str) -> Self {
+        OperationError(member::complaint(name))
+    }
+}
+
+impl From<PatchError> for OperationError {
+    fn from(_: PatchError) -> Self {
+        OperationError("the places of a patch are pointers, none inside another".into())
     }
 }
 
 impl KeyedOperation {
     /// Reads one operation and checks every part of it.
     pub fn parse(text: &str) -> Result<KeyedOperation, OperationError> {
-        let fields = Fields::parse(text).map_err(|error| OperationError(error.to_string()))?;
-        let (collection, key): (String, String) = (need(&fields, "collection")?, need(&fields, "key")?);
-        for name in [&collection, &key] {
-            if name.is_empty() || name.len() > NAME_BYTES_MAX {
-                return Err(OperationError(format!("names have 1 to {NAME_BYTES_MAX} bytes")));
-            }
+        let mut fields = Fields::parse(text)?;
+        let mut keyed = KeyedOperation::blank();
+        fields.take("collection", &mut keyed.address.collection);
+        fields.take("key", &mut keyed.address.key);
+        if fields.raw("base").is_some() {
+            fields.take("base", keyed.base.insert(None));
         }
-        let base = match fields.raw("base") {
-            None => None,
-            Some(_) => Some(need(&fields, "base")?),
-        };
-        Ok(KeyedOperation { address: Address::of(&collection, &key), base, operation: Operation::read(&fields)? })
+        let mut op = String::new();
+        fields.take("op", &mut op);
+        fields.finish()?;
+        keyed.address.check_names().map_err(OperationError)?;
+        keyed.operation = Operation::read(&op, &mut fields)?;
+        fields.finish()?;
+        Ok(keyed)
     }
 }
 
-fn need<T: Member>(fields: &Fields<'_>, name: &'static str) -> Result<T, OperationError> {
-    fields.read(name).map_err(|name| OperationError(format!("`{name}` is missing or of another type")))
-}
-
-fn too_deep() -> OperationError {
-    OperationError(JsonError::TooDeep.to_string())
-}
-
 impl Operation {
-    fn read(fields: &Fields<'_>) -> Result<Operation, OperationError> {
-        let op: String = need(fields, "op")?;
-        match op.as_str() {
-            "put" => {
-                let raw = fields.raw("value").ok_or_else(|| OperationError("`value` is missing or of another type".into()))?;
-                Json::parse(raw).map(Operation::Put).map_err(|error| OperationError(error.to_string()))
-            }
+    /// Reads the members of this kind of operation. Those that were taken up are not good before the fields say so.
+    fn read(op: &str, fields: &mut Fields<'_>) -> Result<Operation, OperationError> {
+        let mut path = Pointer::default();
+        if matches!(op, "increment" | "append" | "splice") {
+            fields.take("path", &mut path);
+        }
+        match op {
+            "put" => Ok(Operation::Put(Json::parse(fields.raw("value").ok_or("value")?)?)),
             "delete" => Ok(Operation::Delete),
             "patch" => {
-                let bad = |_| OperationError("the places of a patch are pointers, none inside another".into());
-                let mut set = Vec::new();
+                let (mut set, mut remove, mut object) = (Vec::new(), Vec::new(), Vec::new());
                 if let Some(raw) = fields.raw("set") {
-                    let places = Fields::parse(raw).map_err(|error| OperationError(error.to_string()))?;
-                    for (place, raw) in places.iter() {
-                        let place = Pointer::parse(place).map_err(|error| OperationError(error.to_string()))?;
-                        set.push((place, Value::parse(raw).map_err(|error| OperationError(error.to_string()))?));
+                    for (place, raw) in Fields::parse(raw)?.iter() {
+                        let place = Pointer::parse(place).map_err(|_| PatchError)?;
+                        set.push((place, Value::parse(raw)?));
                     }
                 }
-                let (remove, object): (Vec<Pointer>, Vec<Pointer>) = (need(fields, "remove")?, need(fields, "object")?);
-                let patch = Patch::from_places(set, remove, object).map_err(bad)?;
-                if patch.depth() > DEPTH_MAX { Err(too_deep()) } else { Ok(Operation::Patch(patch)) }
+                fields.take("remove", &mut remove);
+                fields.take("object", &mut object);
+                let patch = Patch::from_places(set, remove, object)?;
+                if patch.depth() > DEPTH_MAX { Err(JsonError::TooDeep.into()) } else { Ok(Operation::Patch(patch)) }
             }
             "increment" => {
-                let by = fields.raw("by").and_then(|raw| raw.parse().ok());
-                Ok(Operation::Increment {
-                    path: need(fields, "path")?,
-                    by: by.ok_or_else(|| OperationError("`by` is no 64-bit integer".into()))?,
-                })
+                let by = fields.raw("by").and_then(digits::read_signed);
+                Ok(Operation::Increment { path, by: by.ok_or_else(|| OperationError("`by` is no 64-bit integer".into()))? })
             }
             "append" => {
-                let path: Pointer = need(fields, "path")?;
-                let items = match fields.raw("items") {
-                    Some(raw) if raw.starts_with('"') => Append::Text(need(fields, "items")?),
-                    Some(raw) if list(raw).is_ok() => Append::Items(need(fields, "items")?),
-                    _ => return Err(OperationError("`items` is missing or of another type".into())),
+                let mut depth = path.tokens().len();
+                let items = if fields.raw("items").is_some_and(|raw| raw.starts_with('"')) {
+                    let mut text = String::new();
+                    fields.take("items", &mut text);
+                    Append::Text(text)
+                } else {
+                    let items = Value::parse(fields.raw("items").ok_or("items")?)?;
+                    depth += items.depth();
+                    let Value::Array(items) = items else { return Err("items".into()) };
+                    Append::Items(items)
                 };
-                let inside = match &items {
-                    Append::Text(_) => 0,
-                    Append::Items(items) => 1 + items.iter().map(Value::depth).max().unwrap_or(0),
-                };
-                if path.tokens().count() + inside > DEPTH_MAX { Err(too_deep()) } else { Ok(Operation::Append { path, items }) }
+                if depth > DEPTH_MAX { Err(JsonError::TooDeep.into()) } else { Ok(Operation::Append { path, items }) }
             }
-            "splice" => Ok(Operation::Splice(Splice {
-                path: need(fields, "path")?,
-                at: need(fields, "at")?,
-                remove: need(fields, "remove")?,
-                insert: need(fields, "insert")?,
-                on: need(fields, "on")?,
-            })),
-            other => Err(OperationError(format!("unknown kind `{}`", other.escape_default()))),
+            "splice" => {
+                let mut splice = Splice { path, at: 0, remove: 0, insert: String::new(), on: None };
+                fields.take("at", &mut splice.at);
+                fields.take("remove", &mut splice.remove);
+                fields.take("insert", &mut splice.insert);
+                fields.take("on", &mut splice.on);
+                Ok(Operation::Splice(splice))
+            }
+            _ => {
+                // As it came, so that nothing unseen is in what is said of it.
+                let kind = fields.raw("op").and_then(|raw| raw.get(1..raw.len() - 1)).unwrap_or_default();
+                Err(OperationError(format!("unknown kind `{kind}`")))
+            }
         }
     }
 }
@@ -240,7 +275,7 @@ mod library {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
     use serde_json::value::RawValue;
 
-    use super::{KeyedOperation, text_of};
+    use super::{KeyedOperation, member::text_of};
 
     impl Serialize for KeyedOperation {
         fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

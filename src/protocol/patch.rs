@@ -44,45 +44,39 @@ impl Patch {
     }
 
     /// The patch that sets and removes these places, and makes objects of those in `object`.
-    pub fn from_places(
-        set: impl IntoIterator<Item = (Pointer, Value)>,
-        remove: impl IntoIterator<Item = Pointer>,
-        object: impl IntoIterator<Item = Pointer>,
-    ) -> Result<Patch, PatchError> {
+    pub fn from_places(set: Vec<(Pointer, Value)>, remove: Vec<Pointer>, object: Vec<Pointer>) -> Result<Patch, PatchError> {
         let mut root = Patch::Within(Ordered::default());
-        let leaves = set.into_iter().map(|(place, value)| (place, Patch::Set(value)));
-        let leaves = leaves.chain(remove.into_iter().map(|place| (place, Patch::Remove)));
-        let leaves = leaves.chain(object.into_iter().map(|place| (place, Patch::Within(Ordered::default()))));
-        for (place, leaf) in leaves {
-            root.plant(&place, leaf)?;
+        for (place, value) in set {
+            root.plant(&place, Patch::Set(value))?;
+        }
+        for place in remove {
+            root.plant(&place, Patch::Remove)?;
+        }
+        for place in object {
+            root.plant(&place, Patch::Within(Ordered::default()))?;
         }
         Ok(root)
     }
 
     fn plant(&mut self, place: &Pointer, leaf: Patch) -> Result<(), PatchError> {
-        let tokens: Vec<String> = place.tokens().collect();
-        if tokens.len() > DEPTH_MAX {
+        let tokens = place.tokens();
+        let depth = tokens.len();
+        if depth > DEPTH_MAX || depth == 0 && matches!(leaf, Patch::Remove) {
             return Err(PatchError);
         }
-        let Some((last, way)) = tokens.split_last() else {
-            return match (&*self, leaf) {
-                (Patch::Within(members), leaf) if members.is_empty() && leaf != Patch::Remove => {
-                    *self = leaf;
-                    Ok(())
-                }
-                _ => Err(PatchError),
-            };
-        };
         let mut at = self;
-        for token in way {
+        for (index, token) in tokens.into_iter().enumerate() {
             let Patch::Within(members) = at else { return Err(PatchError) };
-            at = members.get_or_insert_with(token.clone(), || Patch::Within(Ordered::default()));
+            // What is there already, at the end of the way, is another place or has one inside.
+            if index + 1 == depth && members.contains_key(&token) {
+                return Err(PatchError);
+            }
+            at = members.get_or_insert_with(token, || Patch::Within(Ordered::default()));
         }
-        let Patch::Within(members) = at else { return Err(PatchError) };
-        if members.contains_key(last) {
-            return Err(PatchError);
+        match at {
+            Patch::Within(members) if members.is_empty() => *at = leaf,
+            _ => return Err(PatchError),
         }
-        members.insert(last.clone(), leaf);
         Ok(())
     }
 
@@ -95,9 +89,9 @@ impl Patch {
 
     fn collect<'a>(&'a self, way: &mut Vec<&'a str>, places: &mut (Vec<(Pointer, &'a Value)>, Vec<Pointer>, Vec<Pointer>)) {
         match self {
-            Patch::Set(value) => places.0.push((Pointer::of(way.iter().copied()), value)),
-            Patch::Remove => places.1.push(Pointer::of(way.iter().copied())),
-            Patch::Within(members) if members.is_empty() => places.2.push(Pointer::of(way.iter().copied())),
+            Patch::Set(value) => places.0.push((Pointer::of(way), value)),
+            Patch::Remove => places.1.push(Pointer::of(way)),
+            Patch::Within(members) if members.is_empty() => places.2.push(Pointer::of(way)),
             Patch::Within(members) => {
                 for (name, inner) in members.iter() {
                     way.push(name);
@@ -244,7 +238,7 @@ mod tests {
         for patch in [json!({"a":{"b":1,"c":null,"d":{}},"e/f":[null]}), json!({}), json!(7)] {
             let patch = Patch::from_merge_patch(patch);
             let (set, remove, object) = patch.places();
-            let set = set.into_iter().map(|(place, value)| (place, value.clone()));
+            let set = set.into_iter().map(|(place, value)| (place, value.clone())).collect();
             assert_eq!(Patch::from_places(set, remove, object), Ok(patch));
         }
     }
@@ -252,8 +246,8 @@ mod tests {
     #[test]
     fn overlapping_places_are_refused() {
         let place = |text| Pointer::parse(text).unwrap();
-        assert_eq!(Patch::from_places([(place("/a"), json!(1)), (place("/a/b"), json!(1))], [], []), Err(PatchError));
-        assert_eq!(Patch::from_places([(place("/a/b"), json!(1))], [place("/a")], []), Err(PatchError));
-        assert_eq!(Patch::from_places([], [place("")], []), Err(PatchError));
+        assert_eq!(Patch::from_places(vec![(place("/a"), json!(1)), (place("/a/b"), json!(1))], vec![], vec![]), Err(PatchError));
+        assert_eq!(Patch::from_places(vec![(place("/a/b"), json!(1))], vec![place("/a")], vec![]), Err(PatchError));
+        assert_eq!(Patch::from_places(vec![], vec![place("")], vec![]), Err(PatchError));
     }
 }

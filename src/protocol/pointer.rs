@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::member::Member;
 
 /// A checked RFC 6901 pointer. The empty pointer names the whole document.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Pointer(String);
 
@@ -26,17 +26,31 @@ impl std::error::Error for PointerError {}
 impl Pointer {
     /// Checks `text` and keeps it.
     pub fn parse(text: &str) -> Result<Pointer, PointerError> {
-        let begins = text.is_empty() || text.starts_with('/');
-        let mut after = text.split('~').skip(1);
-        if begins && after.all(|rest| rest.starts_with(['0', '1'])) { Ok(Pointer(text.into())) } else { Err(PointerError) }
+        let bytes = text.as_bytes();
+        for (at, byte) in bytes.iter().enumerate() {
+            let is_lawful = match byte {
+                b'~' => matches!(bytes.get(at + 1), Some(b'0' | b'1')),
+                _ => at > 0 || *byte == b'/',
+            };
+            if !is_lawful {
+                return Err(PointerError);
+            }
+        }
+        Ok(Pointer(text.into()))
     }
 
     /// The pointer that `tokens` lead to.
-    pub fn of<'a>(tokens: impl IntoIterator<Item = &'a str>) -> Pointer {
+    pub fn of(tokens: &[&str]) -> Pointer {
         let mut text = String::new();
         for token in tokens {
             text.push('/');
-            text.push_str(&token.replace('~', "~0").replace('/', "~1"));
+            for c in token.chars() {
+                match c {
+                    '~' => text.push_str("~0"),
+                    '/' => text.push_str("~1"),
+                    c => text.push(c),
+                }
+            }
         }
         Pointer(text)
     }
@@ -47,8 +61,24 @@ impl Pointer {
     }
 
     /// The names along the way, unescaped.
-    pub fn tokens(&self) -> impl Iterator<Item = String> {
-        self.0.split('/').skip(1).map(|token| token.replace("~1", "/").replace("~0", "~"))
+    pub fn tokens(&self) -> Vec<String> {
+        let mut tokens: Vec<String> = Vec::new();
+        let mut is_escaped = false;
+        for c in self.0.chars() {
+            match c {
+                '/' => tokens.push(String::new()),
+                '~' => is_escaped = true,
+                c => {
+                    let plain = match (std::mem::take(&mut is_escaped), c) {
+                        (true, '0') => '~',
+                        (true, _) => '/',
+                        _ => c,
+                    };
+                    tokens.last_mut().expect("a pointer begins with `/`").push(plain);
+                }
+            }
+        }
+        tokens
     }
 }
 
@@ -56,8 +86,11 @@ impl Member for Pointer {
     fn write(&self, out: &mut String) {
         self.0.write(out);
     }
-    fn read(raw: &str) -> Option<Self> {
-        Pointer::parse(&String::read(raw)?).ok()
+    fn fill(&mut self, raw: &str) -> bool {
+        self.0.fill(raw) && Pointer::parse(&self.0).is_ok()
+    }
+    fn blank() -> Self {
+        Pointer::default()
     }
 }
 
@@ -74,8 +107,8 @@ mod tests {
     #[test]
     fn tokens_come_back_as_they_went_in() {
         let tokens = ["a", "", "m~n", "x/y", "~1"];
-        assert_eq!(Pointer::of(tokens).tokens().collect::<Vec<_>>(), tokens);
-        assert_eq!(Pointer::parse("").unwrap().tokens().count(), 0);
+        assert_eq!(Pointer::of(&tokens).tokens(), tokens);
+        assert!(Pointer::parse("").unwrap().tokens().is_empty());
     }
 
     #[test]

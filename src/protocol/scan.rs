@@ -7,8 +7,15 @@ use super::json::JsonError;
 
 type Scan<T> = Result<T, JsonError>;
 
-fn wrong(at: usize, what: &str) -> JsonError {
-    JsonError::Malformed(format!("{what} at byte {at}"))
+/// Something is wrong at a byte.
+pub fn wrong(at: usize, what: &'static str) -> JsonError {
+    JsonError::Malformed { what, at }
+}
+
+/// Nothing but white space is left from `at` on.
+pub fn end(bytes: &[u8], at: usize) -> Scan<()> {
+    let rest = skip_space(bytes, at);
+    if rest == bytes.len() { Ok(()) } else { Err(wrong(rest, "more than one value")) }
 }
 
 /// The first byte from `at` on that is no white space.

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::member::{Fields, Member, ObjectWriter};
+use super::digits;
+use super::member::{self, Member, ObjectWriter};
 
 /// The length of a text in UTF-16 units, and its polynomial hash modulo 2^61 − 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -84,19 +85,25 @@ impl Text {
         let end = at.checked_add(remove).ok_or(SpliceError::OutOfRange)?;
         let (first, first_byte) = self.locate(at)?;
         let (last, last_byte) = self.locate(end)?;
-        let Some(head) = self.chunks.get(first) else {
-            push_chunks(insert, &mut self.chunks);
-            return Ok(());
-        };
-        let tail = &self.chunks[last].text[last_byte..];
-        let mut middle = String::with_capacity(first_byte + insert.len() + tail.len());
-        middle.push_str(&head.text[..first_byte]);
+        let mut rest = self.chunks.split_off(self.chunks.len().min(last + 1));
+        let mut middle = String::new();
+        if let Some(head) = self.chunks.get(first) {
+            middle.push_str(&head.text[..first_byte]);
+        }
         middle.push_str(insert);
-        middle.push_str(tail);
-        let mut fresh = Vec::new();
-        push_chunks(&middle, &mut fresh);
-        self.chunks.splice(first..=last, fresh);
-        self.join_small(first);
+        if let Some(tail) = self.chunks.get(last) {
+            middle.push_str(&tail.text[last_byte..]);
+        }
+        self.chunks.truncate(first);
+        // Deleting leaves small chunks behind: what is left joins the next while both fit one.
+        if let Some(next) = rest.first()
+            && middle.len() + next.text.len() <= CHUNK_BYTES
+        {
+            middle.push_str(&next.text);
+            rest.remove(0);
+        }
+        push_chunks(&middle, &mut self.chunks);
+        self.chunks.append(&mut rest);
         Ok(())
     }
 
@@ -110,14 +117,6 @@ impl Text {
             left -= chunk.units as u64;
         }
         if left == 0 { Ok((0, 0)) } else { Err(SpliceError::OutOfRange) }
-    }
-
-    /// Deleting leaves small chunks behind: joins the one at `index` with the next while both fit one.
-    fn join_small(&mut self, index: usize) {
-        if index + 1 < self.chunks.len() && self.chunks[index].text.len() + self.chunks[index + 1].text.len() <= CHUNK_BYTES {
-            let joined = format!("{}{}", self.chunks[index].text, self.chunks[index + 1].text);
-            self.chunks.splice(index..=index + 1, [Chunk::of(&joined)]);
-        }
     }
 }
 
@@ -180,26 +179,36 @@ fn multiply(a: u64, b: u64) -> u64 {
 impl Member for TextMark {
     fn write(&self, out: &mut String) {
         let mut object = ObjectWriter::begin(out);
-        object.member("length", &self.length).member("hash", &format!("{:016x}", self.hash));
+        object.member("length", &self.length).member("hash", &digits::hash(self.hash));
         object.end();
     }
-    fn read(raw: &str) -> Option<Self> {
-        let fields = Fields::parse(raw).ok()?;
-        let hash: String = fields.read("hash").ok()?;
-        Some(TextMark { length: fields.read("length").ok()?, hash: u64::from_str_radix(&hash, 16).ok()? })
+    fn fill(&mut self, raw: &str) -> bool {
+        let mut hash = String::new();
+        let is_good = member::fill(raw, &mut |fields| {
+            fields.take("length", &mut self.length);
+            fields.take("hash", &mut hash);
+        });
+        let hash = digits::read_hash(&hash);
+        self.hash = hash.unwrap_or_default();
+        is_good && hash.is_some()
+    }
+    fn blank() -> Self {
+        TextMark { length: 0, hash: 0 }
     }
 }
 
 mod hex {
     use serde::{Deserialize, Deserializer, Serializer};
 
+    use super::digits;
+
     pub fn serialize<S: Serializer>(hash: &u64, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&format!("{hash:016x}"))
+        serializer.serialize_str(&digits::hash(*hash))
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-        let digits = String::deserialize(deserializer)?;
-        u64::from_str_radix(&digits, 16).map_err(serde::de::Error::custom)
+        let hash = digits::read_hash(&String::deserialize(deserializer)?);
+        hash.ok_or_else(|| serde::de::Error::custom("a hash is in hexadecimal digits"))
     }
 }
 

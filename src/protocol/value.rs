@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
+use super::digits;
 use super::json::JsonError;
 use super::scan::{self, Care};
-use crate::ordered::OrderedSet;
+use crate::ordered::Order;
 
 /// A JSON value.
 #[derive(Clone, Debug, PartialEq)]
@@ -134,8 +135,8 @@ pub fn write_string(text: &str, out: &mut String) {
             0..0x20 => {
                 out.push_str(&text[plain..at]);
                 out.push_str("\\u00");
-                out.push(if byte < 0x10 { '0' } else { '1' });
-                out.push(char::from_digit(u32::from(byte & 15), 16).unwrap_or('0'));
+                out.push(digits::nibble(byte >> 4, b'a'));
+                out.push(digits::nibble(byte, b'a'));
                 plain = at + 1;
                 continue;
             }
@@ -152,13 +153,13 @@ pub fn write_string(text: &str, out: &mut String) {
 /// The content of a checked string, given with its quotes.
 pub fn read_string(raw: &str) -> Cow<'_, str> {
     let inside = raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default();
-    if !inside.contains('\\') {
+    let bytes = inside.as_bytes();
+    if !bytes.contains(&b'\\') {
         return Cow::Borrowed(inside);
     }
-    let bytes = inside.as_bytes();
     let mut text = String::with_capacity(inside.len());
     let mut at = 0;
-    while let Some(found) = inside[at..].find('\\') {
+    while let Some(found) = bytes[at..].iter().position(|byte| *byte == b'\\') {
         text.push_str(&inside[at..at + found]);
         at += found + 2;
         let escaped = bytes.get(at - 1).copied().unwrap_or_default();
@@ -237,19 +238,24 @@ impl Parser<'_> {
             b'"' => return Value::String(self.string()),
             _ => self.at,
         };
-        let rest = &self.text[start.min(self.text.len())..];
-        let length = rest.find([',', ']', '}', ' ', '\n', '\r', '\t', ':']).unwrap_or(rest.len()).max(1).min(rest.len());
-        self.at = start + length;
-        match &rest[..length] {
-            "true" => Value::Bool(true),
-            "false" => Value::Bool(false),
-            number if number.starts_with(['-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']) => Value::Number(number.into()),
+        let mut end = start + 1;
+        while !matches!(self.text.as_bytes().get(end), None | Some(b',' | b']' | b'}' | b' ' | b'\n' | b'\r' | b'\t' | b':')) {
+            end += 1;
+        }
+        self.at = end;
+        let plain = self.text.get(start..end).unwrap_or_default();
+        match (plain, plain.as_bytes().first()) {
+            ("true", _) => Value::Bool(true),
+            ("false", _) => Value::Bool(false),
+            (number, Some(b'-' | b'0'..=b'9')) => Value::Number(number.into()),
             _ => Value::Null,
         }
     }
 
+    /// A name that comes twice has the later value, in the earlier place, as in JavaScript.
     fn object(&mut self, depth: usize) -> Value {
         let mut members: Vec<(String, Value)> = Vec::new();
+        let mut names = Order::default();
         let mut first = true;
         while self.more(first, b'}') {
             first = false;
@@ -257,28 +263,17 @@ impl Parser<'_> {
             if self.peek() == b':' {
                 self.at += 1;
             }
-            members.push((name, self.value(depth + 1)));
+            let value = self.value(depth + 1);
+            let slot = names.enter(members.len(), &mut |slot| members[slot].0.cmp(&name));
+            match members.get_mut(slot) {
+                Some((_, earlier)) => *earlier = value,
+                None => members.push((name, value)),
+            }
         }
-        Value::Object(Members(once_each(members)))
+        Value::Object(Members(members))
     }
 }
 
 fn scan_depth() -> usize {
     super::json::DEPTH_MAX + 8
-}
-
-/// A name that comes twice has the later value, in the earlier place, as in JavaScript.
-fn once_each(members: Vec<(String, Value)>) -> Vec<(String, Value)> {
-    let mut names: OrderedSet<&str> = OrderedSet::default();
-    if members.iter().all(|(name, _)| names.insert(name, ()).is_none()) {
-        return members;
-    }
-    let mut once: Vec<(String, Value)> = Vec::with_capacity(members.len());
-    for (name, value) in members {
-        match once.iter_mut().find(|(other, _)| *other == name) {
-            Some((_, earlier)) => *earlier = value,
-            None => once.push((name, value)),
-        }
-    }
-    once
 }

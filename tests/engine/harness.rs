@@ -59,7 +59,7 @@ impl Disk {
         Ok(self.last)
     }
 
-    fn load(&self, what: &Wanted) -> Found {
+    pub fn load(&self, what: &Wanted) -> Found {
         let bytes = |bytes: &Vec<u8>| Bytes(bytes.as_slice().into());
         match what {
             Wanted::Boot => Found::Boot {

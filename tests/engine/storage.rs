@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use syncline::engine::config::Config;
-use syncline::engine::effect::Effect;
+use syncline::engine::effect::{Effect, Wanted};
 use syncline::engine::error::Code;
 use syncline::engine::input::{Ask, Input, StoreFailure};
 use syncline::engine::mutation::Mutation;
@@ -164,6 +164,30 @@ fn a_page_that_could_not_be_read_once_is_read_again() {
     client.storing = true;
     client.store();
     assert_eq!((client.answered(ask), client.view("k")), (Some(None), Some(json!(7))));
+}
+
+#[test]
+fn pages_that_are_wanted_while_one_is_read_are_read_together() {
+    let mut server = Server::new();
+    let mut client = Client::with(small(), Disk::default(), 1);
+    for n in 0..30 {
+        client.mutate(put(&format!("k{n}"), &format!(r#"{{"n":{n}}}"#))).unwrap();
+    }
+    client.live(&mut server, 3_000);
+    let mut client = client.crash();
+    client.storing = false;
+    let asks: Vec<_> = (0..30).map(|n| client.ask(Ask::Load { address: at(&format!("k{n}")) })).collect();
+    let mut readings = Vec::new();
+    while let Some(Effect::Load { load, what }) = client.loads.pop_front() {
+        if let Wanted::Pages(pages) = &what {
+            readings.push(pages.len());
+        }
+        let found = client.disk.load(&what);
+        client.tell(Input::Loaded { load, found });
+    }
+    assert!(matches!(readings[..], [1, rest] if rest > 5), "{readings:?}");
+    assert!(asks.iter().all(|ask| client.answered(*ask) == Some(None)));
+    assert_eq!(client.view("k29"), Some(json!({"n":29})));
 }
 
 #[test]

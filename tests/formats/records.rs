@@ -71,7 +71,7 @@ where
     H: Member + PartialEq + Debug,
     B: Member + PartialEq + Debug,
 {
-    let (header_text, body_text) = (text_of(&header), body.as_ref().map_or_else(String::new, text_of));
+    let (header_text, body_text) = (text_of(&header), body.as_ref().map_or_else(String::new, |body| text_of(body)));
     let mut bytes = Vec::new();
     record::encode(&mut bytes, kind, ordinal, &header, &body_text);
     let line = Line {

@@ -95,7 +95,7 @@ impl App {
     }
 
     fn put(&self, key: &str, value: Value) -> String {
-        text(self.client.put("notes", key, &value.to_string()))
+        text(self.client.write("put", "notes", key, &value.to_string()))
     }
 
     async fn put_durably(&self, key: &str, value: Value) -> String {
@@ -158,7 +158,7 @@ async fn a_durable_write_is_there_after_reopening_and_the_first_client_is_fenced
     let refused = first.heard_that("notDurable", |notice| notice["mutations"][0] == late).await;
     assert_eq!(refused["error"]["code"], "FENCED");
     assert_eq!(first.status()["phase"], "fenced");
-    assert_eq!(code(first.client.put("notes", "d", "4")), "FENCED");
+    assert_eq!(code(first.client.write("put", "notes", "d", "4")), "FENCED");
     let third = App::open(&name, &JsValue::UNDEFINED).await;
     assert_eq!((third.view("a").is_some(), third.view("b"), third.view("c")), (true, Some(json!(2)), None));
 }
@@ -172,7 +172,7 @@ async fn i8_a_refused_write_is_rolled_back() {
     assert_eq!(app.settled(&good).await, json!({ "ending": "applied", "version": "v1" }));
 
     set_mode(&server, "refusing");
-    let bad = text(app.client.merge("notes", "a", r#"{"n":2}"#));
+    let bad = text(app.client.write("merge", "notes", "a", r#"{"n":2}"#));
     assert_eq!(app.view("a"), Some(json!({ "n": 2 })));
     let ending = app.settled(&bad).await;
     assert_eq!((&ending["ending"], &ending["error"]["code"]), (&json!("rejected"), &json!("REJECTED")));
@@ -202,7 +202,7 @@ async fn all_writes_of_one_turn_are_one_transaction() {
     app.put_durably("first", json!(0)).await;
     let watched = watch_transactions();
     let documents: Vec<String> = (0..500).map(|key| format!(r#""k{key}":{{"text":"hello"}}"#)).collect();
-    let ids = text(app.client.put_all("notes", &format!("{{{}}}", documents.join(","))));
+    let ids = text(app.client.write("putAll", "notes", "", &format!("{{{}}}", documents.join(","))));
     let ids: Vec<&str> = ids.split(' ').collect();
     let last = app.put("last", json!(1));
     app.durable(&last).await;
@@ -228,7 +228,7 @@ async fn what_is_due_is_done_before_the_browser_does_other_work() {
 #[wasm_bindgen_test]
 async fn a_bad_one_among_many_changes_nothing() {
     let app = App::open(&fresh("bad-one"), &JsValue::UNDEFINED).await;
-    let put_all = |documents: &str| app.client.put_all("notes", documents);
+    let put_all = |documents: &str| app.client.write("putAll", "notes", "", documents);
     assert_eq!(code(put_all(r#"{"a":1,"b":{}"#)), "INVALID_DOCUMENT");
     assert_eq!(code(put_all(r#"{"a":1,"b":"\ud800"}"#)), "INVALID_DOCUMENT");
     assert_eq!(code(put_all(r#"{"a":1,"":2}"#)), "VALIDATION");
@@ -240,15 +240,17 @@ async fn a_bad_one_among_many_changes_nothing() {
 async fn bad_calls_throw_faults() {
     let app = App::open(&fresh("bad-calls"), &JsValue::UNDEFINED).await;
     let client = &app.client;
-    assert_eq!(code(client.put("notes", "a", "not JSON")), "INVALID_DOCUMENT");
-    assert_eq!(code(client.put("notes", "a", r#""\ud800""#)), "INVALID_DOCUMENT");
-    assert_eq!(code(client.put("notes", "a", &("[".repeat(101) + &"]".repeat(101)))), "INVALID_DOCUMENT");
-    assert_eq!(code(client.put("", "a", "1")), "VALIDATION");
-    assert_eq!(code(client.patch("notes", "a", "[]")), "VALIDATION");
-    for at in [-1.0, 0.5, f64::NAN, f64::INFINITY, 1e10] {
-        assert_eq!(code(client.splice("notes", "a", "/text", at, 0.0, "")), "VALIDATION", "{at}");
+    assert_eq!(code(client.write("put", "notes", "a", "not JSON")), "INVALID_DOCUMENT");
+    assert_eq!(code(client.write("put", "notes", "a", r#""\ud800""#)), "INVALID_DOCUMENT");
+    assert_eq!(code(client.write("put", "notes", "a", &("[".repeat(101) + &"]".repeat(101)))), "INVALID_DOCUMENT");
+    assert_eq!(code(client.write("put", "", "a", "1")), "VALIDATION");
+    assert_eq!(code(client.write("patch", "notes", "a", "[]")), "VALIDATION");
+    for at in ["-1", "0.5", "null", "1e10", "10000000000", "\"0\""] {
+        let splice = format!(r#"{{"path":"/text","at":{at},"remove":0,"insert":""}}"#);
+        assert_eq!(thrown(client.write("splice", "notes", "a", &splice))["message"], "`at` is not known here, or cannot be this", "{at}");
     }
-    client.put("notes", "proto", r#"{"__proto__":{"a":-0,"b":9007199254740993}}"#).unwrap();
+    assert_eq!(code(client.write("increment", "notes", "a", "1")), "VALIDATION");
+    client.write("put", "notes", "proto", r#"{"__proto__":{"a":-0,"b":9007199254740993}}"#).unwrap();
     assert_eq!(client.view("notes", "proto").as_string().unwrap(), r#"{"__proto__":{"a":-0,"b":9007199254740993}}"#);
 }
 
@@ -267,7 +269,7 @@ fn bad_options_throw_faults() {
         let fault = thrown(open(options));
         assert_eq!(
             (&fault["code"], &fault["message"]),
-            (&json!("VALIDATION"), &json!(format!("`{name}` is no option, or cannot be this")))
+            (&json!("VALIDATION"), &json!(format!("`{name}` is not known here, or cannot be this")))
         );
     }
 }
@@ -279,13 +281,13 @@ async fn the_app_may_call_back_in_from_a_notice() {
     let client = std::rc::Rc::new(app.client);
     let inner = client.clone();
     let act = Closure::<dyn FnMut()>::new(move || {
-        inner.put("notes", "b", "\"inside\"").expect("a call from inside a notice");
+        inner.write("put", "notes", "b", "\"inside\"").expect("a call from inside a notice");
     });
     react_once(&app.host, "changed", act.as_ref());
-    client.put("notes", "a", "\"outside\"").unwrap();
+    client.write("put", "notes", "a", "\"outside\"").unwrap();
     assert_eq!(client.view("notes", "b").as_string().as_deref(), Some("\"inside\""));
     break_notify(&app.host);
-    client.put("notes", "a", "\"unheard\"").expect("a host that throws harms nobody here");
+    client.write("put", "notes", "a", "\"unheard\"").expect("a host that throws harms nobody here");
 }
 
 #[wasm_bindgen_test]
@@ -307,7 +309,7 @@ async fn after_close_nothing_is_left() {
     of(remove(&app.database())).await;
     sleep(1_500).await;
     assert_eq!((turns(&app.host), requests(&server)), (heard, asked));
-    assert_eq!(code(app.client.put("notes", "a", "2")), "CLOSED");
+    assert_eq!(code(app.client.write("put", "notes", "a", "2")), "CLOSED");
     assert_eq!(code(app.client.pull()), "CLOSED");
     assert_eq!(app.status()["phase"], "closed");
 }

@@ -1,4 +1,4 @@
-//! What crosses between JavaScript and the engine: options and counts in, status and faults out.
+//! What crosses between JavaScript and the engine: options and writes in, status and faults out.
 
 use serde::Serialize;
 use serde_wasm_bindgen::Serializer;
@@ -7,7 +7,9 @@ use wasm_bindgen::prelude::*;
 use crate::browser::value;
 use crate::engine::config::Config;
 use crate::engine::error::{Code, Fault};
+use crate::engine::mutation::Mutation;
 use crate::engine::notice::Status;
+use crate::protocol::Address;
 use crate::protocol::http::scope_hash;
 use crate::protocol::member::{Fields, text_of};
 
@@ -23,7 +25,6 @@ pub struct Options {
 
 /// The options of `open`, an object's text, checked. A fault names the first that is not what it must be.
 pub fn options(text: &str) -> Result<Options, Fault> {
-    let wrong = |name: &str| Fault::new(Code::Validation, format!("`{name}` is no option, or cannot be this"));
     let given = Fields::parse(text).map_err(|_| wrong("options"))?;
     let name: String = given.read("name").map_err(wrong)?;
     let scope: String = given.read("scope").map_err(wrong)?;
@@ -35,10 +36,36 @@ pub fn options(text: &str) -> Result<Options, Fault> {
     Ok(Options { config: Config { scope: scope_hash(&scope), ..config }, name, url })
 }
 
-/// A count of UTF-16 units.
-pub fn units(number: f64) -> Result<u64, Fault> {
-    let is_count = number >= 0.0 && number.fract() == 0.0 && number <= f64::from(u32::MAX);
-    if is_count { Ok(number as u64) } else { Err(Fault::new(Code::Validation, "a place in a text is a whole number from 0 on")) }
+/// What a write says, as `Client::write` has it.
+pub fn mutations(operation: &str, collection: &str, key: &str, text: &str) -> Result<Vec<Mutation>, Fault> {
+    let address = |key: &str| Address::of(collection, key);
+    let mut mutations = Vec::new();
+    match operation {
+        "put" => mutations.push(Mutation::put(address(key), text)?),
+        "merge" => mutations.push(Mutation::merge(address(key), text)?),
+        "patch" => mutations.push(Mutation::patch(address(key), text)?),
+        "splice" => mutations.push(splice(address(key), text).map_err(wrong)??),
+        "delete" => mutations.push(Mutation::delete(address(key))),
+        "putAll" => {
+            let documents = Fields::parse(text).map_err(|error| Fault::new(Code::InvalidDocument, error.to_string()))?;
+            for (key, text) in documents.iter() {
+                mutations.push(Mutation::put(address(key), text)?);
+            }
+        }
+        _ => return Err(wrong(operation)),
+    }
+    Ok(mutations)
+}
+
+fn splice(address: Address, text: &str) -> Result<Result<Mutation, Fault>, &'static str> {
+    let given = Fields::parse(text).map_err(|_| "splice")?;
+    let (path, insert): (String, String) = (given.read("path")?, given.read("insert")?);
+    let (at, remove): (u32, u32) = (given.read("at")?, given.read("remove")?);
+    Ok(Mutation::splice(address, &path, at.into(), remove.into(), &insert))
+}
+
+fn wrong(name: &str) -> Fault {
+    Fault::new(Code::Validation, format!("`{name}` is not known here, or cannot be this"))
 }
 
 /// A status as an object of the same shape.

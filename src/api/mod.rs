@@ -12,11 +12,8 @@ use wasm_bindgen::prelude::*;
 use crate::browser::host::Host;
 use crate::browser::{Driver, idb};
 use crate::engine::View;
-use crate::engine::error::{Code, Fault};
 use crate::engine::input::{Ask, Input};
-use crate::engine::mutation::Mutation;
 use crate::protocol::Address;
-use crate::protocol::member::Fields;
 use convert::Options;
 
 /// One client of one app and one user.
@@ -33,40 +30,31 @@ impl Client {
         Ok(Client(Driver::start(config, database, url, host)))
     }
 
-    /// The document becomes what `text` says. Gives the mutation's id.
-    pub fn put(&self, collection: &str, key: &str, text: &str) -> Result<JsValue, JsValue> {
-        self.mutate(Mutation::put(Address::of(collection, key), text))
-    }
-
-    /// Several documents, one mutation each, in one turn: `documents` is the text of an object of them by key. All are
-    /// checked before the first is staged. Gives the ids, with spaces between them.
-    #[wasm_bindgen(js_name = putAll)]
-    pub fn put_all(&self, collection: &str, documents: &str) -> Result<JsValue, JsValue> {
-        self.write(mutations(collection, documents))
-    }
-
-    /// The document is changed by the RFC 7396 patch `text`.
-    pub fn merge(&self, collection: &str, key: &str, text: &str) -> Result<JsValue, JsValue> {
-        self.mutate(Mutation::merge(Address::of(collection, key), text))
-    }
-
-    /// The document is changed by the patch operation `text`: `set`, `remove`, `object`.
-    pub fn patch(&self, collection: &str, key: &str, text: &str) -> Result<JsValue, JsValue> {
-        self.mutate(Mutation::patch(Address::of(collection, key), text))
-    }
-
-    /// `remove` units of the string at `path` are replaced by `insert`, from `at` on.
-    pub fn splice(&self, collection: &str, key: &str, path: &str, at: f64, remove: f64, insert: &str) -> Result<JsValue, JsValue> {
-        let mutation = convert::units(at).and_then(|at| {
-            let remove = convert::units(remove)?;
-            Mutation::splice(Address::of(collection, key), path, at, remove, insert)
+    /// Writes: `operation` says how, `text` says what, as JSON.
+    ///
+    /// | operation | text |
+    /// | --- | --- |
+    /// | `put` | the document becomes this |
+    /// | `merge` | an RFC 7396 patch |
+    /// | `patch` | `{ set, remove, object }` |
+    /// | `splice` | `{ path, at, remove, insert }`: so many units of the string there are replaced |
+    /// | `delete` | nothing |
+    /// | `putAll` | documents by key, one mutation each, in one turn; `key` is empty |
+    ///
+    /// All is checked before anything is staged. Gives the mutations' ids, with spaces between them.
+    pub fn write(&self, operation: &str, collection: &str, key: &str, text: &str) -> Result<JsValue, JsValue> {
+        let (mut mutations, mut ids) = (convert::mutations(operation, collection, key, text).map_err(convert::fault)?, String::new());
+        let mut staged = Ok(());
+        let acted = self.0.act(&mut |engine, now, effects| {
+            staged = engine.mutate_all(now, std::mem::take(&mut mutations), effects).map(|staged| {
+                for id in staged {
+                    ids.push_str(if ids.is_empty() { "" } else { " " });
+                    ids.push_str(&id.0);
+                }
+            });
         });
-        self.mutate(mutation)
-    }
-
-    /// The document is deleted.
-    pub fn delete(&self, collection: &str, key: &str) -> Result<JsValue, JsValue> {
-        self.mutate(Ok(Mutation::delete(Address::of(collection, key))))
+        acted.and(staged).map_err(convert::fault)?;
+        Ok(ids.into())
     }
 
     /// What a reader sees: the document's text, `null` where there is none, `undefined` where it is not in memory.
@@ -110,35 +98,7 @@ impl Client {
         core::arch::wasm32::memory_size(0) as f64 * PAGE_BYTES
     }
 
-    fn mutate(&self, mutation: Result<Mutation, Fault>) -> Result<JsValue, JsValue> {
-        self.write(mutation.map(|mutation| vec![mutation]))
-    }
-
-    fn write(&self, mutations: Result<Vec<Mutation>, Fault>) -> Result<JsValue, JsValue> {
-        let (mut mutations, mut ids) = (mutations.map_err(convert::fault)?, String::new());
-        let mut staged = Ok(());
-        let acted = self.0.act(&mut |engine, now, effects| {
-            staged = engine.mutate_all(now, std::mem::take(&mut mutations), effects).map(|staged| {
-                for id in staged {
-                    ids.push_str(if ids.is_empty() { "" } else { " " });
-                    ids.push_str(&id.0);
-                }
-            });
-        });
-        acted.and(staged).map_err(convert::fault)?;
-        Ok(ids.into())
-    }
-
     fn ask(&self, what: Ask) -> Result<f64, JsValue> {
         self.0.ask(what).map(|ask| ask.0 as f64).map_err(convert::fault)
     }
-}
-
-fn mutations(collection: &str, documents: &str) -> Result<Vec<Mutation>, Fault> {
-    let given = Fields::parse(documents).map_err(|error| Fault::new(Code::InvalidDocument, error.to_string()))?;
-    let mut mutations = Vec::new();
-    for (key, text) in given.iter() {
-        mutations.push(Mutation::put(Address::of(collection, key), text)?);
-    }
-    Ok(mutations)
 }

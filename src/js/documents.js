@@ -34,30 +34,30 @@ export class Documents {
 
   put(key, value) {
     const text = textOf(value);
-    return this.#write(key, (client) => client.put(this.#collection, key, text));
+    return this.#write('put', key, text);
   }
 
   putAll(entries) {
     const members = [];
     for (const [key, value] of entries) members.push(`${JSON.stringify(name(key, 'a document'))}:${textOf(value)}`);
-    return this.#instance.write((client) => client.putAll(this.#collection, `{${members}}`).split(' ', members.length));
+    return this.#instance.write('putAll', this.#collection, '', `{${members}}`);
   }
 
   update(key, change) {
     if (typeof change === 'function') return this.#edit(key, change);
     check(isObject(change), 'update takes an object of changes or a function that edits a draft');
     const text = textOf(change);
-    return this.#write(key, (client) => client.merge(this.#collection, key, text));
+    return this.#write('merge', key, text);
   }
 
   splice(key, path, at, remove, insert) {
     check(wellFormed(path) && wellFormed(insert), 'splice takes a path and an insert that are strings without lone surrogates');
     check(isPosition(at) && isPosition(remove), 'splice takes a position and a length that are whole numbers, 0 or more');
-    return this.#write(key, (client) => client.splice(this.#collection, key, path, at, remove, insert));
+    return this.#write('splice', key, JSON.stringify({ path, at, remove, insert }));
   }
 
   delete(key) {
-    return this.#write(key, (client) => client.delete(this.#collection, key));
+    return this.#write('delete', key, '');
   }
 
   #edit(key, change) {
@@ -67,12 +67,12 @@ export class Documents {
     const draft = before === null ? {} : JSON.parse(before);
     check(typeof change(draft)?.then !== 'function', 'a draft function must not be async');
     const patch = diff(before === null ? {} : JSON.parse(before), JSON.parse(textOf(draft)));
-    return this.#write(key, (client) => client.patch(this.#collection, key, JSON.stringify(patch)));
+    return this.#write('patch', key, JSON.stringify(patch));
   }
 
-  #write(key, use) {
+  #write(operation, key, text) {
     name(key, 'a document');
-    const { ids, durable, settled } = this.#instance.write((client) => [use(client)]);
+    const { ids, durable, settled } = this.#instance.write(operation, this.#collection, key, text);
     return { id: ids[0], durable, settled: settled.then(([settlement]) => settlement) };
   }
 

@@ -47,9 +47,9 @@ export class Instance {
     return this.fold.answer(this.call(use));
   }
 
-  /** Writes: `use(client)` gives the ids of the mutations. */
-  write(use) {
-    const ids = this.call(use);
+  /** Writes, as the module's `Client.write` takes it. */
+  write(...write) {
+    const ids = this.call((client) => client.write(...write)).match(/\S+/g) ?? [];
     return { ids, ...this.fold.mutations.follow(ids) };
   }
 

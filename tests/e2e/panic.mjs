@@ -45,9 +45,9 @@ async function visit(name) {
     /** Breaks the module: later, or in a write of the other client. */
     window.plant = (kind) => {
       if (kind.startsWith('later')) return window.engines.at(-1).plant(kind);
-      const { put } = glue.Client.prototype;
-      glue.Client.prototype.put = function () {
-        glue.Client.prototype.put = put;
+      const { write } = glue.Client.prototype;
+      glue.Client.prototype.write = function () {
+        glue.Client.prototype.write = write;
         this.plant(kind);
       };
       try {

@@ -64,6 +64,10 @@ export class Client {
     this.tell({ notice: 'changed', address: { collection, key }, change: { change: 'operations', operations } });
   }
 
+  write(operation, collection, key, text) {
+    return this[operation](...[collection, key, text].filter((given) => given !== ''));
+  }
+
   put(collection, key, text) {
     return this.#write(['put', collection, key, text], collection, key, text);
   }

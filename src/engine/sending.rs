@@ -49,16 +49,16 @@ impl Request {
 
 /// The JSON of an answer about a whole request, or why it is none.
 pub(super) fn body_of(reply: &Reply) -> Result<&str, Fault> {
-    let nonsense = |why: &str| Fault { status: Some(reply.status), ..Fault::new(Code::Protocol, format!("the server's answer {why}")) };
+    let nonsense = |why: &str| Fault::of_status(Code::Protocol, why, reply.status);
     if reply.redirected {
-        return Err(nonsense("came from another address"));
+        return Err(nonsense("the server's answer came from another address"));
     }
     let content_type = reply.headers.get("content-type").map(String::as_str).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case("application/json") {
-        return Err(nonsense("is not JSON by its content type"));
+        return Err(nonsense("the server's answer is not JSON by its content type"));
     }
-    std::str::from_utf8(&reply.body.0).map_err(|_| nonsense("is not UTF-8"))
+    std::str::from_utf8(&reply.body.0).map_err(|_| nonsense("the server's answer is not UTF-8"))
 }
 
 impl Engine {
@@ -330,7 +330,7 @@ impl Engine {
 
     fn on_push_reply(&mut self, now: Timestamp, batch: BatchId, request: &Request, reply: &Reply, effects: &mut impl Sink) {
         let Some(entries) = self.batches.get(&batch).map(|batch| batch.entries.clone()) else { return };
-        let refused = Fault { status: Some(reply.status), ..Fault::new(Code::Http, format!("the server answered {}", reply.status)) };
+        let refused = outcome::refusal(reply.status);
         match outcome::classify(reply.status) {
             _ if reply.redirected => {
                 let error = body_of(reply).err().unwrap_or(refused);
@@ -361,7 +361,7 @@ impl Engine {
             class => {
                 self.link.on_answer();
                 let code = if class == Class::TooLarge { Code::TooLarge } else { Code::Rejected };
-                let error = Fault { code, ..refused };
+                let error = refused.as_kind(code);
                 self.release(batch, EntryState::Ready);
                 self.size.grow();
                 entries.iter().for_each(|id| self.settle_rejected(now, id, error.clone(), None, None, effects));
@@ -393,7 +393,7 @@ impl Engine {
 
     pub(super) fn pause_for_auth(&mut self, now: Timestamp, error: Fault) {
         self.pause = Some(Pause::Auth(now.after(AUTH_PAUSE_MS)));
-        self.troubles.network = Some(Fault { code: Code::Unauthorized, ..error });
+        self.troubles.network = Some(error.as_kind(Code::Unauthorized));
     }
 
     fn on_outcomes(&mut self, now: Timestamp, batch: BatchId, request: &Request, reply: PushReply, effects: &mut impl Sink) {

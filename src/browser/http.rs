@@ -54,7 +54,7 @@ impl Requests {
         let (Some(requests), Ok(controller)) = (self.me.upgrade(), AbortController::new()) else { return };
         let signal = controller.signal();
         self.under_way.borrow_mut().push((request, controller));
-        let mut exchange = Exchange {
+        let mut exchange = Box::new(Exchange {
             requests,
             request,
             signal,
@@ -67,7 +67,7 @@ impl Requests {
             chunks: Array::new(),
             received: 0,
             told: None,
-        };
+        });
         spawn_local(async move {
             let mut came = Ok(JsValue::UNDEFINED);
             while let Some(awaited) = exchange.go_on(came) {

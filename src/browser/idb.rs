@@ -14,7 +14,7 @@ use web_sys::{IdbDatabase, IdbFactory, IdbOpenDbRequest, IdbRequest, IdbTransact
 
 use super::Tell;
 use super::rows;
-use super::value::{Event, clear_timeout, listen, listener, member, name_of, object, set_timeout, words};
+use super::value::{Event, call, clear_timeout, listen, listener, member, name_of, object, set_timeout, words};
 use crate::engine::effect::{Wanted, Write};
 use crate::engine::ident::LoadId;
 use crate::engine::input::{Input, StoreFailure};
@@ -316,9 +316,8 @@ fn make(request: &IdbOpenDbRequest) {
 
 /// Closes a connection that nobody waits for any more, where that is what was asked for.
 fn let_go(request: &JsValue) {
-    if let Ok(db) = member(request, "result").dyn_into::<IdbDatabase>() {
-        db.close();
-    }
+    // What is no connection has nothing to call.
+    let _ = call(&member(request, "result"), "close");
 }
 
 fn factory() -> Result<IdbFactory, JsValue> {

@@ -63,6 +63,31 @@ impl<T: Member> Written for T {
     }
 }
 
+impl Written for &str {
+    fn append(&self, out: &mut String) {
+        write_string(self, out);
+    }
+    fn is_left_out(&self) -> bool {
+        false
+    }
+}
+
+impl<T: Member> Written for &[T] {
+    fn append(&self, out: &mut String) {
+        out.push('[');
+        for (index, item) in self.iter().enumerate() {
+            if index > 0 {
+                out.push(',');
+            }
+            item.write(out);
+        }
+        out.push(']');
+    }
+    fn is_left_out(&self) -> bool {
+        self.is_empty()
+    }
+}
+
 impl<T: Member> Filled for T {
     fn take(&mut self, raw: Option<&str>) -> bool {
         raw.map_or(T::OPTIONAL, |raw| self.fill(raw))
@@ -333,14 +358,7 @@ impl<T: Member> Member for Option<T> {
 impl<T: Member> Member for Vec<T> {
     const OPTIONAL: bool = true;
     fn write(&self, out: &mut String) {
-        out.push('[');
-        for (index, item) in self.iter().enumerate() {
-            if index > 0 {
-                out.push(',');
-            }
-            item.write(out);
-        }
-        out.push(']');
+        self.as_slice().append(out);
     }
     fn fill(&mut self, raw: &str) -> bool {
         self.clear();

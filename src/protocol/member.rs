@@ -189,14 +189,13 @@ fn items<'a>(text: &'a str, open: u8, found: &mut dyn FnMut(Cow<'a, str>, &'a st
 /// Writes an object member by member.
 pub struct ObjectWriter<'o> {
     out: &'o mut String,
-    empty: bool,
 }
 
 impl<'o> ObjectWriter<'o> {
     /// Begins an object.
     pub fn begin(out: &'o mut String) -> Self {
         out.push('{');
-        ObjectWriter { out, empty: true }
+        ObjectWriter { out }
     }
 
     /// One more member; nothing where it may be left out.
@@ -209,7 +208,8 @@ impl<'o> ObjectWriter<'o> {
 
     /// One more member, whose text the caller appends.
     pub fn name(&mut self, name: &str) -> &mut String {
-        if !std::mem::replace(&mut self.empty, false) {
+        // No value ends in an opening brace: this is the object's own.
+        if self.out.as_bytes().last() != Some(&b'{') {
             self.out.push(',');
         }
         write_string(name, self.out);

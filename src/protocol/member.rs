@@ -4,6 +4,7 @@
 //! and not once for each kind of member.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 
 use super::digits;
@@ -15,8 +16,35 @@ use super::value::{read_string, write_string};
 #[derive(Debug, Default)]
 pub struct Fields<'a> {
     members: Vec<(Cow<'a, str>, &'a str)>,
-    /// The first one that could not be taken up.
-    wrong: Option<&'static str>,
+    /// What was found wrong first.
+    wrong: Option<Wrong>,
+}
+
+/// Why a text is not an object of the shape that is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wrong {
+    /// It, or a document in it, is no JSON.
+    Json(JsonError),
+    /// The member of this name is missing or of another type.
+    Member(&'static str),
+    /// It breaks this rule.
+    Rule(&'static str),
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Wrong::Json(error) => error.fmt(f),
+            Wrong::Member(name) => write!(f, "`{name}` is missing or of another type"),
+            Wrong::Rule(rule) => f.write_str(rule),
+        }
+    }
+}
+
+impl From<JsonError> for Wrong {
+    fn from(error: JsonError) -> Self {
+        Wrong::Json(error)
+    }
 }
 
 /// What can be a member of an object.
@@ -101,19 +129,19 @@ impl<'a> Fields<'a> {
     /// Takes a member up into `slot`; whether that went well is seen in the end, by [`Fields::finish`].
     pub fn take(&mut self, name: &'static str, slot: &mut dyn Filled) {
         if self.wrong.is_none() && !slot.take(self.raw(name)) {
-            self.wrong = Some(name);
+            self.wrong = Some(Wrong::Member(name));
         }
     }
 
-    /// Whether all members that were taken up are as they should be; the error names the first that is not.
-    pub fn finish(&self) -> Result<(), &'static str> {
+    /// A document among the members, which must be there; what is wrong with it is said as it is.
+    pub fn document(&self, name: &'static str) -> Result<Json, Wrong> {
+        Ok(Json::parse(self.raw(name).ok_or(Wrong::Member(name))?)?)
+    }
+
+    /// Whether all members that were taken up are as they should be; the error is about the first that is not.
+    pub fn finish(&self) -> Result<(), Wrong> {
         self.wrong.map_or(Ok(()), Err)
     }
-}
-
-/// What is wrong with the member of this name.
-pub fn complaint(name: &str) -> String {
-    format!("`{name}` is missing or of another type")
 }
 
 /// Takes up an object's members; whether it is an object, and they are as they should be.

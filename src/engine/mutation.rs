@@ -1,6 +1,6 @@
 //! A write of the app, checked.
 
-use crate::protocol::member::{Fields, Wrong};
+use crate::protocol::member::Fields;
 use crate::protocol::{Address, Json, JsonError, Operation, Patch, Pointer, Splice};
 
 use super::error::{Code, Fault};
@@ -26,8 +26,7 @@ impl Mutation {
 
     /// The document is changed by the operation `patch` that `text` says, without its address: `set`, `remove`, `object`.
     pub fn patch(address: Address, text: &str) -> Result<Mutation, Fault> {
-        let patch = Fields::parse(text).map_err(Wrong::Json).and_then(|mut fields| Patch::read(&mut fields));
-        let patch = patch.map_err(|wrong| Fault::new(Code::Validation, wrong.to_string()))?;
+        let patch = Patch::read(&mut Fields::of(text)).map_err(|wrong| Fault::new(Code::Validation, wrong.to_string()))?;
         Ok(Mutation::of(address, Operation::Patch(patch)))
     }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Address;
 use super::json::Json;
-use super::member::{Fields, Member, Wrong, list};
+use super::member::{Fields, Member, Wrong};
 use super::operation::KeyedOperation;
 use crate::members;
 
@@ -252,7 +252,7 @@ fn text_or(told: &mut Fields<'_>, name: &'static str, otherwise: &str) -> String
 
 impl Outcome {
     fn parse(text: &str) -> Option<Outcome> {
-        let mut told = Fields::parse(text).ok()?;
+        let mut told = Fields::of(text);
         let mut name = String::new();
         told.take("outcome", &mut name);
         let mut outcome = Outcome { id: String::new(), seq: None, verdict: Verdict::named(&name)? };
@@ -274,7 +274,7 @@ impl PushReply {
     }
 
     fn take_up(&mut self, text: &str) -> Result<(), Wrong> {
-        let mut fields = Fields::parse(text)?;
+        let mut fields = Fields::of(text);
         let mut outcome = None::<String>;
         fields.take("outcome", &mut outcome);
         fields.take("generation", &mut self.generation);
@@ -290,18 +290,15 @@ impl PushReply {
             }
             Some(_) => return Err(Wrong::Rule("unknown outcome")),
         };
-        fields.finish()?;
-        let outcomes = match (fields.raw("outcomes"), self.whole) {
-            (Some(raw), _) => list(raw)?,
-            (None, Some(_)) => Vec::new(),
-            (None, None) => return Err(Wrong::Member("outcomes")),
-        };
-        for raw in outcomes {
-            if let Some(outcome) = Outcome::parse(raw) {
-                self.outcomes.push(outcome);
-            }
+        if self.whole.is_none() || fields.raw("outcomes").is_some() {
+            fields.each("outcomes", &mut |raw| {
+                if let Some(outcome) = Outcome::parse(raw) {
+                    self.outcomes.push(outcome);
+                }
+                true
+            });
         }
-        Ok(())
+        fields.finish()
     }
 }
 
@@ -315,7 +312,7 @@ impl Change {
     }
 
     fn take_up(&mut self, text: &str) -> Result<(), Wrong> {
-        let mut fields = Fields::parse(text)?;
+        let mut fields = Fields::of(text);
         let (mut deleted, mut gone) = (false, false);
         fields.take("collection", &mut self.address.collection);
         fields.take("key", &mut self.address.key);
@@ -346,7 +343,7 @@ impl PullReply {
     }
 
     fn take_up(&mut self, text: &str) -> Result<(), Wrong> {
-        let mut fields = Fields::parse(text)?;
+        let mut fields = Fields::of(text);
         fields.take("generation", &mut self.generation);
         fields.take("scope", &mut self.scope);
         fields.take("request", &mut self.request);
@@ -354,16 +351,20 @@ impl PullReply {
         fields.take("more", &mut self.more);
         fields.take("reset", &mut self.reset);
         fields.take("applied", &mut self.applied);
-        fields.finish()?;
-        fields.raw("more").ok_or(Wrong::Member("more"))?;
-        let changes = list(fields.raw("changes").ok_or(Wrong::Member("changes"))?)?;
-        for (index, raw) in changes.into_iter().enumerate() {
+        if fields.raw("more").is_none() {
+            fields.finish()?;
+            return Err(Wrong::Member("more"));
+        }
+        let mut index = 0;
+        fields.each("changes", &mut |raw| {
             match Change::parse(raw) {
                 Ok(change) => self.changes.push(change),
                 Err(MessageError(why)) => self.unreadable.push((index, raw.to_owned(), why.to_string())),
             }
-        }
-        Ok(())
+            index += 1;
+            true
+        });
+        fields.finish()
     }
 }
 

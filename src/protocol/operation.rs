@@ -193,7 +193,7 @@ impl KeyedOperation {
             Ok(()) => Ok(keyed),
             Err(UNKNOWN_KIND) => {
                 // As it came, so that nothing unseen is in what is said of it.
-                let raw = Fields::parse(text).ok().and_then(|fields| fields.raw("op")).unwrap_or_default();
+                let raw = Fields::of(text).raw("op").unwrap_or_default();
                 Err(OperationError(format!("unknown kind `{}`", raw.trim_matches('"'))))
             }
             Err(wrong) => Err(OperationError(wrong.to_string())),
@@ -201,7 +201,7 @@ impl KeyedOperation {
     }
 
     fn take_up(&mut self, text: &str) -> Result<(), Wrong> {
-        let mut fields = Fields::parse(text)?;
+        let mut fields = Fields::of(text);
         let mut op = String::new();
         fields.take("collection", &mut self.address.collection);
         fields.take("key", &mut self.address.key);

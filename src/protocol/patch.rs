@@ -54,7 +54,8 @@ impl Patch {
     /// Reads the members `set`, `remove` and `object`.
     pub(crate) fn read(fields: &mut Fields<'_>) -> Result<Patch, Wrong> {
         let mut patch = Patch::default();
-        let set = Fields::parse(fields.raw("set").unwrap_or("{}"))?;
+        let set = Fields::of(fields.raw("set").unwrap_or("{}"));
+        set.finish()?;
         for (place, raw) in set.iter() {
             let place = Pointer::parse(place).map_err(|_| PatchError)?;
             patch.plant(&place, Patch::Set(Value::parse(raw)?))?;

@@ -96,7 +96,7 @@ impl Engine {
             }
             What::Entry(entry) => {
                 let (id, address) = (entry.id.clone(), entry.address.clone());
-                self.outbox.freeze(entry);
+                self.outbox.freeze(entry.into());
                 let order = self.outbox.order(&id).unwrap_or_default();
                 (id, address, order, None)
             }

@@ -4,7 +4,7 @@
 use serde::{Serialize, Serializer};
 
 use super::clock::Wall;
-use super::error::Fault;
+use super::error::{Fault, Reason};
 use super::ident::{AskId, MutationId};
 use crate::protocol::member::{Member, ObjectWriter};
 use crate::protocol::value::write_string;
@@ -391,7 +391,8 @@ impl Serialize for Fact<'_> {
             Fact::Flag(flag) => serializer.serialize_bool(*flag),
             Fact::Number(number) => serializer.serialize_u64(*number),
             Fact::At(Some(Wall(at))) => serializer.serialize_u64(*at),
-            Fact::Error(Some(Fault { code, message, status })) => {
+            Fact::Error(Some(fault)) => {
+                let Reason { code, message, status } = &***fault;
                 let status = status.map(|status| ("status", Fact::Number(status.into())));
                 let always = [("code", Fact::Text(code.as_str())), ("message", Fact::Text(message))];
                 serializer.collect_map(always.into_iter().chain(status))
@@ -420,7 +421,7 @@ mod tests {
 
     #[test]
     fn a_notice_is_written_as_its_shape_says() {
-        let error = || Fault { status: Some(503), ..Fault::new(Code::Http, "no \"way\"") };
+        let error = || Fault::of_status(Code::Http, "no \"way\"", 503);
         let (address, mutation) = (Address::of("c", "k\n"), MutationId("m".into()));
         let keyed = KeyedOperation::parse(r#"{"op":"patch","collection":"c","key":"k","set":{"/a":1},"remove":[]}"#).unwrap();
         let status = |retry_at| Status {

@@ -81,7 +81,7 @@ impl Engine {
 
     pub(super) fn on_pull_reply(&mut self, now: Timestamp, feed: usize, sent_under: &Arc<str>, reply: &Reply, effects: &mut impl Sink) {
         let Some((_, echo)) = self.feeds[feed].request.take() else { return };
-        let refused = Fault { status: Some(reply.status), ..Fault::new(Code::Http, format!("the server answered {}", reply.status)) };
+        let refused = outcome::refusal(reply.status);
         match outcome::classify(reply.status) {
             Class::Body if reply.status == 200 => {
                 let parsed =
@@ -96,7 +96,7 @@ impl Engine {
                 self.link.on_answer();
                 self.feeds[feed].due = now;
                 self.pause_for_auth(now, refused.clone());
-                self.answer_pull(feed, Some(Fault { code: Code::Unauthorized, ..refused }), effects);
+                self.answer_pull(feed, Some(refused.as_kind(Code::Unauthorized)), effects);
             }
             _ => {
                 self.link.on_answer();
@@ -220,7 +220,7 @@ impl Engine {
 
     /// A pull settled an entry whose push is still on its way.
     fn forget_in_batches(&mut self, id: &MutationId) {
-        for batch in self.batches.values_mut() {
+        for batch in &mut self.batches {
             batch.entries.retain(|entry| entry != id);
         }
     }

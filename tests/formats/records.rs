@@ -227,10 +227,10 @@ fn pin_entries(vectors: &mut Vectors) {
     let settlement = SettlementHeader { entry: id(13), members: vec![id(13), id(14)], ending: "unknown".into(), seq: None };
     pin(vectors, Spot("settlement: without a position", Kind::Settlement, 2), settlement, NOTHING);
     let (members, fields) = (vec![id(13), id(14)], document(r#"{"title":"too long"}"#));
-    let error = Fault { code: Code::Rejected, message: "validation: no".into(), status: Some(422) };
+    let error = Fault::of_status(Code::Rejected, "validation: no", 422);
     let inbox = InboxHeader { entry: id(13), members: members.clone(), ending: "rejected".into(), error, fields, at: AT };
     pin(vectors, Spot("inbox", Kind::Inbox, 3), inbox, operations(&[r#"{"op":"put","collection":"todos","key":"13","value":1}"#]));
-    let error = Fault { code: Code::Protocol, message: "expired".into(), status: None };
+    let error = Fault::new(Code::Protocol, "expired");
     let inbox = InboxHeader { entry: id(15), members: vec![id(15)], ending: "unknown".into(), error, fields: None, at: AT };
     pin(vectors, Spot("inbox: unknown", Kind::Inbox, 4), inbox, operations(&[r#"{"op":"delete","collection":"todos","key":"15"}"#]));
     let before = BeforeHeader { id: id(4), operation: 0, path: Pointer::parse("/text").expect("a pointer") };

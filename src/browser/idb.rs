@@ -86,8 +86,8 @@ impl Store {
     }
 
     /// Writes, all or nothing. Answered by `Written` or `WriteFailed`.
-    pub fn write(&self, write: Write) {
-        self.perform(Job { order: Order::Write(Box::new(write)), retried: false });
+    pub fn write(&self, write: Box<Write>) {
+        self.perform(Job { order: Order::Write(write), retried: false });
     }
 
     /// Lets the database go. Transactions under way come to their end.

@@ -133,7 +133,7 @@ async fn what_is_written_comes_back() {
     assert_eq!(rig.write(write).await, Ok(2));
 
     let other = Rig::over(rig.name.clone());
-    let found = boot(Some(Meta { folded_to: 1, ..meta(1) }.into()), Some(b"directory"), [(1, b"first"), (2, &[0, 255, 128])]);
+    let found = boot(Some(Meta { folded_to: 1, ..meta(1) }), Some(b"directory"), [(1, b"first"), (2, &[0, 255, 128])]);
     assert_eq!(other.load(Wanted::Boot).await, Ok(found));
     let pages = other.load(Wanted::Pages(vec![7, 3, 1])).await;
     assert_eq!(pages, Ok(Found::Pages { pages: vec![(7, bytes(b"page seven")), (1, bytes(b"page one"))] }));
@@ -195,7 +195,7 @@ async fn orders_are_carried_out_in_order_while_the_database_opens() {
     assert_eq!(rig.heard.next().await, Input::Loaded { load: LoadId(1), found: boot(None, None, []) });
     assert_eq!(rig.heard.next().await, Input::Written { write: WriteId(2), position: 1 });
     assert_eq!(rig.heard.next().await, Input::Written { write: WriteId(3), position: 2 });
-    let found = boot(Some(meta(1).into()), None, [(1, b"a"), (2, b"b")]);
+    let found = boot(Some(meta(1)), None, [(1, b"a"), (2, b"b")]);
     assert_eq!(rig.heard.next().await, Input::Loaded { load: LoadId(4), found });
 }
 
@@ -219,7 +219,7 @@ async fn b24_a_success_that_is_aborted_is_not_durable() {
     let full = rig.write(Write { append: Some(b"no room".into()), ..held(1) }).await;
     undo.call0(&JsValue::UNDEFINED).unwrap();
     assert_eq!(full, Err(StoreFailure::Quota));
-    assert_eq!(rig.load(Wanted::Boot).await, Ok(boot(Some(meta(1).into()), None, [(1, b"first")])));
+    assert_eq!(rig.load(Wanted::Boot).await, Ok(boot(Some(meta(1)), None, [(1, b"first")])));
 }
 
 #[wasm_bindgen_test]
@@ -318,7 +318,7 @@ async fn b25_a_reading_without_an_answer_has_a_deadline() {
     assert_eq!(rig.heard.next().await, Input::LoadFailed { load: LoadId(100), why: StoreFailure::Unavailable { why: why.clone() } });
     assert_eq!(rig.heard.next().await, Input::LoadFailed { load: LoadId(101), why: StoreFailure::Aborted { why } });
     release.call0(&JsValue::UNDEFINED).unwrap();
-    assert_eq!(rig.load(Wanted::Boot).await, Ok(boot(Some(meta(1).into()), None, [(1, b"first")])));
+    assert_eq!(rig.load(Wanted::Boot).await, Ok(boot(Some(meta(1)), None, [(1, b"first")])));
     assert!(rig.heard.is_empty());
 }
 
@@ -332,7 +332,7 @@ async fn s15_garbage_passes_through_untouched() {
     of(plant(&rig.name, "log", &"text key".into(), r#""nowhere""#)).await;
     of(plant(&rig.name, "pages", &2.into(), r#"[4,5]"#)).await;
     of(plant(&rig.name, "pages", &0.into(), r#"null"#)).await;
-    let found = boot(Some(meta(1).into()), Some(b"null"), [(1, b"first"), (2, &[1, 2, 3]), (3, br#"{"not":"bytes"}"#)]);
+    let found = boot(Some(meta(1)), Some(b"null"), [(1, b"first"), (2, &[1, 2, 3]), (3, br#"{"not":"bytes"}"#)]);
     assert_eq!(rig.load(Wanted::Boot).await, Ok(found));
     let pages = Found::Pages { pages: vec![(1, bytes(&[9; 40])), (2, bytes(b"[4,5]"))] };
     assert_eq!(rig.load(Wanted::Pages(vec![1, 2])).await, Ok(pages));
@@ -356,7 +356,7 @@ async fn v6_a_spoilt_description_keeps_no_store_from_being_opened() {
         assert_eq!(rig.load(Wanted::Boot).await, Ok(boot(Some(nothing.clone()), None, [(1, b"first")])), "{spoilt}");
         let taken = Write { meta: Some(meta(1).into()), ..empty(Guard::Held { store_id: String::new(), epoch: 0 }) };
         assert_eq!(rig.write(taken).await, Ok(0), "{spoilt}");
-        assert_eq!(rig.load(Wanted::Boot).await, Ok(boot(Some(meta(1).into()), None, [(1, b"first")])), "{spoilt}");
+        assert_eq!(rig.load(Wanted::Boot).await, Ok(boot(Some(meta(1)), None, [(1, b"first")])), "{spoilt}");
     }
 }
 

@@ -14,7 +14,7 @@ use crate::protocol::member::{Fields, text_of};
 /// What a client is opened with.
 pub struct Options {
     /// The engine's options.
-    pub config: Config,
+    pub config: Box<Config>,
     /// The app's name.
     pub name: String,
     /// The server's address; empty where the app's functions answer.
@@ -27,11 +27,12 @@ pub fn options(text: &str) -> Result<Options, Fault> {
     let name: String = given.read("name").map_err(wrong)?;
     let scope: String = given.read("scope").map_err(wrong)?;
     let url: String = given.read("url").map_err(wrong)?;
-    let config = Config::read(given.raw("config").unwrap_or("{}")).map_err(|name| wrong(&name))?;
+    let mut config = Box::new(Config::read(given.raw("config").unwrap_or("{}")).map_err(|name| wrong(&name))?);
+    config.scope = scope_hash(&scope);
     if name.is_empty() {
         return Err(wrong("name"));
     }
-    Ok(Options { config: Config { scope: scope_hash(&scope), ..config }, name, url })
+    Ok(Options { config, name, url })
 }
 
 /// What a write says, as `Client::call` has it.

@@ -54,7 +54,7 @@ impl Requests {
         let (Some(requests), Ok(controller)) = (self.me.upgrade(), AbortController::new()) else { return };
         let signal = controller.signal();
         self.under_way.borrow_mut().push((request, controller));
-        let mut exchange = Exchange {
+        let mut exchange = Box::new(Exchange {
             requests,
             request,
             signal,
@@ -67,7 +67,7 @@ impl Requests {
             chunks: Array::new(),
             received: 0,
             told: None,
-        };
+        });
         spawn_local(async move {
             let mut came = Ok(JsValue::UNDEFINED);
             while let Some(awaited) = exchange.go_on(came) {
@@ -194,8 +194,9 @@ impl Exchange {
                 let text = came.as_string().or_else(|| (self.call == Call::Ping).then(|| "{}".into()));
                 let text = text.ok_or_else(|| JsValue::from("it gave no text"))?;
                 self.take_length(text.len() as u64)?;
-                let headers = [("content-type", "application/json".into())].into();
-                self.reply = Reply { status: 200, redirected: false, headers, body: Bytes(text.into_bytes().into()) };
+                self.reply.status = 200;
+                self.reply.headers.0.push(("content-type".into(), "application/json".into()));
+                self.reply.body = Bytes(text.into_bytes().into());
                 return Ok(self.end());
             }
         };
@@ -234,7 +235,11 @@ impl Exchange {
         if let Some(body) = &http.body {
             set(&options, "body", &body.into());
         }
-        let url = url.trim_end_matches('/').to_owned() + "/" + &http.path;
+        let mut base = url.as_str();
+        while let Some(shorter) = base.strip_suffix("/") {
+            base = shorter;
+        }
+        let url = [base, "/", &http.path].concat();
         let own = self.requests.host.function("fetch");
         let fetch: Function = own.map_or_else(|| member(&js_sys::global(), "fetch").dyn_into(), Ok)?;
         fetch.call2(&JsValue::UNDEFINED, &url.into(), &options)

@@ -41,14 +41,14 @@ use clock::{Timer, TimerTable, Timestamp, Wall};
 use config::{Config, TransportKind};
 use effect::{Effect, Sink};
 use error::{Code, Fault};
-use ident::{AskId, LoadId, MutationId, RequestId};
+use ident::{AskId, LoadId, MutationId};
 use input::{Ask, Input};
 use link::Link;
 use mutation::Mutation;
 use notice::{Ending, Notice, Phase, Status, StorageKind, ViewChange};
 use outbox::{Outbox, Queued};
 use pull::Feed;
-use push::{Batch, BatchId, BatchSize};
+use push::{Batch, BatchSize};
 use record::{Kind, Lineage, Place};
 use replica::Replica;
 use rng::Rng;
@@ -86,11 +86,12 @@ pub struct Engine {
     watch: Watch,
     link: Link,
     feeds: Vec<Feed>,
-    batches: Ordered<BatchId, Batch>,
+    /// A handful, like the requests.
+    batches: Vec<Batch>,
     size: BatchSize,
     /// Since when something waits for a batch.
     window: Option<Timestamp>,
-    requests: Ordered<RequestId, Request>,
+    requests: Vec<Request>,
     /// The reading on its way.
     loading: Option<(LoadId, storing::Loading)>,
     /// Pages that are to be read, and who asked.
@@ -165,9 +166,13 @@ const SWEEP_MS: u64 = 60_000;
 impl Engine {
     /// An engine that has been told nothing yet. `seed` is fresh crypto bits in a browser, a number in a test.
     pub fn new(config: Config, seed: [u64; 2], now: Timestamp, wall: Wall) -> Engine {
+        let mut feeds = Vec::new();
+        for name in &config.feeds {
+            feeds.push(Feed::new(name.clone(), now));
+        }
         Engine {
             size: BatchSize::new(&config),
-            feeds: config.feeds.iter().map(|name| Feed::new(name.clone(), now)).collect(),
+            feeds,
             config,
             rng: Rng::new(seed),
             wall: (wall, now),
@@ -178,9 +183,9 @@ impl Engine {
             inbox: Ordered::default(),
             watch: Watch::default(),
             link: Link::default(),
-            batches: Ordered::default(),
+            batches: Vec::new(),
             window: None,
-            requests: Ordered::default(),
+            requests: Vec::new(),
             loading: None,
             wanted: Ordered::default(),
             ungrounded: Ordered::default(),
@@ -353,7 +358,7 @@ impl Engine {
     }
 
     fn phase(&self) -> Phase {
-        let pushing = self.requests.values().any(Request::is_push);
+        let pushing = self.requests.iter().any(Request::is_push);
         match (self.life, self.store.mode(), self.pause) {
             (Life::Closed, ..) => Phase::Closed,
             (_, Mode::Opening, _) => Phase::Opening,
@@ -477,8 +482,8 @@ impl Engine {
         for feed in 0..self.feeds.len() {
             self.answer_pull(feed, Some(why.clone()), effects);
         }
-        for (request, _) in std::mem::take(&mut self.requests).iter() {
-            effects.push(Effect::Cancel { request: *request });
+        for request in std::mem::take(&mut self.requests) {
+            effects.push(Effect::Cancel { request: request.id });
         }
     }
 

@@ -269,17 +269,19 @@ impl Outbox {
     /// it, nothing is sent until then. Whatever is frozen now, the next start would freeze in other bytes under the same
     /// id, and whatever follows a conflict now, it would make a second time (I2).
     pub fn seal(&mut self) {
-        let mut sealed = OrderedSet::default();
+        let mut sealed = Vec::new();
         for (_, queued) in self.queued.iter() {
             if queued.place.is_some() || queued.lineage.is_some() {
-                sealed.insert(queued.address.clone(), ());
+                sealed.push(queued.address.clone());
             }
         }
         for (_, entry) in self.entries.iter() {
-            sealed.insert(entry.address.clone(), ());
+            sealed.push(entry.address.clone());
         }
-        self.sealed = sealed.clone();
-        sealed.iter().for_each(|(address, ())| self.refresh(address));
+        for address in &sealed {
+            self.sealed.insert(address.clone(), ());
+            self.refresh(address);
+        }
     }
 
     /// Whether nothing of this document is sent any more.

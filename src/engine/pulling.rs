@@ -220,7 +220,7 @@ impl Engine {
 
     /// A pull settled an entry whose push is still on its way.
     fn forget_in_batches(&mut self, id: &MutationId) {
-        for batch in self.batches.values_mut() {
+        for batch in &mut self.batches {
             batch.entries.retain(|entry| entry != id);
         }
     }

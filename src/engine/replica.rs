@@ -253,8 +253,11 @@ impl Replica {
 
 impl Layer {
     fn of(order: u64, id: MutationId, operations: Vec<Operation>) -> Layer {
-        let operations = operations.into_iter().map(|operation| LayerOperation { operation, before: None }).collect();
-        Layer { order, id, operations }
+        let mut layer = Layer { order, id, operations: Vec::with_capacity(operations.len()) };
+        for operation in operations {
+            layer.operations.push(LayerOperation { operation, before: None });
+        }
+        layer
     }
 }
 

@@ -18,13 +18,15 @@ use super::outcome::{self, Class};
 use super::push::{Batch, BatchId};
 use super::record::Kind;
 use super::retry;
+use super::settling::keyed;
 use super::{AUTH_PAUSE_MS, Engine, Pause};
 use crate::protocol::member::text_of;
-use crate::protocol::{Address, Call, KeyedOperation, PushReply, Whole};
+use crate::protocol::{Address, Call, PushReply, Whole};
 
 /// A request on its way.
 #[derive(Debug)]
 pub(super) struct Request {
+    pub(super) id: RequestId,
     what: What,
     /// The server's generation as it was known when the request left.
     generation: Arc<str>,
@@ -96,7 +98,9 @@ impl Engine {
         let batch = BatchId(self.next_id());
         let sent_before = entries.len();
         for address in &heads {
-            entries.extend(self.freeze(now, address, effects));
+            if let Some(frozen) = self.freeze(now, address, effects) {
+                entries.push(frozen);
+            }
         }
         self.window = self.outbox.has_heads().then_some(now);
         if entries.is_empty() {
@@ -106,7 +110,7 @@ impl Engine {
             self.outbox.set_state(id, EntryState::InBatch);
         }
         let is_frozen_already = entries.len() == sent_before;
-        self.batches.insert(batch, Batch { entries, request: None });
+        self.batches.push(Batch { id: batch, entries });
         if is_frozen_already {
             self.send_batch(now, batch, effects);
         } else {
@@ -135,12 +139,11 @@ impl Engine {
             Some(base) => Some(Some(base.version.to_string())),
         };
         // A document's later operations are made on what the earlier ones left: only the first says a version.
-        let keyed = operations.iter().enumerate().map(|(index, operation)| KeyedOperation {
-            address: address.clone(),
-            operation: operation.clone(),
-            base: if index == 0 { base.clone() } else { None },
-        });
-        let entry = crate::protocol::Entry { id: first.id.to_string(), seen: self.seen.clone(), operations: keyed.collect() };
+        let mut keyed = keyed(address, &operations);
+        if let Some(first) = keyed.first_mut() {
+            first.base.clone_from(&base);
+        }
+        let entry = crate::protocol::Entry { id: first.id.to_string(), seen: self.seen.clone(), operations: keyed };
         let text: Arc<str> = text_of(&entry).into();
         let place = first.lineage.as_ref().map(|lineage| lineage.place).or(first.place);
         let (round, root) = match first.lineage {
@@ -186,33 +189,36 @@ impl Engine {
 
     /// The entries of a batch are frozen: it goes.
     pub(super) fn send_batch(&mut self, now: Timestamp, batch: BatchId, effects: &mut impl Sink) {
-        let Some(mut entries) = self.batches.get(&batch).map(|batch| batch.entries.clone()) else { return };
-        entries.retain(|id| self.outbox.entry(id).is_some_and(|entry| !self.outbox.is_sealed(&entry.address)));
-        if entries.is_empty() || !self.may_ask() || !self.link.is_open(now, self.requests.len()) {
-            self.release(batch, EntryState::Ready);
-            return;
-        }
-        let mut texts: Vec<Arc<str>> = Vec::with_capacity(entries.len());
-        let mut attempt = 0;
+        let Some(entries) = self.batch(batch).map(|batch| batch.entries.clone()) else { return };
+        let is_open = self.may_ask() && self.link.is_open(now, self.requests.len());
+        let (mut ids, mut attempt) = (Vec::new(), 0);
+        let mut body = String::from(r#"{"entries":["#);
         for id in &entries {
             let Some(entry) = self.outbox.entry(id) else { continue };
-            texts.push(entry.text.clone());
+            if !is_open || self.outbox.is_sealed(&entry.address) {
+                continue;
+            }
+            if !ids.is_empty() {
+                body.push(',');
+            }
+            body.push_str(&entry.text);
+            ids.push(id.0.to_string());
             attempt = attempt.max(entry.sent);
             self.counters.sent += 1;
             self.counters.resent += u64::from(entry.sent > 0);
             self.outbox.mark_sent(id);
         }
-        let body = format!(r#"{{"entries":[{}]}}"#, texts.join(","));
+        body.push_str("]}");
+        if ids.is_empty() {
+            self.release(batch);
+            return;
+        }
         #[cfg(feature = "sim")]
         if self.planted == Some(super::planted::Bug::B17) {
             entries.iter().for_each(|id| self.store.retire(Kind::Freeze, id));
             entries.iter().for_each(|id| self.stage_settlement(id, &[], "applied", None));
         }
-        let ids = entries.iter().map(MutationId::to_string).collect();
-        let request = self.send(now, What::Push(batch), Call::Push { ids, body, attempt }, effects);
-        if let Some(batch) = self.batches.get_mut(&batch) {
-            batch.request = Some(request);
-        }
+        self.send(now, What::Push(batch), Call::Push { ids, body, attempt }, effects);
     }
 
     fn send(&mut self, now: Timestamp, what: What, call: Call, effects: &mut impl Sink) -> RequestId {
@@ -227,15 +233,13 @@ impl Engine {
             What::Pull(_) => self.link.on_try(Tried::Pull),
             What::Ping => {}
         }
-        self.requests.insert(
-            request,
-            Request {
-                what,
-                generation: self.generation.clone(),
-                stalls: now.after(self.config.progress_ms + upload),
-                ends: now.after(self.config.request_ms_max.max(upload)),
-            },
-        );
+        self.requests.push(Request {
+            id: request,
+            what,
+            generation: self.generation.clone(),
+            stalls: now.after(self.config.progress_ms + upload),
+            ends: now.after(self.config.request_ms_max.max(upload)),
+        });
         effects.push(Effect::Send { request, call, reply_bytes_max: self.config.reply_bytes_max });
         request
     }
@@ -262,21 +266,21 @@ impl Engine {
 
     /// When the first request counts as stalled.
     pub(super) fn next_stall(&self) -> Option<Timestamp> {
-        self.requests.values().map(|request| request.stalls.min(request.ends)).min()
+        self.requests.iter().map(|request| request.stalls.min(request.ends)).min()
     }
 
     pub(super) fn on_progressed(&mut self, now: Timestamp, request: RequestId) {
-        if let Some(request) = self.requests.get_mut(&request) {
+        if let Some(request) = self.requests.iter_mut().find(|other| other.id == request) {
             request.stalls = now.after(self.config.progress_ms);
         }
     }
 
     pub(super) fn give_up_stalled(&mut self, now: Timestamp, effects: &mut impl Sink) {
-        while let Some((&id, _)) = self.requests.iter().find(|(_, request)| request.stalls.min(request.ends) <= now) {
-            let Some(request) = self.requests.remove(&id) else { return };
-            effects.push(Effect::Cancel { request: id });
+        while let Some(at) = self.requests.iter().position(|request| request.stalls.min(request.ends) <= now) {
+            let request = self.requests.remove(at);
+            effects.push(Effect::Cancel { request: request.id });
             if let What::Push(batch) = request.what {
-                let entries = self.batches.get(&batch).map_or(0, |batch| batch.entries.len());
+                let entries = self.batch(batch).map_or(0, |batch| batch.entries.len());
                 self.size.halve(entries);
             }
             self.on_no_answer(now, request.what, Fault::new(Code::Timeout, "the server made no progress"), effects);
@@ -284,7 +288,7 @@ impl Engine {
     }
 
     pub(super) fn on_send_failed(&mut self, now: Timestamp, id: RequestId, why: SendFailure, effects: &mut impl Sink) {
-        let Some(request) = self.requests.remove(&id) else { return };
+        let Some(request) = self.take_request(id) else { return };
         let error = match why {
             SendFailure::NoAnswer | SendFailure::Cancelled => Fault::new(Code::Network, "no answer from the server"),
             SendFailure::Truncated => Fault::new(Code::Protocol, "the server's answer broke off"),
@@ -301,7 +305,7 @@ impl Engine {
         self.link.on_no_answer(now, &mut self.rng);
         self.troubles.network = Some(error.clone());
         match what {
-            What::Push(batch) => self.release(batch, EntryState::Ready),
+            What::Push(batch) => drop(self.release(batch)),
             What::Pull(feed) => {
                 self.feeds[feed].request = None;
                 self.feeds[feed].due = now;
@@ -314,7 +318,7 @@ impl Engine {
     }
 
     pub(super) fn on_replied(&mut self, now: Timestamp, id: RequestId, reply: Reply, effects: &mut impl Sink) {
-        let Some(request) = self.requests.remove(&id) else { return };
+        let Some(request) = self.take_request(id) else { return };
         match request.what {
             What::Push(batch) => self.on_push_reply(now, batch, &request, &reply, effects),
             What::Pull(feed) => self.on_pull_reply(now, feed, &request.generation, &reply, effects),
@@ -327,7 +331,7 @@ impl Engine {
     }
 
     fn on_push_reply(&mut self, now: Timestamp, batch: BatchId, request: &Request, reply: &Reply, effects: &mut impl Sink) {
-        let Some(entries) = self.batches.get(&batch).map(|batch| batch.entries.clone()) else { return };
+        let Some(count) = self.batch(batch).map(|batch| batch.entries.len()) else { return };
         let refused = outcome::refusal(reply.status);
         match outcome::classify(reply.status) {
             _ if reply.redirected => {
@@ -351,18 +355,19 @@ impl Engine {
                 self.on_retry_later(now, batch, None);
             }
             Class::Auth => self.on_auth(now, batch, refused),
-            Class::TooLarge | Class::Refused if entries.len() > 1 => {
+            Class::TooLarge | Class::Refused if count > 1 => {
                 self.link.on_answer();
-                self.size.halve(entries.len());
-                self.release(batch, EntryState::Ready);
+                self.size.halve(count);
+                self.release(batch);
             }
             class => {
                 self.link.on_answer();
                 let code = if class == Class::TooLarge { Code::TooLarge } else { Code::Rejected };
                 let error = refused.as_kind(code);
-                self.release(batch, EntryState::Ready);
                 self.size.grow();
-                entries.iter().for_each(|id| self.settle_rejected(now, id, error.clone(), None, None, effects));
+                for id in self.release(batch) {
+                    self.settle_rejected(now, &id, error.clone(), None, None, effects);
+                }
             }
         }
     }
@@ -376,7 +381,7 @@ impl Engine {
     /// that the server named.
     fn on_retry_later(&mut self, now: Timestamp, batch: BatchId, asked: Option<u64>) {
         self.link.on_answer();
-        let entries = self.batches.remove(&batch).map(|batch| batch.entries).unwrap_or_default();
+        let entries = self.take_batch(batch);
         entries.iter().for_each(|id| self.wait(now, id, asked));
         if let Some(asked) = asked {
             self.link.on_asked_to_wait(now.after(asked));
@@ -385,7 +390,7 @@ impl Engine {
 
     fn on_auth(&mut self, now: Timestamp, batch: BatchId, error: Fault) {
         self.link.on_answer();
-        self.release(batch, EntryState::Ready);
+        self.release(batch);
         self.pause_for_auth(now, error);
     }
 
@@ -398,7 +403,7 @@ impl Engine {
         if let Err(error) = self.check_reply(now, reply.generation.as_deref(), reply.scope.as_deref(), &request.generation) {
             return match error {
                 Some(error) => self.on_no_answer(now, What::Push(batch), error, effects),
-                None => self.release(batch, EntryState::Ready),
+                None => drop(self.release(batch)),
             };
         }
         self.link.on_answer();
@@ -406,7 +411,7 @@ impl Engine {
         match reply.whole {
             Some(Whole::Auth) => return self.on_auth(now, batch, Fault::new(Code::Unauthorized, "the server wants a token")),
             Some(Whole::Fenced) => {
-                self.release(batch, EntryState::Ready);
+                self.release(batch);
                 self.pause = Some(Pause::Fenced);
                 self.troubles.network = Some(Fault::new(Code::Fenced, "another client holds the session"));
                 return;
@@ -417,7 +422,7 @@ impl Engine {
             None => {}
         }
         self.size.grow();
-        let mut entries = self.batches.remove(&batch).map(|batch| batch.entries).unwrap_or_default();
+        let mut entries = self.take_batch(batch);
         for outcome in reply.outcomes {
             // Matched by id alone; what nobody asked about, or asked about once and hears of twice, is ignored (H13).
             let Some(at) = entries.iter().position(|id| *id.0 == *outcome.id) else { continue };
@@ -488,9 +493,24 @@ impl Engine {
         self.store.stage(Kind::Attempt, &header, "", Some(About::of(Kind::Attempt, id)));
     }
 
-    fn release(&mut self, batch: BatchId, state: EntryState) {
-        for id in self.batches.remove(&batch).map(|batch| batch.entries).unwrap_or_default() {
-            self.outbox.set_state(&id, state);
-        }
+    /// The batch is over, and its entries can be sent again.
+    fn release(&mut self, batch: BatchId) -> Vec<MutationId> {
+        let entries = self.take_batch(batch);
+        entries.iter().for_each(|id| self.outbox.set_state(id, EntryState::Ready));
+        entries
+    }
+
+    fn batch(&self, batch: BatchId) -> Option<&Batch> {
+        self.batches.iter().find(|other| other.id == batch)
+    }
+
+    fn take_batch(&mut self, batch: BatchId) -> Vec<MutationId> {
+        let at = self.batches.iter().position(|other| other.id == batch);
+        at.map(|at| self.batches.remove(at).entries).unwrap_or_default()
+    }
+
+    fn take_request(&mut self, id: RequestId) -> Option<Request> {
+        let at = self.requests.iter().position(|request| request.id == id)?;
+        Some(self.requests.remove(at))
     }
 }

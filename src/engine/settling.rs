@@ -143,7 +143,7 @@ impl Engine {
         let Some((order, entry)) = self.outbox.settle(id) else { return };
         let lineage = Lineage { root: entry.root, round, place: entry.place.unwrap_or_default() };
         let address = entry.address;
-        let body = body_of(&address, &operations);
+        let body = text_of(&keyed(&address, &operations));
         let (follow_up, order) = self.queue(now, &address, &body, Some(lineage), Some(order));
         self.stage_settlement(id, &entry.members, "merged", seq);
         let befores = self.replica.replace(&address, std::slice::from_ref(id), order, follow_up.clone(), operations);
@@ -199,7 +199,7 @@ impl Engine {
     ) {
         let Some(entry) = members.first().cloned() else { return };
         let header = header::inbox(&entry, members, ending, error, &fields, self.wall_at(now));
-        let body = body_of(address, operations);
+        let body = text_of(&keyed(address, operations));
         self.store.stage(Kind::Inbox, &header, &body, Some(About::of(Kind::Inbox, &entry)));
         self.inbox.insert(entry, ());
     }
@@ -238,11 +238,11 @@ impl Engine {
     }
 }
 
-/// Operations on one document as a record's body.
-fn body_of(address: &Address, operations: &[Operation]) -> String {
+/// Operations on one document, with its address.
+pub(super) fn keyed(address: &Address, operations: &[Operation]) -> Vec<KeyedOperation> {
     let mut keyed = Vec::with_capacity(operations.len());
     for operation in operations {
         keyed.push(KeyedOperation { address: address.clone(), operation: operation.clone(), base: None });
     }
-    text_of(&keyed)
+    keyed
 }

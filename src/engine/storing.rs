@@ -15,7 +15,6 @@ use super::replica::Base;
 use super::retry;
 use super::store::Kept;
 use super::{Engine, Life};
-use crate::ordered::Ordered;
 use crate::protocol::Address;
 use crate::protocol::member::text_of;
 
@@ -152,7 +151,7 @@ impl Engine {
             effects.push(Effect::Notify(Notice::NotDurable { mutations, error: error.clone() }));
         }
         self.cancel_all(error.clone(), effects);
-        self.batches = Ordered::default();
+        self.batches.clear();
         self.troubles.storage = Some(error);
     }
 

@@ -23,7 +23,8 @@ pub struct Options {
 
 /// The options of `open`, an object's text, checked. A fault names the first that is not what it must be.
 pub fn options(text: &str) -> Result<Options, Fault> {
-    let given = Fields::parse(text).map_err(|_| wrong("options"))?;
+    let given = Fields::of(text);
+    given.finish().map_err(|_| wrong("options"))?;
     let name: String = given.read("name").map_err(wrong)?;
     let scope: String = given.read("scope").map_err(wrong)?;
     let url: String = given.read("url").map_err(wrong)?;
@@ -44,7 +45,8 @@ pub fn mutations(operation: &str, address: Address, text: &str) -> Result<Vec<Mu
         "splice" => splice(address, text).map_err(wrong)??,
         "delete" => Mutation::delete(address),
         "putAll" => {
-            let documents = Fields::parse(text).map_err(|error| Fault::new(Code::InvalidDocument, error.to_string()))?;
+            let documents = Fields::of(text);
+            documents.finish().map_err(|error| Fault::new(Code::InvalidDocument, error.to_string()))?;
             let mut mutations = Vec::new();
             for (key, text) in documents.iter() {
                 mutations.push(Mutation::put(Address::of(&address.collection, key), text)?);
@@ -57,7 +59,8 @@ pub fn mutations(operation: &str, address: Address, text: &str) -> Result<Vec<Mu
 }
 
 fn splice(address: Address, text: &str) -> Result<Result<Mutation, Fault>, &'static str> {
-    let given = Fields::parse(text).map_err(|_| "splice")?;
+    let given = Fields::of(text);
+    given.finish().map_err(|_| "splice")?;
     let (path, insert): (String, String) = (given.read("path")?, given.read("insert")?);
     let (at, remove): (u32, u32) = (given.read("at")?, given.read("remove")?);
     Ok(Mutation::splice(address, &path, at.into(), remove.into(), &insert))

@@ -98,10 +98,9 @@ const OTHER_SHAPE: &str = "its header has another shape";
 impl<'a> Header<'a> {
     /// Finds the members of a header.
     pub fn parse(text: &'a str) -> Result<Header<'a>, &'static str> {
-        match Fields::parse(text) {
-            Ok(fields) => Ok(Header(fields)),
-            Err(_) => Err(OTHER_SHAPE),
-        }
+        let header = Header(Fields::of(text));
+        header.check()?;
+        Ok(header)
     }
 
     /// Takes a member up into `slot`; whether that went well is seen by [`Header::check`].

@@ -6,7 +6,7 @@ use super::coalesce::Composer;
 use super::ident::MutationId;
 use super::merge;
 use crate::ordered::Ordered;
-use crate::protocol::text::SpliceError;
+use crate::protocol::text::{SpliceError, units};
 use crate::protocol::{Address, Draft, Json, Operation, Patch, Pointer, Splice, Text, TextMark, Value};
 
 /// The server's truth about one document.
@@ -436,7 +436,6 @@ impl Fold {
         let remote = there.to_string();
         let merged = merge::texts(&before.to_string(), &after, &remote);
         let change = merge::Change::between(&remote, &merged);
-        let units = |text: &str| text.encode_utf16().count() as u64;
         self.apply(&Operation::Splice(Splice {
             path,
             at: units(&remote[..change.start]),
@@ -454,7 +453,9 @@ impl Fold {
 }
 
 fn replaced(path: &Pointer, text: String) -> Option<Operation> {
-    Patch::from_places(vec![(path.clone(), Value::String(text))], Vec::new(), Vec::new()).ok().map(Operation::Patch)
+    let mut patch = Patch::default();
+    patch.plant(path, Patch::Set(Value::String(text))).ok()?;
+    Some(Operation::Patch(patch))
 }
 
 #[cfg(test)]

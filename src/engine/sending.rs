@@ -57,8 +57,8 @@ pub(super) fn body_of(reply: &Reply) -> Result<&str, Fault> {
         return Err(nonsense("the server's answer came from another address"));
     }
     let content_type = reply.headers.get("content-type").map(String::as_str).unwrap_or_default();
-    let essence = content_type.split(';').next().unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case("application/json") {
+    let end = content_type.bytes().position(|byte| byte == b';').unwrap_or(content_type.len());
+    if !content_type[..end].trim_ascii().eq_ignore_ascii_case("application/json") {
         return Err(nonsense("the server's answer is not JSON by its content type"));
     }
     std::str::from_utf8(&reply.body.0).map_err(|_| nonsense("the server's answer is not UTF-8"))

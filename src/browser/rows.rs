@@ -102,7 +102,7 @@ pub fn write(tx: &IdbTransaction, write: &Write) -> Result<Vec<IdbRequest>, JsVa
         put(tx, PAGES, DIRECTORY_KEY.into(), Some(page_object(folded_to, directory)))?;
     }
     if let Some(description) = &write.meta {
-        put(tx, META, META_KEY.into(), Some(parse(&text_of(description))))?;
+        put(tx, META, META_KEY.into(), Some(parse(&text_of(&**description))))?;
     }
     Ok(requests)
 }

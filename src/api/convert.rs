@@ -12,6 +12,7 @@ use crate::engine::notice::Status;
 use crate::protocol::Address;
 use crate::protocol::http::scope_hash;
 use crate::protocol::member::{Fields, text_of};
+use crate::protocol::words;
 
 /// What a client is opened with.
 pub struct Options {
@@ -49,7 +50,7 @@ pub fn mutations(operation: &str, collection: &str, key: &str, text: &str) -> Re
         "delete" => mutations.push(Mutation::delete(address(key))),
         "putAll" => {
             let documents = Fields::of(text);
-            documents.finish().map_err(|error| Fault::new(Code::InvalidDocument, error.to_string()))?;
+            documents.finish().map_err(|error| Fault::new(Code::InvalidDocument, error.said()))?;
             for (key, text) in documents.iter() {
                 mutations.push(Mutation::put(address(key), text)?);
             }
@@ -68,7 +69,7 @@ fn splice(address: Address, text: &str) -> Result<Result<Mutation, Fault>, &'sta
 }
 
 fn wrong(name: &str) -> Fault {
-    Fault::new(Code::Validation, format!("`{name}` is not known here, or cannot be this"))
+    Fault::new(Code::Validation, words::join(&["`", name, "` is not known here, or cannot be this"]))
 }
 
 /// A status as an object of the same shape.

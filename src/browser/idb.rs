@@ -67,7 +67,7 @@ struct Running {
 
 /// The name of the database of one app and one user: two users' data never meet.
 pub fn database_name(app: &str, scope_hash: &str) -> String {
-    format!("syncline/{app}/{scope_hash}")
+    crate::protocol::words::join(&["syncline/", app, "/", scope_hash])
 }
 
 impl Store {

@@ -16,6 +16,7 @@ use super::record::{
 };
 use super::replica::Before;
 use crate::ordered::Ordered;
+use crate::protocol::digits;
 use crate::protocol::member::Member;
 use crate::protocol::{self, Address, KeyedOperation, Operation, Text};
 
@@ -332,6 +333,13 @@ fn on_one(keyed: Vec<KeyedOperation>) -> Result<(Address, Vec<Operation>), &'sta
 pub(super) fn lossless(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
-        Err(_) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        Err(_) => {
+            let mut text = String::with_capacity(2 * bytes.len());
+            for byte in bytes {
+                text.push(digits::nibble(byte >> 4, b'a'));
+                text.push(digits::nibble(*byte, b'a'));
+            }
+            text
+        }
     }
 }

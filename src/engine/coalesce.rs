@@ -68,7 +68,7 @@ fn join(earlier: &mut Splice, written: &mut u64, later: &Splice) -> bool {
         }
         earlier.at = start - before;
         earlier.remove += before + behind;
-        earlier.insert = text.to_string();
+        earlier.insert = text.whole();
         *written = *written + before + behind - later.remove;
     }
     *written += units(&later.insert);

@@ -389,8 +389,11 @@ impl Serialize for Fact<'_> {
         match self {
             Fact::Text(text) => serializer.serialize_str(text),
             Fact::Flag(flag) => serializer.serialize_bool(*flag),
-            Fact::Number(number) => serializer.serialize_u64(*number),
-            Fact::At(Some(Wall(at))) => serializer.serialize_u64(*at),
+            // A number of JavaScript is a double; the serializer would format those that are none.
+            Fact::Number(number) | Fact::At(Some(Wall(number))) => match cfg!(target_arch = "wasm32") {
+                true => serializer.serialize_f64(*number as f64),
+                false => serializer.serialize_u64(*number),
+            },
             Fact::Error(Some(fault)) => {
                 let Reason { code, message, status } = &***fault;
                 let status = status.map(|status| ("status", Fact::Number(status.into())));

@@ -45,7 +45,7 @@ impl Rng {
         let mut bytes = [0; 10];
         bytes[..8].copy_from_slice(&self.bits().to_le_bytes());
         bytes[8..].copy_from_slice(&self.bits().to_le_bytes()[..2]);
-        uuid::Builder::from_unix_timestamp_millis(wall_ms, &bytes).into_uuid().to_string()
+        uuid::Builder::from_unix_timestamp_millis(wall_ms, &bytes).into_uuid().hyphenated().encode_lower(&mut [0; 36]).to_owned()
     }
 }
 

@@ -15,6 +15,7 @@ use super::retry;
 use super::store::Kept;
 use super::{Engine, Life};
 use crate::protocol::member::text_of;
+use crate::protocol::words;
 use crate::protocol::{Address, Seen};
 
 /// A transaction that keeps aborting is given up after this many times.
@@ -273,7 +274,7 @@ impl Engine {
         let body = text_of(&text.to_owned());
         self.store.stage(Kind::Quarantine, &header, &body, None);
         let code = if source == "pull" { Code::Protocol } else { Code::StorageCorrupt };
-        let error = Fault::new(code, format!("what cannot be read was set aside ({source}): {why}"));
+        let error = Fault::new(code, words::join(&["what cannot be read was set aside (", source, "): ", why]));
         effects.push(Effect::Notify(Notice::Troubled { error }));
     }
 
@@ -292,7 +293,7 @@ impl Engine {
         for before in befores {
             let about = About::before(&before.id, before.operation);
             let header = BeforeHeader { id: before.id, operation: before.operation, path: before.path };
-            let body = text_of(&before.text.to_string());
+            let body = text_of(&before.text.whole());
             self.store.stage(Kind::Before, &header, &body, Some(about));
         }
     }
@@ -305,7 +306,7 @@ impl Engine {
         let header = CursorHeader {
             feed: feed.name.clone(),
             cursor: feed.cursor.clone().filter(|_| !resync),
-            generation: self.generation.to_string(),
+            generation: String::from(&*self.generation),
             resync,
             seen: Seen { ..self.seen.clone() },
         };

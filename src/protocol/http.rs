@@ -1,7 +1,7 @@
 //! Calls as HTTP requests: paths, headers and bodies, the same in the browser, the simulator and the tests.
 
-use super::digits;
 use super::member::text_of;
+use super::{digits, words};
 
 /// Who asks. Sent as headers with every request, never in a URL and never in a body.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,7 +89,7 @@ impl Call {
             }
             Call::Pull { feed, cursor, limit, request } => {
                 headers.push(("syncline-request", header_value(request)));
-                let mut path = ["pull?feed=", &escape(feed), "&limit=", &text_of(limit)].concat();
+                let mut path = words::join(&["pull?feed=", &escape(feed), "&limit=", &text_of(limit)]);
                 match cursor {
                     Some(cursor) if cross_origin => headers.push(("syncline-since", escape(cursor))),
                     Some(cursor) => {
@@ -100,7 +100,7 @@ impl Call {
                 }
                 (Method::Get, path, None)
             }
-            Call::Outcome { id } => (Method::Get, ["outcome?id=", &escape(id)].concat(), None),
+            Call::Outcome { id } => (Method::Get, words::join(&["outcome?id=", &escape(id)]), None),
             Call::Ping => (Method::Get, "ping".to_owned(), None),
         };
         HttpRequest { method, path, headers, body, no_store: method == Method::Get && !cross_origin }

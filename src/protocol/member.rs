@@ -4,13 +4,12 @@
 //! and not once for each kind of member.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::sync::Arc;
 
-use super::digits;
 use super::json::{Json, JsonError};
 use super::scan::{self, Care, wrong};
 use super::value::{read_string, write_string};
+use super::{digits, words};
 
 /// The members of an object, found but not yet read. A name that comes twice has its later value.
 #[derive(Debug, Default)]
@@ -31,12 +30,13 @@ pub enum Wrong {
     Rule(&'static str),
 }
 
-impl fmt::Display for Wrong {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Wrong {
+    /// The same in words.
+    pub fn said(&self) -> String {
         match self {
-            Wrong::Json(error) => error.fmt(f),
-            Wrong::Member(name) => write!(f, "`{name}` is missing or of another type"),
-            Wrong::Rule(rule) => f.write_str(rule),
+            Wrong::Json(error) => error.said(),
+            Wrong::Member(name) => words::join(&["`", name, "` is missing or of another type"]),
+            Wrong::Rule(rule) => (*rule).to_owned(),
         }
     }
 }

@@ -4,19 +4,26 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Address;
 use super::json::Json;
 use super::member::{Fields, Member, Wrong};
 use super::operation::KeyedOperation;
+use super::{Address, words};
 use crate::members;
 
 /// Why bytes are not the message they should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MessageError(pub Wrong);
 
+impl MessageError {
+    /// The same in words.
+    pub fn said(&self) -> String {
+        words::join(&["not the expected message: ", &self.0.said()])
+    }
+}
+
 impl fmt::Display for MessageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "not the expected message: {}", self.0)
+        f.write_str(&self.said())
     }
 }
 
@@ -359,7 +366,7 @@ impl PullReply {
         fields.each("changes", &mut |raw| {
             match Change::parse(raw) {
                 Ok(change) => self.changes.push(change),
-                Err(MessageError(why)) => self.unreadable.push((index, raw.to_owned(), why.to_string())),
+                Err(MessageError(why)) => self.unreadable.push((index, raw.to_owned(), why.said())),
             }
             index += 1;
             true

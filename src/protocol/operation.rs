@@ -196,7 +196,7 @@ impl KeyedOperation {
                 let raw = Fields::of(text).raw("op").unwrap_or_default();
                 Err(OperationError(format!("unknown kind `{}`", raw.trim_matches('"'))))
             }
-            Err(wrong) => Err(OperationError(wrong.to_string())),
+            Err(wrong) => Err(OperationError(wrong.said())),
         }
     }
 

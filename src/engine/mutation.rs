@@ -26,7 +26,9 @@ impl Mutation {
 
     /// The document is changed by the operation `patch` that `text` says, without its address: `set`, `remove`, `object`.
     pub fn patch(address: Address, text: &str) -> Result<Mutation, Fault> {
-        let patch = Patch::read(&mut Fields::of(text)).map_err(|wrong| Fault::new(Code::Validation, wrong.said()))?;
+        let (mut patch, mut fields) = (Patch::default(), Fields::of(text));
+        patch.take_up(&mut fields);
+        fields.finish().map_err(|wrong| Fault::new(Code::Validation, wrong.said()))?;
         Ok(Mutation::of(address, Operation::Patch(patch)))
     }
 

@@ -41,12 +41,6 @@ impl Wrong {
     }
 }
 
-impl From<JsonError> for Wrong {
-    fn from(error: JsonError) -> Self {
-        Wrong::Json(error)
-    }
-}
-
 /// What can be a member of an object.
 pub trait Member: Sized {
     /// Whether a member of this type may be left out.
@@ -148,8 +142,17 @@ impl<'a> Fields<'a> {
     }
 
     /// A document among the members, which must be there; what is wrong with it is said as it is.
-    pub fn document(&self, name: &'static str) -> Result<Json, Wrong> {
-        Ok(Json::parse(self.raw(name).ok_or(Wrong::Member(name))?)?)
+    pub fn document(&mut self, name: &'static str) -> Json {
+        let document = self.raw(name).ok_or(Wrong::Member(name)).and_then(|raw| Json::parse(raw).map_err(Wrong::Json));
+        document.unwrap_or_else(|wrong| {
+            self.note(Err(wrong));
+            Json::null()
+        })
+    }
+
+    /// Something else was found out about the object.
+    pub fn note(&mut self, found: Result<(), Wrong>) {
+        self.wrong = self.wrong.or(found.err());
     }
 
     /// Whether there was an object, and all members that were taken up are as they should be; the error is about what
@@ -343,6 +346,20 @@ macro_rules! numbers {
 }
 
 numbers! { u16 u32 u64 }
+
+impl Member for i64 {
+    fn write(&self, out: &mut String) {
+        out.push_str(&digits::signed(*self));
+    }
+    fn fill(&mut self, raw: &str) -> bool {
+        let number = digits::read_signed(raw);
+        *self = number.unwrap_or_default();
+        number.is_some()
+    }
+    fn blank() -> Self {
+        0
+    }
+}
 
 impl Member for bool {
     const OPTIONAL: bool = true;

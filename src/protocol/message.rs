@@ -328,15 +328,17 @@ impl Change {
         fields.take("version", &mut self.version);
         fields.take("seq", &mut self.seq);
         fields.take("entryId", &mut self.entry_id);
-        fields.finish()?;
-        self.address.check_names().map_err(Wrong::Rule)?;
+        fields.note(self.address.check_names().map_err(Wrong::Rule));
         self.body = match (fields.raw("value").is_some(), deleted, gone) {
-            (true, false, false) => ChangeBody::Value(fields.document("value")?),
+            (true, false, false) => ChangeBody::Value(fields.document("value")),
             (false, true, false) => ChangeBody::Deleted,
             (false, false, true) => ChangeBody::Gone,
-            _ => return Err(Wrong::Rule("a change has one of `value`, `deleted` and `gone`")),
+            _ => {
+                fields.note(Err(Wrong::Rule("a change has one of `value`, `deleted` and `gone`")));
+                return fields.finish();
+            }
         };
-        Ok(())
+        fields.finish()
     }
 }
 

@@ -1,14 +1,12 @@
-//! What crosses between JavaScript and the engine: options and writes in, status and faults out.
+//! What crosses between JavaScript and the engine: options and writes in, ids and faults out.
 
-use serde::Serialize;
-use serde_wasm_bindgen::Serializer;
 use wasm_bindgen::prelude::*;
 
 use crate::browser::value;
 use crate::engine::config::Config;
 use crate::engine::error::{Code, Fault};
+use crate::engine::ident::MutationId;
 use crate::engine::mutation::Mutation;
-use crate::engine::notice::Status;
 use crate::protocol::Address;
 use crate::protocol::http::scope_hash;
 use crate::protocol::member::{Fields, text_of};
@@ -17,7 +15,7 @@ use crate::protocol::words;
 /// What a client is opened with.
 pub struct Options {
     /// The engine's options.
-    pub config: Config,
+    pub config: Box<Config>,
     /// The app's name.
     pub name: String,
     /// The server's address; empty where the app's functions answer.
@@ -31,33 +29,34 @@ pub fn options(text: &str) -> Result<Options, Fault> {
     let name: String = given.read("name").map_err(wrong)?;
     let scope: String = given.read("scope").map_err(wrong)?;
     let url: String = given.read("url").map_err(wrong)?;
-    let config = Config::read(given.raw("config").unwrap_or("{}")).map_err(|name| wrong(&name))?;
+    let mut config = Box::new(Config::read(given.raw("config").unwrap_or("{}")).map_err(|name| wrong(&name))?);
+    config.scope = scope_hash(&scope);
     if name.is_empty() {
         return Err(wrong("name"));
     }
-    Ok(Options { config: Config { scope: scope_hash(&scope), ..config }, name, url })
+    Ok(Options { config, name, url })
 }
 
-/// What a write says, as `Client::write` has it.
-pub fn mutations(operation: &str, collection: &str, key: &str, text: &str) -> Result<Vec<Mutation>, Fault> {
-    let address = |key: &str| Address::of(collection, key);
-    let mut mutations = Vec::new();
-    match operation {
-        "put" => mutations.push(Mutation::put(address(key), text)?),
-        "merge" => mutations.push(Mutation::merge(address(key), text)?),
-        "patch" => mutations.push(Mutation::patch(address(key), text)?),
-        "splice" => mutations.push(splice(address(key), text).map_err(wrong)??),
-        "delete" => mutations.push(Mutation::delete(address(key))),
+/// What a write says, as `Client::call` has it.
+pub fn mutations(operation: &str, address: Address, text: &str) -> Result<Vec<Mutation>, Fault> {
+    let mutation = match operation {
+        "put" => Mutation::put(address, text)?,
+        "merge" => Mutation::merge(address, text)?,
+        "patch" => Mutation::patch(address, text)?,
+        "splice" => splice(address, text).map_err(wrong)??,
+        "delete" => Mutation::delete(address),
         "putAll" => {
             let documents = Fields::of(text);
             documents.finish().map_err(|error| Fault::new(Code::InvalidDocument, error.said()))?;
+            let mut mutations = Vec::new();
             for (key, text) in documents.iter() {
-                mutations.push(Mutation::put(address(key), text)?);
+                mutations.push(Mutation::put(Address::of(&address.collection, key), text)?);
             }
+            return Ok(mutations);
         }
         _ => return Err(wrong(operation)),
-    }
-    Ok(mutations)
+    };
+    Ok(vec![mutation])
 }
 
 fn splice(address: Address, text: &str) -> Result<Result<Mutation, Fault>, &'static str> {
@@ -72,9 +71,10 @@ fn wrong(name: &str) -> Fault {
     Fault::new(Code::Validation, words::join(&["`", name, "` is not known here, or cannot be this"]))
 }
 
-/// A status as an object of the same shape.
-pub fn status(status: &Status) -> Result<JsValue, JsValue> {
-    Ok(status.serialize(&Serializer::json_compatible())?)
+/// The ids of mutations, as a list.
+pub fn ids(ids: &[MutationId]) -> JsValue {
+    // A list of texts always has a JavaScript value.
+    serde_wasm_bindgen::to_value(ids).unwrap_or_default()
 }
 
 /// A fault as an object.

@@ -3,7 +3,7 @@
 
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
-use web_sys::{IdbDatabase, IdbKeyRange, IdbObjectStore, IdbObjectStoreParameters, IdbRequest, IdbTransaction};
+use web_sys::{IdbDatabase, IdbKeyRange, IdbObjectStore, IdbRequest, IdbTransaction};
 
 use super::value::{joined, member, object, parse, stringify};
 use crate::engine::effect::{Guard, Wanted, Write};
@@ -25,11 +25,13 @@ const FOLDED_TO: &str = "folded_to";
 
 /// Makes the object stores of an empty database.
 pub fn create(db: &IdbDatabase) -> Result<(), JsValue> {
-    let numbered = IdbObjectStoreParameters::new();
-    numbered.set_auto_increment(true);
-    db.create_object_store_with_optional_parameters(LOG, &numbered)?;
-    db.create_object_store(PAGES)?.create_index_with_str(FOLDED_TO, FOLDED_TO)?;
-    db.create_object_store(META)?;
+    let make = |name, is_numbered: bool| {
+        let options = object(&[("autoIncrement", &is_numbered.into())]);
+        db.create_object_store_with_optional_parameters(name, options.unchecked_ref())
+    };
+    make(LOG, true)?;
+    make(PAGES, false)?.create_index_with_str(FOLDED_TO, FOLDED_TO)?;
+    make(META, false)?;
     Ok(())
 }
 

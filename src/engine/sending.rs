@@ -7,6 +7,7 @@ use super::clock::Timestamp;
 use super::config::TransportKind;
 use super::effect::{Effect, Sink};
 use super::error::{Code, Fault};
+use super::header;
 use super::ident::{MutationId, RequestId};
 use super::input::{Reply, SendFailure};
 use super::link::Tried;
@@ -15,7 +16,7 @@ use super::notice::{Ending, Notice};
 use super::outbox::{Chosen, Entry, EntryState};
 use super::outcome::{self, Class};
 use super::push::{Batch, BatchId};
-use super::record::{AttemptHeader, FreezeHeader, Kind};
+use super::record::Kind;
 use super::retry;
 use super::settling::keyed;
 use super::{AUTH_PAUSE_MS, Engine, Pause};
@@ -145,15 +146,12 @@ impl Engine {
         }
         let entry = crate::protocol::Entry { id: String::from(&*first.id.0), seen: self.seen.clone(), operations: keyed };
         let text: Arc<str> = text_of(&entry).into();
-        let lineage = first.lineage;
-        let place = lineage.as_ref().map(|lineage| lineage.place).or(first.place);
-        let header = FreezeHeader {
-            entry: first.id.clone(),
-            members: members.clone(),
-            place: place.unwrap_or_default(),
-            round: lineage.as_ref().map_or(0, |lineage| lineage.round),
-            root: lineage.as_ref().map(|lineage| lineage.root.clone()),
+        let place = first.lineage.as_ref().map(|lineage| lineage.place).or(first.place);
+        let (round, root) = match first.lineage {
+            Some(lineage) => (lineage.round, Some(lineage.root)),
+            None => (0, None),
         };
+        let header = header::freeze(&first.id, &members, place.unwrap_or_default(), round, &root);
         self.store.stage(Kind::Freeze, &header, &text, Some(About::of(Kind::Freeze, &first.id)));
         for member in &members {
             self.store.retire(Kind::Mutation, member);
@@ -167,8 +165,8 @@ impl Engine {
             operations: operations.clone(),
             text,
             place,
-            round: header.round,
-            root: header.root.unwrap_or_else(|| first.id.clone()),
+            round,
+            root: root.unwrap_or_else(|| first.id.clone()),
             sent: 0,
             failures: 0,
             state: EntryState::InBatch,
@@ -494,7 +492,7 @@ impl Engine {
 
     pub(super) fn wait_for(&mut self, now: Timestamp, id: &MutationId, failures: u32, delay_ms: u64) {
         self.outbox.set_state(id, EntryState::Waiting(now.after(delay_ms)));
-        let header = AttemptHeader { entry: id.clone(), failures, at: self.wall_at(now), delay_ms };
+        let header = header::attempt(id, failures, self.wall_at(now), delay_ms);
         self.store.stage(Kind::Attempt, &header, "", Some(About::of(Kind::Attempt, id)));
     }
 

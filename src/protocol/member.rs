@@ -85,6 +85,24 @@ impl<T: Member> Written for T {
     }
 }
 
+impl Written for &str {
+    fn append(&self, out: &mut String) {
+        write_string(self, out);
+    }
+    fn is_left_out(&self) -> bool {
+        false
+    }
+}
+
+impl<T: Member> Written for &[T] {
+    fn append(&self, out: &mut String) {
+        write_list(self.len(), &|at| &self[at], out);
+    }
+    fn is_left_out(&self) -> bool {
+        self.is_empty()
+    }
+}
+
 impl<T: Member> Filled for T {
     fn take(&mut self, raw: Option<&str>) -> bool {
         raw.map_or(T::OPTIONAL, |raw| self.fill(raw))
@@ -221,14 +239,13 @@ fn items<'a>(text: &'a str, open: u8, found: &mut dyn FnMut(Cow<'a, str>, &'a st
 /// Writes an object member by member.
 pub struct ObjectWriter<'o> {
     out: &'o mut String,
-    empty: bool,
 }
 
 impl<'o> ObjectWriter<'o> {
     /// Begins an object.
     pub fn begin(out: &'o mut String) -> Self {
         out.push('{');
-        ObjectWriter { out, empty: true }
+        ObjectWriter { out }
     }
 
     /// One more member; nothing where it may be left out.
@@ -241,7 +258,8 @@ impl<'o> ObjectWriter<'o> {
 
     /// One more member, whose text the caller appends.
     pub fn name(&mut self, name: &str) -> &mut String {
-        if !std::mem::replace(&mut self.empty, false) {
+        // No value ends in an opening brace: this is the object's own.
+        if self.out.as_bytes().last() != Some(&b'{') {
             self.out.push(',');
         }
         write_string(name, self.out);
@@ -415,7 +433,7 @@ fn write_list<'a>(length: usize, item: &dyn Fn(usize) -> &'a dyn Written, out: &
 impl<T: Member> Member for Vec<T> {
     const OPTIONAL: bool = true;
     fn write(&self, out: &mut String) {
-        write_list(self.len(), &|at| &self[at], out);
+        self.as_slice().append(out);
     }
     fn fill(&mut self, raw: &str) -> bool {
         self.clear();

@@ -10,6 +10,7 @@ use crate::engine::mutation::Mutation;
 use crate::protocol::Address;
 use crate::protocol::http::scope_hash;
 use crate::protocol::member::{Fields, Wrong, text_of};
+use crate::protocol::words;
 
 /// What a client is opened with.
 pub struct Options {
@@ -53,7 +54,7 @@ pub fn mutations(operation: &str, address: Address, text: &str) -> Result<Vec<Mu
 
 fn put_all(collection: &str, text: &str) -> Result<Vec<Mutation>, Fault> {
     let documents = Fields::of(text);
-    documents.finish().map_err(|error| Fault::new(Code::InvalidDocument, error.to_string()))?;
+    documents.finish().map_err(|error| Fault::new(Code::InvalidDocument, error.said()))?;
     let mut mutations = Vec::new();
     for (key, text) in documents.iter() {
         mutations.push(Mutation::put(Address::of(collection, key), text)?);
@@ -82,7 +83,7 @@ fn misread(found: Wrong, what: &str) -> Fault {
 }
 
 fn wrong(name: &str) -> Fault {
-    Fault::new(Code::Validation, format!("`{name}` is not known here, or cannot be this"))
+    Fault::new(Code::Validation, words::join(&["`", name, "` is not known here, or cannot be this"]))
 }
 
 /// The ids of mutations, as a list.

@@ -16,7 +16,7 @@ use crate::engine::clock::Timestamp;
 use crate::engine::config::TransportKind;
 use crate::engine::ident::RequestId;
 use crate::engine::input::{Bytes, Input, REPLY_HEADERS, Reply, SendFailure};
-use crate::protocol::{Call, Identity, Method};
+use crate::protocol::{self, Call, Identity, Method};
 
 /// A body's progress is told not more often than this.
 const PROGRESS_MS: u64 = 100;
@@ -236,7 +236,7 @@ impl Exchange {
             set(&options, "body", &body.into());
         }
         let end = url.bytes().rposition(|byte| byte != b'/').map_or(0, |last| last + 1);
-        let url = url[..end].to_owned() + "/" + &http.path;
+        let url = protocol::words::join(&[&url[..end], "/", &http.path]);
         let own = self.requests.host.function("fetch");
         let fetch: Function = own.map_or_else(|| member(&js_sys::global(), "fetch").dyn_into(), Ok)?;
         fetch.call2(&JsValue::UNDEFINED, &url.into(), &options)

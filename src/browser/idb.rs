@@ -19,6 +19,7 @@ use crate::engine::effect::{Wanted, Write};
 use crate::engine::ident::LoadId;
 use crate::engine::input::{Input, StoreFailure};
 use crate::engine::record::LAYOUT_VERSION;
+use crate::protocol;
 
 /// An open that has not settled by then counts as failed: a blocked one can wait for ever (B23, B25).
 pub const OPEN_MS_MAX: u32 = 5_000;
@@ -68,7 +69,7 @@ struct Running {
 
 /// The name of the database of one app and one user: two users' data never meet.
 pub fn database_name(app: &str, scope_hash: &str) -> String {
-    format!("syncline/{app}/{scope_hash}")
+    protocol::words::join(&["syncline/", app, "/", scope_hash])
 }
 
 impl Store {

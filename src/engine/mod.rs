@@ -59,6 +59,7 @@ use watch::Watch;
 use crate::ordered::{Ordered, OrderedSet};
 use crate::protocol::member::text_of;
 use crate::protocol::{Address, Identity, Json, KeyedOperation, Operation, Seen, Splice};
+use crate::protocol::{digits, words};
 
 /// What a reader of a document sees: the server's truth with everything pending laid over it.
 #[derive(Clone, Debug, PartialEq)]
@@ -243,10 +244,13 @@ impl Engine {
         let address = mutation.address.clone();
         let unloaded = self.store.pages.page_of(&address).is_some();
         let keyed = KeyedOperation { address, operation: self.check_operation(mutation, unloaded)?, base: None };
-        let body = format!("[{}]", text_of(&keyed));
+        let body = words::join(&["[", &text_of(&keyed), "]"]);
         if body.len() as u64 > self.config.mutation_bytes_max {
             let limit = self.config.mutation_bytes_max;
-            return Err(Fault::new(Code::TooLarge, format!("a write has at most {limit} bytes, this one {}", body.len())));
+            return Err(Fault::new(
+                Code::TooLarge,
+                words::join(&["a write has at most ", &digits::text(limit as u64), " bytes, this one ", &digits::text(body.len() as u64)]),
+            ));
         }
         Ok(Checked { keyed, body, unloaded })
     }
@@ -406,7 +410,7 @@ impl Engine {
         let on = match self.replica.check_splice(&mutation.address, &splice) {
             Ok(Some(on)) => Some(on),
             Ok(None) => return Err(Fault::new(Code::Validation, "there is no string at the path")),
-            Err(why) => return Err(Fault::new(Code::Validation, why.to_string())),
+            Err(why) => return Err(Fault::new(Code::Validation, why.said())),
         };
         Ok(Operation::Splice(Splice { on, ..splice }))
     }

@@ -26,7 +26,9 @@ impl Mutation {
 
     /// The document is changed by the operation `patch` that `text` says, without its address: `set`, `remove`, `object`.
     pub fn patch(address: Address, text: &str) -> Result<Mutation, Fault> {
-        let patch = Patch::read(&mut Fields::of(text)).map_err(|wrong| Fault::new(Code::Validation, wrong.to_string()))?;
+        let (mut patch, mut fields) = (Patch::default(), Fields::of(text));
+        patch.take_up(&mut fields);
+        fields.finish().map_err(|wrong| Fault::new(Code::Validation, wrong.said()))?;
         Ok(Mutation::of(address, Operation::Patch(patch)))
     }
 
@@ -52,7 +54,7 @@ impl Mutation {
 }
 
 fn document(text: &str) -> Result<Json, Fault> {
-    Json::parse(text).map_err(|error: JsonError| Fault::new(Code::InvalidDocument, error.to_string()))
+    Json::parse(text).map_err(|error: JsonError| Fault::new(Code::InvalidDocument, error.said()))
 }
 
 #[cfg(test)]

@@ -85,7 +85,7 @@ impl Engine {
         match outcome::classify(reply.status) {
             Class::Body if reply.status == 200 => {
                 let parsed =
-                    body_of(reply).and_then(|text| PullReply::parse(text).map_err(|error| Fault::new(Code::Protocol, error.to_string())));
+                    body_of(reply).and_then(|text| PullReply::parse(text).map_err(|error| Fault::new(Code::Protocol, error.said())));
                 match parsed.and_then(|page| self.check_page(now, &echo, page, sent_under)) {
                     Ok(Some(page)) => self.apply_page(now, feed, page, effects),
                     Ok(None) => self.feeds[feed].due = now,

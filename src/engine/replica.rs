@@ -425,7 +425,7 @@ impl Fold {
 
     fn end_run(&mut self) {
         let Some(Run { path, before, after, moved: Some(there) }) = self.run.take() else { return };
-        let after = after.to_string();
+        let after = after.whole();
         let Some(there) = there else {
             // The text is gone; what was written in it is not.
             if let Some(patch) = replaced(&path, after) {
@@ -433,8 +433,8 @@ impl Fold {
             }
             return;
         };
-        let remote = there.to_string();
-        let merged = merge::texts(&before.to_string(), &after, &remote);
+        let remote = there.whole();
+        let merged = merge::texts(&before.whole(), &after, &remote);
         let change = merge::Change::between(&remote, &merged);
         self.apply(&Operation::Splice(Splice {
             path,
@@ -512,10 +512,7 @@ mod tests {
         splice(&mut replica, 2, 4, 0, "!");
         let kept = replica.rebase(&at(), false, base("2", "one two?"), &[]);
         assert_eq!(text(&mut replica), "one!! two?");
-        assert_eq!(
-            kept.iter().map(|before| (before.id.clone(), before.text.to_string())).collect::<Vec<_>>(),
-            [(id("m1"), "one two".into())]
-        );
+        assert_eq!(kept.iter().map(|before| (before.id.clone(), before.text.whole())).collect::<Vec<_>>(), [(id("m1"), "one two".into())]);
         splice(&mut replica, 3, 0, 3, "1");
         assert_eq!(text(&mut replica), "1!! two?");
         replica.rebase(&at(), false, base("3", "one two? three"), &[]);

@@ -22,6 +22,7 @@ use super::settling::keyed;
 use super::{AUTH_PAUSE_MS, Engine, Pause};
 use crate::protocol::member::text_of;
 use crate::protocol::{Address, Call, PushReply, Whole};
+use crate::protocol::{digits, words};
 
 /// A request on its way.
 #[derive(Debug)]
@@ -202,7 +203,7 @@ impl Engine {
                 body.push(',');
             }
             body.push_str(&entry.text);
-            ids.push(id.0.to_string());
+            ids.push(String::from(&*id.0));
             attempt = attempt.max(entry.sent);
             self.counters.sent += 1;
             self.counters.resent += u64::from(entry.sent > 0);
@@ -245,7 +246,7 @@ impl Engine {
     }
 
     pub(super) fn send_pull(&mut self, now: Timestamp, feed: usize, effects: &mut impl Sink) {
-        let echo = format!("{:016x}", self.rng.bits());
+        let echo = digits::hash(self.rng.bits());
         let call = Call::Pull {
             feed: self.feeds[feed].name.clone(),
             cursor: self.feeds[feed].cursor.clone(),
@@ -292,10 +293,11 @@ impl Engine {
         let error = match why {
             SendFailure::NoAnswer | SendFailure::Cancelled => Fault::new(Code::Network, "no answer from the server"),
             SendFailure::Truncated => Fault::new(Code::Protocol, "the server's answer broke off"),
-            SendFailure::TooLarge => {
-                Fault::new(Code::Protocol, format!("the server's answer has more than {} bytes", self.config.reply_bytes_max))
-            }
-            SendFailure::Threw { message } => Fault::new(Code::Network, format!("the app's own transport failed: {message}")),
+            SendFailure::TooLarge => Fault::new(
+                Code::Protocol,
+                words::join(&["the server's answer has more than ", &digits::text(self.config.reply_bytes_max), " bytes"]),
+            ),
+            SendFailure::Threw { message } => Fault::new(Code::Network, words::join(&["the app's own transport failed: ", &message])),
         };
         self.on_no_answer(now, request.what, error, effects);
     }
@@ -340,7 +342,7 @@ impl Engine {
             }
             Class::Body => {
                 let parsed =
-                    body_of(reply).and_then(|text| PushReply::parse(text).map_err(|error| Fault::new(Code::Protocol, error.to_string())));
+                    body_of(reply).and_then(|text| PushReply::parse(text).map_err(|error| Fault::new(Code::Protocol, error.said())));
                 match parsed {
                     Ok(parsed) => self.on_outcomes(now, batch, request, parsed, effects),
                     Err(error) => self.on_no_answer(now, What::Push(batch), error, effects),
@@ -437,7 +439,8 @@ impl Engine {
         }
         // A missing outcome is unknown (H12).
         if !entries.is_empty() {
-            let missing = format!("the server's answer does not say what became of {} entries", entries.len());
+            let missing =
+                words::join(&["the server's answer does not say what became of ", &digits::text(entries.len() as u64), " entries"]);
             self.troubles.network = Some(Fault::new(Code::Protocol, missing));
         }
         entries.iter().for_each(|id| self.wait(now, id, None));

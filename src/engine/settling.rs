@@ -13,6 +13,7 @@ use super::replica::Base;
 use super::{Engine, retry};
 use crate::protocol::member::text_of;
 use crate::protocol::{Address, Draft, Json, KeyedOperation, Operation, Outcome, Verdict};
+use crate::protocol::{digits, words};
 
 /// A conflict that comes back this many times goes to the inbox.
 const ROUNDS_MAX: u32 = 20;
@@ -35,7 +36,7 @@ impl Engine {
                 self.settle_ok(now, id, None, None, None, effects)
             }
             Verdict::Rejected { code, message, fields } => {
-                let error = Fault::new(Code::Rejected, if message.is_empty() { code } else { format!("{code}: {message}") });
+                let error = Fault::new(Code::Rejected, if message.is_empty() { code } else { words::join(&[&code, ": ", &message]) });
                 self.settle_rejected(now, id, error, fields, outcome.seq, effects);
             }
             Verdict::Retry { after_ms: Some(after_ms) } => self.wait(now, id, Some(after_ms.min(retry::RETRY_AFTER_MAX_MS))),
@@ -120,7 +121,10 @@ impl Engine {
             self.rebase(&address, Some(theirs), &[]);
         }
         if round > ROUNDS_MAX {
-            let error = Fault::new(Code::Rejected, format!("conflict: somebody else was first {ROUNDS_MAX} times in a row"));
+            let error = Fault::new(
+                Code::Rejected,
+                words::join(&["conflict: somebody else was first ", &digits::text(ROUNDS_MAX.into()), " times in a row"]),
+            );
             return self.end(now, id, Ending::Rejected { error }, None, seq, effects);
         }
         let operations = self.replica.grounded(&address, std::slice::from_ref(id)).unwrap_or_default();

@@ -17,6 +17,7 @@ use super::store::Kept;
 use super::{Engine, Life};
 use crate::protocol::Address;
 use crate::protocol::member::text_of;
+use crate::protocol::words;
 
 /// A transaction that keeps aborting is given up after this many times.
 const ABORTS_MAX: u32 = 5;
@@ -274,7 +275,7 @@ impl Engine {
         let body = text_of(&text.to_owned());
         self.store.stage(Kind::Quarantine, &header, &body, None);
         let code = if source == "pull" { Code::Protocol } else { Code::StorageCorrupt };
-        let error = Fault::new(code, format!("what cannot be read was set aside ({source}): {why}"));
+        let error = Fault::new(code, words::join(&["what cannot be read was set aside (", source, "): ", why]));
         effects.push(Effect::Notify(Notice::Troubled { error }));
     }
 
@@ -293,7 +294,7 @@ impl Engine {
         for before in befores {
             let about = About::before(&before.id, before.operation);
             let header = header::before(&before.id, before.operation, &before.path);
-            let body = text_of(&before.text.to_string());
+            let body = text_of(&before.text.whole());
             self.store.stage(Kind::Before, &header, &body, Some(about));
         }
     }

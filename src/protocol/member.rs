@@ -4,13 +4,12 @@
 //! and not once for each kind of member.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::sync::Arc;
 
-use super::digits;
 use super::json::{Json, JsonError};
 use super::scan::{self, Care, wrong};
 use super::value::{read_string, write_string};
+use super::{digits, words};
 
 /// The members of an object, found but not yet read. A name that comes twice has its later value.
 #[derive(Debug, Default)]
@@ -31,19 +30,14 @@ pub enum Wrong {
     Rule(&'static str),
 }
 
-impl fmt::Display for Wrong {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Wrong {
+    /// The same in words.
+    pub fn said(&self) -> String {
         match self {
-            Wrong::Json(error) => error.fmt(f),
-            Wrong::Member(name) => write!(f, "`{name}` is missing or of another type"),
-            Wrong::Rule(rule) => f.write_str(rule),
+            Wrong::Json(error) => error.said(),
+            Wrong::Member(name) => words::join(&["`", name, "` is missing or of another type"]),
+            Wrong::Rule(rule) => (*rule).to_owned(),
         }
-    }
-}
-
-impl From<JsonError> for Wrong {
-    fn from(error: JsonError) -> Self {
-        Wrong::Json(error)
     }
 }
 
@@ -166,8 +160,17 @@ impl<'a> Fields<'a> {
     }
 
     /// A document among the members, which must be there; what is wrong with it is said as it is.
-    pub fn document(&self, name: &'static str) -> Result<Json, Wrong> {
-        Ok(Json::parse(self.raw(name).ok_or(Wrong::Member(name))?)?)
+    pub fn document(&mut self, name: &'static str) -> Json {
+        let document = self.raw(name).ok_or(Wrong::Member(name)).and_then(|raw| Json::parse(raw).map_err(Wrong::Json));
+        document.unwrap_or_else(|wrong| {
+            self.note(Err(wrong));
+            Json::null()
+        })
+    }
+
+    /// Something else was found out about the object.
+    pub fn note(&mut self, found: Result<(), Wrong>) {
+        self.wrong = self.wrong.or(found.err());
     }
 
     /// Whether there was an object, and all members that were taken up are as they should be; the error is about what
@@ -362,6 +365,20 @@ macro_rules! numbers {
 
 numbers! { u16 u32 u64 }
 
+impl Member for i64 {
+    fn write(&self, out: &mut String) {
+        out.push_str(&digits::signed(*self));
+    }
+    fn fill(&mut self, raw: &str) -> bool {
+        let number = digits::read_signed(raw);
+        *self = number.unwrap_or_default();
+        number.is_some()
+    }
+    fn blank() -> Self {
+        0
+    }
+}
+
 impl Member for bool {
     const OPTIONAL: bool = true;
     fn write(&self, out: &mut String) {
@@ -416,7 +433,7 @@ fn write_list<'a>(length: usize, item: &dyn Fn(usize) -> &'a dyn Written, out: &
 impl<T: Member> Member for Vec<T> {
     const OPTIONAL: bool = true;
     fn write(&self, out: &mut String) {
-        write_list(self.len(), &|at| &self[at], out);
+        self.as_slice().append(out);
     }
     fn fill(&mut self, raw: &str) -> bool {
         self.clear();

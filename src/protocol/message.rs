@@ -4,19 +4,26 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Address;
 use super::json::Json;
 use super::member::{Fields, Member, Wrong};
 use super::operation::KeyedOperation;
+use super::{Address, words};
 use crate::members;
 
 /// Why bytes are not the message they should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MessageError(pub Wrong);
 
+impl MessageError {
+    /// The same in words.
+    pub fn said(&self) -> String {
+        words::join(&["not the expected message: ", &self.0.said()])
+    }
+}
+
 impl fmt::Display for MessageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "not the expected message: {}", self.0)
+        f.write_str(&self.said())
     }
 }
 
@@ -321,15 +328,17 @@ impl Change {
         fields.take("version", &mut self.version);
         fields.take("seq", &mut self.seq);
         fields.take("entryId", &mut self.entry_id);
-        fields.finish()?;
-        self.address.check_names().map_err(Wrong::Rule)?;
+        fields.note(self.address.check_names().map_err(Wrong::Rule));
         self.body = match (fields.raw("value").is_some(), deleted, gone) {
-            (true, false, false) => ChangeBody::Value(fields.document("value")?),
+            (true, false, false) => ChangeBody::Value(fields.document("value")),
             (false, true, false) => ChangeBody::Deleted,
             (false, false, true) => ChangeBody::Gone,
-            _ => return Err(Wrong::Rule("a change has one of `value`, `deleted` and `gone`")),
+            _ => {
+                fields.note(Err(Wrong::Rule("a change has one of `value`, `deleted` and `gone`")));
+                return fields.finish();
+            }
         };
-        Ok(())
+        fields.finish()
     }
 }
 
@@ -359,7 +368,7 @@ impl PullReply {
         fields.each("changes", &mut |raw| {
             match Change::parse(raw) {
                 Ok(change) => self.changes.push(change),
-                Err(MessageError(why)) => self.unreadable.push((index, raw.to_owned(), why.to_string())),
+                Err(MessageError(why)) => self.unreadable.push((index, raw.to_owned(), why.said())),
             }
             index += 1;
             true

@@ -15,6 +15,7 @@ pub mod pointer;
 mod scan;
 pub mod text;
 pub mod value;
+pub mod words;
 
 pub use document::{ApplyError, Draft};
 pub use http::{Call, HttpRequest, Identity, Method};

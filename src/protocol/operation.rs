@@ -2,13 +2,13 @@
 
 use std::fmt;
 
+use super::Address;
 use super::json::{DEPTH_MAX, Json, JsonError};
 use super::member::{Fields, Member, ObjectWriter, Wrong};
-use super::patch::{Patch, PatchError};
+use super::patch::Patch;
 use super::pointer::Pointer;
 use super::text::TextMark;
 use super::value::{Value, write_string};
-use super::{Address, digits};
 
 /// What an operation does to a document.
 #[derive(Clone, Debug, PartialEq)]
@@ -111,7 +111,7 @@ impl Member for KeyedOperation {
             Operation::Delete => {}
             Operation::Patch(patch) => write_patch(patch, &mut object),
             Operation::Increment { path, by } => {
-                object.member("path", path).name("by").push_str(&digits::signed(*by));
+                object.member("path", path).member("by", by);
             }
             Operation::Append { path, items } => {
                 let out = object.member("path", path).name("items");
@@ -179,12 +179,6 @@ impl Member for Value {
 
 const UNKNOWN_KIND: Wrong = Wrong::Rule("unknown kind");
 
-impl From<PatchError> for Wrong {
-    fn from(_: PatchError) -> Self {
-        Wrong::Rule("the places of a patch are pointers, none inside another")
-    }
-}
-
 impl KeyedOperation {
     /// Reads one operation and checks every part of it.
     pub fn parse(text: &str) -> Result<KeyedOperation, OperationError> {
@@ -196,7 +190,7 @@ impl KeyedOperation {
                 let raw = Fields::of(text).raw("op").unwrap_or_default();
                 Err(OperationError(format!("unknown kind `{}`", raw.trim_matches('"'))))
             }
-            Err(wrong) => Err(OperationError(wrong.to_string())),
+            Err(wrong) => Err(OperationError(wrong.said())),
         }
     }
 
@@ -209,50 +203,63 @@ impl KeyedOperation {
             fields.take("base", self.base.insert(None));
         }
         fields.take("op", &mut op);
-        fields.finish()?;
-        self.address.check_names().map_err(Wrong::Rule)?;
-        self.operation = Operation::read(&op, &mut fields)?;
+        fields.note(self.address.check_names().map_err(Wrong::Rule));
+        match Operation::named(&op) {
+            Some(blank) => {
+                self.operation = blank;
+                self.operation.take_up(&mut fields);
+            }
+            None => fields.note(Err(UNKNOWN_KIND)),
+        }
         fields.finish()
     }
 }
 
 impl Operation {
-    /// Reads the members of this kind of operation. Those that were taken up are not good before the fields say so.
-    fn read(op: &str, fields: &mut Fields<'_>) -> Result<Operation, Wrong> {
-        let mut path = Pointer::default();
-        if matches!(op, "increment" | "append" | "splice") {
-            fields.take("path", &mut path);
-        }
-        Ok(match op {
-            "put" => Operation::Put(fields.document("value")?),
+    /// The operation of this name, before its members are read; `None` where there is no such operation.
+    fn named(name: &str) -> Option<Operation> {
+        let path = Pointer::default();
+        Some(match name {
+            "put" => Operation::Put(Json::null()),
             "delete" => Operation::Delete,
-            "patch" => Operation::Patch(Patch::read(fields)?),
-            "increment" => {
-                let by = fields.raw("by").and_then(digits::read_signed);
-                Operation::Increment { path, by: by.ok_or(Wrong::Rule("`by` is no 64-bit integer"))? }
+            "patch" => Operation::Patch(Patch::default()),
+            "increment" => Operation::Increment { path, by: 0 },
+            "append" => Operation::Append { path, items: Append::Text(String::new()) },
+            "splice" => Operation::Splice(Splice { path, at: 0, remove: 0, insert: String::new(), on: None }),
+            _ => return None,
+        })
+    }
+
+    /// Takes up the members of this kind of operation, which are not good before the fields say so.
+    fn take_up(&mut self, fields: &mut Fields<'_>) {
+        match self {
+            Operation::Put(value) => *value = fields.document("value"),
+            Operation::Delete => {}
+            Operation::Patch(patch) => patch.take_up(fields),
+            Operation::Increment { path, by } => {
+                fields.take("path", path);
+                fields.take("by", by);
             }
-            "append" => {
-                let items = fields.document("items")?.to_tree();
-                if path.tokens().len() + items.depth() > DEPTH_MAX {
-                    return Err(Wrong::Json(JsonError::TooDeep));
+            Operation::Append { path, items } => {
+                fields.take("path", path);
+                let more = fields.document("items").to_tree();
+                if path.tokens().len() + more.depth() > DEPTH_MAX {
+                    fields.note(Err(Wrong::Json(JsonError::TooDeep)));
                 }
-                let items = match items {
+                *items = match more {
                     Value::String(text) => Append::Text(text),
                     Value::Array(items) => Append::Items(items),
-                    _ => return Err(Wrong::Member("items")),
+                    _ => return fields.note(Err(Wrong::Member("items"))),
                 };
-                Operation::Append { path, items }
             }
-            "splice" => {
-                let mut splice = Splice { path, at: 0, remove: 0, insert: String::new(), on: None };
+            Operation::Splice(splice) => {
+                fields.take("path", &mut splice.path);
                 fields.take("at", &mut splice.at);
                 fields.take("remove", &mut splice.remove);
                 fields.take("insert", &mut splice.insert);
                 fields.take("on", &mut splice.on);
-                Operation::Splice(splice)
             }
-            _ => return Err(UNKNOWN_KIND),
-        })
+        }
     }
 }
 

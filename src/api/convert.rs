@@ -9,7 +9,7 @@ use crate::engine::ident::MutationId;
 use crate::engine::mutation::Mutation;
 use crate::protocol::Address;
 use crate::protocol::http::scope_hash;
-use crate::protocol::member::{Fields, text_of};
+use crate::protocol::member::{Fields, Wrong, text_of};
 
 /// What a client is opened with.
 pub struct Options {
@@ -23,12 +23,12 @@ pub struct Options {
 
 /// The options of `open`, an object's text, checked. A fault names the first that is not what it must be.
 pub fn options(text: &str) -> Result<Options, Fault> {
-    let mut given = Fields::parse(text).map_err(|_| wrong("options"))?;
+    let mut given = Fields::of(text);
     let (mut name, mut scope, mut url) = (String::new(), String::new(), String::new());
     given.take("name", &mut name);
     given.take("scope", &mut scope);
     given.take("url", &mut url);
-    given.finish().map_err(wrong)?;
+    taken(&given, "options")?;
     let mut config = Box::new(Config::read(given.raw("config").unwrap_or("{}")).map_err(|name| wrong(&name))?);
     config.scope = scope_hash(&scope);
     if name.is_empty() {
@@ -52,7 +52,8 @@ pub fn mutations(operation: &str, address: Address, text: &str) -> Result<Vec<Mu
 }
 
 fn put_all(collection: &str, text: &str) -> Result<Vec<Mutation>, Fault> {
-    let documents = Fields::parse(text).map_err(|error| Fault::new(Code::InvalidDocument, error.to_string()))?;
+    let documents = Fields::of(text);
+    documents.finish().map_err(|error| Fault::new(Code::InvalidDocument, error.to_string()))?;
     let mut mutations = Vec::new();
     for (key, text) in documents.iter() {
         mutations.push(Mutation::put(Address::of(collection, key), text)?);
@@ -61,15 +62,20 @@ fn put_all(collection: &str, text: &str) -> Result<Vec<Mutation>, Fault> {
 }
 
 fn splice(address: Address, text: &str) -> Result<Mutation, Fault> {
-    let mut given = Fields::parse(text).map_err(|_| wrong("splice"))?;
+    let mut given = Fields::of(text);
     let (mut path, mut insert) = (String::new(), String::new());
     let (mut at, mut remove) = (0u32, 0u32);
     given.take("path", &mut path);
     given.take("insert", &mut insert);
     given.take("at", &mut at);
     given.take("remove", &mut remove);
-    given.finish().map_err(wrong)?;
+    taken(&given, "splice")?;
     Mutation::splice(address, &path, at.into(), remove.into(), &insert)
+}
+
+/// A fault names the member that is not what it must be, or `whole` where that is no object.
+fn taken(given: &Fields<'_>, whole: &str) -> Result<(), Fault> {
+    given.finish().map_err(|why| wrong(if let Wrong::Member(name) = why { name } else { whole }))
 }
 
 fn wrong(name: &str) -> Fault {

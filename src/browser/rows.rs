@@ -187,5 +187,5 @@ fn meta_of(value: &JsValue) -> Option<Meta> {
 
 /// The members of an object's text; none where it is no object's.
 fn fields_of(text: &str) -> Fields<'_> {
-    Fields::parse(text).unwrap_or_default()
+    Fields::of(text)
 }

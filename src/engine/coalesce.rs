@@ -1,5 +1,6 @@
 //! Many operations on one document as few, that do the same on every document the first could be applied to (I13).
 
+use crate::protocol::text::units;
 use crate::protocol::{Draft, Operation, Patch, Splice, Text};
 
 /// Operations on one document, composed as they come.
@@ -47,10 +48,6 @@ impl Composer {
     pub fn finish(self) -> Vec<Operation> {
         self.operations
     }
-}
-
-fn units(text: &str) -> u64 {
-    text.encode_utf16().count() as u64
 }
 
 /// Makes two splices in a row one, where the second touches what the first wrote.

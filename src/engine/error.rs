@@ -109,7 +109,7 @@ impl Member for Code {
         write_string(self.as_str(), out);
     }
     fn fill(&mut self, raw: &str) -> bool {
-        let code = Code::named(raw.trim_matches('"'));
+        let code = Code::named(raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default());
         *self = code.unwrap_or(*self);
         code.is_some()
     }

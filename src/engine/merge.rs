@@ -7,14 +7,22 @@ pub fn texts(base: &str, local: &str, remote: &str) -> String {
         return remote.to_owned();
     }
     let (mine, theirs) = (Change::between(base, local), Change::between(base, remote));
+    let mut merged = String::new();
+    let mut at = 0;
+    let mut next = |to: usize, change: &Change<'_>| {
+        merged.push_str(base.get(at..to).unwrap_or_default());
+        merged.push_str(change.text);
+        at = at.max(change.end);
+    };
     if mine.end < theirs.start {
-        return [&base[..mine.start], mine.text, &base[mine.end..theirs.start], theirs.text, &base[theirs.end..]].concat();
+        next(mine.start, &mine);
+        next(theirs.start, &theirs);
+    } else {
+        next(theirs.start.min(mine.start), &theirs);
+        next(mine.start, &mine);
     }
-    if theirs.end < mine.start {
-        return [&base[..theirs.start], theirs.text, &base[theirs.end..mine.start], mine.text, &base[mine.end..]].concat();
-    }
-    let (start, end) = (mine.start.min(theirs.start), mine.end.max(theirs.end));
-    [&base[..start], theirs.text, mine.text, &base[end..]].concat()
+    merged.push_str(&base[at..]);
+    merged
 }
 
 /// One changed range: bytes `start..end` of the one text became `text` in the other.

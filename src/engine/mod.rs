@@ -9,6 +9,7 @@ mod coalesce;
 pub mod config;
 pub mod effect;
 pub mod error;
+pub mod header;
 pub mod ident;
 pub mod input;
 mod link;
@@ -48,7 +49,7 @@ use notice::{Ending, Notice, Phase, Status, StorageKind, ViewChange};
 use outbox::{Outbox, Queued};
 use pull::Feed;
 use push::{Batch, BatchSize};
-use record::{CancelHeader, Kind, Lineage, MutationHeader, Place};
+use record::{Kind, Lineage, Place};
 use replica::Replica;
 use rng::Rng;
 use sending::Request;
@@ -269,18 +270,7 @@ impl Engine {
     fn queue(&mut self, now: Timestamp, address: &Address, body: &str, lineage: Option<Lineage>, order: Option<u64>) -> (MutationId, u64) {
         let wall = self.wall_at(now);
         let id = MutationId(self.rng.uuid(wall.0).into());
-        let header = MutationHeader {
-            id: id.clone(),
-            at: wall,
-            scope: self.config.scope.clone(),
-            node: None,
-            keys: vec![address.clone()],
-            after: Vec::new(),
-            read: Vec::new(),
-            collection_version: 0,
-            fingerprint: None,
-            lineage: lineage.clone(),
-        };
+        let header = header::mutation(&id, wall, &self.config.scope, std::slice::from_ref(address), &lineage);
         self.store.stage_mutation(&id, &header, body, self.config.strict);
         let bytes = (body.len() + id.0.len()) as u64;
         let queued = Queued { id: id.clone(), address: address.clone(), bytes, place: None, kept: false, lineage };
@@ -467,7 +457,7 @@ impl Engine {
     fn on_cancel_asked(&mut self, now: Timestamp, id: &MutationId, effects: &mut impl Sink) {
         let Some(queued) = self.outbox.take(id) else { return };
         self.touch(&queued.address);
-        self.store.stage(Kind::Cancel, &CancelHeader { id: id.clone() }, "", None);
+        self.store.stage(Kind::Cancel, &header::cancel(id), "", None);
         self.store.retire(Kind::Mutation, id);
         self.rebase(&queued.address, None, std::slice::from_ref(id));
         self.arm(now);

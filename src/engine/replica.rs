@@ -6,7 +6,7 @@ use super::coalesce::Composer;
 use super::ident::MutationId;
 use super::merge;
 use crate::ordered::Ordered;
-use crate::protocol::text::SpliceError;
+use crate::protocol::text::{SpliceError, units};
 use crate::protocol::{Address, Draft, Json, Operation, Patch, Pointer, Splice, Text, TextMark, Value};
 
 /// The server's truth about one document.
@@ -83,7 +83,7 @@ pub struct Before {
 /// All documents in memory.
 #[derive(Debug, Default)]
 pub struct Replica {
-    documents: Ordered<Address, Document>,
+    documents: Ordered<Address, Box<Document>>,
 }
 
 impl Replica {
@@ -110,7 +110,7 @@ impl Replica {
 
     /// Whether a reader can know what is there without reading a page.
     pub fn is_known(&self, address: &Address, unloaded: bool) -> bool {
-        self.documents.get(address).map_or(!unloaded, Document::is_known)
+        self.documents.get(address).map_or(!unloaded, |document| document.is_known())
     }
 
     /// What a reader sees; `Err` where nobody can know without the page.
@@ -124,7 +124,7 @@ impl Replica {
 
     /// The mark of the text that a splice would be made on, provided that it fits. `Ok(None)`: there is no such text.
     pub fn check_splice(&mut self, address: &Address, splice: &Splice) -> Result<Option<TextMark>, SpliceError> {
-        let Some(draft) = self.documents.get_mut(address).and_then(Document::draft) else { return Ok(None) };
+        let Some(draft) = self.documents.get_mut(address).and_then(|document| document.draft()) else { return Ok(None) };
         let Some(text) = draft.text(&splice.path) else { return Ok(None) };
         text.clone().splice(splice.at, splice.remove, &splice.insert)?;
         Ok(Some(text.mark()))
@@ -247,7 +247,7 @@ impl Replica {
 
     fn document(&mut self, address: &Address, unloaded: bool) -> &mut Document {
         let knowledge = if unloaded { Knowledge::Unloaded } else { Knowledge::Nothing };
-        self.documents.get_or_insert_with(address.clone(), || Document { knowledge, layers: Vec::new(), draft: None })
+        self.documents.get_or_insert_with(address.clone(), || Box::new(Document { knowledge, layers: Vec::new(), draft: None }))
     }
 }
 
@@ -436,7 +436,6 @@ impl Fold {
         let remote = there.to_string();
         let merged = merge::texts(&before.to_string(), &after, &remote);
         let change = merge::Change::between(&remote, &merged);
-        let units = |text: &str| text.encode_utf16().count() as u64;
         self.apply(&Operation::Splice(Splice {
             path,
             at: units(&remote[..change.start]),
@@ -454,7 +453,9 @@ impl Fold {
 }
 
 fn replaced(path: &Pointer, text: String) -> Option<Operation> {
-    Patch::from_places(vec![(path.clone(), Value::String(text))], Vec::new(), Vec::new()).ok().map(Operation::Patch)
+    let mut patch = Patch::default();
+    patch.plant(path, Patch::Set(Value::String(text))).ok()?;
+    Some(Operation::Patch(patch))
 }
 
 #[cfg(test)]

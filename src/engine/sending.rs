@@ -7,6 +7,7 @@ use super::clock::Timestamp;
 use super::config::TransportKind;
 use super::effect::{Effect, Sink};
 use super::error::{Code, Fault};
+use super::header;
 use super::ident::{MutationId, RequestId};
 use super::input::{Reply, SendFailure};
 use super::link::Tried;
@@ -15,7 +16,7 @@ use super::notice::{Ending, Notice};
 use super::outbox::{Chosen, Entry, EntryState};
 use super::outcome::{self, Class};
 use super::push::{Batch, BatchId};
-use super::record::{AttemptHeader, FreezeHeader, Kind};
+use super::record::Kind;
 use super::retry;
 use super::settling::keyed;
 use super::{AUTH_PAUSE_MS, Engine, Pause};
@@ -56,8 +57,8 @@ pub(super) fn body_of(reply: &Reply) -> Result<&str, Fault> {
         return Err(nonsense("the server's answer came from another address"));
     }
     let content_type = reply.headers.get("content-type").map(String::as_str).unwrap_or_default();
-    let essence = content_type.split(';').next().unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case("application/json") {
+    let end = content_type.bytes().position(|byte| byte == b';').unwrap_or(content_type.len());
+    if !content_type[..end].trim_ascii().eq_ignore_ascii_case("application/json") {
         return Err(nonsense("the server's answer is not JSON by its content type"));
     }
     std::str::from_utf8(&reply.body.0).map_err(|_| nonsense("the server's answer is not UTF-8"))
@@ -121,7 +122,8 @@ impl Engine {
     /// Makes the kept mutations of one document an entry. Nothing that could change it happens after this.
     fn freeze(&mut self, now: Timestamp, address: &Address, effects: &mut impl Sink) -> Option<MutationId> {
         let members = self.outbox.members(address);
-        let first = self.outbox.queued(members.first()?)?.clone();
+        let first = self.outbox.queued(members.first()?)?;
+        let (id, mut place, lineage) = (first.id.clone(), first.place, first.lineage.clone());
         if members.last().is_some_and(|last| self.replica.goes_on_behind(address, last)) {
             self.outbox.postpone(address);
             return None;
@@ -135,47 +137,43 @@ impl Engine {
             None => Some(None),
             Some(base) if base.value.is_none() => Some(None),
             Some(base) if base.version.is_empty() => None,
-            Some(base) => Some(Some(base.version.to_string())),
+            Some(base) => Some(Some(String::from(&*base.version))),
         };
         // A document's later operations are made on what the earlier ones left: only the first says a version.
         let mut keyed = keyed(address, &operations);
         if let Some(first) = keyed.first_mut() {
             first.base.clone_from(&base);
         }
-        let entry = crate::protocol::Entry { id: first.id.to_string(), seen: self.seen.clone(), operations: keyed };
+        let entry = crate::protocol::Entry { id: String::from(&*id.0), seen: self.seen.clone(), operations: keyed };
         let text: Arc<str> = text_of(&entry).into();
-        let lineage = first.lineage;
-        let place = lineage.as_ref().map(|lineage| lineage.place).or(first.place);
-        let header = FreezeHeader {
-            entry: first.id.clone(),
-            members: members.clone(),
-            place: place.unwrap_or_default(),
-            round: lineage.as_ref().map_or(0, |lineage| lineage.round),
-            root: lineage.as_ref().map(|lineage| lineage.root.clone()),
-        };
-        self.store.stage(Kind::Freeze, &header, &text, Some(About::of(Kind::Freeze, &first.id)));
+        let (mut round, mut root) = (0, None);
+        if let Some(lineage) = lineage {
+            (place, round, root) = (Some(lineage.place), lineage.round, Some(lineage.root));
+        }
+        let header = header::freeze(&id, &members, place.unwrap_or_default(), round, &root);
+        self.store.stage(Kind::Freeze, &header, &text, Some(About::of(Kind::Freeze, &id)));
         for member in &members {
             self.store.retire(Kind::Mutation, member);
         }
         self.retire_befores(&members);
-        self.outbox.freeze(Entry {
-            id: first.id.clone(),
-            members: members.clone(),
+        let order = self.outbox.order(&id).unwrap_or_default();
+        let befores = self.replica.replace(address, &members, order, id.clone(), operations.clone());
+        self.keep_befores(befores);
+        self.outbox.freeze(Box::new(Entry {
+            id: id.clone(),
+            members,
             address: address.clone(),
             base,
-            operations: operations.clone(),
+            operations,
             text,
             place,
-            round: header.round,
-            root: header.root.unwrap_or_else(|| first.id.clone()),
+            round,
+            root: root.unwrap_or_else(|| id.clone()),
             sent: 0,
             failures: 0,
             state: EntryState::InBatch,
-        });
-        let order = self.outbox.order(&first.id).unwrap_or_default();
-        let befores = self.replica.replace(address, &members, order, first.id.clone(), operations);
-        self.keep_befores(befores);
-        Some(first.id)
+        }));
+        Some(id)
     }
 
     /// The text that these were made on is lost, and with it where they belong: they go to the inbox.
@@ -491,7 +489,7 @@ impl Engine {
 
     pub(super) fn wait_for(&mut self, now: Timestamp, id: &MutationId, failures: u32, delay_ms: u64) {
         self.outbox.set_state(id, EntryState::Waiting(now.after(delay_ms)));
-        let header = AttemptHeader { entry: id.clone(), failures, at: self.wall_at(now), delay_ms };
+        let header = header::attempt(id, failures, self.wall_at(now), delay_ms);
         self.store.stage(Kind::Attempt, &header, "", Some(About::of(Kind::Attempt, id)));
     }
 

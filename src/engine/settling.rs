@@ -3,11 +3,12 @@
 use super::clock::Timestamp;
 use super::effect::{Effect, Sink};
 use super::error::{Code, Fault};
+use super::header;
 use super::ident::MutationId;
 use super::log::About;
 use super::notice::{Ending, Notice};
 use super::outbox::Entry;
-use super::record::{InboxHeader, Kind, Lineage, SettlementHeader};
+use super::record::{Kind, Lineage};
 use super::replica::Base;
 use super::{Engine, retry};
 use crate::protocol::member::text_of;
@@ -197,20 +198,13 @@ impl Engine {
         operations: &[Operation],
     ) {
         let Some(entry) = members.first().cloned() else { return };
-        let header = InboxHeader {
-            entry: entry.clone(),
-            members: members.to_vec(),
-            ending: ending.into(),
-            error: error.clone(),
-            fields,
-            at: self.wall_at(now),
-        };
+        let header = header::inbox(&entry, members, ending, error, &fields, self.wall_at(now));
         let body = text_of(&keyed(address, operations));
         self.store.stage(Kind::Inbox, &header, &body, Some(About::of(Kind::Inbox, &entry)));
         self.inbox.insert(entry, ());
     }
 
-    fn take_entry(&mut self, id: &MutationId) -> Option<(u64, Entry)> {
+    fn take_entry(&mut self, id: &MutationId) -> Option<(u64, Box<Entry>)> {
         let address = self.outbox.entry(id)?.address.clone();
         self.touch(&address);
         self.outbox.settle(id)
@@ -218,7 +212,7 @@ impl Engine {
 
     /// The entry ends in the commit that says how (I17).
     pub(super) fn stage_settlement(&mut self, id: &MutationId, members: &[MutationId], ending: &str, seq: Option<u64>) {
-        let header = SettlementHeader { entry: id.clone(), members: members.to_vec(), ending: ending.into(), seq };
+        let header = header::settlement(id, members, ending, seq);
         self.store.stage(Kind::Settlement, &header, "", None);
         self.store.retire(Kind::Freeze, id);
         self.store.retire(Kind::Attempt, id);

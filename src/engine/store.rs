@@ -3,17 +3,17 @@
 
 use super::config::Config;
 use super::effect::{Guard, Write};
+use super::header;
 use super::ident::{MutationId, WriteId};
 use super::input::Meta;
 use super::log::{About, Log};
 use super::notice::Durability;
 use super::pages::{self, Pages};
 use super::push::BatchId;
-use super::record::{self, DirectoryRow, Kind, PagedHeader};
+use super::record::{self, DirectoryRow, Kind};
 use super::replica::Replica;
 use crate::ordered::{Ordered, OrderedSet};
 use crate::protocol::Address;
-use crate::protocol::member::Written;
 
 /// Where writes go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,7 +136,7 @@ impl Store {
 
     /// Stages a record, and says its ordinal. One that can live on says what it is about; what could not be read lives on
     /// for a build that can read it.
-    pub fn stage(&mut self, kind: Kind, header: &dyn Written, body: &str, about: Option<About>) -> u32 {
+    pub fn stage(&mut self, kind: Kind, header: &str, body: &str, about: Option<About>) -> u32 {
         let staged = &mut self.staged;
         let (ordinal, start) = (staged.records, staged.bytes.len());
         staged.records += 1;
@@ -148,7 +148,7 @@ impl Store {
     }
 
     /// Stages a mutation's record; the app is told when it is kept.
-    pub fn stage_mutation(&mut self, id: &MutationId, header: &dyn Written, body: &str, strict: bool) {
+    pub fn stage_mutation(&mut self, id: &MutationId, header: &str, body: &str, strict: bool) {
         let ordinal = self.stage(Kind::Mutation, header, body, Some(About::of(Kind::Mutation, id)));
         self.staged.mutations.push((id.clone(), ordinal));
         self.staged.strict |= strict;
@@ -202,9 +202,7 @@ impl Store {
         }
         if size as u64 > config.page_directly_bytes {
             (write.pages, rows) = self.pages.lay_out(&staged.bases, replica, config.page_bytes);
-            let header = PagedHeader { pages: rows };
-            record::encode(&mut bytes, Kind::Paged, staged.records, &header, "");
-            rows = header.pages;
+            record::encode(&mut bytes, Kind::Paged, staged.records, &header::paged(&rows), "");
         } else {
             let mut ordinal = staged.records;
             for address in staged.bases.keys() {

@@ -4,18 +4,19 @@ use super::boot::lossless;
 use super::clock::{Timer, Timestamp, Wall};
 use super::effect::{Effect, Guard, Sink, Wanted};
 use super::error::{Code, Fault};
+use super::header;
 use super::ident::{AskId, LoadId, WriteId};
 use super::input::{Bytes, Found, Meta, StoreFailure, Versions};
 use super::log::About;
 use super::notice::Notice;
 use super::pages;
-use super::record::{self, BeforeHeader, CursorHeader, Kind, LAYOUT_VERSION, Place, QuarantineHeader};
+use super::record::{self, Kind, LAYOUT_VERSION, Place};
 use super::replica::Base;
 use super::retry;
 use super::store::Kept;
 use super::{Engine, Life};
+use crate::protocol::Address;
 use crate::protocol::member::text_of;
-use crate::protocol::{Address, Seen};
 
 /// A transaction that keeps aborting is given up after this many times.
 const ABORTS_MAX: u32 = 5;
@@ -269,7 +270,7 @@ impl Engine {
 
     /// Sets aside what cannot be read, and says so.
     pub(super) fn quarantine(&mut self, now: Timestamp, source: &str, why: &str, text: &str, effects: &mut impl Sink) {
-        let header = QuarantineHeader { source: source.into(), why: why.into(), at: self.wall_at(now) };
+        let header = header::quarantine(source, why, self.wall_at(now));
         let body = text_of(&text.to_owned());
         self.store.stage(Kind::Quarantine, &header, &body, None);
         let code = if source == "pull" { Code::Protocol } else { Code::StorageCorrupt };
@@ -291,7 +292,7 @@ impl Engine {
     pub(super) fn keep_befores(&mut self, befores: Vec<super::replica::Before>) {
         for before in befores {
             let about = About::before(&before.id, before.operation);
-            let header = BeforeHeader { id: before.id, operation: before.operation, path: before.path };
+            let header = header::before(&before.id, before.operation, &before.path);
             let body = text_of(&before.text.to_string());
             self.store.stage(Kind::Before, &header, &body, Some(about));
         }
@@ -302,20 +303,15 @@ impl Engine {
     pub(super) fn stage_cursor(&mut self, feed: usize) {
         let feed = &self.feeds[feed];
         let resync = feed.resync.is_some();
-        let header = CursorHeader {
-            feed: feed.name.clone(),
-            cursor: feed.cursor.clone().filter(|_| !resync),
-            generation: self.generation.to_string(),
-            resync,
-            seen: Seen { ..self.seen.clone() },
-        };
+        let cursor = if resync { &None } else { &feed.cursor };
+        let header = header::cursor(&feed.name, cursor, &self.generation, resync, &self.seen);
         self.store.stage(Kind::Cursor, &header, "", Some(About::cursor(&feed.name)));
     }
 }
 
 fn read_base(found: &record::Found<'_>) -> Result<(Address, Base), &'static str> {
     match found {
-        record::Found::Record(record) if record.kind == Kind::Base => pages::read_base(record),
+        record::Found::Record(record) if record.kind == Kind::Base => pages::read_base(&mut record.header()?, record.body),
         record::Found::Record(_) => Err("it does not belong here"),
         record::Found::Foreign { .. } => Err("it is of a later build"),
         record::Found::Broken { why, .. } => Err(why),

@@ -3,7 +3,8 @@
 //! Merge patches do not compose and cannot store `null`. The tree can do both: it says of each place whether it is set,
 //! removed, or an object that is gone into, and any two trees compose into one (law I13).
 
-use super::json::DEPTH_MAX;
+use super::json::{DEPTH_MAX, JsonError};
+use super::member::{Fields, Wrong};
 use super::pointer::Pointer;
 use super::value::{Members, Value};
 use crate::ordered::Ordered;
@@ -17,6 +18,13 @@ pub enum Patch {
     Remove,
     /// It becomes an object unless it is one, and then these members of it change.
     Within(Ordered<String, Patch>),
+}
+
+/// The patch that makes an object of the document, and changes nothing in it.
+impl Default for Patch {
+    fn default() -> Self {
+        Patch::Within(Ordered::default())
+    }
 }
 
 /// A patch on the wire names overlapping places, or one deeper than a document can be.
@@ -40,25 +48,33 @@ impl Patch {
     }
 
     fn member(value: Value) -> Patch {
-        if value == Value::Null { Patch::Remove } else { Self::from_merge_patch(value) }
+        if matches!(value, Value::Null) { Patch::Remove } else { Self::from_merge_patch(value) }
     }
 
-    /// The patch that sets and removes these places, and makes objects of those in `object`.
-    pub fn from_places(set: Vec<(Pointer, Value)>, remove: Vec<Pointer>, object: Vec<Pointer>) -> Result<Patch, PatchError> {
-        let mut root = Patch::Within(Ordered::default());
-        for (place, value) in set {
-            root.plant(&place, Patch::Set(value))?;
+    /// Reads the members `set`, `remove` and `object`.
+    pub(crate) fn read(fields: &mut Fields<'_>) -> Result<Patch, Wrong> {
+        let mut patch = Patch::default();
+        let set = Fields::of(fields.raw("set").unwrap_or("{}"));
+        set.finish()?;
+        for (place, raw) in set.iter() {
+            let place = Pointer::parse(place).map_err(|_| PatchError)?;
+            patch.plant(&place, Patch::Set(Value::parse(raw)?))?;
         }
-        for place in remove {
-            root.plant(&place, Patch::Remove)?;
+        let (mut removed, mut objects): (Vec<Pointer>, Vec<Pointer>) = Default::default();
+        fields.take("remove", &mut removed);
+        fields.take("object", &mut objects);
+        fields.finish()?;
+        for place in &removed {
+            patch.plant(place, Patch::Remove)?;
         }
-        for place in object {
-            root.plant(&place, Patch::Within(Ordered::default()))?;
+        for place in &objects {
+            patch.plant(place, Patch::default())?;
         }
-        Ok(root)
+        if patch.depth() > DEPTH_MAX { Err(Wrong::Json(JsonError::TooDeep)) } else { Ok(patch) }
     }
 
-    fn plant(&mut self, place: &Pointer, leaf: Patch) -> Result<(), PatchError> {
+    /// Adds a place that is set, removed, or made an object; no two places overlap.
+    pub fn plant(&mut self, place: &Pointer, leaf: Patch) -> Result<(), PatchError> {
         let tokens = place.tokens();
         let depth = tokens.len();
         if depth > DEPTH_MAX || depth == 0 && matches!(leaf, Patch::Remove) {
@@ -71,7 +87,7 @@ impl Patch {
             if index + 1 == depth && members.contains_key(&token) {
                 return Err(PatchError);
             }
-            at = members.get_or_insert_with(token, || Patch::Within(Ordered::default()));
+            at = members.get_or_insert_with(token, Patch::default);
         }
         match at {
             Patch::Within(members) if members.is_empty() => *at = leaf,
@@ -81,24 +97,22 @@ impl Patch {
     }
 
     /// The places of this patch: set, removed, and made objects without a change inside.
-    pub fn places(&self) -> (Vec<(Pointer, &Value)>, Vec<Pointer>, Vec<Pointer>) {
-        let mut places = (Vec::new(), Vec::new(), Vec::new());
-        self.collect(&mut Vec::new(), &mut places);
-        places
+    pub fn leaves(&self) -> Vec<(Pointer, &Patch)> {
+        let mut leaves = Vec::new();
+        self.collect(&mut Vec::new(), &mut leaves);
+        leaves
     }
 
-    fn collect<'a>(&'a self, way: &mut Vec<&'a str>, places: &mut (Vec<(Pointer, &'a Value)>, Vec<Pointer>, Vec<Pointer>)) {
+    fn collect<'a>(&'a self, way: &mut Vec<&'a str>, leaves: &mut Vec<(Pointer, &'a Patch)>) {
         match self {
-            Patch::Set(value) => places.0.push((Pointer::of(way), value)),
-            Patch::Remove => places.1.push(Pointer::of(way)),
-            Patch::Within(members) if members.is_empty() => places.2.push(Pointer::of(way)),
-            Patch::Within(members) => {
+            Patch::Within(members) if !members.is_empty() => {
                 for (name, inner) in members.iter() {
                     way.push(name);
-                    inner.collect(way, places);
+                    inner.collect(way, leaves);
                     way.pop();
                 }
             }
+            leaf => leaves.push((Pointer::of(way), leaf)),
         }
     }
 
@@ -237,17 +251,23 @@ mod tests {
     fn places_come_back_as_they_went_in() {
         for patch in [json!({"a":{"b":1,"c":null,"d":{}},"e/f":[null]}), json!({}), json!(7)] {
             let patch = Patch::from_merge_patch(patch);
-            let (set, remove, object) = patch.places();
-            let set = set.into_iter().map(|(place, value)| (place, value.clone())).collect();
-            assert_eq!(Patch::from_places(set, remove, object), Ok(patch));
+            let leaves = patch.leaves().into_iter().map(|(place, leaf)| (place, leaf.clone())).collect();
+            assert_eq!(planted(leaves), Ok(patch));
         }
+    }
+
+    fn planted(leaves: Vec<(Pointer, Patch)>) -> Result<Patch, PatchError> {
+        let mut patch = Patch::default();
+        leaves.into_iter().try_for_each(|(place, leaf)| patch.plant(&place, leaf))?;
+        Ok(patch)
     }
 
     #[test]
     fn overlapping_places_are_refused() {
         let place = |text| Pointer::parse(text).unwrap();
-        assert_eq!(Patch::from_places(vec![(place("/a"), json!(1)), (place("/a/b"), json!(1))], vec![], vec![]), Err(PatchError));
-        assert_eq!(Patch::from_places(vec![(place("/a/b"), json!(1))], vec![place("/a")], vec![]), Err(PatchError));
-        assert_eq!(Patch::from_places(vec![], vec![place("")], vec![]), Err(PatchError));
+        let one = || Patch::Set(json!(1));
+        assert_eq!(planted(vec![(place("/a"), one()), (place("/a/b"), one())]), Err(PatchError));
+        assert_eq!(planted(vec![(place("/a/b"), one()), (place("/a"), Patch::Remove)]), Err(PatchError));
+        assert_eq!(planted(vec![(place(""), Patch::Remove)]), Err(PatchError));
     }
 }

@@ -154,16 +154,27 @@ fn byte_of(text: &str, units: usize, unit: usize) -> Result<usize, SpliceError> 
         return Ok(unit); // ASCII: one byte a unit
     }
     let mut seen = 0;
-    for (byte, c) in text.char_indices() {
-        if seen == unit {
-            return Ok(byte);
+    for (at, byte) in text.bytes().enumerate() {
+        if seen >= unit && units_of(byte) > 0 {
+            return if seen == unit { Ok(at) } else { Err(SpliceError::SplitsPair) };
         }
-        if seen > unit {
-            return Err(SpliceError::SplitsPair);
-        }
-        seen += c.len_utf16();
+        seen += units_of(byte);
     }
     if seen == unit { Ok(text.len()) } else { Err(SpliceError::SplitsPair) }
+}
+
+/// How many UTF-16 units a text has.
+pub fn units(text: &str) -> u64 {
+    text.bytes().map(units_of).sum::<usize>() as u64
+}
+
+/// How many UTF-16 units a character has that begins with this byte; none where it only goes on.
+fn units_of(byte: u8) -> usize {
+    match byte {
+        0x80..0xc0 => 0,
+        0xf0.. => 2,
+        _ => 1,
+    }
 }
 
 fn add(a: u64, b: u64) -> u64 {
@@ -239,6 +250,11 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn units_are_those_of_the_library(text in "\\PC{0,40}") {
+            prop_assert_eq!(units(&text), text.encode_utf16().count() as u64);
+        }
+
         #[test]
         fn splices_agree_with_a_plain_string(start in "\\PC{0,200}", edits in prop::collection::vec((0usize..4000, 0usize..3000, "(\\PC|a){0,3}|a{900,2500}"), 1..40)) {
             let mut plain: Vec<u16> = start.encode_utf16().collect();

@@ -29,7 +29,7 @@ pub fn options(text: &str) -> Result<Options, Fault> {
     given.take("name", &mut name);
     given.take("scope", &mut scope);
     given.take("url", &mut url);
-    given.finish().map_err(|found| misread(found, "options"))?;
+    taken(&given, "options")?;
     let mut config = Box::new(Config::read(given.raw("config").unwrap_or("{}")).map_err(|name| wrong(&name))?);
     config.scope = scope_hash(&scope);
     if name.is_empty() {
@@ -70,16 +70,13 @@ fn splice(address: Address, text: &str) -> Result<Mutation, Fault> {
     given.take("insert", &mut insert);
     given.take("at", &mut at);
     given.take("remove", &mut remove);
-    given.finish().map_err(|found| misread(found, "splice"))?;
+    taken(&given, "splice")?;
     Mutation::splice(address, &path, at.into(), remove.into(), &insert)
 }
 
-/// What was found wrong with the object that is `what`.
-fn misread(found: Wrong, what: &str) -> Fault {
-    match found {
-        Wrong::Member(name) => wrong(name),
-        _ => wrong(what),
-    }
+/// A fault names the member that is not what it must be, or `whole` where that is no object.
+fn taken(given: &Fields<'_>, whole: &str) -> Result<(), Fault> {
+    given.finish().map_err(|why| wrong(if let Wrong::Member(name) = why { name } else { whole }))
 }
 
 fn wrong(name: &str) -> Fault {

@@ -34,6 +34,8 @@ pub struct Order {
 type Place = (usize, usize);
 
 impl<K, V> Default for Ordered<K, V> {
+    // Many are made in one place: a call is less code than what it does.
+    #[inline(never)]
     fn default() -> Self {
         Ordered { keys: Keys { order: Order::default(), slots: Vec::new() }, values: Vec::new() }
     }

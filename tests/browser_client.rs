@@ -235,7 +235,7 @@ async fn a_bad_one_among_many_changes_nothing() {
     assert_eq!(code(put_all(r#"{"a":1,"b":{}"#)), "INVALID_DOCUMENT");
     assert_eq!(code(put_all(r#"{"a":1,"b":"\ud800"}"#)), "INVALID_DOCUMENT");
     assert_eq!(code(put_all(r#"{"a":1,"":2}"#)), "VALIDATION");
-    assert_eq!(put_all("{}").unwrap().as_string().as_deref(), Some(""));
+    assert!(ids(put_all("{}")).is_empty());
     assert_eq!((app.view("a"), app.status()["pendingMutations"].clone()), (None, json!(0)));
 }
 

@@ -9,7 +9,7 @@ use crate::engine::ident::MutationId;
 use crate::engine::mutation::Mutation;
 use crate::protocol::Address;
 use crate::protocol::http::scope_hash;
-use crate::protocol::member::{Fields, text_of};
+use crate::protocol::member::{Fields, Wrong, text_of};
 use crate::protocol::words;
 
 /// What a client is opened with.
@@ -24,11 +24,12 @@ pub struct Options {
 
 /// The options of `open`, an object's text, checked. A fault names the first that is not what it must be.
 pub fn options(text: &str) -> Result<Options, Fault> {
-    let given = Fields::of(text);
-    given.finish().map_err(|_| wrong("options"))?;
-    let name: String = given.read("name").map_err(wrong)?;
-    let scope: String = given.read("scope").map_err(wrong)?;
-    let url: String = given.read("url").map_err(wrong)?;
+    let mut given = Fields::of(text);
+    let (mut name, mut scope, mut url) = (String::new(), String::new(), String::new());
+    given.take("name", &mut name);
+    given.take("scope", &mut scope);
+    given.take("url", &mut url);
+    given.finish().map_err(|found| misread(found, "options"))?;
     let mut config = Box::new(Config::read(given.raw("config").unwrap_or("{}")).map_err(|name| wrong(&name))?);
     config.scope = scope_hash(&scope);
     if name.is_empty() {
@@ -40,31 +41,45 @@ pub fn options(text: &str) -> Result<Options, Fault> {
 /// What a write says, as `Client::call` has it.
 pub fn mutations(operation: &str, address: Address, text: &str) -> Result<Vec<Mutation>, Fault> {
     let mutation = match operation {
-        "put" => Mutation::put(address, text)?,
-        "merge" => Mutation::merge(address, text)?,
-        "patch" => Mutation::patch(address, text)?,
-        "splice" => splice(address, text).map_err(wrong)??,
-        "delete" => Mutation::delete(address),
-        "putAll" => {
-            let documents = Fields::of(text);
-            documents.finish().map_err(|error| Fault::new(Code::InvalidDocument, error.said()))?;
-            let mut mutations = Vec::new();
-            for (key, text) in documents.iter() {
-                mutations.push(Mutation::put(Address::of(&address.collection, key), text)?);
-            }
-            return Ok(mutations);
-        }
-        _ => return Err(wrong(operation)),
+        "put" => Mutation::put(address, text),
+        "merge" => Mutation::merge(address, text),
+        "patch" => Mutation::patch(address, text),
+        "splice" => splice(address, text),
+        "delete" => Ok(Mutation::delete(address)),
+        "putAll" => return put_all(&address.collection, text),
+        _ => Err(wrong(operation)),
     };
-    Ok(vec![mutation])
+    Ok(vec![mutation?])
 }
 
-fn splice(address: Address, text: &str) -> Result<Result<Mutation, Fault>, &'static str> {
-    let given = Fields::of(text);
-    given.finish().map_err(|_| "splice")?;
-    let (path, insert): (String, String) = (given.read("path")?, given.read("insert")?);
-    let (at, remove): (u32, u32) = (given.read("at")?, given.read("remove")?);
-    Ok(Mutation::splice(address, &path, at.into(), remove.into(), &insert))
+fn put_all(collection: &str, text: &str) -> Result<Vec<Mutation>, Fault> {
+    let documents = Fields::of(text);
+    documents.finish().map_err(|error| Fault::new(Code::InvalidDocument, error.said()))?;
+    let mut mutations = Vec::new();
+    for (key, text) in documents.iter() {
+        mutations.push(Mutation::put(Address::of(collection, key), text)?);
+    }
+    Ok(mutations)
+}
+
+fn splice(address: Address, text: &str) -> Result<Mutation, Fault> {
+    let mut given = Fields::of(text);
+    let (mut path, mut insert) = (String::new(), String::new());
+    let (mut at, mut remove) = (0u32, 0u32);
+    given.take("path", &mut path);
+    given.take("insert", &mut insert);
+    given.take("at", &mut at);
+    given.take("remove", &mut remove);
+    given.finish().map_err(|found| misread(found, "splice"))?;
+    Mutation::splice(address, &path, at.into(), remove.into(), &insert)
+}
+
+/// What was found wrong with the object that is `what`.
+fn misread(found: Wrong, what: &str) -> Fault {
+    match found {
+        Wrong::Member(name) => wrong(name),
+        _ => wrong(what),
+    }
 }
 
 fn wrong(name: &str) -> Fault {

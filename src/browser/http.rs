@@ -235,11 +235,8 @@ impl Exchange {
         if let Some(body) = &http.body {
             set(&options, "body", &body.into());
         }
-        let mut base = url.as_str();
-        while let Some(shorter) = base.strip_suffix("/") {
-            base = shorter;
-        }
-        let url = protocol::words::join(&[base, "/", &http.path]);
+        let end = url.bytes().rposition(|byte| byte != b'/').map_or(0, |last| last + 1);
+        let url = protocol::words::join(&[&url[..end], "/", &http.path]);
         let own = self.requests.host.function("fetch");
         let fetch: Function = own.map_or_else(|| member(&js_sys::global(), "fetch").dyn_into(), Ok)?;
         fetch.call2(&JsValue::UNDEFINED, &url.into(), &options)

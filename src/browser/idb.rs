@@ -52,7 +52,7 @@ struct Job {
 
 enum Order {
     Load(LoadId, Wanted),
-    Write(Write),
+    Write(Box<Write>),
 }
 
 /// A transaction under way.
@@ -88,7 +88,7 @@ impl Store {
     }
 
     /// Writes, all or nothing. Answered by `Written` or `WriteFailed`.
-    pub fn write(&self, write: Write) {
+    pub fn write(&self, write: Box<Write>) {
         self.perform(Box::new(Job { order: Order::Write(write), retried: false }));
     }
 

@@ -97,7 +97,7 @@ impl Engine {
             }
             What::Entry(entry) => {
                 let (id, address) = (entry.id.clone(), entry.address.clone());
-                self.outbox.freeze(entry);
+                self.outbox.freeze(entry.into());
                 let order = self.outbox.order(&id).unwrap_or_default();
                 (id, address, order, None)
             }
@@ -152,8 +152,7 @@ impl Boot<'_> {
         }
         let mut operation = 0;
         let lives = match record.kind {
-            Kind::Mutation => self.read_mutation(position, &mut header, &id, record)?,
-            Kind::Freeze => self.read_entry(&mut header, &id, record)?,
+            Kind::Mutation | Kind::Freeze => self.read_queued(position, &mut header, &id, record)?,
             Kind::Attempt => self.read_attempt(&mut header, &id)?,
             Kind::Before => {
                 operation = header.read("operation")?;
@@ -198,45 +197,44 @@ impl Boot<'_> {
         Ok(())
     }
 
-    fn read_mutation(
-        &mut self,
-        position: u64,
-        header: &mut Header<'_>,
-        id: &MutationId,
-        record: &Record<'_>,
-    ) -> Result<bool, &'static str> {
-        let lineage: Option<Lineage> = header.read("lineage")?;
-        let (address, operations) = on_one(Member::read(record.body).ok_or("its operations cannot be read")?)?;
-        let place = (position, record.ordinal);
-        let order = lineage.as_ref().map_or(place, |lineage| lineage.place);
-        let bytes = record.raw.len() as u64;
-        let queued = Queued { id: id.clone(), address, bytes, place: Some(place), kept: false, lineage };
-        self.put(order, What::Mutation(queued), operations);
-        Ok(true)
-    }
-
-    fn read_entry(&mut self, header: &mut Header<'_>, id: &MutationId, record: &Record<'_>) -> Result<bool, &'static str> {
-        let (mut members, mut place, mut round, mut root) = (Vec::new(), (0, 0), None, None);
-        header.take("members", &mut members).take("place", &mut place).take("round", &mut round).take("root", &mut root).check()?;
-        let mut entry = protocol::Entry::read(record.body).ok_or("its entry cannot be read")?;
-        let base = entry.operations.first_mut().and_then(|keyed| keyed.base.take());
-        let (address, operations) = on_one(entry.operations)?;
-        self.end_all(&members);
-        let entry = Entry {
-            id: id.clone(),
-            members,
-            address,
-            base,
-            operations: operations.clone(),
-            text: record.body.into(),
-            place: Some(place),
-            round: round.unwrap_or_default(),
-            root: root.unwrap_or_else(|| id.clone()),
-            sent: 0,
-            failures: 0,
-            state: EntryState::Ready,
+    /// What waits to be sent: a mutation, or an entry in its members' place.
+    fn read_queued(&mut self, position: u64, header: &mut Header<'_>, id: &MutationId, record: &Record<'_>) -> Result<bool, &'static str> {
+        let own = (position, record.ordinal);
+        let (mut members, mut place, mut round, mut root, mut lineage) = (Vec::new(), own, None, None, None::<Lineage>);
+        let read = if record.kind == Kind::Mutation {
+            header.take("lineage", &mut lineage);
+            Member::read(record.body)
+        } else {
+            header.take("members", &mut members).take("place", &mut place).take("round", &mut round).take("root", &mut root);
+            protocol::Entry::read(record.body).map(|entry| entry.operations)
         };
-        self.put(place, What::Entry(entry), operations);
+        header.check()?;
+        let mut keyed: Vec<KeyedOperation> = read.ok_or("its operations cannot be read")?;
+        let base = keyed.first_mut().and_then(|keyed| keyed.base.take());
+        let (address, operations) = on_one(keyed)?;
+        self.end_all(&members);
+        let id = id.clone();
+        let what = if record.kind == Kind::Mutation {
+            place = lineage.as_ref().map_or(own, |lineage| lineage.place);
+            let bytes = record.raw.len() as u64;
+            What::Mutation(Queued { id, address, bytes, place: Some(own), kept: false, lineage })
+        } else {
+            What::Entry(Entry {
+                root: root.unwrap_or_else(|| id.clone()),
+                id,
+                members,
+                address,
+                base,
+                operations: operations.clone(),
+                text: record.body.into(),
+                place: Some(place),
+                round: round.unwrap_or_default(),
+                sent: 0,
+                failures: 0,
+                state: EntryState::Ready,
+            })
+        };
+        self.put(place, what, operations);
         Ok(true)
     }
 

@@ -94,8 +94,8 @@ struct KeyQueue {
 /// All that has not ended.
 #[derive(Debug, Default)]
 pub struct Outbox {
-    queued: Ordered<u64, Queued>,
-    entries: Ordered<u64, Entry>,
+    queued: Ordered<u64, Box<Queued>>,
+    entries: Ordered<u64, Box<Entry>>,
     orders: Ordered<MutationId, u64>,
     keys: Ordered<Address, KeyQueue>,
     /// Documents of which nothing is sent any more: see [`Outbox::seal`].
@@ -121,7 +121,7 @@ impl Outbox {
         self.orders.insert(queued.id.clone(), order);
         self.keys.get_or_insert_with(queued.address.clone(), KeyQueue::default).orders.insert(order, ());
         let address = queued.address.clone();
-        self.queued.insert(order, queued);
+        self.queued.insert(order, queued.into());
         self.refresh(&address);
         order
     }
@@ -192,11 +192,11 @@ impl Outbox {
 
     /// An unfrozen mutation.
     pub fn queued(&self, id: &MutationId) -> Option<&Queued> {
-        self.queued.get(self.orders.get(id)?)
+        self.queued.get(self.orders.get(id)?).map(|queued| &**queued)
     }
 
     /// Puts an entry in its members' place.
-    pub fn freeze(&mut self, entry: Entry) {
+    pub fn freeze(&mut self, mut entry: Box<Entry>) {
         let order = self.order(&entry.id).unwrap_or_else(|| self.next_order());
         for member in &entry.members {
             self.take_queued(member);
@@ -208,14 +208,15 @@ impl Outbox {
         key.orders.insert(order, ());
         key.entry = Some(order);
         let (id, address, state) = (entry.id.clone(), entry.address.clone(), entry.state);
-        self.entries.insert(order, Entry { state: EntryState::InBatch, ..entry });
+        entry.state = EntryState::InBatch;
+        self.entries.insert(order, entry);
         self.set_state(&id, state);
         self.refresh(&address);
     }
 
     /// An entry, by its id.
     pub fn entry(&self, id: &MutationId) -> Option<&Entry> {
-        self.entries.get(self.orders.get(id)?)
+        self.entries.get(self.orders.get(id)?).map(|entry| &**entry)
     }
 
     /// The entry is part of a batch that is being sent, once more.
@@ -295,7 +296,7 @@ impl Outbox {
     }
 
     /// Takes an entry out: it has ended. Also says its place in the order.
-    pub fn settle(&mut self, id: &MutationId) -> Option<(u64, Entry)> {
+    pub fn settle(&mut self, id: &MutationId) -> Option<(u64, Box<Entry>)> {
         let order = *self.orders.get(id)?;
         self.entries.get(&order)?;
         self.set_state(id, EntryState::InBatch);
@@ -312,13 +313,13 @@ impl Outbox {
     }
 
     /// Takes a mutation out that is not frozen: the app took it back, or it cannot be sent.
-    pub fn take(&mut self, id: &MutationId) -> Option<Queued> {
+    pub fn take(&mut self, id: &MutationId) -> Option<Box<Queued>> {
         let taken = self.take_queued(id)?;
         self.refresh(&taken.address);
         Some(taken)
     }
 
-    fn take_queued(&mut self, id: &MutationId) -> Option<Queued> {
+    fn take_queued(&mut self, id: &MutationId) -> Option<Box<Queued>> {
         let order = *self.orders.get(id)?;
         let queued = self.queued.remove(&order)?;
         self.orders.remove(id);
@@ -394,8 +395,8 @@ mod tests {
         Queued { id: MutationId(id.into()), address: Address::of("c", key), bytes: 10, place: None, kept: false, lineage: None }
     }
 
-    fn entry(id: &str, members: &[&str], key: &str) -> Entry {
-        Entry {
+    fn entry(id: &str, members: &[&str], key: &str) -> Box<Entry> {
+        Box::new(Entry {
             id: MutationId(id.into()),
             members: members.iter().map(|member| MutationId((*member).into())).collect(),
             address: Address::of("c", key),
@@ -408,7 +409,7 @@ mod tests {
             sent: 0,
             failures: 0,
             state: EntryState::InBatch,
-        }
+        })
     }
 
     fn heads(outbox: &Outbox) -> Vec<String> {

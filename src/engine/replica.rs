@@ -83,7 +83,7 @@ pub struct Before {
 /// All documents in memory.
 #[derive(Debug, Default)]
 pub struct Replica {
-    documents: Ordered<Address, Document>,
+    documents: Ordered<Address, Box<Document>>,
 }
 
 impl Replica {
@@ -110,7 +110,7 @@ impl Replica {
 
     /// Whether a reader can know what is there without reading a page.
     pub fn is_known(&self, address: &Address, unloaded: bool) -> bool {
-        self.documents.get(address).map_or(!unloaded, Document::is_known)
+        self.documents.get(address).map_or(!unloaded, |document| document.is_known())
     }
 
     /// What a reader sees; `Err` where nobody can know without the page.
@@ -124,7 +124,7 @@ impl Replica {
 
     /// The mark of the text that a splice would be made on, provided that it fits. `Ok(None)`: there is no such text.
     pub fn check_splice(&mut self, address: &Address, splice: &Splice) -> Result<Option<TextMark>, SpliceError> {
-        let Some(draft) = self.documents.get_mut(address).and_then(Document::draft) else { return Ok(None) };
+        let Some(draft) = self.documents.get_mut(address).and_then(|document| document.draft()) else { return Ok(None) };
         let Some(text) = draft.text(&splice.path) else { return Ok(None) };
         text.clone().splice(splice.at, splice.remove, &splice.insert)?;
         Ok(Some(text.mark()))
@@ -247,7 +247,7 @@ impl Replica {
 
     fn document(&mut self, address: &Address, unloaded: bool) -> &mut Document {
         let knowledge = if unloaded { Knowledge::Unloaded } else { Knowledge::Nothing };
-        self.documents.get_or_insert_with(address.clone(), || Document { knowledge, layers: Vec::new(), draft: None })
+        self.documents.get_or_insert_with(address.clone(), || Box::new(Document { knowledge, layers: Vec::new(), draft: None }))
     }
 }
 

@@ -123,7 +123,8 @@ impl Engine {
     /// Makes the kept mutations of one document an entry. Nothing that could change it happens after this.
     fn freeze(&mut self, now: Timestamp, address: &Address, effects: &mut impl Sink) -> Option<MutationId> {
         let members = self.outbox.members(address);
-        let first = self.outbox.queued(members.first()?)?.clone();
+        let first = self.outbox.queued(members.first()?)?;
+        let (id, mut place, lineage) = (first.id.clone(), first.place, first.lineage.clone());
         if members.last().is_some_and(|last| self.replica.goes_on_behind(address, last)) {
             self.outbox.postpone(address);
             return None;
@@ -144,37 +145,36 @@ impl Engine {
         if let Some(first) = keyed.first_mut() {
             first.base.clone_from(&base);
         }
-        let entry = crate::protocol::Entry { id: String::from(&*first.id.0), seen: self.seen.clone(), operations: keyed };
+        let entry = crate::protocol::Entry { id: String::from(&*id.0), seen: self.seen.clone(), operations: keyed };
         let text: Arc<str> = text_of(&entry).into();
-        let place = first.lineage.as_ref().map(|lineage| lineage.place).or(first.place);
-        let (round, root) = match first.lineage {
-            Some(lineage) => (lineage.round, Some(lineage.root)),
-            None => (0, None),
-        };
-        let header = header::freeze(&first.id, &members, place.unwrap_or_default(), round, &root);
-        self.store.stage(Kind::Freeze, &header, &text, Some(About::of(Kind::Freeze, &first.id)));
+        let (mut round, mut root) = (0, None);
+        if let Some(lineage) = lineage {
+            (place, round, root) = (Some(lineage.place), lineage.round, Some(lineage.root));
+        }
+        let header = header::freeze(&id, &members, place.unwrap_or_default(), round, &root);
+        self.store.stage(Kind::Freeze, &header, &text, Some(About::of(Kind::Freeze, &id)));
         for member in &members {
             self.store.retire(Kind::Mutation, member);
         }
         self.retire_befores(&members);
-        self.outbox.freeze(Entry {
-            id: first.id.clone(),
-            members: members.clone(),
+        let order = self.outbox.order(&id).unwrap_or_default();
+        let befores = self.replica.replace(address, &members, order, id.clone(), operations.clone());
+        self.keep_befores(befores);
+        self.outbox.freeze(Box::new(Entry {
+            id: id.clone(),
+            members,
             address: address.clone(),
             base,
-            operations: operations.clone(),
+            operations,
             text,
             place,
             round,
-            root: root.unwrap_or_else(|| first.id.clone()),
+            root: root.unwrap_or_else(|| id.clone()),
             sent: 0,
             failures: 0,
             state: EntryState::InBatch,
-        });
-        let order = self.outbox.order(&first.id).unwrap_or_default();
-        let befores = self.replica.replace(address, &members, order, first.id.clone(), operations);
-        self.keep_befores(befores);
-        Some(first.id)
+        }));
+        Some(id)
     }
 
     /// The text that these were made on is lost, and with it where they belong: they go to the inbox.

@@ -208,7 +208,7 @@ impl Engine {
         self.inbox.insert(entry, ());
     }
 
-    fn take_entry(&mut self, id: &MutationId) -> Option<(u64, Entry)> {
+    fn take_entry(&mut self, id: &MutationId) -> Option<(u64, Box<Entry>)> {
         let address = self.outbox.entry(id)?.address.clone();
         self.touch(&address);
         self.outbox.settle(id)

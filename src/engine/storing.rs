@@ -75,7 +75,7 @@ impl Engine {
         let meta = Meta { store_epoch: old.store_epoch + 1, session_epoch: old.session_epoch + 1, ..old };
         self.client.clone_from(&meta.client_id);
         self.session_epoch = meta.session_epoch;
-        self.store.open(guard, meta);
+        self.store.open(guard, meta.into());
         self.take_up(now, directory, log, effects);
         effects.push(Effect::Notify(Notice::Opened { client: self.client.clone() }));
     }

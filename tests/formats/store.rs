@@ -193,5 +193,5 @@ fn a_page_the_directory_and_the_description_are_what_the_engine_writes() {
     assert_eq!(fold.directory, Some(run(&vector.directory)));
     let Meta { store_epoch, folded_to, session_epoch, .. } = vector.meta;
     let meta = Meta { store_epoch: store_epoch + 1, folded_to: folded_to + 1, session_epoch: session_epoch + 1, ..vector.meta };
-    assert_eq!(fold.meta, Some(meta));
+    assert_eq!(fold.meta, Some(meta.into()));
 }

@@ -249,7 +249,7 @@ impl Engine {
             let limit = self.config.mutation_bytes_max;
             return Err(Fault::new(
                 Code::TooLarge,
-                words::join(&["a write has at most ", &digits::text(limit as u64), " bytes, this one ", &digits::text(body.len() as u64)]),
+                words::join(&["a write has at most ", &digits::text(limit), " bytes, this one ", &digits::text(body.len() as u64)]),
             ));
         }
         Ok(Checked { keyed, body, unloaded })

@@ -433,7 +433,7 @@ fn write_list<'a>(length: usize, item: &dyn Fn(usize) -> &'a dyn Written, out: &
 impl<T: Member> Member for Vec<T> {
     const OPTIONAL: bool = true;
     fn write(&self, out: &mut String) {
-        self.as_slice().append(out);
+        write_list(self.len(), &|at| &self[at], out);
     }
     fn fill(&mut self, raw: &str) -> bool {
         self.clear();

@@ -1,5 +1,5 @@
 //! What JavaScript sees of the module. A call takes `&self`: the app may call back in from a notice. Bad calls
-//! throw a fault, `{ code, message, status?, retryable }`.
+//! throw a fault, `{ code, message, status? }`.
 
 mod convert;
 #[cfg(feature = "planted")]

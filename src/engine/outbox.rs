@@ -172,13 +172,17 @@ impl Outbox {
         chosen
     }
 
-    /// The mutations of `address` that an entry would hold now: from the first on, as far as they are kept.
-    pub fn members(&self, address: &Address) -> Vec<MutationId> {
+    /// The mutations of `address` that an entry would hold now: from the first on, as far as they are kept, at most so many
+    /// of at most so many bytes, though one whatever its size.
+    pub fn members(&self, address: &Address, most: usize, mut bytes: u64) -> Vec<MutationId> {
         let mut members = Vec::new();
         let Some(key) = self.keys.get(address) else { return members };
         for (order, ()) in key.orders.iter() {
             match self.queued.get(order) {
-                Some(queued) if queued.kept => members.push(queued.id.clone()),
+                Some(queued) if queued.kept && (members.is_empty() || members.len() < most && queued.bytes <= bytes) => {
+                    bytes = bytes.saturating_sub(queued.bytes);
+                    members.push(queued.id.clone());
+                }
                 _ => break,
             }
         }
@@ -414,7 +418,7 @@ mod tests {
 
     fn heads(outbox: &Outbox) -> Vec<String> {
         let heads = outbox.choose(99, u64::MAX).heads;
-        heads.iter().map(|address| outbox.members(address)[0].to_string()).collect()
+        heads.iter().map(|address| outbox.members(address, 1, 0)[0].to_string()).collect()
     }
 
     #[test]
@@ -442,7 +446,8 @@ mod tests {
         assert_eq!(settled.members.len(), 2);
         outbox.stage(Queued { kept: true, ..queued("follow-up", "k") }, Some(order));
         assert_eq!(heads(&outbox), ["follow-up", "c"]);
-        assert_eq!(outbox.members(&Address::of("c", "k")).len(), 2);
+        let at = Address::of("c", "k");
+        assert_eq!([outbox.members(&at, 9, 99), outbox.members(&at, 1, 99), outbox.members(&at, 9, 19)].map(|all| all.len()), [2, 1, 1]);
         outbox.take(&MutationId("c".into())).unwrap();
         assert_eq!((heads(&outbox), outbox.items()), (vec!["follow-up".to_owned()], 1));
     }

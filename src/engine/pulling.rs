@@ -200,8 +200,11 @@ impl Engine {
     fn sweep(&mut self, feed: usize) -> bool {
         let Some(seen) = self.feeds[feed].resync.take() else { return false };
         let mut gone = Vec::new();
+        // Which feed a document came by is not known: where there are several, only another generation's are surely gone.
+        let is_alone = self.feeds.len() == 1;
         for (address, base) in self.replica.known() {
-            if base.generation != self.generation && base.value.is_some() && !seen.contains_key(address) {
+            let is_old = is_alone || base.generation != self.generation;
+            if is_old && base.value.is_some() && !seen.contains_key(address) {
                 gone.push(address.clone());
             }
         }

@@ -24,6 +24,9 @@ use crate::protocol::member::text_of;
 use crate::protocol::{Address, Call, PushReply, Whole};
 use crate::protocol::{digits, words};
 
+/// More writes of one document than this are more than one entry: a server takes 1,000 operations in one.
+const MEMBERS_MAX: usize = 500;
+
 /// A request on its way.
 #[derive(Debug)]
 pub(super) struct Request {
@@ -122,7 +125,10 @@ impl Engine {
 
     /// Makes the kept mutations of one document an entry. Nothing that could change it happens after this.
     fn freeze(&mut self, now: Timestamp, address: &Address, effects: &mut impl Sink) -> Option<MutationId> {
-        let members = self.outbox.members(address);
+        let mut members = self.outbox.members(address, MEMBERS_MAX, self.config.batch_bytes_max);
+        if members.last().is_some_and(|last| self.replica.goes_on_behind(address, last)) {
+            members = self.outbox.members(address, usize::MAX, u64::MAX);
+        }
         let first = self.outbox.queued(members.first()?)?;
         let (id, mut place, lineage) = (first.id.clone(), first.place, first.lineage.clone());
         if members.last().is_some_and(|last| self.replica.goes_on_behind(address, last)) {

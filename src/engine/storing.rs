@@ -284,6 +284,12 @@ impl Engine {
         let unloaded = self.store.pages.page_of(address).is_some();
         if base.is_some() {
             self.store.stage_base(address);
+            // Whatever is heard of a document while everything is pulled again, it is there.
+            for feed in &mut self.feeds {
+                if let Some(seen) = &mut feed.resync {
+                    seen.insert(address.clone(), ());
+                }
+            }
         }
         let befores = self.replica.rebase(address, unloaded, base, off);
         self.keep_befores(befores);

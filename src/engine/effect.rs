@@ -1,7 +1,5 @@
 //! What the engine orders. All in the imperative; each order that is answered has an id, and its answers are inputs.
 
-use std::sync::Arc;
-
 use super::ident::{LoadId, RequestId, WriteId};
 use super::input::Meta;
 use super::notice::Notice;
@@ -19,7 +17,7 @@ pub enum Effect {
     },
     /// Change the store, all or nothing. Answered by `Written` (at the transaction's `complete`, not before) or
     /// `WriteFailed`.
-    Write(Box<Write>),
+    Write(Write),
     /// Ask the server. Answered by `Progressed`, and then `Replied` or `SendFailed`.
     Send {
         /// The request.
@@ -65,7 +63,7 @@ pub struct Write {
     /// The directory's new bytes.
     pub directory: Option<Vec<u8>>,
     /// Meta's new content.
-    pub meta: Option<Arc<Meta>>,
+    pub meta: Option<Meta>,
 }
 
 /// What a transaction compares with `meta` before it writes.

@@ -221,12 +221,13 @@ impl<T: Member> Member for Named<T> {
     }
     fn fill(&mut self, raw: &str) -> bool {
         self.0.clear();
-        let fields = Fields::of(raw);
+        let Ok(fields) = Fields::parse(raw) else { return false };
+        self.0.clear();
         for (name, raw) in fields.iter() {
             let Some(value) = T::read(raw) else { return false };
             self.0.push((name.to_owned(), value));
         }
-        fields.finish().is_ok()
+        true
     }
     fn blank() -> Self {
         Named::default()

@@ -3,7 +3,7 @@
 import { Client } from './syncline.js';
 
 import { fromFault, isFault, SyncError } from './errors.js';
-import { Fold } from './fold.js';
+import { Fold, shape } from './fold.js';
 import { ended, enter, leave } from './module.js';
 
 export class Instance {
@@ -35,21 +35,21 @@ export class Instance {
     return this.#ready;
   }
 
-  /** Makes a call, as the module's `Client.call` takes it. */
-  call(...call) {
+  /** Makes a call: `use(client)`. What the module throws on purpose becomes an error; anything else means that it has ended. */
+  call(use) {
     if (this.#absent) throw this.#absent;
-    return this.#try(...call);
+    return this.#try(use);
   }
 
-  /** Asks what is answered later. */
-  async ask(...call) {
+  /** Asks what is answered later: `use(client)` gives the question's number. */
+  async ask(use) {
     await this.#ready;
-    return this.fold.answer(this.call(...call));
+    return this.fold.answer(this.call(use));
   }
 
-  /** Writes. */
-  write(...call) {
-    const ids = this.call(...call);
+  /** Writes, as the module's `Client.write` takes it. */
+  write(...write) {
+    const ids = this.call((client) => client.write(...write)).match(/\S+/g) ?? [];
     return { ids, ...this.fold.mutations.follow(ids) };
   }
 
@@ -104,7 +104,7 @@ export class Instance {
     this.#absent = null;
     this.#settleReady.resolve();
     this.#settleReady = null;
-    this.fold.turn(this.#try('status'));
+    this.fold.takeStatus(shape(this.#try((client) => client.status())))();
     this.fold.cells.retell();
   }
 
@@ -113,17 +113,16 @@ export class Instance {
   }
 
   hold({ collection, key }, held) {
-    if (!this.#absent) this.#try(held ? 'hold' : 'release', collection, key);
+    if (!this.#absent) this.#try((client) => client.hold(collection, key, held));
   }
 
   load({ collection, key }) {
-    return this.ask('load', collection, key);
+    return this.ask((client) => client.load(collection, key));
   }
 
-  /** What the module throws on purpose becomes an error; anything else means that it has ended. */
-  #try(operation, collection = '', key = '', text = '') {
+  #try(use) {
     try {
-      return this.#client.call(operation, collection, key, text);
+      return use(this.#client);
     } catch (thrown) {
       throw isFault(thrown) ? fromFault(thrown) : ended(thrown);
     }
@@ -146,15 +145,16 @@ export class Instance {
 
   async #close() {
     while (!this.#over) {
+      let client = null;
       let failure = null;
       try {
-        await this.ask('close');
+        await this.ask((present) => (client = present).close());
       } catch (error) {
         failure = error;
       }
       // A panic on the way: the client that comes in its place is closed instead.
       if (failure?.code === 'WASM_PANIC' || this.#over) continue;
-      this.#client?.free();
+      client?.free();
       this.end('closed', new SyncError('CLOSED', 'the client is closed'));
       if (failure) throw failure;
     }

@@ -41,9 +41,7 @@ impl Members {
 
     /// Takes `name` out; the others keep their order.
     pub fn remove(&mut self, name: &str) {
-        if let Some(at) = self.0.iter().position(|(other, _)| other == name) {
-            self.0.remove(at);
-        }
+        self.0.retain(|(other, _)| other != name);
     }
 
     /// All of them.

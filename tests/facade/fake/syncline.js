@@ -64,10 +64,8 @@ export class Client {
     this.tell({ notice: 'changed', address: { collection, key }, change: { change: 'operations', operations } });
   }
 
-  call(operation, ...given) {
-    const needed = given.filter((text) => text !== '');
-    if (operation === 'hold' || operation === 'release') return this.hold(...needed, operation === 'hold');
-    return this[operation](...needed);
+  write(operation, collection, key, text) {
+    return this[operation](...[collection, key, text].filter((given) => given !== ''));
   }
 
   put(collection, key, text) {
@@ -75,7 +73,7 @@ export class Client {
   }
 
   putAll(collection, documents) {
-    return Object.entries(JSON.parse(documents)).map(([key, value]) => this.put(collection, key, JSON.stringify(value))[0]);
+    return Object.entries(JSON.parse(documents)).map(([key, value]) => this.put(collection, key, JSON.stringify(value))).join(' ');
   }
 
   merge(...call) {
@@ -137,7 +135,7 @@ export class Client {
 
   status() {
     this.#enter(['status']);
-    return JSON.stringify([{ notice: 'status', ...status() }]);
+    return status();
   }
 
   memory() {
@@ -158,7 +156,7 @@ export class Client {
     this.#enter(call);
     if (collection !== undefined) this.change(collection, key, text);
     this.#ids += 1;
-    return [`m${this.#ids}`];
+    return `m${this.#ids}`;
   }
 
   #isLoaded(collection, key) {
@@ -173,7 +171,7 @@ export class Client {
   }
 }
 
-/** A status as the engine tells it. */
+/** A status as serde makes it; absent options are `undefined`, as serde-wasm-bindgen has them. */
 export function status(members = {}) {
   return {
     phase: 'idle',
@@ -186,11 +184,11 @@ export function status(members = {}) {
     entriesResent: 0,
     entriesAcknowledged: 0,
     requests: 0,
-    retryAt: null,
-    lastPushAt: null,
-    lastPullAt: null,
+    retryAt: undefined,
+    lastPushAt: undefined,
+    lastPullAt: undefined,
     storage: 'indexeddb',
-    error: null,
+    error: undefined,
     ...members,
   };
 }

@@ -39,7 +39,7 @@ pub mod protocol;
 #[cfg(feature = "sim")]
 pub mod sim;
 
-/// A quarter of the code of the one that comes with the standard library, at a constant time for each call.
+/// Less code than the one that comes with the standard library, and constant time for each call.
 #[cfg(target_arch = "wasm32")]
 #[global_allocator]
 static ALLOCATOR: rlsf::GlobalTlsf = rlsf::GlobalTlsf::new();

@@ -5,7 +5,7 @@
 mod browser_support;
 
 use browser_support::{fresh, of, sleep};
-use js_sys::{Function, JSON, Promise};
+use js_sys::{Array, Function, JSON, Promise};
 use serde_json::{Value, json};
 use syncline::api::Client;
 use syncline::browser::host::Host;
@@ -95,7 +95,7 @@ impl App {
     }
 
     fn put(&self, key: &str, value: Value) -> String {
-        text(self.client.write("put", "notes", key, &value.to_string()))
+        ids(self.client.call("put", "notes", key, &value.to_string())).remove(0)
     }
 
     async fn put_durably(&self, key: &str, value: Value) -> String {
@@ -113,23 +113,27 @@ impl App {
     }
 
     fn view(&self, key: &str) -> Option<Value> {
-        self.client.view("notes", key).as_string().map(|text| serde_json::from_str(&text).expect("JSON"))
+        self.client.call("view", "notes", key, "").unwrap().as_string().map(|text| serde_json::from_str(&text).expect("JSON"))
     }
 
     fn status(&self) -> Value {
-        let text = JSON::stringify(&self.client.status().expect("a status")).expect("plain data");
-        serde_json::from_str(&String::from(text)).expect("JSON")
+        let text = text(self.client.call("status", "", "", ""));
+        serde_json::from_str::<Value>(&text).expect("JSON")[0].take()
     }
 
     async fn close(&self) {
-        let ask = self.client.close().expect("it is open");
-        self.heard_that("answered", |notice| notice["ask"] == ask).await;
+        let ask = self.client.call("close", "", "", "").expect("it is open").as_f64();
+        self.heard_that("answered", |notice| notice["ask"].as_f64() == ask).await;
     }
 }
 
+fn text(given: Result<JsValue, JsValue>) -> String {
+    given.expect("a good call").as_string().expect("a text")
+}
+
 /// The ids that a write gives.
-fn text(ids: Result<JsValue, JsValue>) -> String {
-    ids.expect("a good write").as_string().expect("a text")
+fn ids(written: Result<JsValue, JsValue>) -> Vec<String> {
+    Array::from(&written.expect("a good write")).iter().map(|id| id.as_string().expect("a text")).collect()
 }
 
 fn code(result: Result<impl std::fmt::Debug, JsValue>) -> Value {
@@ -158,7 +162,7 @@ async fn a_durable_write_is_there_after_reopening_and_the_first_client_is_fenced
     let refused = first.heard_that("notDurable", |notice| notice["mutations"][0] == late).await;
     assert_eq!(refused["error"]["code"], "FENCED");
     assert_eq!(first.status()["phase"], "fenced");
-    assert_eq!(code(first.client.write("put", "notes", "d", "4")), "FENCED");
+    assert_eq!(code(first.client.call("put", "notes", "d", "4")), "FENCED");
     let third = App::open(&name, &JsValue::UNDEFINED).await;
     assert_eq!((third.view("a").is_some(), third.view("b"), third.view("c")), (true, Some(json!(2)), None));
 }
@@ -167,12 +171,12 @@ async fn a_durable_write_is_there_after_reopening_and_the_first_client_is_fenced
 async fn i8_a_refused_write_is_rolled_back() {
     let server = server();
     let app = App::open(&fresh("refused"), &server).await;
-    app.client.hold("notes", "a", true).unwrap();
+    app.client.call("hold", "notes", "a", "").unwrap();
     let good = app.put("a", json!({ "n": 1 }));
     assert_eq!(app.settled(&good).await, json!({ "ending": "applied", "version": "v1" }));
 
     set_mode(&server, "refusing");
-    let bad = text(app.client.write("merge", "notes", "a", r#"{"n":2}"#));
+    let bad = ids(app.client.call("merge", "notes", "a", r#"{"n":2}"#)).remove(0);
     assert_eq!(app.view("a"), Some(json!({ "n": 2 })));
     let ending = app.settled(&bad).await;
     assert_eq!((&ending["ending"], &ending["error"]["code"]), (&json!("rejected"), &json!("REJECTED")));
@@ -188,9 +192,9 @@ async fn what_one_client_writes_another_sees() {
     let (one, two) = (App::open(&fresh("one"), &server).await, App::open(&fresh("two"), &server).await);
     let id = one.put("a", json!("from one"));
     assert_eq!(one.settled(&id).await["ending"], "applied");
-    two.client.hold("notes", "a", true).unwrap();
-    let ask = two.client.pull().unwrap();
-    let answer = two.heard_that("answered", |notice| notice["ask"] == ask).await;
+    two.client.call("hold", "notes", "a", "").unwrap();
+    let ask = two.client.call("pull", "", "", "").unwrap().as_f64();
+    let answer = two.heard_that("answered", |notice| notice["ask"].as_f64() == ask).await;
     assert_eq!(answer["error"], Value::Null);
     assert_eq!(two.view("a"), Some(json!("from one")));
     two.heard_that("changed", |notice| notice["change"]["value"] == "\"from one\"").await;
@@ -202,8 +206,7 @@ async fn all_writes_of_one_turn_are_one_transaction() {
     app.put_durably("first", json!(0)).await;
     let watched = watch_transactions();
     let documents: Vec<String> = (0..500).map(|key| format!(r#""k{key}":{{"text":"hello"}}"#)).collect();
-    let ids = text(app.client.write("putAll", "notes", "", &format!("{{{}}}", documents.join(","))));
-    let ids: Vec<&str> = ids.split(' ').collect();
+    let ids = ids(app.client.call("putAll", "notes", "", &format!("{{{}}}", documents.join(","))));
     let last = app.put("last", json!(1));
     app.durable(&last).await;
     let seen = watched.call0(&JsValue::UNDEFINED).unwrap().as_string().unwrap();
@@ -228,11 +231,11 @@ async fn what_is_due_is_done_before_the_browser_does_other_work() {
 #[wasm_bindgen_test]
 async fn a_bad_one_among_many_changes_nothing() {
     let app = App::open(&fresh("bad-one"), &JsValue::UNDEFINED).await;
-    let put_all = |documents: &str| app.client.write("putAll", "notes", "", documents);
+    let put_all = |documents: &str| app.client.call("putAll", "notes", "", documents);
     assert_eq!(code(put_all(r#"{"a":1,"b":{}"#)), "INVALID_DOCUMENT");
     assert_eq!(code(put_all(r#"{"a":1,"b":"\ud800"}"#)), "INVALID_DOCUMENT");
     assert_eq!(code(put_all(r#"{"a":1,"":2}"#)), "VALIDATION");
-    assert_eq!(put_all("{}").unwrap().as_string().as_deref(), Some(""));
+    assert!(ids(put_all("{}")).is_empty());
     assert_eq!((app.view("a"), app.status()["pendingMutations"].clone()), (None, json!(0)));
 }
 
@@ -240,18 +243,18 @@ async fn a_bad_one_among_many_changes_nothing() {
 async fn bad_calls_throw_faults() {
     let app = App::open(&fresh("bad-calls"), &JsValue::UNDEFINED).await;
     let client = &app.client;
-    assert_eq!(code(client.write("put", "notes", "a", "not JSON")), "INVALID_DOCUMENT");
-    assert_eq!(code(client.write("put", "notes", "a", r#""\ud800""#)), "INVALID_DOCUMENT");
-    assert_eq!(code(client.write("put", "notes", "a", &("[".repeat(101) + &"]".repeat(101)))), "INVALID_DOCUMENT");
-    assert_eq!(code(client.write("put", "", "a", "1")), "VALIDATION");
-    assert_eq!(code(client.write("patch", "notes", "a", "[]")), "VALIDATION");
+    assert_eq!(code(client.call("put", "notes", "a", "not JSON")), "INVALID_DOCUMENT");
+    assert_eq!(code(client.call("put", "notes", "a", r#""\ud800""#)), "INVALID_DOCUMENT");
+    assert_eq!(code(client.call("put", "notes", "a", &("[".repeat(101) + &"]".repeat(101)))), "INVALID_DOCUMENT");
+    assert_eq!(code(client.call("put", "", "a", "1")), "VALIDATION");
+    assert_eq!(code(client.call("patch", "notes", "a", "[]")), "VALIDATION");
     for at in ["-1", "0.5", "null", "1e10", "10000000000", "\"0\""] {
         let splice = format!(r#"{{"path":"/text","at":{at},"remove":0,"insert":""}}"#);
-        assert_eq!(thrown(client.write("splice", "notes", "a", &splice))["message"], "`at` is not known here, or cannot be this", "{at}");
+        assert_eq!(thrown(client.call("splice", "notes", "a", &splice))["message"], "`at` is not known here, or cannot be this", "{at}");
     }
-    assert_eq!(code(client.write("increment", "notes", "a", "1")), "VALIDATION");
-    client.write("put", "notes", "proto", r#"{"__proto__":{"a":-0,"b":9007199254740993}}"#).unwrap();
-    assert_eq!(client.view("notes", "proto").as_string().unwrap(), r#"{"__proto__":{"a":-0,"b":9007199254740993}}"#);
+    assert_eq!(code(client.call("increment", "notes", "a", "1")), "VALIDATION");
+    client.call("put", "notes", "proto", r#"{"__proto__":{"a":-0,"b":9007199254740993}}"#).unwrap();
+    assert_eq!(client.call("view", "notes", "proto", "").unwrap().as_string().unwrap(), r#"{"__proto__":{"a":-0,"b":9007199254740993}}"#);
 }
 
 #[wasm_bindgen_test]
@@ -277,17 +280,17 @@ fn bad_options_throw_faults() {
 #[wasm_bindgen_test]
 async fn the_app_may_call_back_in_from_a_notice() {
     let app = App::open(&fresh("reentrant"), &JsValue::UNDEFINED).await;
-    app.client.hold("notes", "a", true).unwrap();
+    app.client.call("hold", "notes", "a", "").unwrap();
     let client = std::rc::Rc::new(app.client);
     let inner = client.clone();
     let act = Closure::<dyn FnMut()>::new(move || {
-        inner.write("put", "notes", "b", "\"inside\"").expect("a call from inside a notice");
+        inner.call("put", "notes", "b", "\"inside\"").expect("a call from inside a notice");
     });
     react_once(&app.host, "changed", act.as_ref());
-    client.write("put", "notes", "a", "\"outside\"").unwrap();
-    assert_eq!(client.view("notes", "b").as_string().as_deref(), Some("\"inside\""));
+    client.call("put", "notes", "a", "\"outside\"").unwrap();
+    assert_eq!(client.call("view", "notes", "b", "").unwrap().as_string().as_deref(), Some("\"inside\""));
     break_notify(&app.host);
-    client.write("put", "notes", "a", "\"unheard\"").expect("a host that throws harms nobody here");
+    client.call("put", "notes", "a", "\"unheard\"").expect("a host that throws harms nobody here");
 }
 
 #[wasm_bindgen_test]
@@ -309,8 +312,8 @@ async fn after_close_nothing_is_left() {
     of(remove(&app.database())).await;
     sleep(1_500).await;
     assert_eq!((turns(&app.host), requests(&server)), (heard, asked));
-    assert_eq!(code(app.client.write("put", "notes", "a", "2")), "CLOSED");
-    assert_eq!(code(app.client.pull()), "CLOSED");
+    assert_eq!(code(app.client.call("put", "notes", "a", "2")), "CLOSED");
+    assert_eq!(code(app.client.call("pull", "", "", "")), "CLOSED");
     assert_eq!(app.status()["phase"], "closed");
 }
 

@@ -71,7 +71,7 @@ impl Rig {
     async fn write(&self, write: Write) -> Result<u64, StoreFailure> {
         let write = Write { write: WriteId(self.number()), ..write };
         let id = write.write;
-        self.store.write(write);
+        self.store.write(Box::new(write));
         match self.heard.next().await {
             Input::Written { write, position } if write == id => Ok(position),
             Input::WriteFailed { write, why } if write == id => Err(why),
@@ -82,7 +82,7 @@ impl Rig {
     /// Makes the store, with one commit.
     async fn make(&self) {
         assert_eq!(self.load(Wanted::Boot).await, Ok(boot(None, None, [])));
-        assert_eq!(self.write(Write { meta: Some(meta(1)), append: Some(b"first".into()), ..empty(Guard::Fresh) }).await, Ok(1));
+        assert_eq!(self.write(Write { meta: Some(meta(1).into()), append: Some(b"first".into()), ..empty(Guard::Fresh) }).await, Ok(1));
     }
 
     async fn rows(&self) -> Value {
@@ -127,7 +127,7 @@ async fn what_is_written_comes_back() {
         append: Some(vec![0, 255, 128]),
         pages: vec![(1, Some(b"page one".into())), (7, Some(b"page seven".into()))],
         directory: Some(b"directory".into()),
-        meta: Some(Meta { folded_to: 1, ..meta(1) }),
+        meta: Some(Meta { folded_to: 1, ..meta(1) }.into()),
         ..held(1)
     };
     assert_eq!(rig.write(write).await, Ok(2));
@@ -141,7 +141,7 @@ async fn what_is_written_comes_back() {
     let rewrite = Write {
         rewrite: vec![(1, None), (2, Some(b"rewritten".into()))],
         pages: vec![(1, None)],
-        meta: Some(Meta { folded_to: 2, ..meta(1) }),
+        meta: Some(Meta { folded_to: 2, ..meta(1) }.into()),
         ..held(1)
     };
     assert_eq!(rig.write(rewrite).await, Ok(0));
@@ -167,7 +167,7 @@ async fn c2_another_epoch_writes_nothing() {
     let first = Rig::new("fenced");
     first.make().await;
     let second = Rig::over(first.name.clone());
-    assert_eq!(second.write(Write { meta: Some(meta(2)), ..held(1) }).await, Ok(0));
+    assert_eq!(second.write(Write { meta: Some(meta(2).into()), ..held(1) }).await, Ok(0));
 
     let before = first.rows().await;
     let late = || Write {
@@ -175,7 +175,7 @@ async fn c2_another_epoch_writes_nothing() {
         rewrite: vec![(1, None)],
         pages: vec![(1, Some(b"late".into()))],
         directory: Some(b"late".into()),
-        meta: Some(meta(1)),
+        meta: Some(meta(1).into()),
         ..held(1)
     };
     assert_eq!(first.write(late()).await, Err(StoreFailure::Fenced { epoch: 2 }));
@@ -189,8 +189,8 @@ async fn c2_another_epoch_writes_nothing() {
 async fn orders_are_carried_out_in_order_while_the_database_opens() {
     let rig = Rig::new("order");
     rig.store.load(LoadId(1), Wanted::Boot);
-    rig.store.write(Write { write: WriteId(2), meta: Some(meta(1)), append: Some(b"a".into()), ..empty(Guard::Fresh) });
-    rig.store.write(Write { write: WriteId(3), append: Some(b"b".into()), ..held(1) });
+    rig.store.write(Box::new(Write { write: WriteId(2), meta: Some(meta(1).into()), append: Some(b"a".into()), ..empty(Guard::Fresh) }));
+    rig.store.write(Box::new(Write { write: WriteId(3), append: Some(b"b".into()), ..held(1) }));
     rig.store.load(LoadId(4), Wanted::Boot);
     assert_eq!(rig.heard.next().await, Input::Loaded { load: LoadId(1), found: boot(None, None, []) });
     assert_eq!(rig.heard.next().await, Input::Written { write: WriteId(2), position: 1 });
@@ -293,7 +293,7 @@ async fn b23_an_open_that_never_settles_has_a_deadline() {
     rig.store.close();
     let give_way: Function = of(obstruct(&rig.name)).await.unchecked_into();
     rig.store.load(LoadId(100), Wanted::Boot);
-    rig.store.write(Write { write: WriteId(101), ..held(1) });
+    rig.store.write(Box::new(Write { write: WriteId(101), ..held(1) }));
     sleep(4_000).await;
     assert!(rig.heard.is_empty());
     let why = StoreFailure::Unavailable { why: "opening did not settle in 5 s".into() };
@@ -354,7 +354,7 @@ async fn v6_a_spoilt_description_keeps_no_store_from_being_opened() {
         rig.make().await;
         of(plant(&rig.name, "meta", &"meta".into(), spoilt)).await;
         assert_eq!(rig.load(Wanted::Boot).await, Ok(boot(Some(nothing.clone()), None, [(1, b"first")])), "{spoilt}");
-        let taken = Write { meta: Some(meta(1)), ..empty(Guard::Held { store_id: String::new(), epoch: 0 }) };
+        let taken = Write { meta: Some(meta(1).into()), ..empty(Guard::Held { store_id: String::new(), epoch: 0 }) };
         assert_eq!(rig.write(taken).await, Ok(0), "{spoilt}");
         assert_eq!(rig.load(Wanted::Boot).await, Ok(boot(Some(meta(1)), None, [(1, b"first")])), "{spoilt}");
     }
@@ -364,7 +364,7 @@ async fn v6_a_spoilt_description_keeps_no_store_from_being_opened() {
 async fn a_closed_store_lets_the_database_go() {
     let rig = Rig::new("closed");
     rig.make().await;
-    rig.store.write(Write { write: WriteId(50), append: Some(b"last".into()), ..held(1) });
+    rig.store.write(Box::new(Write { write: WriteId(50), append: Some(b"last".into()), ..held(1) }));
     rig.store.close();
     assert_eq!(rig.heard.next().await, Input::Written { write: WriteId(50), position: 2 });
     assert_eq!(rig.rows().await["log"], json!([[1, b"first"], [2, b"last"]]));

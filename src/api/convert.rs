@@ -1,22 +1,21 @@
-//! What crosses between JavaScript and the engine: options and writes in, status and faults out.
+//! What crosses between JavaScript and the engine: options and writes in, ids and faults out.
 
-use serde::Serialize;
-use serde_wasm_bindgen::Serializer;
 use wasm_bindgen::prelude::*;
 
 use crate::browser::value;
 use crate::engine::config::Config;
 use crate::engine::error::{Code, Fault};
+use crate::engine::ident::MutationId;
 use crate::engine::mutation::Mutation;
-use crate::engine::notice::Status;
 use crate::protocol::Address;
 use crate::protocol::http::scope_hash;
-use crate::protocol::member::{Fields, text_of};
+use crate::protocol::member::{Fields, Wrong, text_of};
+use crate::protocol::words;
 
 /// What a client is opened with.
 pub struct Options {
     /// The engine's options.
-    pub config: Config,
+    pub config: Box<Config>,
     /// The app's name.
     pub name: String,
     /// The server's address; empty where the app's functions answer.
@@ -25,52 +24,69 @@ pub struct Options {
 
 /// The options of `open`, an object's text, checked. A fault names the first that is not what it must be.
 pub fn options(text: &str) -> Result<Options, Fault> {
-    let given = Fields::parse(text).map_err(|_| wrong("options"))?;
-    let name: String = given.read("name").map_err(wrong)?;
-    let scope: String = given.read("scope").map_err(wrong)?;
-    let url: String = given.read("url").map_err(wrong)?;
-    let config = Config::read(given.raw("config").unwrap_or("{}")).map_err(|name| wrong(&name))?;
+    let mut given = Fields::of(text);
+    let (mut name, mut scope, mut url) = (String::new(), String::new(), String::new());
+    given.take("name", &mut name);
+    given.take("scope", &mut scope);
+    given.take("url", &mut url);
+    taken(&given, "options")?;
+    let mut config = Box::new(Config::read(given.raw("config").unwrap_or("{}")).map_err(|name| wrong(&name))?);
+    config.scope = scope_hash(&scope);
     if name.is_empty() {
         return Err(wrong("name"));
     }
-    Ok(Options { config: Config { scope: scope_hash(&scope), ..config }, name, url })
+    Ok(Options { config, name, url })
 }
 
-/// What a write says, as `Client::write` has it.
-pub fn mutations(operation: &str, collection: &str, key: &str, text: &str) -> Result<Vec<Mutation>, Fault> {
-    let address = |key: &str| Address::of(collection, key);
+/// What a write says, as `Client::call` has it.
+pub fn mutations(operation: &str, address: Address, text: &str) -> Result<Vec<Mutation>, Fault> {
+    let mutation = match operation {
+        "put" => Mutation::put(address, text),
+        "merge" => Mutation::merge(address, text),
+        "patch" => Mutation::patch(address, text),
+        "splice" => splice(address, text),
+        "delete" => Ok(Mutation::delete(address)),
+        "putAll" => return put_all(&address.collection, text),
+        _ => Err(wrong(operation)),
+    };
+    Ok(vec![mutation?])
+}
+
+fn put_all(collection: &str, text: &str) -> Result<Vec<Mutation>, Fault> {
+    let documents = Fields::of(text);
+    documents.finish().map_err(|error| Fault::new(Code::InvalidDocument, error.said()))?;
     let mut mutations = Vec::new();
-    match operation {
-        "put" => mutations.push(Mutation::put(address(key), text)?),
-        "merge" => mutations.push(Mutation::merge(address(key), text)?),
-        "patch" => mutations.push(Mutation::patch(address(key), text)?),
-        "splice" => mutations.push(splice(address(key), text).map_err(wrong)??),
-        "delete" => mutations.push(Mutation::delete(address(key))),
-        "putAll" => {
-            let documents = Fields::parse(text).map_err(|error| Fault::new(Code::InvalidDocument, error.to_string()))?;
-            for (key, text) in documents.iter() {
-                mutations.push(Mutation::put(address(key), text)?);
-            }
-        }
-        _ => return Err(wrong(operation)),
+    for (key, text) in documents.iter() {
+        mutations.push(Mutation::put(Address::of(collection, key), text)?);
     }
     Ok(mutations)
 }
 
-fn splice(address: Address, text: &str) -> Result<Result<Mutation, Fault>, &'static str> {
-    let given = Fields::parse(text).map_err(|_| "splice")?;
-    let (path, insert): (String, String) = (given.read("path")?, given.read("insert")?);
-    let (at, remove): (u32, u32) = (given.read("at")?, given.read("remove")?);
-    Ok(Mutation::splice(address, &path, at.into(), remove.into(), &insert))
+fn splice(address: Address, text: &str) -> Result<Mutation, Fault> {
+    let mut given = Fields::of(text);
+    let (mut path, mut insert) = (String::new(), String::new());
+    let (mut at, mut remove) = (0u32, 0u32);
+    given.take("path", &mut path);
+    given.take("insert", &mut insert);
+    given.take("at", &mut at);
+    given.take("remove", &mut remove);
+    taken(&given, "splice")?;
+    Mutation::splice(address, &path, at.into(), remove.into(), &insert)
+}
+
+/// A fault names the member that is not what it must be, or `whole` where that is no object.
+fn taken(given: &Fields<'_>, whole: &str) -> Result<(), Fault> {
+    given.finish().map_err(|why| wrong(if let Wrong::Member(name) = why { name } else { whole }))
 }
 
 fn wrong(name: &str) -> Fault {
-    Fault::new(Code::Validation, format!("`{name}` is not known here, or cannot be this"))
+    Fault::new(Code::Validation, words::join(&["`", name, "` is not known here, or cannot be this"]))
 }
 
-/// A status as an object of the same shape.
-pub fn status(status: &Status) -> Result<JsValue, JsValue> {
-    Ok(status.serialize(&Serializer::json_compatible())?)
+/// The ids of mutations, as a list.
+pub fn ids(ids: &[MutationId]) -> JsValue {
+    // A list of texts always has a JavaScript value.
+    serde_wasm_bindgen::to_value(ids).unwrap_or_default()
 }
 
 /// A fault as an object.

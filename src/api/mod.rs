@@ -1,5 +1,5 @@
-//! What JavaScript sees of the module. Every method takes `&self`: the app may call back in from a notice. Bad calls
-//! throw a fault, `{ code, message, status?, retryable }`.
+//! What JavaScript sees of the module. A call takes `&self`: the app may call back in from a notice. Bad calls
+//! throw a fault, `{ code, message, status? }`.
 
 mod convert;
 #[cfg(feature = "planted")]
@@ -12,9 +12,14 @@ use wasm_bindgen::prelude::*;
 use crate::browser::host::Host;
 use crate::browser::{Driver, idb};
 use crate::engine::View;
+use crate::engine::error::Fault;
 use crate::engine::input::{Ask, Input};
+use crate::engine::mutation::Mutation;
+use crate::engine::notice::Notice;
 use crate::protocol::Address;
 use convert::Options;
+
+const PAGE_BYTES: f64 = 65_536.0;
 
 /// One client of one app and one user.
 #[wasm_bindgen]
@@ -30,75 +35,57 @@ impl Client {
         Ok(Client(Driver::start(config, database, url, host)))
     }
 
-    /// Writes: `operation` says how, `text` says what, as JSON.
+    /// Everything that is asked of a client: `operation` says what, of the document of this collection and key where it is
+    /// about one; empty texts stand for what it does not need. There is one export of them all, since each costs code on
+    /// both sides.
     ///
-    /// | operation | text |
-    /// | --- | --- |
-    /// | `put` | the document becomes this |
-    /// | `merge` | an RFC 7396 patch |
-    /// | `patch` | `{ set, remove, object }` |
-    /// | `splice` | `{ path, at, remove, insert }`: so many units of the string there are replaced |
-    /// | `delete` | nothing |
-    /// | `putAll` | documents by key, one mutation each, in one turn; `key` is empty |
+    /// | operation | text | gives |
+    /// | --- | --- | --- |
+    /// | `put` | the document becomes this | ids |
+    /// | `merge` | an RFC 7396 patch | ids |
+    /// | `patch` | `{ set, remove, object }` | ids |
+    /// | `splice` | `{ path, at, remove, insert }`: so many units of the string there are replaced | ids |
+    /// | `delete` | | ids |
+    /// | `putAll` | documents by key, one mutation each, in one turn | ids |
+    /// | `view` | | what a reader sees: the document's text, `null` where there is none, `undefined` where it is not in memory |
+    /// | `hold` | | nothing: the app looks at the document, and hears of each change of it |
+    /// | `release` | | nothing: it no longer looks |
+    /// | `load` | | a number, and behind it the document is in memory |
+    /// | `pull` | | a number, and behind it the server was asked |
+    /// | `close` | | a number, and behind it nothing more happens |
+    /// | `status` | | what is going on, as the text of a turn's notices |
+    /// | `memory` | | bytes of the module's memory |
     ///
-    /// All is checked before anything is staged. Gives the mutations' ids, with spaces between them.
-    pub fn write(&self, operation: &str, collection: &str, key: &str, text: &str) -> Result<JsValue, JsValue> {
-        let (mut mutations, mut ids) = (convert::mutations(operation, collection, key, text).map_err(convert::fault)?, String::new());
-        let mut staged = Ok(());
-        let acted = self.0.act(&mut |engine, now, effects| {
-            staged = engine.mutate_all(now, std::mem::take(&mut mutations), effects).map(|staged| {
-                for id in staged {
-                    ids.push_str(if ids.is_empty() { "" } else { " " });
-                    ids.push_str(&id.0);
-                }
-            });
-        });
-        acted.and(staged).map_err(convert::fault)?;
-        Ok(ids.into())
+    /// All of a write is checked before anything of it is staged; the ids are those of its mutations. The `answered` notice
+    /// names the number that was given.
+    pub fn call(&self, operation: &str, collection: &str, key: &str, text: &str) -> Result<JsValue, JsValue> {
+        self.perform(operation, Address::of(collection, key), text).map_err(convert::fault)
     }
 
-    /// What a reader sees: the document's text, `null` where there is none, `undefined` where it is not in memory.
-    pub fn view(&self, collection: &str, key: &str) -> JsValue {
-        match self.0.look(|engine| engine.view(&Address::of(collection, key))) {
-            View::Document(document) => document.as_str().into(),
-            View::Absent => JsValue::NULL,
-            View::NotLoaded => JsValue::UNDEFINED,
+    fn perform(&self, operation: &str, address: Address, text: &str) -> Result<JsValue, Fault> {
+        match operation {
+            "view" => Ok(match self.0.look(|engine| engine.view(&address)) {
+                View::Document(document) => document.as_str().into(),
+                View::Absent => JsValue::NULL,
+                View::NotLoaded => JsValue::UNDEFINED,
+            }),
+            "hold" | "release" => self.0.tell(Input::Held { address, held: operation == "hold" }).map(|()| JsValue::UNDEFINED),
+            "load" => self.ask(Ask::Load { address }),
+            "pull" => self.ask(Ask::Pull),
+            "close" => self.ask(Ask::Close),
+            "status" => Ok(Notice::list(&[Notice::Status(self.0.look(|engine| engine.status()))]).into()),
+            "memory" => Ok((core::arch::wasm32::memory_size(0) as f64 * PAGE_BYTES).into()),
+            _ => self.write(convert::mutations(operation, address, text)?),
         }
     }
 
-    /// The app looks at a document, or no longer does: while it is held, each change of it is noticed.
-    pub fn hold(&self, collection: &str, key: &str, held: bool) -> Result<(), JsValue> {
-        let address = Address::of(collection, key);
-        self.0.tell(Input::Held { address, held }).map_err(convert::fault)
+    fn write(&self, mut mutations: Vec<Mutation>) -> Result<JsValue, Fault> {
+        let mut staged = Ok(Vec::new());
+        self.0.act(&mut |engine, now, effects| staged = engine.mutate_all(now, std::mem::take(&mut mutations), effects))?;
+        Ok(convert::ids(&staged?))
     }
 
-    /// Asks that a document be in memory. The `answered` notice names the number that this gives.
-    pub fn load(&self, collection: &str, key: &str) -> Result<f64, JsValue> {
-        self.ask(Ask::Load { address: Address::of(collection, key) })
-    }
-
-    /// Asks the server now.
-    pub fn pull(&self) -> Result<f64, JsValue> {
-        self.ask(Ask::Pull)
-    }
-
-    /// Ends the client. Behind the `answered` notice nothing more happens.
-    pub fn close(&self) -> Result<f64, JsValue> {
-        self.ask(Ask::Close)
-    }
-
-    /// What is going on.
-    pub fn status(&self) -> Result<JsValue, JsValue> {
-        convert::status(&self.0.look(|engine| engine.status()))
-    }
-
-    /// Bytes of the module's memory.
-    pub fn memory(&self) -> f64 {
-        const PAGE_BYTES: f64 = 65_536.0;
-        core::arch::wasm32::memory_size(0) as f64 * PAGE_BYTES
-    }
-
-    fn ask(&self, what: Ask) -> Result<f64, JsValue> {
-        self.0.ask(what).map(|ask| ask.0 as f64).map_err(convert::fault)
+    fn ask(&self, what: Ask) -> Result<JsValue, Fault> {
+        Ok((self.0.ask(what)?.0 as f64).into())
     }
 }

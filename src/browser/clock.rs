@@ -27,8 +27,8 @@ pub fn seed() -> [u64; 2] {
     if random_values(&mut bytes).is_err() {
         return [js_sys::Date::now().to_bits(), performance_now().to_bits()];
     }
-    let (low, high) = bytes.split_at(8);
-    [low, high].map(|half| half.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+    let number = u128::from_le_bytes(bytes);
+    [number as u64, (number >> 64) as u64]
 }
 
 /// Finds out by itself that the machine slept.

@@ -36,5 +36,5 @@ pub fn begin(host: &Host, call: &Call, identity: &Identity, signal: &AbortSignal
 
 /// The list of entries, byte for byte as they were frozen.
 fn entries(body: &str) -> &str {
-    Fields::parse(body).ok().and_then(|push| push.raw("entries")).unwrap_or(body)
+    Fields::of(body).raw("entries").unwrap_or(body)
 }

@@ -16,7 +16,7 @@ use crate::engine::clock::Timestamp;
 use crate::engine::config::TransportKind;
 use crate::engine::ident::RequestId;
 use crate::engine::input::{Bytes, Input, REPLY_HEADERS, Reply, SendFailure};
-use crate::protocol::{Call, Identity, Method};
+use crate::protocol::{self, Call, Identity, Method};
 
 /// A body's progress is told not more often than this.
 const PROGRESS_MS: u64 = 100;
@@ -54,7 +54,7 @@ impl Requests {
         let (Some(requests), Ok(controller)) = (self.me.upgrade(), AbortController::new()) else { return };
         let signal = controller.signal();
         self.under_way.borrow_mut().push((request, controller));
-        let mut exchange = Exchange {
+        let mut exchange = Box::new(Exchange {
             requests,
             request,
             signal,
@@ -67,7 +67,7 @@ impl Requests {
             chunks: Array::new(),
             received: 0,
             told: None,
-        };
+        });
         spawn_local(async move {
             let mut came = Ok(JsValue::UNDEFINED);
             while let Some(awaited) = exchange.go_on(came) {
@@ -194,8 +194,9 @@ impl Exchange {
                 let text = came.as_string().or_else(|| (self.call == Call::Ping).then(|| "{}".into()));
                 let text = text.ok_or_else(|| JsValue::from("it gave no text"))?;
                 self.take_length(text.len() as u64)?;
-                let headers = [("content-type", "application/json".into())].into();
-                self.reply = Reply { status: 200, redirected: false, headers, body: Bytes(text.into_bytes().into()) };
+                self.reply.status = 200;
+                self.reply.headers.0.push(("content-type".into(), "application/json".into()));
+                self.reply.body = Bytes(text.into_bytes().into());
                 return Ok(self.end());
             }
         };
@@ -234,7 +235,8 @@ impl Exchange {
         if let Some(body) = &http.body {
             set(&options, "body", &body.into());
         }
-        let url = url.trim_end_matches('/').to_owned() + "/" + &http.path;
+        let end = url.bytes().rposition(|byte| byte != b'/').map_or(0, |last| last + 1);
+        let url = protocol::words::join(&[&url[..end], "/", &http.path]);
         let own = self.requests.host.function("fetch");
         let fetch: Function = own.map_or_else(|| member(&js_sys::global(), "fetch").dyn_into(), Ok)?;
         fetch.call2(&JsValue::UNDEFINED, &url.into(), &options)

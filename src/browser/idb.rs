@@ -14,11 +14,12 @@ use web_sys::{IdbDatabase, IdbFactory, IdbOpenDbRequest, IdbRequest, IdbTransact
 
 use super::Tell;
 use super::rows;
-use super::value::{Event, clear_timeout, listen, listener, member, name_of, object, set_timeout, words};
+use super::value::{Event, call, clear_timeout, listen, listener, member, name_of, object, set_timeout, words};
 use crate::engine::effect::{Wanted, Write};
 use crate::engine::ident::LoadId;
 use crate::engine::input::{Input, StoreFailure};
 use crate::engine::record::LAYOUT_VERSION;
+use crate::protocol;
 
 /// An open that has not settled by then counts as failed: a blocked one can wait for ever (B23, B25).
 pub const OPEN_MS_MAX: u32 = 5_000;
@@ -36,13 +37,14 @@ pub struct Store {
     running: RefCell<Vec<Running>>,
 }
 
+#[expect(clippy::vec_box, reason = "a job passes through many hands, and lies in one place")]
 enum Connection {
     Shut,
-    Opening { request: IdbOpenDbRequest, deadline: JsValue, waiting: Vec<Job> },
+    Opening { request: IdbOpenDbRequest, deadline: JsValue, waiting: Vec<Box<Job>> },
     Open(IdbDatabase),
 }
 
-/// What the engine ordered, kept until it is answered.
+/// What the engine ordered, kept until it is answered. It lies in one place, since it passes through many hands.
 struct Job {
     order: Order,
     retried: bool,
@@ -55,7 +57,7 @@ enum Order {
 
 /// A transaction under way.
 struct Running {
-    job: Job,
+    job: Box<Job>,
     db: IdbDatabase,
     tx: IdbTransaction,
     requests: Vec<IdbRequest>,
@@ -67,7 +69,7 @@ struct Running {
 
 /// The name of the database of one app and one user: two users' data never meet.
 pub fn database_name(app: &str, scope_hash: &str) -> String {
-    format!("syncline/{app}/{scope_hash}")
+    protocol::words::join(&["syncline/", app, "/", scope_hash])
 }
 
 impl Store {
@@ -82,12 +84,12 @@ impl Store {
 
     /// Reads. Answered by `Loaded` or `LoadFailed`.
     pub fn load(&self, load: LoadId, what: Wanted) {
-        self.perform(Job { order: Order::Load(load, what), retried: false });
+        self.perform(Box::new(Job { order: Order::Load(load, what), retried: false }));
     }
 
     /// Writes, all or nothing. Answered by `Written` or `WriteFailed`.
-    pub fn write(&self, write: Write) {
-        self.perform(Job { order: Order::Write(Box::new(write)), retried: false });
+    pub fn write(&self, write: Box<Write>) {
+        self.perform(Box::new(Job { order: Order::Write(write), retried: false }));
     }
 
     /// Lets the database go. Transactions under way come to their end.
@@ -97,7 +99,7 @@ impl Store {
         }
     }
 
-    fn perform(&self, job: Job) {
+    fn perform(&self, job: Box<Job>) {
         let mut connection = self.connection.borrow_mut();
         match &mut *connection {
             Connection::Opening { waiting, .. } => waiting.push(job),
@@ -113,7 +115,7 @@ impl Store {
         }
     }
 
-    fn begin(&self, db: IdbDatabase, job: Job) {
+    fn begin(&self, db: IdbDatabase, job: Box<Job>) {
         let tx = match transaction(&db, &job.order) {
             Ok(tx) => tx,
             Err(error) => return self.fail(&db, job, &error),
@@ -190,23 +192,23 @@ impl Store {
     fn ended(&self, kind: &str, tx: &JsValue) {
         let mut running = self.running.borrow_mut();
         let Some(at) = running.iter().position(|one| is(&one.tx, tx)) else { return };
-        let Running { job, db, tx, requests, deadline, refused } = running.remove(at);
+        let mut one = running.remove(at);
         drop(running);
-        clear_timeout(&deadline);
-        match (kind, refused) {
-            ("complete", _) => self.complete(job.order, &requests),
+        clear_timeout(&one.deadline);
+        match (kind, one.refused.take()) {
+            ("complete", _) => self.complete(&one.job.order, &one.requests),
             ("late", _) => {
-                let _ = tx.abort();
-                self.lose(&db);
-                self.refuse_for(job.order, "reading had no answer for 10 s".into());
+                let _ = one.tx.abort();
+                self.lose(&one.db);
+                self.refuse_for(&one.job.order, "reading had no answer for 10 s".into());
             }
-            (_, Some(failure)) => self.refuse(job.order, failure),
-            (_, None) => self.fail(&db, job, &tx.error().into()),
+            (_, Some(failure)) => self.refuse(&one.job.order, failure),
+            (_, None) => self.fail(&one.db, one.job, &one.tx.error().into()),
         }
     }
 
-    fn complete(&self, order: Order, requests: &[IdbRequest]) {
-        (self.tell)(match &order {
+    fn complete(&self, order: &Order, requests: &[IdbRequest]) {
+        (self.tell)(match order {
             Order::Write(write) => Input::Written { write: write.write, position: rows::position(write, requests) },
             Order::Load(load, what) => match rows::found(what, requests) {
                 Ok(found) => Input::Loaded { load: *load, found },
@@ -217,18 +219,19 @@ impl Store {
 
     /// A transaction did not happen, and nobody here wanted that. Unless there is no room, the connection may be dead
     /// without having said so: a fresh one gets the job once more.
-    fn fail(&self, db: &IdbDatabase, job: Job, error: &JsValue) {
+    fn fail(&self, db: &IdbDatabase, mut job: Box<Job>, error: &JsValue) {
         if name_of(error) == "QuotaExceededError" {
-            self.refuse(job.order, StoreFailure::Quota);
+            self.refuse(&job.order, StoreFailure::Quota);
         } else if job.retried {
-            self.refuse_for(job.order, words(error));
+            self.refuse_for(&job.order, words(error));
         } else {
             self.lose(db);
-            self.perform(Job { retried: true, ..job });
+            job.retried = true;
+            self.perform(job);
         }
     }
 
-    fn refuse_for(&self, order: Order, why: String) {
+    fn refuse_for(&self, order: &Order, why: String) {
         let failure = match order {
             // A store that cannot be read at its start is of no use to this client.
             Order::Load(_, Wanted::Boot) => StoreFailure::Unavailable { why },
@@ -237,9 +240,9 @@ impl Store {
         self.refuse(order, failure);
     }
 
-    fn refuse(&self, order: Order, why: StoreFailure) {
+    fn refuse(&self, order: &Order, why: StoreFailure) {
         (self.tell)(match order {
-            Order::Load(load, _) => Input::LoadFailed { load, why },
+            Order::Load(load, _) => Input::LoadFailed { load: *load, why },
             Order::Write(write) => Input::WriteFailed { write: write.write, why },
         });
     }
@@ -253,10 +256,10 @@ impl Store {
         }
     }
 
-    fn open(&self, job: Job) {
+    fn open(&self, job: Box<Job>) {
         let request = match factory().and_then(|factory| factory.open_with_u32(&self.name, LAYOUT_VERSION)) {
             Ok(request) => request,
-            Err(error) => return self.refuse(job.order, StoreFailure::Unavailable { why: words(&error) }),
+            Err(error) => return self.refuse(&job.order, StoreFailure::Unavailable { why: words(&error) }),
         };
         self.hear_of(&request, &["upgradeneeded", "success", "error"]);
         let deadline = self.tell_late(OPEN_MS_MAX, &request);
@@ -277,7 +280,7 @@ impl Store {
         for job in waiting {
             match &result {
                 Ok(_) => self.perform(job),
-                Err(failure) => self.refuse(job.order, failure.clone()),
+                Err(failure) => self.refuse(&job.order, failure.clone()),
             }
         }
     }
@@ -314,9 +317,8 @@ fn make(request: &IdbOpenDbRequest) {
 
 /// Closes a connection that nobody waits for any more, where that is what was asked for.
 fn let_go(request: &JsValue) {
-    if let Ok(db) = member(request, "result").dyn_into::<IdbDatabase>() {
-        db.close();
-    }
+    // What is no connection has nothing to call.
+    let _ = call(&member(request, "result"), "close");
 }
 
 fn factory() -> Result<IdbFactory, JsValue> {

@@ -65,7 +65,7 @@ enum Stage {
 
 impl Driver {
     /// A client over the database of this name, started.
-    pub fn start(config: Config, database: String, url: String, host: Host) -> Rc<Driver> {
+    pub fn start(config: Box<Config>, database: String, url: String, host: Host) -> Rc<Driver> {
         let target = Target { url, cross_origin: config.cross_origin, transport: config.transport };
         let driver = Rc::new_cyclic(|me: &Weak<Driver>| {
             let (told, awake) = (me.clone(), me.clone());
@@ -81,7 +81,7 @@ impl Driver {
             };
             signals::listen(tell.clone(), &host.life().signal());
             Driver {
-                engine: RefCell::new(Engine::new(config, clock::seed(), clock::now(), clock::wall())),
+                engine: RefCell::new(Engine::new(*config, clock::seed(), clock::now(), clock::wall())),
                 store: Store::new(database, tell.clone()),
                 requests: Requests::new(target, host.clone(), tell),
                 alarm: Alarm::new(ring),

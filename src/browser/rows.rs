@@ -3,7 +3,7 @@
 
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
-use web_sys::{IdbDatabase, IdbKeyRange, IdbObjectStore, IdbObjectStoreParameters, IdbRequest, IdbTransaction};
+use web_sys::{IdbDatabase, IdbKeyRange, IdbRequest, IdbTransaction};
 
 use super::value::{joined, member, object, parse, stringify};
 use crate::engine::effect::{Guard, Wanted, Write};
@@ -25,11 +25,13 @@ const FOLDED_TO: &str = "folded_to";
 
 /// Makes the object stores of an empty database.
 pub fn create(db: &IdbDatabase) -> Result<(), JsValue> {
-    let numbered = IdbObjectStoreParameters::new();
-    numbered.set_auto_increment(true);
-    db.create_object_store_with_optional_parameters(LOG, &numbered)?;
-    db.create_object_store(PAGES)?.create_index_with_str(FOLDED_TO, FOLDED_TO)?;
-    db.create_object_store(META)?;
+    let make = |name, is_numbered: bool| {
+        let options = object(&[("autoIncrement", &is_numbered.into())]);
+        db.create_object_store_with_optional_parameters(name, options.unchecked_ref())
+    };
+    make(LOG, true)?;
+    make(PAGES, false)?.create_index_with_str(FOLDED_TO, FOLDED_TO)?;
+    make(META, false)?;
     Ok(())
 }
 
@@ -41,21 +43,20 @@ pub fn stores() -> JsValue {
 /// Issues the requests of a reading: of the description, the directory, the commits' positions and the commits, to begin;
 /// or of pages.
 pub fn read(tx: &IdbTransaction, what: &Wanted) -> Result<Vec<IdbRequest>, JsValue> {
-    let pages = tx.object_store(PAGES)?;
     let mut requests = Vec::new();
     match what {
         Wanted::Boot => {
+            requests.push(get(tx, META, META_KEY.into())?);
+            requests.push(get(tx, PAGES, DIRECTORY_KEY.into())?);
             let log = tx.object_store(LOG)?;
             // Only numbers are positions: what somebody put under another kind of key is not ours.
             let numbers = IdbKeyRange::bound_with_lower_open_and_upper_open(&0.into(), &f64::INFINITY.into(), true, true)?;
-            requests.push(tx.object_store(META)?.get(&META_KEY.into())?);
-            requests.push(pages.get(&DIRECTORY_KEY.into())?);
             requests.push(log.get_all_keys_with_key(&numbers)?);
             requests.push(log.get_all_with_key(&numbers)?);
         }
         Wanted::Pages(numbers) => {
             for number in numbers {
-                requests.push(pages.get(&(*number).into())?);
+                requests.push(get(tx, PAGES, (*number).into())?);
             }
         }
     }
@@ -86,23 +87,22 @@ pub fn found(what: &Wanted, requests: &[IdbRequest]) -> Result<Found, JsValue> {
 /// Issues the requests of a write, all in one burst. The first one reads the description, for the guard; the next one
 /// appends the commit, where there is one.
 pub fn write(tx: &IdbTransaction, write: &Write) -> Result<Vec<IdbRequest>, JsValue> {
-    let (log, pages, meta) = (tx.object_store(LOG)?, tx.object_store(PAGES)?, tx.object_store(META)?);
-    let mut requests = vec![meta.get(&META_KEY.into())?];
+    let mut requests = vec![get(tx, META, META_KEY.into())?];
     if let Some(commit) = &write.append {
-        requests.push(log.add(&array(commit))?);
+        requests.push(tx.object_store(LOG)?.add(&array(commit))?);
     }
     for (position, commit) in &write.rewrite {
-        put(&log, &(*position as f64).into(), commit.as_ref().map(|commit| array(commit)))?;
+        put(tx, LOG, (*position as f64).into(), commit.as_ref().map(|commit| array(commit)))?;
     }
     let folded_to = write.meta.as_ref().map_or(0, |meta| meta.folded_to);
     for (number, page) in &write.pages {
-        put(&pages, &(*number).into(), page.as_ref().map(|page| page_object(folded_to, page)))?;
+        put(tx, PAGES, (*number).into(), page.as_ref().map(|page| page_object(folded_to, page)))?;
     }
     if let Some(directory) = &write.directory {
-        put(&pages, &DIRECTORY_KEY.into(), Some(page_object(folded_to, directory)))?;
+        put(tx, PAGES, DIRECTORY_KEY.into(), Some(page_object(folded_to, directory)))?;
     }
     if let Some(description) = &write.meta {
-        put(&meta, &META_KEY.into(), Some(parse(&text_of(description))))?;
+        put(tx, META, META_KEY.into(), Some(parse(&text_of(&**description))))?;
     }
     Ok(requests)
 }
@@ -126,10 +126,15 @@ pub fn mismatch(guard: &Guard, asked: &IdbRequest) -> Option<StoreFailure> {
     }
 }
 
-fn put(store: &IdbObjectStore, key: &JsValue, value: Option<JsValue>) -> Result<(), JsValue> {
+fn get(tx: &IdbTransaction, store: &str, key: JsValue) -> Result<IdbRequest, JsValue> {
+    tx.object_store(store)?.get(&key)
+}
+
+fn put(tx: &IdbTransaction, store: &str, key: JsValue, value: Option<JsValue>) -> Result<(), JsValue> {
+    let store = tx.object_store(store)?;
     match value {
-        Some(value) => store.put_with_key(&value, key)?,
-        None => store.delete(key)?,
+        Some(value) => store.put_with_key(&value, &key)?,
+        None => store.delete(&key)?,
     };
     Ok(())
 }
@@ -182,5 +187,5 @@ fn meta_of(value: &JsValue) -> Option<Meta> {
 
 /// The members of an object's text; none where it is no object's.
 fn fields_of(text: &str) -> Fields<'_> {
-    Fields::parse(text).unwrap_or_default()
+    Fields::of(text)
 }

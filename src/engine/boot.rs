@@ -1,23 +1,23 @@
 //! Taking up what was in the store, record by record: boot always succeeds, whatever the bytes are (S15).
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::Engine;
 use super::clock::{Timestamp, Wall};
 use super::effect::Sink;
+use super::header::Header;
 use super::ident::MutationId;
 use super::input::Bytes;
 use super::log::About;
 use super::outbox::{Entry, EntryState, Queued};
 use super::pages::{self, Pages};
-use super::record::{
-    self, AttemptHeader, BeforeHeader, CancelHeader, CursorHeader, Found, FreezeHeader, InboxHeader, Kind, MutationHeader, PagedHeader,
-    Place, Record, SettlementHeader,
-};
+use super::record::{self, DirectoryRow, Found, Kind, Lineage, Place, Record};
 use super::replica::Before;
 use crate::ordered::Ordered;
+use crate::protocol::digits;
 use crate::protocol::member::Member;
-use crate::protocol::{self, Address, KeyedOperation, Operation, Text};
+use crate::protocol::{self, Address, KeyedOperation, Operation, Pointer, Seen, Text};
 
 /// What has not ended.
 struct Stored {
@@ -39,7 +39,7 @@ struct Boot<'e> {
     now: Timestamp,
     wall: Wall,
     /// In the order of the outbox. A follow-up, and an entry, stand where what they came of stood.
-    queue: Ordered<Place, Stored>,
+    queue: Ordered<Place, Box<Stored>>,
     /// The order of each mutation and entry.
     orders: Ordered<MutationId, Place>,
     broken: Vec<Broken>,
@@ -70,7 +70,7 @@ impl Engine {
         }
         let Boot { queue, broken, .. } = boot;
         for (_, stored) in queue {
-            self.take_up_stored(stored, effects);
+            self.take_up_stored(*stored, effects);
         }
         self.window = self.outbox.has_heads().then_some(now);
         for Broken { source, why, text } in broken {
@@ -97,7 +97,7 @@ impl Engine {
             }
             What::Entry(entry) => {
                 let (id, address) = (entry.id.clone(), entry.address.clone());
-                self.outbox.freeze(entry);
+                self.outbox.freeze(entry.into());
                 let order = self.outbox.order(&id).unwrap_or_default();
                 (id, address, order, None)
             }
@@ -143,139 +143,146 @@ impl Boot<'_> {
         log.add(number, position, bytes, bytes.len());
     }
 
+    /// Those of a record's readers that say yes have found that it is still needed.
     fn read(&mut self, position: u64, range: Range<usize>, record: &Record<'_>) -> Result<(), &'static str> {
-        let about = match record.kind {
-            Kind::Mutation => Some(self.read_mutation(position, record)?),
-            Kind::Freeze => Some(self.read_entry(record)?),
-            Kind::Attempt => self.read_attempt(&record.header()?),
-            Kind::Before => self.read_before(record.header()?, record.body)?,
-            Kind::Cancel => {
-                let header: CancelHeader = record.header()?;
-                self.end(&header.id);
-                None
+        let mut header = record.header()?;
+        let mut id = MutationId::blank();
+        if let Some(name) = record.kind.named_by() {
+            header.take(name, &mut id).check()?;
+        }
+        let mut operation = 0;
+        let lives = match record.kind {
+            Kind::Mutation | Kind::Freeze => self.read_queued(position, &mut header, &id, record)?,
+            Kind::Attempt => self.read_attempt(&mut header, &id)?,
+            Kind::Before => {
+                operation = header.read("operation")?;
+                self.read_before(&mut header, &id, operation, record.body)?
             }
-            Kind::Settlement => {
-                let header: SettlementHeader = record.header()?;
-                self.end(&header.entry);
-                self.end_all(&header.members);
-                None
+            Kind::Cancel | Kind::Settlement => {
+                let members: Vec<MutationId> = header.read("members")?;
+                self.end(&id);
+                self.end_all(&members);
+                false
             }
             Kind::Inbox => {
-                let header: InboxHeader = record.header()?;
-                let about = About::of(Kind::Inbox, &header.entry);
-                self.engine.inbox.insert(header.entry, ());
-                Some(about)
+                self.engine.inbox.insert(id.clone(), ());
+                true
             }
             Kind::Base => {
-                let (address, base) = pages::read_base(record)?;
+                let (address, base) = pages::read_base(&mut header, record.body)?;
                 self.engine.replica.rebase(&address, false, Some(base), &[]);
                 self.engine.store.found_in_log(address);
-                None
+                false
             }
             Kind::Paged => {
-                let header: PagedHeader = record.header()?;
-                for row in &header.pages {
+                let rows: Vec<DirectoryRow> = header.read("pages")?;
+                for row in &rows {
                     for key in &row.2 {
                         self.engine.replica.unload(&Address { collection: row.1.clone(), key: key.clone() });
                     }
                     self.engine.store.found_in_page(row);
                 }
-                None
+                false
             }
-            Kind::Cursor => {
-                let header: CursorHeader = record.header()?;
-                let about = About::cursor(&header.feed);
-                self.take_up_cursor(header);
-                Some(about)
-            }
+            Kind::Cursor => self.read_cursor(&mut header, &id.0)?,
             Kind::Quarantine => {
                 self.engine.store.log.keep(range, None);
                 return Ok(());
             }
             _ => return Err("it does not belong here"),
         };
-        if about.is_some() {
-            self.engine.store.log.keep(range, about);
+        if lives {
+            self.engine.store.log.keep(range, Some(About::named(record.kind, id.0, operation)));
         }
         Ok(())
     }
 
-    fn read_mutation(&mut self, position: u64, record: &Record<'_>) -> Result<About, &'static str> {
-        let header: MutationHeader = record.header()?;
-        let (address, operations) = on_one(Member::read(record.body).ok_or("its operations cannot be read")?)?;
-        let place = (position, record.ordinal);
-        let order = header.lineage.as_ref().map_or(place, |lineage| lineage.place);
-        let about = About::of(Kind::Mutation, &header.id);
-        let bytes = record.raw.len() as u64;
-        let queued = Queued { id: header.id, address, bytes, place: Some(place), kept: false, lineage: header.lineage };
-        self.put(order, What::Mutation(queued), operations);
-        Ok(about)
-    }
-
-    fn read_entry(&mut self, record: &Record<'_>) -> Result<About, &'static str> {
-        let header: FreezeHeader = record.header()?;
-        let mut entry = protocol::Entry::read(record.body).ok_or("its entry cannot be read")?;
-        let base = entry.operations.first_mut().and_then(|keyed| keyed.base.take());
-        let (address, operations) = on_one(entry.operations)?;
-        self.end_all(&header.members);
-        let about = About::of(Kind::Freeze, &header.entry);
-        let entry = Entry {
-            root: header.root.unwrap_or_else(|| header.entry.clone()),
-            id: header.entry,
-            members: header.members,
-            address,
-            base,
-            operations: operations.clone(),
-            text: record.body.into(),
-            place: Some(header.place),
-            round: header.round,
-            sent: 0,
-            failures: 0,
-            state: EntryState::Ready,
+    /// What waits to be sent: a mutation, or an entry in its members' place.
+    fn read_queued(&mut self, position: u64, header: &mut Header<'_>, id: &MutationId, record: &Record<'_>) -> Result<bool, &'static str> {
+        let own = (position, record.ordinal);
+        let (mut members, mut place, mut round, mut root, mut lineage) = (Vec::new(), own, None, None, None::<Lineage>);
+        let read = if record.kind == Kind::Mutation {
+            header.take("lineage", &mut lineage);
+            Member::read(record.body)
+        } else {
+            header.take("members", &mut members).take("place", &mut place).take("round", &mut round).take("root", &mut root);
+            protocol::Entry::read(record.body).map(|entry| entry.operations)
         };
-        self.put(header.place, What::Entry(entry), operations);
-        Ok(about)
+        header.check()?;
+        let mut keyed: Vec<KeyedOperation> = read.ok_or("its operations cannot be read")?;
+        let base = keyed.first_mut().and_then(|keyed| keyed.base.take());
+        let (address, operations) = on_one(keyed)?;
+        self.end_all(&members);
+        let id = id.clone();
+        let what = if record.kind == Kind::Mutation {
+            place = lineage.as_ref().map_or(own, |lineage| lineage.place);
+            let bytes = record.raw.len() as u64;
+            What::Mutation(Queued { id, address, bytes, place: Some(own), kept: false, lineage })
+        } else {
+            What::Entry(Entry {
+                root: root.unwrap_or_else(|| id.clone()),
+                id,
+                members,
+                address,
+                base,
+                operations: operations.clone(),
+                text: record.body.into(),
+                place: Some(place),
+                round: round.unwrap_or_default(),
+                sent: 0,
+                failures: 0,
+                state: EntryState::Ready,
+            })
+        };
+        self.put(place, what, operations);
+        Ok(true)
     }
 
-    fn read_attempt(&mut self, header: &AttemptHeader) -> Option<About> {
+    fn read_attempt(&mut self, header: &mut Header<'_>, id: &MutationId) -> Result<bool, &'static str> {
+        let (mut failures, mut at, mut delay_ms) = (0, 0_u64, 0_u64);
+        header.take("failures", &mut failures).take("at", &mut at).take("delay_ms", &mut delay_ms).check()?;
         // What is left of the wait: the clock may have been set, so never more than was drawn (DESIGN 8).
-        let left = header.at.0.saturating_add(header.delay_ms).saturating_sub(self.wall.0).min(header.delay_ms);
+        let left = at.saturating_add(delay_ms).saturating_sub(self.wall.0).min(delay_ms);
         let state = EntryState::Waiting(self.now.after(left));
-        let Some(Stored { what: What::Entry(entry), .. }) = self.stored(&header.entry) else { return None };
-        (entry.failures, entry.state) = (header.failures, state);
-        Some(About::of(Kind::Attempt, &header.entry))
+        let Some(What::Entry(entry)) = self.stored(id).map(|stored| &mut stored.what) else { return Ok(false) };
+        (entry.failures, entry.state) = (failures, state);
+        Ok(true)
     }
 
-    fn read_before(&mut self, header: BeforeHeader, body: &str) -> Result<Option<About>, &'static str> {
+    fn read_before(&mut self, header: &mut Header<'_>, id: &MutationId, operation: u32, body: &str) -> Result<bool, &'static str> {
+        let path: Pointer = header.read("path")?;
         let text = String::read(body).ok_or("its body is not a string")?;
-        let BeforeHeader { id, operation, path } = header;
-        let Some(stored) = self.stored(&id) else { return Ok(None) };
-        let about = About::before(&id, operation);
-        stored.befores.push(Before { id, operation, path, text: Text::of(&text) });
-        Ok(Some(about))
+        let Some(stored) = self.stored(id) else { return Ok(false) };
+        stored.befores.push(Before { id: id.clone(), operation, path, text: Text::of(&text) });
+        Ok(true)
     }
 
     /// The later one stands, and with it what was known then of the server's log.
-    fn take_up_cursor(&mut self, header: CursorHeader) {
-        let Some(feed) = self.engine.feeds.iter_mut().find(|feed| feed.name == header.feed) else { return };
-        feed.cursor = header.cursor;
-        feed.resync = None;
-        if header.resync {
-            feed.restart(self.now, true);
+    fn read_cursor(&mut self, header: &mut Header<'_>, name: &str) -> Result<bool, &'static str> {
+        let (mut cursor, mut generation, mut resync, mut seen) = (None::<String>, Arc::<str>::default(), false, Seen::default());
+        header.take("cursor", &mut cursor).take("generation", &mut generation).take("resync", &mut resync);
+        header.take("seen", &mut seen).check()?;
+        if let Some(feed) = self.engine.feeds.iter_mut().find(|feed| feed.name == name) {
+            feed.cursor = cursor;
+            feed.resync = None;
+            if resync {
+                feed.restart(self.now, true);
+            }
+            self.engine.seen = seen;
+            self.engine.generation = generation;
         }
-        self.engine.seen = header.seen;
-        self.engine.generation = header.generation.into();
+        Ok(true)
     }
 
     fn put(&mut self, order: Place, what: What, operations: Vec<Operation>) {
         self.orders.insert(what.id().clone(), order);
-        if let Some(earlier) = self.queue.insert(order, Stored { what, operations, befores: Vec::new() }) {
+        if let Some(earlier) = self.queue.insert(order, Box::new(Stored { what, operations, befores: Vec::new() })) {
             self.forget(earlier.what.id());
         }
     }
 
     /// A mutation or entry that has not ended.
-    fn stored(&mut self, id: &MutationId) -> Option<&mut Stored> {
+    fn stored(&mut self, id: &MutationId) -> Option<&mut Box<Stored>> {
         // A follow-up stands in the very place of what it carries on.
         self.queue.get_mut(self.orders.get(id)?).filter(|stored| stored.what.id() == id)
     }
@@ -332,6 +339,13 @@ fn on_one(keyed: Vec<KeyedOperation>) -> Result<(Address, Vec<Operation>), &'sta
 pub(super) fn lossless(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
-        Err(_) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        Err(_) => {
+            let mut text = String::with_capacity(2 * bytes.len());
+            for byte in bytes {
+                text.push(digits::nibble(byte >> 4, b'a'));
+                text.push(digits::nibble(*byte, b'a'));
+            }
+            text
+        }
     }
 }

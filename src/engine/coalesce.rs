@@ -1,6 +1,7 @@
 //! Many operations on one document as few, that do the same on every document the first could be applied to (I13).
 
-use crate::protocol::{Draft, Operation, Patch, Splice, Text};
+use crate::protocol::text::units;
+use crate::protocol::{Draft, Operation, Splice, Text};
 
 /// Operations on one document, composed as they come.
 #[derive(Debug, Default)]
@@ -18,10 +19,7 @@ impl Composer {
                 self.operations.clear();
                 self.operations.push(next.clone());
             }
-            (Some(Operation::Patch(earlier)), Operation::Patch(later)) => {
-                let composed = std::mem::replace(earlier, Patch::Remove).then(later.clone());
-                *earlier = composed;
-            }
+            (Some(Operation::Patch(earlier)), Operation::Patch(later)) => earlier.then(later),
             (Some(last @ (Operation::Put(_) | Operation::Delete)), _) => {
                 let document = if let Operation::Put(value) = &*last { Some(value.clone()) } else { None };
                 let mut draft = Draft::of(document);
@@ -49,10 +47,6 @@ impl Composer {
     }
 }
 
-fn units(text: &str) -> u64 {
-    text.encode_utf16().count() as u64
-}
-
 /// Makes two splices in a row one, where the second touches what the first wrote.
 fn join(earlier: &mut Splice, written: &mut u64, later: &Splice) -> bool {
     let (start, end) = (earlier.at, earlier.at + *written);
@@ -71,7 +65,7 @@ fn join(earlier: &mut Splice, written: &mut u64, later: &Splice) -> bool {
         }
         earlier.at = start - before;
         earlier.remove += before + behind;
-        earlier.insert = text.to_string();
+        earlier.insert = text.whole();
         *written = *written + before + behind - later.remove;
     }
     *written += units(&later.insert);
@@ -81,7 +75,7 @@ fn join(earlier: &mut Splice, written: &mut u64, later: &Splice) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::{Json, Pointer};
+    use crate::protocol::{Json, Patch, Pointer};
     use proptest::prelude::*;
     use serde_json::Value;
 

@@ -101,7 +101,8 @@ impl Config {
     /// The options that an object's text gives; the others are as by default. Fails with the name of one that there is
     /// not, or that cannot be what the text says.
     pub fn read(text: &str) -> Result<Config, String> {
-        let given = Fields::parse(text).map_err(|_| "config".to_owned())?;
+        let given = Fields::of(text);
+        given.finish().map_err(|_| "config".to_owned())?;
         let mut config = Config::default();
         let slots = config.slots();
         for (name, raw) in given.iter() {

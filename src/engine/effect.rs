@@ -1,5 +1,7 @@
 //! What the engine orders. All in the imperative; each order that is answered has an id, and its answers are inputs.
 
+use std::sync::Arc;
+
 use super::ident::{LoadId, RequestId, WriteId};
 use super::input::Meta;
 use super::notice::Notice;
@@ -17,7 +19,7 @@ pub enum Effect {
     },
     /// Change the store, all or nothing. Answered by `Written` (at the transaction's `complete`, not before) or
     /// `WriteFailed`.
-    Write(Write),
+    Write(Box<Write>),
     /// Ask the server. Answered by `Progressed`, and then `Replied` or `SendFailed`.
     Send {
         /// The request.
@@ -63,7 +65,7 @@ pub struct Write {
     /// The directory's new bytes.
     pub directory: Option<Vec<u8>>,
     /// Meta's new content.
-    pub meta: Option<Meta>,
+    pub meta: Option<Arc<Meta>>,
 }
 
 /// What a transaction compares with `meta` before it writes.

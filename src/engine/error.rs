@@ -1,6 +1,8 @@
 //! What can go wrong, by name. The codes are the same in Rust, in JavaScript and in the docs.
 
 use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -85,9 +87,14 @@ codes! {
     Closed = "CLOSED", retryable false;
 }
 
-/// An error for the app.
+/// An error for the app. It is handed around much, and is one word for that.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fault {
+#[serde(transparent)]
+pub struct Fault(Arc<Reason>);
+
+/// What an error says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
     /// Which.
     pub code: Code,
     /// In words, for developers.
@@ -102,7 +109,7 @@ impl Member for Code {
         write_string(self.as_str(), out);
     }
     fn fill(&mut self, raw: &str) -> bool {
-        let code = Code::named(raw.trim_matches('"'));
+        let code = Code::named(raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default());
         *self = code.unwrap_or(*self);
         code.is_some()
     }
@@ -111,12 +118,48 @@ impl Member for Code {
     }
 }
 
-members! { Fault { code = "code", message = "message", status = "status" } }
+members! { Reason { code = "code", message = "message", status = "status" } }
+
+impl Member for Fault {
+    fn write(&self, out: &mut String) {
+        self.0.write(out);
+    }
+    fn fill(&mut self, raw: &str) -> bool {
+        let read = Reason::read(raw);
+        let is_read = read.is_some();
+        read.into_iter().for_each(|reason| *self = Fault(reason.into()));
+        is_read
+    }
+    fn blank() -> Self {
+        Fault(Reason::blank().into())
+    }
+}
+
+impl Deref for Fault {
+    type Target = Reason;
+    fn deref(&self) -> &Reason {
+        &self.0
+    }
+}
 
 impl Fault {
     /// An error of this kind.
     pub fn new(code: Code, message: impl Into<String>) -> Fault {
-        Fault { code, message: message.into(), status: None }
+        Fault::of(code, message.into(), None)
+    }
+
+    /// The server answered with this status.
+    pub fn of_status(code: Code, message: impl Into<String>, status: u16) -> Fault {
+        Fault::of(code, message.into(), Some(status))
+    }
+
+    /// The same error as one of another kind.
+    pub fn as_kind(&self, code: Code) -> Fault {
+        Fault::of(code, self.message.clone(), self.status)
+    }
+
+    fn of(code: Code, message: String, status: Option<u16>) -> Fault {
+        Fault(Arc::new(Reason { code, message, status }))
     }
 }
 

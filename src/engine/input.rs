@@ -221,13 +221,12 @@ impl<T: Member> Member for Named<T> {
     }
     fn fill(&mut self, raw: &str) -> bool {
         self.0.clear();
-        let Ok(fields) = Fields::parse(raw) else { return false };
-        self.0.clear();
+        let fields = Fields::of(raw);
         for (name, raw) in fields.iter() {
             let Some(value) = T::read(raw) else { return false };
             self.0.push((name.to_owned(), value));
         }
-        true
+        fields.finish().is_ok()
     }
     fn blank() -> Self {
         Named::default()

@@ -21,17 +21,22 @@ pub struct About {
 impl About {
     /// A mutation or an entry, or something about it that there is once.
     pub fn of(kind: Kind, id: &MutationId) -> About {
-        About { kind, name: id.0.clone(), operation: 0 }
+        About::named(kind, id.0.clone(), 0)
     }
 
     /// A text kept for an operation of a mutation.
     pub fn before(id: &MutationId, operation: u32) -> About {
-        About { kind: Kind::Before, name: id.0.clone(), operation }
+        About::named(Kind::Before, id.0.clone(), operation)
     }
 
     /// A feed's cursor.
     pub fn cursor(feed: &str) -> About {
-        About { kind: Kind::Cursor, name: feed.into(), operation: 0 }
+        About::named(Kind::Cursor, feed.into(), 0)
+    }
+
+    /// What a record of this kind with this name, for this operation, is about.
+    pub fn named(kind: Kind, name: Arc<str>, operation: u32) -> About {
+        About { kind, name, operation }
     }
 }
 
@@ -167,7 +172,7 @@ impl Log {
 
 #[cfg(test)]
 mod tests {
-    use super::super::record::{self, CancelHeader};
+    use super::super::{header, record};
     use super::*;
 
     fn about(name: &str) -> About {
@@ -179,7 +184,7 @@ mod tests {
         let mut bytes = Vec::new();
         for (ordinal, name) in names.iter().enumerate() {
             let start = bytes.len();
-            record::encode(&mut bytes, Kind::Cancel, ordinal as u32, &CancelHeader { id: MutationId((*name).into()) }, "");
+            record::encode(&mut bytes, Kind::Cancel, ordinal as u32, &header::cancel(&MutationId((*name).into())), "");
             if !name.is_empty() {
                 log.keep(start..bytes.len(), Some(about(name)));
             }

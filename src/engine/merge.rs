@@ -7,14 +7,22 @@ pub fn texts(base: &str, local: &str, remote: &str) -> String {
         return remote.to_owned();
     }
     let (mine, theirs) = (Change::between(base, local), Change::between(base, remote));
+    let mut merged = String::new();
+    let mut at = 0;
+    let mut next = |to: usize, change: &Change<'_>| {
+        merged.push_str(base.get(at..to).unwrap_or_default());
+        merged.push_str(change.text);
+        at = at.max(change.end);
+    };
     if mine.end < theirs.start {
-        return [&base[..mine.start], mine.text, &base[mine.end..theirs.start], theirs.text, &base[theirs.end..]].concat();
+        next(mine.start, &mine);
+        next(theirs.start, &theirs);
+    } else {
+        next(theirs.start.min(mine.start), &theirs);
+        next(mine.start, &mine);
     }
-    if theirs.end < mine.start {
-        return [&base[..theirs.start], theirs.text, &base[theirs.end..mine.start], mine.text, &base[mine.end..]].concat();
-    }
-    let (start, end) = (mine.start.min(theirs.start), mine.end.max(theirs.end));
-    [&base[..start], theirs.text, mine.text, &base[end..]].concat()
+    merged.push_str(&base[at..]);
+    merged
 }
 
 /// One changed range: bytes `start..end` of the one text became `text` in the other.
@@ -32,13 +40,23 @@ impl<'a> Change<'a> {
     /// The change from `before` to `after`: what is left when the common prefix and then the common suffix are cut off,
     /// in whole characters.
     pub fn between(before: &str, after: &'a str) -> Change<'a> {
-        let same = before.bytes().zip(after.bytes()).take_while(|(a, b)| a == b).count();
-        let start = before.floor_char_boundary(same).min(after.floor_char_boundary(same));
-        let (rest_before, rest_after) = (&before[start..], &after[start..]);
-        let same = rest_before.bytes().rev().zip(rest_after.bytes().rev()).take_while(|(a, b)| a == b).count();
-        let cut = |text: &str| text.ceil_char_boundary(text.len() - same);
-        let suffix = (rest_before.len() - cut(rest_before)).min(rest_after.len() - cut(rest_after));
-        Change { start, end: before.len() - suffix, text: &rest_after[..rest_after.len() - suffix] }
+        let (earlier, later) = (before.as_bytes(), after.as_bytes());
+        let shorter = earlier.len().min(later.len());
+        let mut start = 0;
+        while start < shorter && earlier[start] == later[start] {
+            start += 1;
+        }
+        while !(before.is_char_boundary(start) && after.is_char_boundary(start)) {
+            start -= 1;
+        }
+        let mut same = 0;
+        while same < shorter - start && earlier[earlier.len() - 1 - same] == later[later.len() - 1 - same] {
+            same += 1;
+        }
+        while !(before.is_char_boundary(earlier.len() - same) && after.is_char_boundary(later.len() - same)) {
+            same -= 1;
+        }
+        Change { start, end: earlier.len() - same, text: &after[start..later.len() - same] }
     }
 }
 

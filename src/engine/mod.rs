@@ -9,6 +9,7 @@ mod coalesce;
 pub mod config;
 pub mod effect;
 pub mod error;
+pub mod header;
 pub mod ident;
 pub mod input;
 mod link;
@@ -40,15 +41,15 @@ use clock::{Timer, TimerTable, Timestamp, Wall};
 use config::{Config, TransportKind};
 use effect::{Effect, Sink};
 use error::{Code, Fault};
-use ident::{AskId, LoadId, MutationId, RequestId};
+use ident::{AskId, LoadId, MutationId};
 use input::{Ask, Input};
 use link::Link;
 use mutation::Mutation;
 use notice::{Ending, Notice, Phase, Status, StorageKind, ViewChange};
 use outbox::{Outbox, Queued};
 use pull::Feed;
-use push::{Batch, BatchId, BatchSize};
-use record::{CancelHeader, Kind, Lineage, MutationHeader, Place};
+use push::{Batch, BatchSize};
+use record::{Kind, Lineage, Place};
 use replica::Replica;
 use rng::Rng;
 use sending::Request;
@@ -58,6 +59,7 @@ use watch::Watch;
 use crate::ordered::{Ordered, OrderedSet};
 use crate::protocol::member::text_of;
 use crate::protocol::{Address, Identity, Json, KeyedOperation, Operation, Seen, Splice};
+use crate::protocol::{digits, words};
 
 /// What a reader of a document sees: the server's truth with everything pending laid over it.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,11 +87,12 @@ pub struct Engine {
     watch: Watch,
     link: Link,
     feeds: Vec<Feed>,
-    batches: Ordered<BatchId, Batch>,
+    /// A handful, like the requests.
+    batches: Vec<Batch>,
     size: BatchSize,
     /// Since when something waits for a batch.
     window: Option<Timestamp>,
-    requests: Ordered<RequestId, Request>,
+    requests: Vec<Request>,
     /// The reading on its way.
     loading: Option<(LoadId, storing::Loading)>,
     /// Pages that are to be read, and who asked.
@@ -164,9 +167,13 @@ const SWEEP_MS: u64 = 60_000;
 impl Engine {
     /// An engine that has been told nothing yet. `seed` is fresh crypto bits in a browser, a number in a test.
     pub fn new(config: Config, seed: [u64; 2], now: Timestamp, wall: Wall) -> Engine {
+        let mut feeds = Vec::new();
+        for name in &config.feeds {
+            feeds.push(Feed::new(name.clone(), now));
+        }
         Engine {
             size: BatchSize::new(&config),
-            feeds: config.feeds.iter().map(|name| Feed::new(name.clone(), now)).collect(),
+            feeds,
             config,
             rng: Rng::new(seed),
             wall: (wall, now),
@@ -177,9 +184,9 @@ impl Engine {
             inbox: Ordered::default(),
             watch: Watch::default(),
             link: Link::default(),
-            batches: Ordered::default(),
+            batches: Vec::new(),
             window: None,
-            requests: Ordered::default(),
+            requests: Vec::new(),
             loading: None,
             wanted: Ordered::default(),
             ungrounded: Ordered::default(),
@@ -237,10 +244,13 @@ impl Engine {
         let address = mutation.address.clone();
         let unloaded = self.store.pages.page_of(&address).is_some();
         let keyed = KeyedOperation { address, operation: self.check_operation(mutation, unloaded)?, base: None };
-        let body = format!("[{}]", text_of(&keyed));
+        let body = words::join(&["[", &text_of(&keyed), "]"]);
         if body.len() as u64 > self.config.mutation_bytes_max {
             let limit = self.config.mutation_bytes_max;
-            return Err(Fault::new(Code::TooLarge, format!("a write has at most {limit} bytes, this one {}", body.len())));
+            return Err(Fault::new(
+                Code::TooLarge,
+                words::join(&["a write has at most ", &digits::text(limit), " bytes, this one ", &digits::text(body.len() as u64)]),
+            ));
         }
         Ok(Checked { keyed, body, unloaded })
     }
@@ -264,18 +274,7 @@ impl Engine {
     fn queue(&mut self, now: Timestamp, address: &Address, body: &str, lineage: Option<Lineage>, order: Option<u64>) -> (MutationId, u64) {
         let wall = self.wall_at(now);
         let id = MutationId(self.rng.uuid(wall.0).into());
-        let header = MutationHeader {
-            id: id.clone(),
-            at: wall,
-            scope: self.config.scope.clone(),
-            node: None,
-            keys: vec![address.clone()],
-            after: Vec::new(),
-            read: Vec::new(),
-            collection_version: 0,
-            fingerprint: None,
-            lineage: lineage.clone(),
-        };
+        let header = header::mutation(&id, wall, &self.config.scope, std::slice::from_ref(address), &lineage);
         self.store.stage_mutation(&id, &header, body, self.config.strict);
         let bytes = (body.len() + id.0.len()) as u64;
         let queued = Queued { id: id.clone(), address: address.clone(), bytes, place: None, kept: false, lineage };
@@ -363,7 +362,7 @@ impl Engine {
     }
 
     fn phase(&self) -> Phase {
-        let pushing = self.requests.values().any(Request::is_push);
+        let pushing = self.requests.iter().any(Request::is_push);
         match (self.life, self.store.mode(), self.pause) {
             (Life::Closed, ..) => Phase::Closed,
             (_, Mode::Opening, _) => Phase::Opening,
@@ -411,7 +410,7 @@ impl Engine {
         let on = match self.replica.check_splice(&mutation.address, &splice) {
             Ok(Some(on)) => Some(on),
             Ok(None) => return Err(Fault::new(Code::Validation, "there is no string at the path")),
-            Err(why) => return Err(Fault::new(Code::Validation, why.to_string())),
+            Err(why) => return Err(Fault::new(Code::Validation, why.said())),
         };
         Ok(Operation::Splice(Splice { on, ..splice }))
     }
@@ -462,7 +461,7 @@ impl Engine {
     fn on_cancel_asked(&mut self, now: Timestamp, id: &MutationId, effects: &mut impl Sink) {
         let Some(queued) = self.outbox.take(id) else { return };
         self.touch(&queued.address);
-        self.store.stage(Kind::Cancel, &CancelHeader { id: id.clone() }, "", None);
+        self.store.stage(Kind::Cancel, &header::cancel(id), "", None);
         self.store.retire(Kind::Mutation, id);
         self.rebase(&queued.address, None, std::slice::from_ref(id));
         self.arm(now);
@@ -487,8 +486,8 @@ impl Engine {
         for feed in 0..self.feeds.len() {
             self.answer_pull(feed, Some(why.clone()), effects);
         }
-        for (request, _) in std::mem::take(&mut self.requests).iter() {
-            effects.push(Effect::Cancel { request: *request });
+        for request in std::mem::take(&mut self.requests) {
+            effects.push(Effect::Cancel { request: request.id });
         }
     }
 

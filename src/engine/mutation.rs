@@ -1,6 +1,7 @@
 //! A write of the app, checked.
 
-use crate::protocol::{Address, Json, JsonError, KeyedOperation, Operation, Patch, Pointer, Splice};
+use crate::protocol::member::Fields;
+use crate::protocol::{Address, Json, JsonError, Operation, Patch, Pointer, Splice};
 
 use super::error::{Code, Fault};
 
@@ -25,17 +26,15 @@ impl Mutation {
 
     /// The document is changed by the operation `patch` that `text` says, without its address: `set`, `remove`, `object`.
     pub fn patch(address: Address, text: &str) -> Result<Mutation, Fault> {
-        let named = match text.strip_prefix('{') {
-            Some(members) => format!(r#"{{"op":"patch","collection":"c","key":"k",{members}"#),
-            None => return Err(Fault::new(Code::Validation, "a patch is an object of `set`, `remove` and `object`")),
-        };
-        let parsed = KeyedOperation::parse(&named).map_err(|error| Fault::new(Code::Validation, error.to_string()))?;
-        Ok(Mutation::of(address, parsed.operation))
+        let (mut patch, mut fields) = (Patch::default(), Fields::of(text));
+        patch.take_up(&mut fields);
+        fields.finish().map_err(|wrong| Fault::new(Code::Validation, wrong.said()))?;
+        Ok(Mutation::of(address, Operation::Patch(patch)))
     }
 
     /// `remove` units of the string at `path` are replaced, from `at` on.
     pub fn splice(address: Address, path: &str, at: u64, remove: u64, insert: &str) -> Result<Mutation, Fault> {
-        let path = Pointer::parse(path).map_err(|error| Fault::new(Code::Validation, error.to_string()))?;
+        let path = Pointer::parse(path).map_err(|_| Fault::new(Code::Validation, "not an RFC 6901 pointer"))?;
         Ok(Mutation::of(address, Operation::Splice(Splice { path, at, remove, insert: insert.into(), on: None })))
     }
 
@@ -55,7 +54,7 @@ impl Mutation {
 }
 
 fn document(text: &str) -> Result<Json, Fault> {
-    Json::parse(text).map_err(|error: JsonError| Fault::new(Code::InvalidDocument, error.to_string()))
+    Json::parse(text).map_err(|error: JsonError| Fault::new(Code::InvalidDocument, error.said()))
 }
 
 #[cfg(test)]
@@ -77,11 +76,9 @@ mod tests {
     #[test]
     fn d7_a_patch_can_store_null() {
         let mutation = Mutation::patch(Address::of("c", "k"), r#"{"set":{"/a":null},"remove":["/b"]}"#).unwrap();
-        let expected = Patch::from_places(
-            vec![(Pointer::parse("/a").unwrap(), crate::protocol::Value::Null)],
-            vec![Pointer::parse("/b").unwrap()],
-            vec![],
-        );
-        assert_eq!(mutation.operation, Operation::Patch(expected.unwrap()));
+        let mut expected = Patch::default();
+        expected.plant(&Pointer::parse("/a").unwrap(), Patch::Set(crate::protocol::Value::Null)).unwrap();
+        expected.plant(&Pointer::parse("/b").unwrap(), Patch::Remove).unwrap();
+        assert_eq!(mutation.operation, Operation::Patch(expected));
     }
 }

@@ -1,12 +1,12 @@
 //! What the app hears. The JavaScript half of the package is a pure fold of these, which it gets as one JSON array a
 //! turn; values inside are JSON text, so that they are parsed when somebody reads them and not before.
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::clock::Wall;
 use super::error::Fault;
 use super::ident::{AskId, MutationId};
-use crate::protocol::member::{Member, ObjectWriter};
+use crate::protocol::member::{Member, ObjectWriter, Written};
 use crate::protocol::value::write_string;
 use crate::protocol::{Address, Json, KeyedOperation};
 
@@ -127,7 +127,8 @@ pub enum Ending {
 }
 
 /// What the client is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Phase {
     /// The store is being read.
     Opening,
@@ -152,7 +153,8 @@ pub enum Phase {
 }
 
 /// What is going on. Crosses to JavaScript as an object of the same shape.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Status {
     /// What the client is about.
     pub phase: Phase,
@@ -187,7 +189,8 @@ pub struct Status {
 }
 
 /// Where writes are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum StorageKind {
     /// In IndexedDB.
     IndexedDb,
@@ -223,47 +226,35 @@ impl Phase {
 }
 
 impl Notice {
+    fn name(&self) -> &'static str {
+        match self {
+            Notice::Opened { .. } => "opened",
+            Notice::OpenFailed { .. } => "openFailed",
+            Notice::Changed { .. } => "changed",
+            Notice::Durable { .. } => "durable",
+            Notice::NotDurable { .. } => "notDurable",
+            Notice::Settled { .. } => "settled",
+            Notice::Answered { .. } => "answered",
+            Notice::Status(_) => "status",
+            Notice::Troubled { .. } => "troubled",
+        }
+    }
+
     /// Appends the notice as JSON.
     pub fn write(&self, out: &mut String) {
         let mut object = ObjectWriter::begin(out);
-        let kind = |object: &mut ObjectWriter<'_>, name: &str| write_string(name, object.name("notice"));
+        object.member("notice", &self.name());
         match self {
-            Notice::Opened { client } => {
-                kind(&mut object, "opened");
-                object.member("client", client);
-            }
-            Notice::OpenFailed { error } => {
-                kind(&mut object, "openFailed");
-                object.member("error", error);
-            }
-            Notice::Changed { address, change } => {
-                kind(&mut object, "changed");
-                change.write(object.member("address", address).name("change"));
-            }
+            Notice::Opened { client } => drop(object.member("client", client)),
+            Notice::OpenFailed { error } | Notice::Troubled { error } => drop(object.member("error", error)),
+            Notice::Changed { address, change } => change.write(object.member("address", address).name("change")),
             Notice::Durable { mutations, durability } => {
-                kind(&mut object, "durable");
-                write_string(durability.name(), object.member("mutations", mutations).name("durability"));
+                object.member("mutations", mutations).member("durability", &durability.name());
             }
-            Notice::NotDurable { mutations, error } => {
-                kind(&mut object, "notDurable");
-                object.member("mutations", mutations).member("error", error);
-            }
-            Notice::Settled { mutation, ending } => {
-                kind(&mut object, "settled");
-                ending.write(object.member("mutation", mutation).name("ending"));
-            }
-            Notice::Answered { ask, error } => {
-                kind(&mut object, "answered");
-                error.write(object.member("ask", ask).name("error"));
-            }
-            Notice::Status(status) => {
-                kind(&mut object, "status");
-                status.members(&mut object);
-            }
-            Notice::Troubled { error } => {
-                kind(&mut object, "troubled");
-                object.member("error", error);
-            }
+            Notice::NotDurable { mutations, error } => drop(object.member("mutations", mutations).member("error", error)),
+            Notice::Settled { mutation, ending } => ending.write(object.member("mutation", mutation).name("ending")),
+            Notice::Answered { ask, error } => error.write(object.member("ask", ask).name("error")),
+            Notice::Status(status) => status.members(&mut object),
         }
         object.end();
     }
@@ -287,7 +278,7 @@ impl ViewChange {
         let mut object = ObjectWriter::begin(out);
         match self {
             ViewChange::Value { value } => {
-                write_string("value", object.name("change"));
+                object.member("change", &"value");
                 match value {
                     // The document's text, inside a JSON string: it is parsed when somebody reads it.
                     Some(value) => write_string(value.as_str(), object.name("value")),
@@ -295,7 +286,7 @@ impl ViewChange {
                 }
             }
             ViewChange::Operations { operations } => {
-                write_string("operations", object.name("change"));
+                object.member("change", &"operations");
                 operations.write(object.name("operations"));
             }
         }
@@ -313,7 +304,7 @@ impl Ending {
             Ending::Cancelled => "cancelled",
             Ending::Unknown { .. } => "unknown",
         };
-        write_string(name, object.name("ending"));
+        object.member("ending", &name);
         match self {
             Ending::Applied { version } => drop(object.member("version", version)),
             Ending::Merged { by } => drop(object.member("by", by)),
@@ -324,80 +315,29 @@ impl Ending {
     }
 }
 
-/// A member of a status: one list of them is what both JSON and serde write.
-enum Fact<'a> {
-    Text(&'a str),
-    Flag(bool),
-    Number(u64),
-    At(Option<Wall>),
-    Error(Option<&'a Fault>),
-}
-
 impl Status {
-    fn facts(&self) -> [(&'static str, Fact<'_>); 15] {
+    /// Each is there, whatever it is.
+    fn members(&self, object: &mut ObjectWriter<'_>) {
         let storage = match self.storage {
             StorageKind::IndexedDb => "indexeddb",
             StorageKind::Memory => "memory",
         };
-        [
-            ("phase", Fact::Text(self.phase.name())),
-            ("online", Fact::Flag(self.online)),
-            ("pendingItems", Fact::Number(self.pending_items.into())),
-            ("pendingMutations", Fact::Number(self.pending_mutations.into())),
-            ("pendingBytes", Fact::Number(self.pending_bytes)),
-            ("inbox", Fact::Number(self.inbox.into())),
-            ("entriesSent", Fact::Number(self.entries_sent)),
-            ("entriesResent", Fact::Number(self.entries_resent)),
-            ("entriesAcknowledged", Fact::Number(self.entries_acknowledged)),
-            ("requests", Fact::Number(self.requests)),
-            ("retryAt", Fact::At(self.retry_at)),
-            ("lastPushAt", Fact::At(self.last_push_at)),
-            ("lastPullAt", Fact::At(self.last_pull_at)),
-            ("storage", Fact::Text(storage)),
-            ("error", Fact::Error(self.error.as_ref())),
-        ]
-    }
-
-    fn members(&self, object: &mut ObjectWriter<'_>) {
-        for (name, fact) in self.facts() {
-            fact.write(object.name(name));
-        }
-    }
-}
-
-impl Fact<'_> {
-    fn write(&self, out: &mut String) {
-        match self {
-            Fact::Text(text) => write_string(text, out),
-            Fact::Flag(flag) => flag.write(out),
-            Fact::Number(number) => number.write(out),
-            Fact::At(at) => at.write(out),
-            Fact::Error(Some(error)) => error.write(out),
-            Fact::Error(None) => out.push_str("null"),
-        }
-    }
-}
-
-impl Serialize for Status {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.facts())
-    }
-}
-
-impl Serialize for Fact<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Fact::Text(text) => serializer.serialize_str(text),
-            Fact::Flag(flag) => serializer.serialize_bool(*flag),
-            Fact::Number(number) => serializer.serialize_u64(*number),
-            Fact::At(Some(Wall(at))) => serializer.serialize_u64(*at),
-            Fact::Error(Some(Fault { code, message, status })) => {
-                let status = status.map(|status| ("status", Fact::Number(status.into())));
-                let always = [("code", Fact::Text(code.as_str())), ("message", Fact::Text(message))];
-                serializer.collect_map(always.into_iter().chain(status))
-            }
-            Fact::At(None) | Fact::Error(None) => serializer.serialize_unit(),
-        }
+        let mut member = |name: &str, value: &dyn Written| value.append(object.name(name));
+        member("phase", &self.phase.name());
+        member("online", &self.online);
+        member("pendingItems", &self.pending_items);
+        member("pendingMutations", &self.pending_mutations);
+        member("pendingBytes", &self.pending_bytes);
+        member("inbox", &self.inbox);
+        member("entriesSent", &self.entries_sent);
+        member("entriesResent", &self.entries_resent);
+        member("entriesAcknowledged", &self.entries_acknowledged);
+        member("requests", &self.requests);
+        member("retryAt", &self.retry_at);
+        member("lastPushAt", &self.last_push_at);
+        member("lastPullAt", &self.last_pull_at);
+        member("storage", &storage);
+        member("error", &self.error);
     }
 }
 
@@ -420,7 +360,7 @@ mod tests {
 
     #[test]
     fn a_notice_is_written_as_its_shape_says() {
-        let error = || Fault { status: Some(503), ..Fault::new(Code::Http, "no \"way\"") };
+        let error = || Fault::of_status(Code::Http, "no \"way\"", 503);
         let (address, mutation) = (Address::of("c", "k\n"), MutationId("m".into()));
         let keyed = KeyedOperation::parse(r#"{"op":"patch","collection":"c","key":"k","set":{"/a":1},"remove":[]}"#).unwrap();
         let status = |retry_at| Status {

@@ -94,8 +94,8 @@ struct KeyQueue {
 /// All that has not ended.
 #[derive(Debug, Default)]
 pub struct Outbox {
-    queued: Ordered<u64, Queued>,
-    entries: Ordered<u64, Entry>,
+    queued: Ordered<u64, Box<Queued>>,
+    entries: Ordered<u64, Box<Entry>>,
     orders: Ordered<MutationId, u64>,
     keys: Ordered<Address, KeyQueue>,
     /// Documents of which nothing is sent any more: see [`Outbox::seal`].
@@ -121,7 +121,7 @@ impl Outbox {
         self.orders.insert(queued.id.clone(), order);
         self.keys.get_or_insert_with(queued.address.clone(), KeyQueue::default).orders.insert(order, ());
         let address = queued.address.clone();
-        self.queued.insert(order, queued);
+        self.queued.insert(order, queued.into());
         self.refresh(&address);
         order
     }
@@ -172,13 +172,17 @@ impl Outbox {
         chosen
     }
 
-    /// The mutations of `address` that an entry would hold now: from the first on, as far as they are kept.
-    pub fn members(&self, address: &Address) -> Vec<MutationId> {
+    /// The mutations of `address` that an entry would hold now: from the first on, as far as they are kept, at most so many
+    /// of at most so many bytes, though one whatever its size.
+    pub fn members(&self, address: &Address, most: usize, mut bytes: u64) -> Vec<MutationId> {
         let mut members = Vec::new();
         let Some(key) = self.keys.get(address) else { return members };
         for (order, ()) in key.orders.iter() {
             match self.queued.get(order) {
-                Some(queued) if queued.kept => members.push(queued.id.clone()),
+                Some(queued) if queued.kept && (members.is_empty() || members.len() < most && queued.bytes <= bytes) => {
+                    bytes = bytes.saturating_sub(queued.bytes);
+                    members.push(queued.id.clone());
+                }
                 _ => break,
             }
         }
@@ -192,11 +196,11 @@ impl Outbox {
 
     /// An unfrozen mutation.
     pub fn queued(&self, id: &MutationId) -> Option<&Queued> {
-        self.queued.get(self.orders.get(id)?)
+        self.queued.get(self.orders.get(id)?).map(|queued| &**queued)
     }
 
     /// Puts an entry in its members' place.
-    pub fn freeze(&mut self, entry: Entry) {
+    pub fn freeze(&mut self, mut entry: Box<Entry>) {
         let order = self.order(&entry.id).unwrap_or_else(|| self.next_order());
         for member in &entry.members {
             self.take_queued(member);
@@ -208,14 +212,15 @@ impl Outbox {
         key.orders.insert(order, ());
         key.entry = Some(order);
         let (id, address, state) = (entry.id.clone(), entry.address.clone(), entry.state);
-        self.entries.insert(order, Entry { state: EntryState::InBatch, ..entry });
+        entry.state = EntryState::InBatch;
+        self.entries.insert(order, entry);
         self.set_state(&id, state);
         self.refresh(&address);
     }
 
     /// An entry, by its id.
     pub fn entry(&self, id: &MutationId) -> Option<&Entry> {
-        self.entries.get(self.orders.get(id)?)
+        self.entries.get(self.orders.get(id)?).map(|entry| &**entry)
     }
 
     /// The entry is part of a batch that is being sent, once more.
@@ -269,17 +274,19 @@ impl Outbox {
     /// it, nothing is sent until then. Whatever is frozen now, the next start would freeze in other bytes under the same
     /// id, and whatever follows a conflict now, it would make a second time (I2).
     pub fn seal(&mut self) {
-        let mut sealed = OrderedSet::default();
+        let mut sealed = Vec::new();
         for (_, queued) in self.queued.iter() {
             if queued.place.is_some() || queued.lineage.is_some() {
-                sealed.insert(queued.address.clone(), ());
+                sealed.push(queued.address.clone());
             }
         }
         for (_, entry) in self.entries.iter() {
-            sealed.insert(entry.address.clone(), ());
+            sealed.push(entry.address.clone());
         }
-        self.sealed = sealed.clone();
-        sealed.iter().for_each(|(address, ())| self.refresh(address));
+        for address in &sealed {
+            self.sealed.insert(address.clone(), ());
+            self.refresh(address);
+        }
     }
 
     /// Whether nothing of this document is sent any more.
@@ -293,7 +300,7 @@ impl Outbox {
     }
 
     /// Takes an entry out: it has ended. Also says its place in the order.
-    pub fn settle(&mut self, id: &MutationId) -> Option<(u64, Entry)> {
+    pub fn settle(&mut self, id: &MutationId) -> Option<(u64, Box<Entry>)> {
         let order = *self.orders.get(id)?;
         self.entries.get(&order)?;
         self.set_state(id, EntryState::InBatch);
@@ -310,13 +317,13 @@ impl Outbox {
     }
 
     /// Takes a mutation out that is not frozen: the app took it back, or it cannot be sent.
-    pub fn take(&mut self, id: &MutationId) -> Option<Queued> {
+    pub fn take(&mut self, id: &MutationId) -> Option<Box<Queued>> {
         let taken = self.take_queued(id)?;
         self.refresh(&taken.address);
         Some(taken)
     }
 
-    fn take_queued(&mut self, id: &MutationId) -> Option<Queued> {
+    fn take_queued(&mut self, id: &MutationId) -> Option<Box<Queued>> {
         let order = *self.orders.get(id)?;
         let queued = self.queued.remove(&order)?;
         self.orders.remove(id);
@@ -392,8 +399,8 @@ mod tests {
         Queued { id: MutationId(id.into()), address: Address::of("c", key), bytes: 10, place: None, kept: false, lineage: None }
     }
 
-    fn entry(id: &str, members: &[&str], key: &str) -> Entry {
-        Entry {
+    fn entry(id: &str, members: &[&str], key: &str) -> Box<Entry> {
+        Box::new(Entry {
             id: MutationId(id.into()),
             members: members.iter().map(|member| MutationId((*member).into())).collect(),
             address: Address::of("c", key),
@@ -406,12 +413,12 @@ mod tests {
             sent: 0,
             failures: 0,
             state: EntryState::InBatch,
-        }
+        })
     }
 
     fn heads(outbox: &Outbox) -> Vec<String> {
         let heads = outbox.choose(99, u64::MAX).heads;
-        heads.iter().map(|address| outbox.members(address)[0].to_string()).collect()
+        heads.iter().map(|address| outbox.members(address, 1, 0)[0].to_string()).collect()
     }
 
     #[test]
@@ -439,7 +446,8 @@ mod tests {
         assert_eq!(settled.members.len(), 2);
         outbox.stage(Queued { kept: true, ..queued("follow-up", "k") }, Some(order));
         assert_eq!(heads(&outbox), ["follow-up", "c"]);
-        assert_eq!(outbox.members(&Address::of("c", "k")).len(), 2);
+        let at = Address::of("c", "k");
+        assert_eq!([outbox.members(&at, 9, 99), outbox.members(&at, 1, 99), outbox.members(&at, 9, 19)].map(|all| all.len()), [2, 1, 1]);
         outbox.take(&MutationId("c".into())).unwrap();
         assert_eq!((heads(&outbox), outbox.items()), (vec!["follow-up".to_owned()], 1));
     }

@@ -1,5 +1,7 @@
 //! The one table: what each HTTP status, and each way of having no answer, means (H15).
 
+use super::error::{Code, Fault};
+
 /// What an answer about a whole request means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Class {
@@ -43,8 +45,21 @@ pub const TABLE: [Row; 17] = [
 
 /// What `status` means.
 pub fn classify(status: u16) -> Class {
-    let row = TABLE.iter().find(|(first, last, ..)| (*first..=*last).contains(&status));
-    row.map_or(Class::Unknown, |(_, _, class, _)| *class)
+    row(status).2
+}
+
+/// What the app is told of an answer with this status.
+pub fn refusal(status: u16) -> Fault {
+    Fault::of_status(Code::Http, row(status).3, status)
+}
+
+fn row(status: u16) -> Row {
+    for row in TABLE {
+        if row.0 <= status && status <= row.1 {
+            return row;
+        }
+    }
+    (0, 0, Class::Unknown, "the answer's status means nothing here")
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Which page holds which document, and how documents become pages. A document that changes moves to a fresh page; a page
 //! that nobody points at goes when the log is folded.
 
-use super::record::{self, BaseHeader, DirectoryHeader, DirectoryRow, Kind, Record};
+use super::header::{self, Header};
+use super::record::{self, DirectoryRow, Kind};
 use super::replica::{Base, Replica};
 use crate::ordered::{Ordered, OrderedSet};
 use crate::protocol::member::{Member, text_of};
@@ -25,9 +26,9 @@ impl Pages {
         let mut pages = Pages::default();
         for found in record::decode(bytes) {
             let record::Found::Record(record) = found else { return Err("it is broken or of a later build") };
-            let header: DirectoryHeader = record.header()?;
+            let next_page: u32 = record.header()?.read("next_page")?;
             let rows: Vec<DirectoryRow> = Member::read(record.body).ok_or("its body has another shape")?;
-            pages.next_page = pages.next_page.max(header.next_page);
+            pages.next_page = pages.next_page.max(next_page);
             for row in &rows {
                 pages.place(row);
             }
@@ -51,7 +52,7 @@ impl Pages {
             }
         }
         let mut bytes = Vec::new();
-        record::encode(&mut bytes, Kind::Directory, 0, &DirectoryHeader { next_page: self.next_page }, &text_of(&rows));
+        record::encode(&mut bytes, Kind::Directory, 0, &header::directory(self.next_page), &text_of(&rows));
         bytes
     }
 
@@ -162,25 +163,20 @@ pub fn size_of(base: &Base) -> usize {
 }
 
 /// A document's base, read from its record.
-pub fn read_base(record: &Record<'_>) -> Result<(Address, Base), &'static str> {
-    let header: BaseHeader = record.header()?;
-    let value = match record.body {
-        "" => None,
-        text => Some(Json::parse(text).map_err(|_| "its document cannot be read")?),
-    };
-    let base = Base { version: header.version, seq: header.seq, generation: header.generation, value };
-    Ok((Address { collection: header.collection, key: header.key }, base))
+pub fn read_base(header: &mut Header<'_>, body: &str) -> Result<(Address, Base), &'static str> {
+    let mut address = Address::blank();
+    let mut base = Base { version: Member::blank(), seq: None, generation: Member::blank(), value: None };
+    header.take("collection", &mut address.collection).take("key", &mut address.key).take("version", &mut base.version);
+    header.take("seq", &mut base.seq).take("generation", &mut base.generation).check()?;
+    if !body.is_empty() {
+        base.value = Some(Json::read(body).ok_or("its document cannot be read")?);
+    }
+    Ok((address, base))
 }
 
 /// Appends the record of one document's base.
 pub fn encode_base(bytes: &mut Vec<u8>, ordinal: u32, address: &Address, base: &Base) {
-    let header = BaseHeader {
-        collection: address.collection.clone(),
-        key: address.key.clone(),
-        version: base.version.clone(),
-        seq: base.seq,
-        generation: base.generation.clone(),
-    };
+    let header = header::base(address, &base.version, base.seq, &base.generation);
     record::encode(bytes, Kind::Base, ordinal, &header, base.value.as_ref().map_or("", |value| value.as_str()));
 }
 

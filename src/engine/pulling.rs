@@ -81,11 +81,11 @@ impl Engine {
 
     pub(super) fn on_pull_reply(&mut self, now: Timestamp, feed: usize, sent_under: &Arc<str>, reply: &Reply, effects: &mut impl Sink) {
         let Some((_, echo)) = self.feeds[feed].request.take() else { return };
-        let refused = Fault { status: Some(reply.status), ..Fault::new(Code::Http, format!("the server answered {}", reply.status)) };
+        let refused = outcome::refusal(reply.status);
         match outcome::classify(reply.status) {
             Class::Body if reply.status == 200 => {
                 let parsed =
-                    body_of(reply).and_then(|text| PullReply::parse(text).map_err(|error| Fault::new(Code::Protocol, error.to_string())));
+                    body_of(reply).and_then(|text| PullReply::parse(text).map_err(|error| Fault::new(Code::Protocol, error.said())));
                 match parsed.and_then(|page| self.check_page(now, &echo, page, sent_under)) {
                     Ok(Some(page)) => self.apply_page(now, feed, page, effects),
                     Ok(None) => self.feeds[feed].due = now,
@@ -96,7 +96,7 @@ impl Engine {
                 self.link.on_answer();
                 self.feeds[feed].due = now;
                 self.pause_for_auth(now, refused.clone());
-                self.answer_pull(feed, Some(Fault { code: Code::Unauthorized, ..refused }), effects);
+                self.answer_pull(feed, Some(refused.as_kind(Code::Unauthorized)), effects);
             }
             _ => {
                 self.link.on_answer();
@@ -200,8 +200,11 @@ impl Engine {
     fn sweep(&mut self, feed: usize) -> bool {
         let Some(seen) = self.feeds[feed].resync.take() else { return false };
         let mut gone = Vec::new();
+        // Which feed a document came by is not known: where there are several, only another generation's are surely gone.
+        let is_alone = self.feeds.len() == 1;
         for (address, base) in self.replica.known() {
-            if base.generation != self.generation && base.value.is_some() && !seen.contains_key(address) {
+            let is_old = is_alone || base.generation != self.generation;
+            if is_old && base.value.is_some() && !seen.contains_key(address) {
                 gone.push(address.clone());
             }
         }
@@ -220,7 +223,7 @@ impl Engine {
 
     /// A pull settled an entry whose push is still on its way.
     fn forget_in_batches(&mut self, id: &MutationId) {
-        for batch in self.batches.values_mut() {
+        for batch in &mut self.batches {
             batch.entries.retain(|entry| entry != id);
         }
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::config::Config;
-use super::ident::{MutationId, RequestId};
+use super::ident::MutationId;
 
 /// One batch, from the moment its entries are chosen until it is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -12,10 +12,10 @@ pub struct BatchId(pub u64);
 /// Entries that go out together.
 #[derive(Clone, Debug)]
 pub struct Batch {
+    /// Which.
+    pub id: BatchId,
     /// In order.
     pub entries: Vec<MutationId>,
-    /// The request, once their freezing is stored and it is sent.
-    pub request: Option<RequestId>,
 }
 
 /// How many entries a batch may hold: halved when one is too large or too slow, doubled again with each that passes.

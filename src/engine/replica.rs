@@ -6,7 +6,7 @@ use super::coalesce::Composer;
 use super::ident::MutationId;
 use super::merge;
 use crate::ordered::Ordered;
-use crate::protocol::text::SpliceError;
+use crate::protocol::text::{SpliceError, units};
 use crate::protocol::{Address, Draft, Json, Operation, Patch, Pointer, Splice, Text, TextMark, Value};
 
 /// The server's truth about one document.
@@ -83,7 +83,7 @@ pub struct Before {
 /// All documents in memory.
 #[derive(Debug, Default)]
 pub struct Replica {
-    documents: Ordered<Address, Document>,
+    documents: Ordered<Address, Box<Document>>,
 }
 
 impl Replica {
@@ -110,7 +110,7 @@ impl Replica {
 
     /// Whether a reader can know what is there without reading a page.
     pub fn is_known(&self, address: &Address, unloaded: bool) -> bool {
-        self.documents.get(address).map_or(!unloaded, Document::is_known)
+        self.documents.get(address).map_or(!unloaded, |document| document.is_known())
     }
 
     /// What a reader sees; `Err` where nobody can know without the page.
@@ -124,7 +124,7 @@ impl Replica {
 
     /// The mark of the text that a splice would be made on, provided that it fits. `Ok(None)`: there is no such text.
     pub fn check_splice(&mut self, address: &Address, splice: &Splice) -> Result<Option<TextMark>, SpliceError> {
-        let Some(draft) = self.documents.get_mut(address).and_then(Document::draft) else { return Ok(None) };
+        let Some(draft) = self.documents.get_mut(address).and_then(|document| document.draft()) else { return Ok(None) };
         let Some(text) = draft.text(&splice.path) else { return Ok(None) };
         text.clone().splice(splice.at, splice.remove, &splice.insert)?;
         Ok(Some(text.mark()))
@@ -247,14 +247,17 @@ impl Replica {
 
     fn document(&mut self, address: &Address, unloaded: bool) -> &mut Document {
         let knowledge = if unloaded { Knowledge::Unloaded } else { Knowledge::Nothing };
-        self.documents.get_or_insert_with(address.clone(), || Document { knowledge, layers: Vec::new(), draft: None })
+        self.documents.get_or_insert_with(address.clone(), || Box::new(Document { knowledge, layers: Vec::new(), draft: None }))
     }
 }
 
 impl Layer {
     fn of(order: u64, id: MutationId, operations: Vec<Operation>) -> Layer {
-        let operations = operations.into_iter().map(|operation| LayerOperation { operation, before: None }).collect();
-        Layer { order, id, operations }
+        let mut layer = Layer { order, id, operations: Vec::with_capacity(operations.len()) };
+        for operation in operations {
+            layer.operations.push(LayerOperation { operation, before: None });
+        }
+        layer
     }
 }
 
@@ -422,7 +425,7 @@ impl Fold {
 
     fn end_run(&mut self) {
         let Some(Run { path, before, after, moved: Some(there) }) = self.run.take() else { return };
-        let after = after.to_string();
+        let after = after.whole();
         let Some(there) = there else {
             // The text is gone; what was written in it is not.
             if let Some(patch) = replaced(&path, after) {
@@ -430,10 +433,9 @@ impl Fold {
             }
             return;
         };
-        let remote = there.to_string();
-        let merged = merge::texts(&before.to_string(), &after, &remote);
+        let remote = there.whole();
+        let merged = merge::texts(&before.whole(), &after, &remote);
         let change = merge::Change::between(&remote, &merged);
-        let units = |text: &str| text.encode_utf16().count() as u64;
         self.apply(&Operation::Splice(Splice {
             path,
             at: units(&remote[..change.start]),
@@ -451,7 +453,9 @@ impl Fold {
 }
 
 fn replaced(path: &Pointer, text: String) -> Option<Operation> {
-    Patch::from_places(vec![(path.clone(), Value::String(text))], Vec::new(), Vec::new()).ok().map(Operation::Patch)
+    let mut patch = Patch::default();
+    patch.plant(path, Patch::Set(Value::String(text))).ok()?;
+    Some(Operation::Patch(patch))
 }
 
 #[cfg(test)]
@@ -508,10 +512,7 @@ mod tests {
         splice(&mut replica, 2, 4, 0, "!");
         let kept = replica.rebase(&at(), false, base("2", "one two?"), &[]);
         assert_eq!(text(&mut replica), "one!! two?");
-        assert_eq!(
-            kept.iter().map(|before| (before.id.clone(), before.text.to_string())).collect::<Vec<_>>(),
-            [(id("m1"), "one two".into())]
-        );
+        assert_eq!(kept.iter().map(|before| (before.id.clone(), before.text.whole())).collect::<Vec<_>>(), [(id("m1"), "one two".into())]);
         splice(&mut replica, 3, 0, 3, "1");
         assert_eq!(text(&mut replica), "1!! two?");
         replica.rebase(&at(), false, base("3", "one two? three"), &[]);

@@ -1,6 +1,9 @@
 //! How long to wait: tables with full jitter, and what a server asks for.
 
+use std::ops::RangeInclusive;
+
 use super::rng::Rng;
+use crate::protocol::digits;
 
 /// Waits in milliseconds after the first, second, … failure; the last one stands for all that follow.
 #[derive(Clone, Copy, Debug)]
@@ -36,28 +39,44 @@ impl Backoff {
 /// What a `Retry-After` header asks for, in milliseconds from now, clamped to [`RETRY_AFTER_MAX_MS`]: seconds, or an
 /// HTTP date relative to the reply's own `Date` (H9: never to the local clock). `None` for anything else.
 pub fn retry_after(header: Option<&str>, date: Option<&str>) -> Option<u64> {
-    let header = header?.trim();
-    let ms = if header.bytes().all(|byte| byte.is_ascii_digit()) && !header.is_empty() {
-        header.parse::<u64>().unwrap_or(u64::MAX).saturating_mul(1_000)
+    let header = header?.trim_ascii();
+    let ms = if !header.is_empty() && header.bytes().all(|byte| byte.is_ascii_digit()) {
+        digits::read(header).unwrap_or(u64::MAX).saturating_mul(1_000)
     } else {
-        let (at, now) = (http_date(header)?, http_date(date?.trim())?);
-        u64::try_from(at - now).unwrap_or(0).saturating_mul(1_000)
+        let (at, now) = (http_date(header)?, http_date(date?.trim_ascii())?);
+        at.saturating_sub(now).saturating_mul(1_000)
     };
     Some(ms.min(RETRY_AFTER_MAX_MS))
 }
 
 /// Seconds since 1970 of an IMF-fixdate (RFC 9110 section 5.6.7), the one form that servers may send.
-fn http_date(text: &str) -> Option<i64> {
-    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let mut parts = text.split_once(", ")?.1.split(' ');
-    let day: i64 = parts.next()?.parse().ok().filter(|day| (1..=31).contains(day))?;
-    let month = parts.next().and_then(|name| MONTHS.iter().position(|month| *month == name))? as i64 + 1;
-    let year: i64 = parts.next()?.parse().ok().filter(|year| (1970..=9999).contains(year))?;
-    let mut clock = parts.next()?.split(':').map(|part| part.parse::<i64>().ok().filter(|part| (0..=60).contains(part)));
-    let (hour, minute, second) = (clock.next()??, clock.next()??, clock.next()??);
-    if parts.next() != Some("GMT") || clock.next().is_some() {
+fn http_date(text: &str) -> Option<u64> {
+    /// Everything has its place: digits say which number they are a digit of, and what `x` stands for is looked at below.
+    const FORM: &[u8] = b"xxx, 00 xxx 1111 22:33:44 GMT";
+    const LAWFUL: [RangeInclusive<u64>; 5] = [1..=31, 1970..=9999, 0..=23, 0..=59, 0..=60];
+    const MONTHS: &[u8] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
+    let mut numbers = [0; LAWFUL.len()];
+    if text.len() != FORM.len() {
         return None;
     }
+    for (form, byte) in FORM.iter().zip(text.bytes()) {
+        match form {
+            b'x' => {}
+            b'0'..=b'4' if byte.is_ascii_digit() => {
+                let number = &mut numbers[usize::from(form - b'0')];
+                *number = *number * 10 + u64::from(byte - b'0');
+            }
+            _ if *form == byte && !byte.is_ascii_digit() => {}
+            _ => return None,
+        }
+    }
+    for (lawful, number) in LAWFUL.iter().zip(&numbers) {
+        if !lawful.contains(number) {
+            return None;
+        }
+    }
+    let [day, year, hour, minute, second] = numbers;
+    let month = MONTHS.chunks(3).position(|month| *month == text.as_bytes()[8..11])? as u64 + 1;
     // Days since 1970 in the proleptic Gregorian calendar, with years that begin in March.
     let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let days = y * 365 + y / 4 - y / 100 + y / 400 + (m * 153 + 2) / 5 + day - 719_469;

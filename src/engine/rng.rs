@@ -1,5 +1,7 @@
 //! The engine's own random source, so that a seed repeats a run.
 
+use crate::protocol::digits;
+
 /// xoshiro256++ by Blackman and Vigna, seeded through SplitMix64. Not for secrets.
 #[derive(Clone, Debug)]
 pub struct Rng([u64; 4]);
@@ -42,10 +44,19 @@ impl Rng {
 
     /// A fresh version 7 uuid. The time in it is for people; order means nothing.
     pub fn uuid(&mut self, wall_ms: u64) -> String {
-        let mut bytes = [0; 10];
-        bytes[..8].copy_from_slice(&self.bits().to_le_bytes());
-        bytes[8..].copy_from_slice(&self.bits().to_le_bytes()[..2]);
-        uuid::Builder::from_unix_timestamp_millis(wall_ms, &bytes).into_uuid().to_string()
+        let (random, more) = (self.bits().swap_bytes(), self.bits().swap_bytes());
+        let high = wall_ms << 16 | 7 << 12 | random >> 48 & 0xfff;
+        let low = 2 << 62 | (random << 16 | more >> 48) & (u64::MAX >> 2);
+        let mut text = String::new();
+        for half in [high, low] {
+            for digit in digits::hash(half).bytes() {
+                if matches!(text.len(), 8 | 13 | 18 | 23) {
+                    text.push('-');
+                }
+                text.push(char::from(digit));
+            }
+        }
+        text
     }
 }
 
@@ -62,6 +73,21 @@ mod tests {
         assert_eq!(draw([1, 2]), draw([1, 2]));
         assert_ne!(draw([1, 2]), draw([1, 3]));
         assert_eq!(draw([1, 2]).2.as_bytes()[14], b'7');
+    }
+
+    #[test]
+    fn a_uuid_is_what_the_library_makes_of_the_same_bits() {
+        for (seed, wall_ms) in [(1, 0), (2, 1_700_000_000_000), (3, u64::MAX)] {
+            let mut rng = Rng::new([seed, seed]);
+            let mut bytes = [0; 16];
+            let mut other = rng.clone();
+            bytes[..8].copy_from_slice(&other.bits().to_le_bytes());
+            bytes[8..].copy_from_slice(&other.bits().to_le_bytes());
+            let random = bytes[..10].try_into().unwrap();
+            let expected = uuid::Builder::from_unix_timestamp_millis(wall_ms, random).into_uuid();
+            assert_eq!(rng.uuid(wall_ms), expected.to_string());
+            assert_eq!(rng.bits(), other.bits());
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::clock::Timestamp;
 use super::config::TransportKind;
 use super::effect::{Effect, Sink};
 use super::error::{Code, Fault};
+use super::header;
 use super::ident::{MutationId, RequestId};
 use super::input::{Reply, SendFailure};
 use super::link::Tried;
@@ -15,15 +16,21 @@ use super::notice::{Ending, Notice};
 use super::outbox::{Chosen, Entry, EntryState};
 use super::outcome::{self, Class};
 use super::push::{Batch, BatchId};
-use super::record::{AttemptHeader, FreezeHeader, Kind};
+use super::record::Kind;
 use super::retry;
+use super::settling::keyed;
 use super::{AUTH_PAUSE_MS, Engine, Pause};
 use crate::protocol::member::text_of;
-use crate::protocol::{Address, Call, KeyedOperation, PushReply, Whole};
+use crate::protocol::{Address, Call, PushReply, Whole};
+use crate::protocol::{digits, words};
+
+/// More writes of one document than this are more than one entry: a server takes 1,000 operations in one.
+const MEMBERS_MAX: usize = 500;
 
 /// A request on its way.
 #[derive(Debug)]
 pub(super) struct Request {
+    pub(super) id: RequestId,
     what: What,
     /// The server's generation as it was known when the request left.
     generation: Arc<str>,
@@ -49,16 +56,16 @@ impl Request {
 
 /// The JSON of an answer about a whole request, or why it is none.
 pub(super) fn body_of(reply: &Reply) -> Result<&str, Fault> {
-    let nonsense = |why: &str| Fault { status: Some(reply.status), ..Fault::new(Code::Protocol, format!("the server's answer {why}")) };
+    let nonsense = |why: &str| Fault::of_status(Code::Protocol, why, reply.status);
     if reply.redirected {
-        return Err(nonsense("came from another address"));
+        return Err(nonsense("the server's answer came from another address"));
     }
     let content_type = reply.headers.get("content-type").map(String::as_str).unwrap_or_default();
-    let essence = content_type.split(';').next().unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case("application/json") {
-        return Err(nonsense("is not JSON by its content type"));
+    let end = content_type.bytes().position(|byte| byte == b';').unwrap_or(content_type.len());
+    if !content_type[..end].trim_ascii().eq_ignore_ascii_case("application/json") {
+        return Err(nonsense("the server's answer is not JSON by its content type"));
     }
-    std::str::from_utf8(&reply.body.0).map_err(|_| nonsense("is not UTF-8"))
+    std::str::from_utf8(&reply.body.0).map_err(|_| nonsense("the server's answer is not UTF-8"))
 }
 
 impl Engine {
@@ -95,7 +102,9 @@ impl Engine {
         let batch = BatchId(self.next_id());
         let sent_before = entries.len();
         for address in &heads {
-            entries.extend(self.freeze(now, address, effects));
+            if let Some(frozen) = self.freeze(now, address, effects) {
+                entries.push(frozen);
+            }
         }
         self.window = self.outbox.has_heads().then_some(now);
         if entries.is_empty() {
@@ -105,7 +114,7 @@ impl Engine {
             self.outbox.set_state(id, EntryState::InBatch);
         }
         let is_frozen_already = entries.len() == sent_before;
-        self.batches.insert(batch, Batch { entries, request: None });
+        self.batches.push(Batch { id: batch, entries });
         if is_frozen_already {
             self.send_batch(now, batch, effects);
         } else {
@@ -116,8 +125,12 @@ impl Engine {
 
     /// Makes the kept mutations of one document an entry. Nothing that could change it happens after this.
     fn freeze(&mut self, now: Timestamp, address: &Address, effects: &mut impl Sink) -> Option<MutationId> {
-        let members = self.outbox.members(address);
-        let first = self.outbox.queued(members.first()?)?.clone();
+        let mut members = self.outbox.members(address, MEMBERS_MAX, self.config.batch_bytes_max);
+        if members.last().is_some_and(|last| self.replica.goes_on_behind(address, last)) {
+            members = self.outbox.members(address, usize::MAX, u64::MAX);
+        }
+        let first = self.outbox.queued(members.first()?)?;
+        let (id, mut place, lineage) = (first.id.clone(), first.place, first.lineage.clone());
         if members.last().is_some_and(|last| self.replica.goes_on_behind(address, last)) {
             self.outbox.postpone(address);
             return None;
@@ -131,48 +144,43 @@ impl Engine {
             None => Some(None),
             Some(base) if base.value.is_none() => Some(None),
             Some(base) if base.version.is_empty() => None,
-            Some(base) => Some(Some(base.version.to_string())),
+            Some(base) => Some(Some(String::from(&*base.version))),
         };
         // A document's later operations are made on what the earlier ones left: only the first says a version.
-        let keyed = operations.iter().enumerate().map(|(index, operation)| KeyedOperation {
-            address: address.clone(),
-            operation: operation.clone(),
-            base: if index == 0 { base.clone() } else { None },
-        });
-        let entry = crate::protocol::Entry { id: first.id.to_string(), seen: self.seen.clone(), operations: keyed.collect() };
+        let mut keyed = keyed(address, &operations);
+        if let Some(first) = keyed.first_mut() {
+            first.base.clone_from(&base);
+        }
+        let entry = crate::protocol::Entry { id: String::from(&*id.0), seen: self.seen.clone(), operations: keyed };
         let text: Arc<str> = text_of(&entry).into();
-        let lineage = first.lineage;
-        let place = lineage.as_ref().map(|lineage| lineage.place).or(first.place);
-        let header = FreezeHeader {
-            entry: first.id.clone(),
-            members: members.clone(),
-            place: place.unwrap_or_default(),
-            round: lineage.as_ref().map_or(0, |lineage| lineage.round),
-            root: lineage.as_ref().map(|lineage| lineage.root.clone()),
-        };
-        self.store.stage(Kind::Freeze, &header, &text, Some(About::of(Kind::Freeze, &first.id)));
+        let (mut round, mut root) = (0, None);
+        if let Some(lineage) = lineage {
+            (place, round, root) = (Some(lineage.place), lineage.round, Some(lineage.root));
+        }
+        let header = header::freeze(&id, &members, place.unwrap_or_default(), round, &root);
+        self.store.stage(Kind::Freeze, &header, &text, Some(About::of(Kind::Freeze, &id)));
         for member in &members {
             self.store.retire(Kind::Mutation, member);
         }
         self.retire_befores(&members);
-        self.outbox.freeze(Entry {
-            id: first.id.clone(),
-            members: members.clone(),
+        let order = self.outbox.order(&id).unwrap_or_default();
+        let befores = self.replica.replace(address, &members, order, id.clone(), operations.clone());
+        self.keep_befores(befores);
+        self.outbox.freeze(Box::new(Entry {
+            id: id.clone(),
+            members,
             address: address.clone(),
             base,
-            operations: operations.clone(),
+            operations,
             text,
             place,
-            round: header.round,
-            root: header.root.unwrap_or_else(|| first.id.clone()),
+            round,
+            root: root.unwrap_or_else(|| id.clone()),
             sent: 0,
             failures: 0,
             state: EntryState::InBatch,
-        });
-        let order = self.outbox.order(&first.id).unwrap_or_default();
-        let befores = self.replica.replace(address, &members, order, first.id.clone(), operations);
-        self.keep_befores(befores);
-        Some(first.id)
+        }));
+        Some(id)
     }
 
     /// The text that these were made on is lost, and with it where they belong: they go to the inbox.
@@ -188,33 +196,36 @@ impl Engine {
 
     /// The entries of a batch are frozen: it goes.
     pub(super) fn send_batch(&mut self, now: Timestamp, batch: BatchId, effects: &mut impl Sink) {
-        let Some(mut entries) = self.batches.get(&batch).map(|batch| batch.entries.clone()) else { return };
-        entries.retain(|id| self.outbox.entry(id).is_some_and(|entry| !self.outbox.is_sealed(&entry.address)));
-        if entries.is_empty() || !self.may_ask() || !self.link.is_open(now, self.requests.len()) {
-            self.release(batch, EntryState::Ready);
-            return;
-        }
-        let mut texts: Vec<Arc<str>> = Vec::with_capacity(entries.len());
-        let mut attempt = 0;
+        let Some(entries) = self.batch(batch).map(|batch| batch.entries.clone()) else { return };
+        let is_open = self.may_ask() && self.link.is_open(now, self.requests.len());
+        let (mut ids, mut attempt) = (Vec::new(), 0);
+        let mut body = String::from(r#"{"entries":["#);
         for id in &entries {
             let Some(entry) = self.outbox.entry(id) else { continue };
-            texts.push(entry.text.clone());
+            if !is_open || self.outbox.is_sealed(&entry.address) {
+                continue;
+            }
+            if !ids.is_empty() {
+                body.push(',');
+            }
+            body.push_str(&entry.text);
+            ids.push(String::from(&*id.0));
             attempt = attempt.max(entry.sent);
             self.counters.sent += 1;
             self.counters.resent += u64::from(entry.sent > 0);
             self.outbox.mark_sent(id);
         }
-        let body = format!(r#"{{"entries":[{}]}}"#, texts.join(","));
+        body.push_str("]}");
+        if ids.is_empty() {
+            self.release(batch);
+            return;
+        }
         #[cfg(feature = "sim")]
         if self.planted == Some(super::planted::Bug::B17) {
             entries.iter().for_each(|id| self.store.retire(Kind::Freeze, id));
             entries.iter().for_each(|id| self.stage_settlement(id, &[], "applied", None));
         }
-        let ids = entries.iter().map(MutationId::to_string).collect();
-        let request = self.send(now, What::Push(batch), Call::Push { ids, body, attempt }, effects);
-        if let Some(batch) = self.batches.get_mut(&batch) {
-            batch.request = Some(request);
-        }
+        self.send(now, What::Push(batch), Call::Push { ids, body, attempt }, effects);
     }
 
     fn send(&mut self, now: Timestamp, what: What, call: Call, effects: &mut impl Sink) -> RequestId {
@@ -229,21 +240,19 @@ impl Engine {
             What::Pull(_) => self.link.on_try(Tried::Pull),
             What::Ping => {}
         }
-        self.requests.insert(
-            request,
-            Request {
-                what,
-                generation: self.generation.clone(),
-                stalls: now.after(self.config.progress_ms + upload),
-                ends: now.after(self.config.request_ms_max.max(upload)),
-            },
-        );
+        self.requests.push(Request {
+            id: request,
+            what,
+            generation: self.generation.clone(),
+            stalls: now.after(self.config.progress_ms + upload),
+            ends: now.after(self.config.request_ms_max.max(upload)),
+        });
         effects.push(Effect::Send { request, call, reply_bytes_max: self.config.reply_bytes_max });
         request
     }
 
     pub(super) fn send_pull(&mut self, now: Timestamp, feed: usize, effects: &mut impl Sink) {
-        let echo = format!("{:016x}", self.rng.bits());
+        let echo = digits::hash(self.rng.bits());
         let call = Call::Pull {
             feed: self.feeds[feed].name.clone(),
             cursor: self.feeds[feed].cursor.clone(),
@@ -264,21 +273,21 @@ impl Engine {
 
     /// When the first request counts as stalled.
     pub(super) fn next_stall(&self) -> Option<Timestamp> {
-        self.requests.values().map(|request| request.stalls.min(request.ends)).min()
+        self.requests.iter().map(|request| request.stalls.min(request.ends)).min()
     }
 
     pub(super) fn on_progressed(&mut self, now: Timestamp, request: RequestId) {
-        if let Some(request) = self.requests.get_mut(&request) {
+        if let Some(request) = self.requests.iter_mut().find(|other| other.id == request) {
             request.stalls = now.after(self.config.progress_ms);
         }
     }
 
     pub(super) fn give_up_stalled(&mut self, now: Timestamp, effects: &mut impl Sink) {
-        while let Some((&id, _)) = self.requests.iter().find(|(_, request)| request.stalls.min(request.ends) <= now) {
-            let Some(request) = self.requests.remove(&id) else { return };
-            effects.push(Effect::Cancel { request: id });
+        while let Some(at) = self.requests.iter().position(|request| request.stalls.min(request.ends) <= now) {
+            let request = self.requests.remove(at);
+            effects.push(Effect::Cancel { request: request.id });
             if let What::Push(batch) = request.what {
-                let entries = self.batches.get(&batch).map_or(0, |batch| batch.entries.len());
+                let entries = self.batch(batch).map_or(0, |batch| batch.entries.len());
                 self.size.halve(entries);
             }
             self.on_no_answer(now, request.what, Fault::new(Code::Timeout, "the server made no progress"), effects);
@@ -286,14 +295,15 @@ impl Engine {
     }
 
     pub(super) fn on_send_failed(&mut self, now: Timestamp, id: RequestId, why: SendFailure, effects: &mut impl Sink) {
-        let Some(request) = self.requests.remove(&id) else { return };
+        let Some(request) = self.take_request(id) else { return };
         let error = match why {
             SendFailure::NoAnswer | SendFailure::Cancelled => Fault::new(Code::Network, "no answer from the server"),
             SendFailure::Truncated => Fault::new(Code::Protocol, "the server's answer broke off"),
-            SendFailure::TooLarge => {
-                Fault::new(Code::Protocol, format!("the server's answer has more than {} bytes", self.config.reply_bytes_max))
-            }
-            SendFailure::Threw { message } => Fault::new(Code::Network, format!("the app's own transport failed: {message}")),
+            SendFailure::TooLarge => Fault::new(
+                Code::Protocol,
+                words::join(&["the server's answer has more than ", &digits::text(self.config.reply_bytes_max), " bytes"]),
+            ),
+            SendFailure::Threw { message } => Fault::new(Code::Network, words::join(&["the app's own transport failed: ", &message])),
         };
         self.on_no_answer(now, request.what, error, effects);
     }
@@ -303,7 +313,7 @@ impl Engine {
         self.link.on_no_answer(now, &mut self.rng);
         self.troubles.network = Some(error.clone());
         match what {
-            What::Push(batch) => self.release(batch, EntryState::Ready),
+            What::Push(batch) => drop(self.release(batch)),
             What::Pull(feed) => {
                 self.feeds[feed].request = None;
                 self.feeds[feed].due = now;
@@ -316,7 +326,7 @@ impl Engine {
     }
 
     pub(super) fn on_replied(&mut self, now: Timestamp, id: RequestId, reply: Reply, effects: &mut impl Sink) {
-        let Some(request) = self.requests.remove(&id) else { return };
+        let Some(request) = self.take_request(id) else { return };
         match request.what {
             What::Push(batch) => self.on_push_reply(now, batch, &request, &reply, effects),
             What::Pull(feed) => self.on_pull_reply(now, feed, &request.generation, &reply, effects),
@@ -329,8 +339,8 @@ impl Engine {
     }
 
     fn on_push_reply(&mut self, now: Timestamp, batch: BatchId, request: &Request, reply: &Reply, effects: &mut impl Sink) {
-        let Some(entries) = self.batches.get(&batch).map(|batch| batch.entries.clone()) else { return };
-        let refused = Fault { status: Some(reply.status), ..Fault::new(Code::Http, format!("the server answered {}", reply.status)) };
+        let Some(count) = self.batch(batch).map(|batch| batch.entries.len()) else { return };
+        let refused = outcome::refusal(reply.status);
         match outcome::classify(reply.status) {
             _ if reply.redirected => {
                 let error = body_of(reply).err().unwrap_or(refused);
@@ -338,7 +348,7 @@ impl Engine {
             }
             Class::Body => {
                 let parsed =
-                    body_of(reply).and_then(|text| PushReply::parse(text).map_err(|error| Fault::new(Code::Protocol, error.to_string())));
+                    body_of(reply).and_then(|text| PushReply::parse(text).map_err(|error| Fault::new(Code::Protocol, error.said())));
                 match parsed {
                     Ok(parsed) => self.on_outcomes(now, batch, request, parsed, effects),
                     Err(error) => self.on_no_answer(now, What::Push(batch), error, effects),
@@ -353,18 +363,19 @@ impl Engine {
                 self.on_retry_later(now, batch, None);
             }
             Class::Auth => self.on_auth(now, batch, refused),
-            Class::TooLarge | Class::Refused if entries.len() > 1 => {
+            Class::TooLarge | Class::Refused if count > 1 => {
                 self.link.on_answer();
-                self.size.halve(entries.len());
-                self.release(batch, EntryState::Ready);
+                self.size.halve(count);
+                self.release(batch);
             }
             class => {
                 self.link.on_answer();
                 let code = if class == Class::TooLarge { Code::TooLarge } else { Code::Rejected };
-                let error = Fault { code, ..refused };
-                self.release(batch, EntryState::Ready);
+                let error = refused.as_kind(code);
                 self.size.grow();
-                entries.iter().for_each(|id| self.settle_rejected(now, id, error.clone(), None, None, effects));
+                for id in self.release(batch) {
+                    self.settle_rejected(now, &id, error.clone(), None, None, effects);
+                }
             }
         }
     }
@@ -378,7 +389,7 @@ impl Engine {
     /// that the server named.
     fn on_retry_later(&mut self, now: Timestamp, batch: BatchId, asked: Option<u64>) {
         self.link.on_answer();
-        let entries = self.batches.remove(&batch).map(|batch| batch.entries).unwrap_or_default();
+        let entries = self.take_batch(batch);
         entries.iter().for_each(|id| self.wait(now, id, asked));
         if let Some(asked) = asked {
             self.link.on_asked_to_wait(now.after(asked));
@@ -387,20 +398,20 @@ impl Engine {
 
     fn on_auth(&mut self, now: Timestamp, batch: BatchId, error: Fault) {
         self.link.on_answer();
-        self.release(batch, EntryState::Ready);
+        self.release(batch);
         self.pause_for_auth(now, error);
     }
 
     pub(super) fn pause_for_auth(&mut self, now: Timestamp, error: Fault) {
         self.pause = Some(Pause::Auth(now.after(AUTH_PAUSE_MS)));
-        self.troubles.network = Some(Fault { code: Code::Unauthorized, ..error });
+        self.troubles.network = Some(error.as_kind(Code::Unauthorized));
     }
 
     fn on_outcomes(&mut self, now: Timestamp, batch: BatchId, request: &Request, reply: PushReply, effects: &mut impl Sink) {
         if let Err(error) = self.check_reply(now, reply.generation.as_deref(), reply.scope.as_deref(), &request.generation) {
             return match error {
                 Some(error) => self.on_no_answer(now, What::Push(batch), error, effects),
-                None => self.release(batch, EntryState::Ready),
+                None => drop(self.release(batch)),
             };
         }
         self.link.on_answer();
@@ -408,7 +419,7 @@ impl Engine {
         match reply.whole {
             Some(Whole::Auth) => return self.on_auth(now, batch, Fault::new(Code::Unauthorized, "the server wants a token")),
             Some(Whole::Fenced) => {
-                self.release(batch, EntryState::Ready);
+                self.release(batch);
                 self.pause = Some(Pause::Fenced);
                 self.troubles.network = Some(Fault::new(Code::Fenced, "another client holds the session"));
                 return;
@@ -419,7 +430,7 @@ impl Engine {
             None => {}
         }
         self.size.grow();
-        let mut entries = self.batches.remove(&batch).map(|batch| batch.entries).unwrap_or_default();
+        let mut entries = self.take_batch(batch);
         for outcome in reply.outcomes {
             // Matched by id alone; what nobody asked about, or asked about once and hears of twice, is ignored (H13).
             let Some(at) = entries.iter().position(|id| *id.0 == *outcome.id) else { continue };
@@ -434,7 +445,8 @@ impl Engine {
         }
         // A missing outcome is unknown (H12).
         if !entries.is_empty() {
-            let missing = format!("the server's answer does not say what became of {} entries", entries.len());
+            let missing =
+                words::join(&["the server's answer does not say what became of ", &digits::text(entries.len() as u64), " entries"]);
             self.troubles.network = Some(Fault::new(Code::Protocol, missing));
         }
         entries.iter().for_each(|id| self.wait(now, id, None));
@@ -486,13 +498,28 @@ impl Engine {
 
     pub(super) fn wait_for(&mut self, now: Timestamp, id: &MutationId, failures: u32, delay_ms: u64) {
         self.outbox.set_state(id, EntryState::Waiting(now.after(delay_ms)));
-        let header = AttemptHeader { entry: id.clone(), failures, at: self.wall_at(now), delay_ms };
+        let header = header::attempt(id, failures, self.wall_at(now), delay_ms);
         self.store.stage(Kind::Attempt, &header, "", Some(About::of(Kind::Attempt, id)));
     }
 
-    fn release(&mut self, batch: BatchId, state: EntryState) {
-        for id in self.batches.remove(&batch).map(|batch| batch.entries).unwrap_or_default() {
-            self.outbox.set_state(&id, state);
-        }
+    /// The batch is over, and its entries can be sent again.
+    fn release(&mut self, batch: BatchId) -> Vec<MutationId> {
+        let entries = self.take_batch(batch);
+        entries.iter().for_each(|id| self.outbox.set_state(id, EntryState::Ready));
+        entries
+    }
+
+    fn batch(&self, batch: BatchId) -> Option<&Batch> {
+        self.batches.iter().find(|other| other.id == batch)
+    }
+
+    fn take_batch(&mut self, batch: BatchId) -> Vec<MutationId> {
+        let at = self.batches.iter().position(|other| other.id == batch);
+        at.map(|at| self.batches.remove(at).entries).unwrap_or_default()
+    }
+
+    fn take_request(&mut self, id: RequestId) -> Option<Request> {
+        let at = self.requests.iter().position(|request| request.id == id)?;
+        Some(self.requests.remove(at))
     }
 }

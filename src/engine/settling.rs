@@ -3,15 +3,17 @@
 use super::clock::Timestamp;
 use super::effect::{Effect, Sink};
 use super::error::{Code, Fault};
+use super::header;
 use super::ident::MutationId;
 use super::log::About;
 use super::notice::{Ending, Notice};
 use super::outbox::Entry;
-use super::record::{InboxHeader, Kind, Lineage, SettlementHeader};
+use super::record::{Kind, Lineage};
 use super::replica::Base;
 use super::{Engine, retry};
 use crate::protocol::member::text_of;
 use crate::protocol::{Address, Draft, Json, KeyedOperation, Operation, Outcome, Verdict};
+use crate::protocol::{digits, words};
 
 /// A conflict that comes back this many times goes to the inbox.
 const ROUNDS_MAX: u32 = 20;
@@ -34,7 +36,7 @@ impl Engine {
                 self.settle_ok(now, id, None, None, None, effects)
             }
             Verdict::Rejected { code, message, fields } => {
-                let error = Fault::new(Code::Rejected, if message.is_empty() { code } else { format!("{code}: {message}") });
+                let error = Fault::new(Code::Rejected, if message.is_empty() { code } else { words::join(&[&code, ": ", &message]) });
                 self.settle_rejected(now, id, error, fields, outcome.seq, effects);
             }
             Verdict::Retry { after_ms: Some(after_ms) } => self.wait(now, id, Some(after_ms.min(retry::RETRY_AFTER_MAX_MS))),
@@ -119,7 +121,10 @@ impl Engine {
             self.rebase(&address, Some(theirs), &[]);
         }
         if round > ROUNDS_MAX {
-            let error = Fault::new(Code::Rejected, format!("conflict: somebody else was first {ROUNDS_MAX} times in a row"));
+            let error = Fault::new(
+                Code::Rejected,
+                words::join(&["conflict: somebody else was first ", &digits::text(ROUNDS_MAX.into()), " times in a row"]),
+            );
             return self.end(now, id, Ending::Rejected { error }, None, seq, effects);
         }
         let operations = self.replica.grounded(&address, std::slice::from_ref(id)).unwrap_or_default();
@@ -142,7 +147,7 @@ impl Engine {
         let Some((order, entry)) = self.outbox.settle(id) else { return };
         let lineage = Lineage { root: entry.root, round, place: entry.place.unwrap_or_default() };
         let address = entry.address;
-        let body = body_of(&address, &operations);
+        let body = text_of(&keyed(&address, &operations));
         let (follow_up, order) = self.queue(now, &address, &body, Some(lineage), Some(order));
         self.stage_settlement(id, &entry.members, "merged", seq);
         let befores = self.replica.replace(&address, std::slice::from_ref(id), order, follow_up.clone(), operations);
@@ -197,20 +202,13 @@ impl Engine {
         operations: &[Operation],
     ) {
         let Some(entry) = members.first().cloned() else { return };
-        let header = InboxHeader {
-            entry: entry.clone(),
-            members: members.to_vec(),
-            ending: ending.into(),
-            error: error.clone(),
-            fields,
-            at: self.wall_at(now),
-        };
-        let body = body_of(address, operations);
+        let header = header::inbox(&entry, members, ending, error, &fields, self.wall_at(now));
+        let body = text_of(&keyed(address, operations));
         self.store.stage(Kind::Inbox, &header, &body, Some(About::of(Kind::Inbox, &entry)));
         self.inbox.insert(entry, ());
     }
 
-    fn take_entry(&mut self, id: &MutationId) -> Option<(u64, Entry)> {
+    fn take_entry(&mut self, id: &MutationId) -> Option<(u64, Box<Entry>)> {
         let address = self.outbox.entry(id)?.address.clone();
         self.touch(&address);
         self.outbox.settle(id)
@@ -218,7 +216,7 @@ impl Engine {
 
     /// The entry ends in the commit that says how (I17).
     pub(super) fn stage_settlement(&mut self, id: &MutationId, members: &[MutationId], ending: &str, seq: Option<u64>) {
-        let header = SettlementHeader { entry: id.clone(), members: members.to_vec(), ending: ending.into(), seq };
+        let header = header::settlement(id, members, ending, seq);
         self.store.stage(Kind::Settlement, &header, "", None);
         self.store.retire(Kind::Freeze, id);
         self.store.retire(Kind::Attempt, id);
@@ -244,11 +242,11 @@ impl Engine {
     }
 }
 
-/// Operations on one document as a record's body.
-fn body_of(address: &Address, operations: &[Operation]) -> String {
+/// Operations on one document, with its address.
+pub(super) fn keyed(address: &Address, operations: &[Operation]) -> Vec<KeyedOperation> {
     let mut keyed = Vec::with_capacity(operations.len());
     for operation in operations {
         keyed.push(KeyedOperation { address: address.clone(), operation: operation.clone(), base: None });
     }
-    text_of(&keyed)
+    keyed
 }

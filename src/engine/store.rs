@@ -1,19 +1,21 @@
 //! What is staged, what is on its way to the store, and what is in it. One transaction at a time: what is staged while
 //! one is on its way goes with the next.
 
+use std::sync::Arc;
+
 use super::config::Config;
 use super::effect::{Guard, Write};
+use super::header;
 use super::ident::{MutationId, WriteId};
 use super::input::Meta;
 use super::log::{About, Log};
 use super::notice::Durability;
 use super::pages::{self, Pages};
 use super::push::BatchId;
-use super::record::{self, DirectoryRow, Kind, PagedHeader};
+use super::record::{self, DirectoryRow, Kind};
 use super::replica::Replica;
 use crate::ordered::{Ordered, OrderedSet};
 use crate::protocol::Address;
-use crate::protocol::member::Written;
 
 /// Where writes go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,19 +41,19 @@ struct Staged {
     mutations: Vec<(MutationId, u32)>,
     batches: Vec<BatchId>,
     bases: OrderedSet<Address>,
-    meta: Option<(Guard, Meta)>,
+    meta: Option<(Guard, Arc<Meta>)>,
 }
 
 /// What a transaction on its way comes from, and what it changes.
 #[derive(Debug)]
 struct Flight {
     write: WriteId,
-    staged: Staged,
+    staged: Box<Staged>,
     /// Bytes of its commit.
     stored: usize,
     /// Pages it writes.
     rows: Vec<DirectoryRow>,
-    meta: Option<Meta>,
+    meta: Option<Arc<Meta>>,
     /// Pages that it takes away, where it folds the log.
     folds: Option<Vec<u32>>,
 }
@@ -73,10 +75,10 @@ pub struct Kept {
 #[derive(Debug)]
 pub struct Store {
     mode: Mode,
-    meta: Option<Meta>,
-    staged: Staged,
+    meta: Option<Arc<Meta>>,
+    staged: Box<Staged>,
     /// A commit that failed and is tried again before all that came later.
-    failed: Option<Staged>,
+    failed: Option<Box<Staged>>,
     on_its_way: Option<Box<Flight>>,
     failures: u32,
     last_write: u64,
@@ -94,7 +96,7 @@ impl Store {
         Store {
             mode: Mode::Opening,
             meta: None,
-            staged: Staged::default(),
+            staged: Box::default(),
             failed: None,
             on_its_way: None,
             failures: 0,
@@ -111,7 +113,7 @@ impl Store {
     }
 
     /// The store was read: this client takes it over with `meta`, provided that `guard` holds.
-    pub fn open(&mut self, guard: Guard, meta: Meta) {
+    pub fn open(&mut self, guard: Guard, meta: Arc<Meta>) {
         self.mode = Mode::Durable;
         self.staged.meta = Some((guard, meta));
     }
@@ -136,7 +138,7 @@ impl Store {
 
     /// Stages a record, and says its ordinal. One that can live on says what it is about; what could not be read lives on
     /// for a build that can read it.
-    pub fn stage(&mut self, kind: Kind, header: &dyn Written, body: &str, about: Option<About>) -> u32 {
+    pub fn stage(&mut self, kind: Kind, header: &str, body: &str, about: Option<About>) -> u32 {
         let staged = &mut self.staged;
         let (ordinal, start) = (staged.records, staged.bytes.len());
         staged.records += 1;
@@ -148,7 +150,7 @@ impl Store {
     }
 
     /// Stages a mutation's record; the app is told when it is kept.
-    pub fn stage_mutation(&mut self, id: &MutationId, header: &dyn Written, body: &str, strict: bool) {
+    pub fn stage_mutation(&mut self, id: &MutationId, header: &str, body: &str, strict: bool) {
         let ordinal = self.stage(Kind::Mutation, header, body, Some(About::of(Kind::Mutation, id)));
         self.staged.mutations.push((id.clone(), ordinal));
         self.staged.strict |= strict;
@@ -181,14 +183,17 @@ impl Store {
     }
 
     /// The next transaction, where one can go.
-    pub fn commit(&mut self, replica: &Replica, config: &Config) -> Option<Write> {
+    pub fn commit(&mut self, replica: &Replica, config: &Config) -> Option<Box<Write>> {
         if self.mode != Mode::Durable || self.is_writing() || !self.is_staged() {
             return None;
         }
-        let staged = self.failed.take().unwrap_or_else(|| {
-            let commit = self.log.close();
-            Staged { commit, ..std::mem::take(&mut self.staged) }
-        });
+        let staged = match self.failed.take() {
+            Some(failed) => failed,
+            None => {
+                self.staged.commit = self.log.close();
+                std::mem::take(&mut self.staged)
+            }
+        };
         let mut write = self.next_write();
         write.strict = staged.strict;
         if let Some((guard, meta)) = &staged.meta {
@@ -202,9 +207,7 @@ impl Store {
         }
         if size as u64 > config.page_directly_bytes {
             (write.pages, rows) = self.pages.lay_out(&staged.bases, replica, config.page_bytes);
-            let header = PagedHeader { pages: rows };
-            record::encode(&mut bytes, Kind::Paged, staged.records, &header, "");
-            rows = header.pages;
+            record::encode(&mut bytes, Kind::Paged, staged.records, &header::paged(&rows), "");
         } else {
             let mut ordinal = staged.records;
             for address in staged.bases.keys() {
@@ -216,7 +219,8 @@ impl Store {
         }
         let stored = bytes.len();
         write.append = if bytes.is_empty() { None } else { Some(bytes) };
-        self.send(Flight { write: write.write, staged, stored, rows, meta: write.meta.clone(), folds: None });
+        let meta = write.meta.clone();
+        self.on_its_way = Some(Box::new(Flight { write: write.write, staged, stored, rows, meta, folds: None }));
         Some(write)
     }
 
@@ -227,7 +231,7 @@ impl Store {
     }
 
     /// The transaction that folds the log into pages.
-    pub fn fold(&mut self, replica: &Replica, config: &Config) -> Write {
+    pub fn fold(&mut self, replica: &Replica, config: &Config) -> Box<Write> {
         let mut write = self.next_write();
         let (stored, rows) = self.pages.lay_out(&self.dirty, replica, config.page_bytes);
         write.pages = stored;
@@ -240,12 +244,12 @@ impl Store {
         }
         write.rewrite = self.log.fold();
         write.directory = Some(self.pages.encode());
-        write.meta.clone_from(&self.meta);
-        if let Some(meta) = &mut write.meta {
-            meta.folded_to = self.log.last();
+        if let Some(meta) = &self.meta {
+            write.meta = Some(Arc::new(Meta { folded_to: self.log.last(), ..Meta::clone(meta) }));
         }
         let meta = write.meta.clone();
-        self.send(Flight { write: write.write, staged: Staged::default(), stored: 0, rows, meta, folds: Some(dropped) });
+        self.on_its_way =
+            Some(Box::new(Flight { write: write.write, staged: Box::default(), stored: 0, rows, meta, folds: Some(dropped) }));
         write
     }
 
@@ -272,12 +276,10 @@ impl Store {
         if flight.meta.is_some() {
             self.meta = flight.meta.take();
         }
-        Some(Kept {
-            mutations: std::mem::take(&mut staged.mutations),
-            position: Some(position),
-            batches: std::mem::take(&mut staged.batches),
-            durability: if staged.strict { Durability::Strict } else { Durability::Relaxed },
-        })
+        let durability = if staged.strict { Durability::Strict } else { Durability::Relaxed };
+        let mut kept = Kept { mutations: Vec::new(), position: Some(position), batches: Vec::new(), durability };
+        kept.append(staged);
+        Some(kept)
     }
 
     /// A transaction did not happen, and its content waits again. Says how often in a row; `None` where it is not one
@@ -295,15 +297,16 @@ impl Store {
     pub fn turn_to_memory(&mut self) -> Kept {
         self.mode = Mode::Memory;
         self.log = Log::default();
-        let mut all = Staged::default();
+        let mut kept = Kept { mutations: Vec::new(), position: None, batches: Vec::new(), durability: Durability::Memory };
         if let Some(mut flight) = self.on_its_way.take() {
-            all.append(&mut flight.staged);
+            kept.append(&mut flight.staged);
         }
         if let Some(mut failed) = self.failed.take() {
-            all.append(&mut failed);
+            kept.append(&mut failed);
         }
-        all.append(&mut std::mem::take(&mut self.staged));
-        Kept { mutations: all.mutations, position: None, batches: all.batches, durability: Durability::Memory }
+        kept.append(&mut self.staged);
+        *self.staged = Staged::default();
+        kept
     }
 
     /// What is staged in memory mode counts as kept at once.
@@ -315,17 +318,21 @@ impl Store {
     pub fn fence(&mut self) -> Vec<MutationId> {
         let kept = self.turn_to_memory();
         self.mode = Mode::Fenced;
-        kept.mutations.into_iter().map(|(id, _)| id).collect()
+        let mut ids = Vec::with_capacity(kept.mutations.len());
+        for (id, _) in kept.mutations {
+            ids.push(id);
+        }
+        ids
     }
 
     /// A transaction with nothing in it yet, of the client that holds the store.
-    fn next_write(&mut self) -> Write {
+    fn next_write(&mut self) -> Box<Write> {
         self.last_write += 1;
         let guard = match &self.meta {
             Some(meta) => Guard::Held { store_id: meta.store_id.clone(), epoch: meta.store_epoch },
             None => Guard::Fresh,
         };
-        Write {
+        Box::new(Write {
             write: WriteId(self.last_write),
             strict: false,
             guard,
@@ -334,21 +341,19 @@ impl Store {
             pages: Vec::new(),
             directory: None,
             meta: None,
-        }
+        })
     }
+}
 
-    fn send(&mut self, flight: Flight) {
-        self.on_its_way = Some(Box::new(flight));
+impl Kept {
+    /// What was staged is kept, too.
+    fn append(&mut self, staged: &mut Staged) {
+        self.mutations.append(&mut staged.mutations);
+        self.batches.append(&mut staged.batches);
     }
 }
 
 impl Staged {
-    /// Those that wait to be kept with `other` wait with this.
-    fn append(&mut self, other: &mut Staged) {
-        self.mutations.append(&mut other.mutations);
-        self.batches.append(&mut other.batches);
-    }
-
     fn is_empty(&self) -> bool {
         self.records == 0 && self.bases.is_empty() && self.meta.is_none() && self.batches.is_empty()
     }

@@ -4,19 +4,20 @@ use super::boot::lossless;
 use super::clock::{Timer, Timestamp, Wall};
 use super::effect::{Effect, Guard, Sink, Wanted};
 use super::error::{Code, Fault};
+use super::header;
 use super::ident::{AskId, LoadId, WriteId};
 use super::input::{Bytes, Found, Meta, StoreFailure, Versions};
 use super::log::About;
 use super::notice::Notice;
 use super::pages;
-use super::record::{self, BeforeHeader, CursorHeader, Kind, LAYOUT_VERSION, Place, QuarantineHeader};
+use super::record::{self, Kind, LAYOUT_VERSION, Place};
 use super::replica::Base;
 use super::retry;
 use super::store::Kept;
 use super::{Engine, Life};
-use crate::ordered::Ordered;
+use crate::protocol::Address;
 use crate::protocol::member::text_of;
-use crate::protocol::{Address, Seen};
+use crate::protocol::words;
 
 /// A transaction that keeps aborting is given up after this many times.
 const ABORTS_MAX: u32 = 5;
@@ -74,7 +75,7 @@ impl Engine {
         let meta = Meta { store_epoch: old.store_epoch + 1, session_epoch: old.session_epoch + 1, ..old };
         self.client.clone_from(&meta.client_id);
         self.session_epoch = meta.session_epoch;
-        self.store.open(guard, meta);
+        self.store.open(guard, meta.into());
         self.take_up(now, directory, log, effects);
         effects.push(Effect::Notify(Notice::Opened { client: self.client.clone() }));
     }
@@ -151,7 +152,7 @@ impl Engine {
             effects.push(Effect::Notify(Notice::NotDurable { mutations, error: error.clone() }));
         }
         self.cancel_all(error.clone(), effects);
-        self.batches = Ordered::default();
+        self.batches.clear();
         self.troubles.storage = Some(error);
     }
 
@@ -270,11 +271,11 @@ impl Engine {
 
     /// Sets aside what cannot be read, and says so.
     pub(super) fn quarantine(&mut self, now: Timestamp, source: &str, why: &str, text: &str, effects: &mut impl Sink) {
-        let header = QuarantineHeader { source: source.into(), why: why.into(), at: self.wall_at(now) };
+        let header = header::quarantine(source, why, self.wall_at(now));
         let body = text_of(&text.to_owned());
         self.store.stage(Kind::Quarantine, &header, &body, None);
         let code = if source == "pull" { Code::Protocol } else { Code::StorageCorrupt };
-        let error = Fault::new(code, format!("what cannot be read was set aside ({source}): {why}"));
+        let error = Fault::new(code, words::join(&["what cannot be read was set aside (", source, "): ", why]));
         effects.push(Effect::Notify(Notice::Troubled { error }));
     }
 
@@ -283,6 +284,12 @@ impl Engine {
         let unloaded = self.store.pages.page_of(address).is_some();
         if base.is_some() {
             self.store.stage_base(address);
+            // Whatever is heard of a document while everything is pulled again, it is there.
+            for feed in &mut self.feeds {
+                if let Some(seen) = &mut feed.resync {
+                    seen.insert(address.clone(), ());
+                }
+            }
         }
         let befores = self.replica.rebase(address, unloaded, base, off);
         self.keep_befores(befores);
@@ -292,8 +299,8 @@ impl Engine {
     pub(super) fn keep_befores(&mut self, befores: Vec<super::replica::Before>) {
         for before in befores {
             let about = About::before(&before.id, before.operation);
-            let header = BeforeHeader { id: before.id, operation: before.operation, path: before.path };
-            let body = text_of(&before.text.to_string());
+            let header = header::before(&before.id, before.operation, &before.path);
+            let body = text_of(&before.text.whole());
             self.store.stage(Kind::Before, &header, &body, Some(about));
         }
     }
@@ -303,20 +310,15 @@ impl Engine {
     pub(super) fn stage_cursor(&mut self, feed: usize) {
         let feed = &self.feeds[feed];
         let resync = feed.resync.is_some();
-        let header = CursorHeader {
-            feed: feed.name.clone(),
-            cursor: feed.cursor.clone().filter(|_| !resync),
-            generation: self.generation.to_string(),
-            resync,
-            seen: Seen { ..self.seen.clone() },
-        };
+        let cursor = if resync { &None } else { &feed.cursor };
+        let header = header::cursor(&feed.name, cursor, &self.generation, resync, &self.seen);
         self.store.stage(Kind::Cursor, &header, "", Some(About::cursor(&feed.name)));
     }
 }
 
 fn read_base(found: &record::Found<'_>) -> Result<(Address, Base), &'static str> {
     match found {
-        record::Found::Record(record) if record.kind == Kind::Base => pages::read_base(record),
+        record::Found::Record(record) if record.kind == Kind::Base => pages::read_base(&mut record.header()?, record.body),
         record::Found::Record(_) => Err("it does not belong here"),
         record::Found::Foreign { .. } => Err("it is of a later build"),
         record::Found::Broken { why, .. } => Err(why),

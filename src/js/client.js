@@ -26,11 +26,11 @@ export class SyncClient {
   }
 
   pull({ signal } = {}) {
-    return unless(signal, () => this.#instance.ask((client) => client.pull()));
+    return unless(signal, () => this.#instance.ask('pull'));
   }
 
   metrics() {
-    return Object.freeze({ wasmMemoryBytes: this.#instance.call((client) => client.memory()) });
+    return Object.freeze({ wasmMemoryBytes: this.#instance.call('memory') });
   }
 
   on(type, listener, options) {

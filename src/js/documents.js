@@ -62,7 +62,7 @@ export class Documents {
 
   #edit(key, change) {
     name(key, 'a document');
-    const before = this.#instance.call((client) => client.view(this.#collection, key));
+    const before = this.#instance.call('view', this.#collection, key);
     if (before === undefined) throw new SyncError('NOT_LOADED', `the document "${key}" is not in memory`);
     const draft = before === null ? {} : JSON.parse(before);
     check(typeof change(draft)?.then !== 'function', 'a draft function must not be async');

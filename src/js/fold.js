@@ -47,7 +47,7 @@ export class Fold {
   }
 
   /** Takes a status in, and gives what tells of it. */
-  takeStatus(told) {
+  #takeStatus(told) {
     const status = Object.freeze(told);
     const revision = (this.#told = { order: ++this.#order, read: () => status });
     return () => this.#audience.emit(revision);
@@ -57,14 +57,14 @@ export class Fold {
   lost(error) {
     this.mutations.lost(error);
     this.#refuse(error);
-    this.takeStatus({ ...this.status.current, phase: 'opening', error })();
+    this.#takeStatus({ ...this.status.current, phase: 'opening', error })();
   }
 
   /** Nothing more will be told. */
   end(phase, error) {
     this.mutations.end(error);
     this.#refuse(error);
-    this.takeStatus({ ...this.status.current, phase, error: phase === 'dead' ? error : null })();
+    this.#takeStatus({ ...this.status.current, phase, error: phase === 'dead' ? error : null })();
     this.cells.complete();
     this.#audience.complete();
     this.trouble.complete();
@@ -75,7 +75,7 @@ export class Fold {
       case 'changed':
         return this.#takeChange(notice);
       case 'status':
-        return this.takeStatus(shape(notice));
+        return this.#takeStatus(shape(notice));
       case 'durable':
         return () => this.mutations.durable(notice.mutations, notice.durability);
       case 'notDurable':
@@ -131,7 +131,7 @@ export class Fold {
 const IN_THIS_TICK = new Set(['changed', 'status']);
 
 /** The engine's status as the app gets it. */
-export function shape({ notice, storage, error, retryAt, lastPushAt, lastPullAt, ...status }) {
+function shape({ notice, storage, error, retryAt, lastPushAt, lastPullAt, ...status }) {
   return {
     ...status,
     retryAt: retryAt ?? null,

@@ -3,7 +3,7 @@
 import { Client } from './syncline.js';
 
 import { fromFault, isFault, SyncError } from './errors.js';
-import { Fold, shape } from './fold.js';
+import { Fold } from './fold.js';
 import { ended, enter, leave } from './module.js';
 
 export class Instance {
@@ -35,21 +35,21 @@ export class Instance {
     return this.#ready;
   }
 
-  /** Makes a call: `use(client)`. What the module throws on purpose becomes an error; anything else means that it has ended. */
-  call(use) {
+  /** Makes a call, as the module's `Client.call` takes it. */
+  call(...call) {
     if (this.#absent) throw this.#absent;
-    return this.#try(use);
+    return this.#try(...call);
   }
 
-  /** Asks what is answered later: `use(client)` gives the question's number. */
-  async ask(use) {
+  /** Asks what is answered later. */
+  async ask(...call) {
     await this.#ready;
-    return this.fold.answer(this.call(use));
+    return this.fold.answer(this.call(...call));
   }
 
-  /** Writes, as the module's `Client.write` takes it. */
-  write(...write) {
-    const ids = this.call((client) => client.write(...write)).match(/\S+/g) ?? [];
+  /** Writes. */
+  write(...call) {
+    const ids = this.call(...call);
     return { ids, ...this.fold.mutations.follow(ids) };
   }
 
@@ -104,7 +104,7 @@ export class Instance {
     this.#absent = null;
     this.#settleReady.resolve();
     this.#settleReady = null;
-    this.fold.takeStatus(shape(this.#try((client) => client.status())))();
+    this.fold.turn(this.#try('status'));
     this.fold.cells.retell();
   }
 
@@ -113,16 +113,17 @@ export class Instance {
   }
 
   hold({ collection, key }, held) {
-    if (!this.#absent) this.#try((client) => client.hold(collection, key, held));
+    if (!this.#absent) this.#try(held ? 'hold' : 'release', collection, key);
   }
 
   load({ collection, key }) {
-    return this.ask((client) => client.load(collection, key));
+    return this.ask('load', collection, key);
   }
 
-  #try(use) {
+  /** What the module throws on purpose becomes an error; anything else means that it has ended. */
+  #try(operation, collection = '', key = '', text = '') {
     try {
-      return use(this.#client);
+      return this.#client.call(operation, collection, key, text);
     } catch (thrown) {
       throw isFault(thrown) ? fromFault(thrown) : ended(thrown);
     }
@@ -145,16 +146,15 @@ export class Instance {
 
   async #close() {
     while (!this.#over) {
-      let client = null;
       let failure = null;
       try {
-        await this.ask((present) => (client = present).close());
+        await this.ask('close');
       } catch (error) {
         failure = error;
       }
       // A panic on the way: the client that comes in its place is closed instead.
       if (failure?.code === 'WASM_PANIC' || this.#over) continue;
-      client?.free();
+      this.#client?.free();
       this.end('closed', new SyncError('CLOSED', 'the client is closed'));
       if (failure) throw failure;
     }

@@ -6,12 +6,27 @@ import { Instance } from './instance.js';
 import { init } from './module.js';
 import { bind } from './transport.js';
 
-const OPTIONS = ['name', 'scope', 'transport', 'storage', 'poll', 'batch', 'wasm', 'signal'];
+/** The options, and what those that are groups hold. A transport may hold what its functions need. */
+const OPTIONS = {
+  name: null,
+  scope: null,
+  transport: null,
+  storage: ['durability'],
+  poll: ['baseMs', 'maxMs'],
+  batch: ['windowMs', 'itemsMax', 'bytesMax'],
+  wasm: null,
+  signal: null,
+};
 
 export async function open(options = {}) {
   const { name, scope = '', transport, storage, poll, batch, wasm, signal } = options;
   // An option that nothing reads would be a promise that nobody keeps.
-  for (const given of Object.keys(options)) check(OPTIONS.includes(given), `there is no option "${given}"`);
+  for (const [given, group] of Object.entries(options)) {
+    check(Object.hasOwn(OPTIONS, given), `there is no option "${given}"`);
+    for (const member of Object.keys((OPTIONS[given] && group) ?? {})) {
+      check(OPTIONS[given].includes(member), `there is no option "${given}.${member}"`);
+    }
+  }
   check(typeof name === 'string' && name !== '', 'a name is needed');
   check(typeof scope === 'string', 'a scope is a string');
   check([undefined, 'strict', 'relaxed'].includes(storage?.durability), 'storage.durability is "strict" or "relaxed"');

@@ -24,7 +24,8 @@ export function bind(transport) {
         return JSON.stringify(Array.isArray(answer) ? { outcomes: answer } : answer);
       },
       pull: async ({ cursor, ...context }) => JSON.stringify(await pull.call(transport, cursor ?? null, context)),
-      ...(ping && { ping: (context) => ping.call(transport, context) }),
+      // Without a ping of its own, a pull of one change says as well whether anybody is there.
+      ping: async (context) => void (await (ping ? ping.call(transport, context) : pull.call(transport, null, { ...context, feed: 'main', limit: 1 }))),
     },
   };
 }

@@ -15,6 +15,13 @@ pub fn write(mut number: u64, out: &mut String) {
     digits[at..].iter().for_each(|digit| out.push(char::from(b'0' + digit)));
 }
 
+/// A number in decimal digits.
+pub fn text(number: u64) -> String {
+    let mut text = String::new();
+    write(number, &mut text);
+    text
+}
+
 /// A signed number in decimal digits.
 pub fn signed(number: i64) -> String {
     let mut text = String::new();

@@ -134,7 +134,7 @@ impl Draft {
     fn cool(&mut self) {
         let Some((path, text)) = self.hot.take() else { return };
         if let Some(slot) = self.place(&path) {
-            *slot = Value::String(text.to_string());
+            *slot = Value::String(text.whole());
         }
     }
 

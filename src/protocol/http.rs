@@ -1,7 +1,7 @@
 //! Calls as HTTP requests: paths, headers and bodies, the same in the browser, the simulator and the tests.
 
-use super::digits;
 use super::member::text_of;
+use super::{digits, words};
 
 /// Who asks. Sent as headers with every request, never in a URL and never in a body.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,33 +75,34 @@ impl Call {
     /// This call over HTTP. Across origins the pull's URL stays constant and its cursor goes as a header, so that the
     /// browser remembers one preflight.
     pub fn to_http(&self, identity: &Identity, cross_origin: bool) -> HttpRequest {
-        let mut headers = vec![
-            ("syncline-protocol", text_of(&super::PROTOCOL_VERSION)),
-            ("syncline-scope", header_value(&identity.scope)),
-            ("syncline-client", header_value(&identity.client)),
-            ("syncline-session", text_of(&identity.session_epoch)),
-        ];
-        let (method, path, body) = match self {
-            Call::Push { ids, body, .. } => {
-                headers.push(("idempotency-key", idempotency_key(ids)));
-                headers.push(("content-type", "application/json".into()));
-                (Method::Post, "push".to_owned(), Some(body.clone()))
+        let mut headers = Vec::new();
+        let mut header = |name, value: String| headers.push((name, value));
+        header("syncline-protocol", text_of(&super::PROTOCOL_VERSION));
+        header("syncline-scope", header_value(&identity.scope));
+        header("syncline-client", header_value(&identity.client));
+        header("syncline-session", text_of(&identity.session_epoch));
+        let (mut method, mut body) = (Method::Get, None);
+        let path = match self {
+            Call::Push { ids, body: entries, .. } => {
+                header("idempotency-key", idempotency_key(ids));
+                header("content-type", "application/json".into());
+                (method, body) = (Method::Post, Some(entries.clone()));
+                "push".to_owned()
             }
             Call::Pull { feed, cursor, limit, request } => {
-                headers.push(("syncline-request", header_value(request)));
-                let mut path = ["pull?feed=", &escape(feed), "&limit=", &text_of(limit)].concat();
+                header("syncline-request", header_value(request));
+                let path = words::join(&["pull?feed=", &escape(feed), "&limit=", &text_of(limit)]);
                 match cursor {
-                    Some(cursor) if cross_origin => headers.push(("syncline-since", escape(cursor))),
-                    Some(cursor) => {
-                        path.push_str("&since=");
-                        path.push_str(&escape(cursor));
+                    Some(cursor) if cross_origin => {
+                        header("syncline-since", escape(cursor));
+                        path
                     }
-                    None => {}
+                    Some(cursor) => path + "&since=" + &escape(cursor),
+                    None => path,
                 }
-                (Method::Get, path, None)
             }
-            Call::Outcome { id } => (Method::Get, ["outcome?id=", &escape(id)].concat(), None),
-            Call::Ping => (Method::Get, "ping".to_owned(), None),
+            Call::Outcome { id } => words::join(&["outcome?id=", &escape(id)]),
+            Call::Ping => "ping".to_owned(),
         };
         HttpRequest { method, path, headers, body, no_store: method == Method::Get && !cross_origin }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::scan::{self, Care};
 use super::value::Value;
+use super::{digits, words};
 
 /// Deepest nesting of arrays and objects in a document.
 pub const DEPTH_MAX: usize = 100;
@@ -28,12 +29,19 @@ pub enum JsonError {
     TooDeep,
 }
 
+impl JsonError {
+    /// The same in words.
+    pub fn said(&self) -> String {
+        match self {
+            JsonError::Malformed { what, at } => words::join(&["not a JSON document: ", what, " at byte ", &digits::text(*at as u64)]),
+            JsonError::TooDeep => words::join(&["nested deeper than ", &digits::text(DEPTH_MAX as u64), " levels"]),
+        }
+    }
+}
+
 impl fmt::Display for JsonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            JsonError::Malformed { what, at } => write!(f, "not a JSON document: {what} at byte {at}"),
-            JsonError::TooDeep => write!(f, "nested deeper than {DEPTH_MAX} levels"),
-        }
+        f.write_str(&self.said())
     }
 }
 

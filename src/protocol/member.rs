@@ -6,17 +6,39 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::digits;
 use super::json::{Json, JsonError};
 use super::scan::{self, Care, wrong};
 use super::value::{read_string, write_string};
+use super::{digits, words};
 
 /// The members of an object, found but not yet read. A name that comes twice has its later value.
 #[derive(Debug, Default)]
 pub struct Fields<'a> {
     members: Vec<(Cow<'a, str>, &'a str)>,
-    /// The first one that could not be taken up.
-    wrong: Option<&'static str>,
+    /// What was found wrong first.
+    wrong: Option<Wrong>,
+}
+
+/// Why a text is not an object of the shape that is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wrong {
+    /// It, or a document in it, is no JSON.
+    Json(JsonError),
+    /// The member of this name is missing or of another type.
+    Member(&'static str),
+    /// It breaks this rule.
+    Rule(&'static str),
+}
+
+impl Wrong {
+    /// The same in words.
+    pub fn said(&self) -> String {
+        match self {
+            Wrong::Json(error) => error.said(),
+            Wrong::Member(name) => words::join(&["`", name, "` is missing or of another type"]),
+            Wrong::Rule(rule) => (*rule).to_owned(),
+        }
+    }
 }
 
 /// What can be a member of an object.
@@ -63,6 +85,24 @@ impl<T: Member> Written for T {
     }
 }
 
+impl Written for &str {
+    fn append(&self, out: &mut String) {
+        write_string(self, out);
+    }
+    fn is_left_out(&self) -> bool {
+        false
+    }
+}
+
+impl<T: Member> Written for &[T] {
+    fn append(&self, out: &mut String) {
+        write_list(self.len(), &|at| &self[at], out);
+    }
+    fn is_left_out(&self) -> bool {
+        self.is_empty()
+    }
+}
+
 impl<T: Member> Filled for T {
     fn take(&mut self, raw: Option<&str>) -> bool {
         raw.map_or(T::OPTIONAL, |raw| self.fill(raw))
@@ -70,11 +110,18 @@ impl<T: Member> Filled for T {
 }
 
 impl<'a> Fields<'a> {
-    /// Reads an object. What is inside its members is checked when they are read.
-    pub fn parse(text: &'a str) -> Result<Fields<'a>, JsonError> {
-        let mut members = Vec::new();
-        items(text, b'{', &mut |name, raw| members.push((name, raw)))?;
-        Ok(Fields { members, wrong: None })
+    /// Reads an object. What is inside its members is checked when they are read, and whether it is one is seen in the
+    /// end, by [`Fields::finish`].
+    pub fn of(text: &'a str) -> Fields<'a> {
+        let mut fields = Fields::default();
+        let read = items(text, b'{', &mut |name, raw| {
+            fields.members.push((name, raw));
+            true
+        });
+        if let Err(error) = read {
+            fields = Fields { members: Vec::new(), wrong: Some(Wrong::Json(error)) };
+        }
+        fields
     }
 
     /// All members, in order.
@@ -101,37 +148,63 @@ impl<'a> Fields<'a> {
     /// Takes a member up into `slot`; whether that went well is seen in the end, by [`Fields::finish`].
     pub fn take(&mut self, name: &'static str, slot: &mut dyn Filled) {
         if self.wrong.is_none() && !slot.take(self.raw(name)) {
-            self.wrong = Some(name);
+            self.wrong = Some(Wrong::Member(name));
         }
     }
 
-    /// Whether all members that were taken up are as they should be; the error names the first that is not.
-    pub fn finish(&self) -> Result<(), &'static str> {
+    /// Takes up a list item by item; each of them as far as `take` says that it is good.
+    pub fn each(&mut self, name: &'static str, take: &mut dyn FnMut(&'a str) -> bool) {
+        if self.wrong.is_none() && !self.raw(name).is_some_and(|raw| each(raw, take)) {
+            self.wrong = Some(Wrong::Member(name));
+        }
+    }
+
+    /// A document among the members, which must be there; what is wrong with it is said as it is.
+    pub fn document(&mut self, name: &'static str) -> Json {
+        let document = self.raw(name).ok_or(Wrong::Member(name)).and_then(|raw| Json::parse(raw).map_err(Wrong::Json));
+        document.unwrap_or_else(|wrong| {
+            self.note(Err(wrong));
+            Json::null()
+        })
+    }
+
+    /// Something else was found out about the object.
+    pub fn note(&mut self, found: Result<(), Wrong>) {
+        self.wrong = self.wrong.or(found.err());
+    }
+
+    /// Whether there was an object, and all members that were taken up are as they should be; the error is about what
+    /// was found wrong first.
+    pub fn finish(&self) -> Result<(), Wrong> {
         self.wrong.map_or(Ok(()), Err)
     }
 }
 
-/// What is wrong with the member of this name.
-pub fn complaint(name: &str) -> String {
-    format!("`{name}` is missing or of another type")
-}
-
 /// Takes up an object's members; whether it is an object, and they are as they should be.
 pub fn fill(raw: &str, take: &mut dyn FnMut(&mut Fields<'_>)) -> bool {
-    let Ok(mut fields) = Fields::parse(raw) else { return false };
+    let mut fields = Fields::of(raw);
     take(&mut fields);
     fields.wrong.is_none()
+}
+
+/// Takes up a list item by item; whether it is a list, and `take` says of each item that it is good.
+fn each<'a>(raw: &'a str, take: &mut dyn FnMut(&'a str) -> bool) -> bool {
+    items(raw, b'[', &mut |_, raw| take(raw)).is_ok()
 }
 
 /// The texts of a list's items.
 pub fn list(text: &str) -> Result<Vec<&str>, JsonError> {
     let mut found = Vec::new();
-    items(text, b'[', &mut |_, raw| found.push(raw))?;
+    items(text, b'[', &mut |_, raw| {
+        found.push(raw);
+        true
+    })?;
     Ok(found)
 }
 
-/// Walks a whole object or list, whichever begins with `open`; in a list there are no names.
-fn items<'a>(text: &'a str, open: u8, found: &mut dyn FnMut(Cow<'a, str>, &'a str)) -> Result<(), JsonError> {
+/// Walks a whole object or list, whichever begins with `open`, as long as `found` says that what it found is good. In a
+/// list there are no names.
+fn items<'a>(text: &'a str, open: u8, found: &mut dyn FnMut(Cow<'a, str>, &'a str) -> bool) -> Result<(), JsonError> {
     const UNEXPECTED: &str = "something else than expected";
     let bytes = text.as_bytes();
     let close = if open == b'{' { b'}' } else { b']' };
@@ -149,7 +222,9 @@ fn items<'a>(text: &'a str, open: u8, found: &mut dyn FnMut(Cow<'a, str>, &'a st
                 at = value;
             }
             let end = scan::value(bytes, at, Care::Envelope)?;
-            found(name, &text[at..end]);
+            if !found(name, &text[at..end]) {
+                return Err(wrong(at, UNEXPECTED));
+            }
             at = scan::skip_space(bytes, end);
             match bytes.get(at) {
                 Some(b',') => at = scan::skip_space(bytes, at + 1),
@@ -164,14 +239,13 @@ fn items<'a>(text: &'a str, open: u8, found: &mut dyn FnMut(Cow<'a, str>, &'a st
 /// Writes an object member by member.
 pub struct ObjectWriter<'o> {
     out: &'o mut String,
-    empty: bool,
 }
 
 impl<'o> ObjectWriter<'o> {
     /// Begins an object.
     pub fn begin(out: &'o mut String) -> Self {
         out.push('{');
-        ObjectWriter { out, empty: true }
+        ObjectWriter { out }
     }
 
     /// One more member; nothing where it may be left out.
@@ -184,7 +258,8 @@ impl<'o> ObjectWriter<'o> {
 
     /// One more member, whose text the caller appends.
     pub fn name(&mut self, name: &str) -> &mut String {
-        if !std::mem::replace(&mut self.empty, false) {
+        // No value ends in an opening brace: this is the object's own.
+        if self.out.as_bytes().last() != Some(&b'{') {
             self.out.push(',');
         }
         write_string(name, self.out);
@@ -290,6 +365,20 @@ macro_rules! numbers {
 
 numbers! { u16 u32 u64 }
 
+impl Member for i64 {
+    fn write(&self, out: &mut String) {
+        out.push_str(&digits::signed(*self));
+    }
+    fn fill(&mut self, raw: &str) -> bool {
+        let number = digits::read_signed(raw);
+        *self = number.unwrap_or_default();
+        number.is_some()
+    }
+    fn blank() -> Self {
+        0
+    }
+}
+
 impl Member for bool {
     const OPTIONAL: bool = true;
     fn write(&self, out: &mut String) {
@@ -330,29 +419,29 @@ impl<T: Member> Member for Option<T> {
     }
 }
 
+fn write_list<'a>(length: usize, item: &dyn Fn(usize) -> &'a dyn Written, out: &mut String) {
+    out.push('[');
+    for at in 0..length {
+        if at > 0 {
+            out.push(',');
+        }
+        item(at).append(out);
+    }
+    out.push(']');
+}
+
 impl<T: Member> Member for Vec<T> {
     const OPTIONAL: bool = true;
     fn write(&self, out: &mut String) {
-        out.push('[');
-        for (index, item) in self.iter().enumerate() {
-            if index > 0 {
-                out.push(',');
-            }
-            item.write(out);
-        }
-        out.push(']');
+        write_list(self.len(), &|at| &self[at], out);
     }
     fn fill(&mut self, raw: &str) -> bool {
         self.clear();
-        let Ok(items) = list(raw) else { return false };
-        for raw in items {
-            let mut item = T::blank();
-            if !item.fill(raw) {
-                return false;
-            }
-            self.push(item);
-        }
-        true
+        each(raw, &mut |raw| {
+            let at = self.len();
+            self.push(T::blank());
+            self[at].fill(raw)
+        })
     }
     fn is_missing(&self) -> bool {
         self.is_empty()

@@ -4,33 +4,34 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Address;
-use super::json::{Json, JsonError};
-use super::member::{Fields, Member, complaint, list};
+use super::json::Json;
+use super::member::{Fields, Member, Wrong};
 use super::operation::KeyedOperation;
+use super::{Address, words};
 use crate::members;
 
 /// Why bytes are not the message they should be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MessageError(pub String);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MessageError(pub Wrong);
+
+impl MessageError {
+    /// The same in words.
+    pub fn said(&self) -> String {
+        words::join(&["not the expected message: ", &self.0.said()])
+    }
+}
 
 impl fmt::Display for MessageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "not the expected message: {}", self.0)
+        f.write_str(&self.said())
     }
 }
 
 impl std::error::Error for MessageError {}
 
-impl From<JsonError> for MessageError {
-    fn from(error: JsonError) -> Self {
-        MessageError(error.to_string())
-    }
-}
-
-impl From<&'static str> for MessageError {
-    fn from(name: &'static str) -> Self {
-        MessageError(complaint(name))
+impl From<Wrong> for MessageError {
+    fn from(wrong: Wrong) -> Self {
+        MessageError(wrong)
     }
 }
 
@@ -206,111 +207,138 @@ members! {
     Applied { id = "id", version = "version", seq = "seq" }
 }
 
-impl Outcome {
-    fn parse(text: &str) -> Option<Outcome> {
-        let mut fields = Fields::parse(text).ok()?;
-        let (mut outcome, mut id, mut seq) = (String::new(), String::new(), None::<u64>);
-        fields.take("outcome", &mut outcome);
-        fields.take("id", &mut id);
-        fields.take("seq", &mut seq);
-        // What is no document is `null`, or left out.
-        let (mut version, mut value) = (None::<String>, None::<Json>);
-        if matches!(outcome.as_str(), "ok" | "conflict") {
-            fields.take("version", &mut version);
-            fields.take("value", &mut value);
-        }
-        let verdict = match outcome.as_str() {
-            "ok" => Verdict::Ok { version, value },
-            "conflict" => {
-                // Where there is a version there is a document, and `null` is one.
-                if version.is_some() && fields.raw("value").is_some() {
-                    value = value.or_else(|| Some(Json::null()));
-                }
-                let mut value_seq = None::<u64>;
-                fields.take("valueSeq", &mut value_seq);
-                Verdict::Conflict { version, value, value_seq }
-            }
-            "rejected" => {
-                let (mut code, mut message, mut why) = (None::<String>, None::<String>, None::<Json>);
-                fields.take("code", &mut code);
-                fields.take("message", &mut message);
-                fields.take("fields", &mut why);
-                Verdict::Rejected {
-                    code: code.unwrap_or_else(|| "rejected".into()),
-                    message: message.unwrap_or_default(),
-                    fields: why.filter(|why| why.as_str().starts_with('{')),
-                }
-            }
-            "retry" => Verdict::Retry { after_ms: after_ms(&mut fields) },
+impl Verdict {
+    /// The verdict of this name, before its members are read; `None` where there is no such verdict.
+    fn named(name: &str) -> Option<Verdict> {
+        Some(match name {
+            "ok" => Verdict::Ok { version: None, value: None },
+            "conflict" => Verdict::Conflict { version: None, value: None, value_seq: None },
+            "rejected" => Verdict::Rejected { code: String::new(), message: String::new(), fields: None },
+            "retry" => Verdict::Retry { after_ms: None },
             "tooLarge" => Verdict::TooLarge,
             "expired" => Verdict::Expired,
             _ => return None,
-        };
-        fields.finish().ok()?;
-        Some(Outcome { id, seq, verdict })
+        })
+    }
+
+    fn take_up(&mut self, told: &mut Fields<'_>) {
+        match self {
+            // What is no document is `null`, or left out.
+            Verdict::Ok { version, value } => {
+                told.take("version", version);
+                told.take("value", value);
+            }
+            Verdict::Conflict { version, value, value_seq } => {
+                told.take("version", version);
+                told.take("value", value);
+                told.take("valueSeq", value_seq);
+                // Where there is a version there is a document, and `null` is one.
+                if version.is_some() && value.is_none() && told.raw("value").is_some() {
+                    *value = Some(Json::null());
+                }
+            }
+            Verdict::Rejected { code, message, fields } => {
+                *code = text_or(told, "code", "rejected");
+                *message = text_or(told, "message", "");
+                told.take("fields", fields);
+                if fields.as_ref().is_some_and(|fields| fields.as_str().as_bytes()[0] != b'{') {
+                    *fields = None;
+                }
+            }
+            Verdict::Retry { after_ms } => told.take("afterMs", after_ms),
+            Verdict::TooLarge | Verdict::Expired => {}
+        }
     }
 }
 
-fn after_ms(fields: &mut Fields<'_>) -> Option<u64> {
-    let mut after_ms = None::<u64>;
-    fields.take("afterMs", &mut after_ms);
-    after_ms
+fn text_or(told: &mut Fields<'_>, name: &'static str, otherwise: &str) -> String {
+    let mut text = None::<String>;
+    told.take(name, &mut text);
+    text.unwrap_or_else(|| otherwise.to_owned())
+}
+
+impl Outcome {
+    fn parse(text: &str) -> Option<Outcome> {
+        let mut told = Fields::of(text);
+        let mut name = String::new();
+        told.take("outcome", &mut name);
+        let mut outcome = Outcome { id: String::new(), seq: None, verdict: Verdict::named(&name)? };
+        told.take("id", &mut outcome.id);
+        told.take("seq", &mut outcome.seq);
+        outcome.verdict.take_up(&mut told);
+        told.finish().ok()?;
+        Some(outcome)
+    }
 }
 
 impl PushReply {
     /// Reads a reply. An outcome that cannot be read is left out, which leaves its entry unknown; a reply without a
     /// list of outcomes is none.
     pub fn parse(text: &str) -> Result<PushReply, MessageError> {
-        let mut fields = Fields::parse(text)?;
         let mut reply = PushReply::default();
+        reply.take_up(text)?;
+        Ok(reply)
+    }
+
+    fn take_up(&mut self, text: &str) -> Result<(), Wrong> {
+        let mut fields = Fields::of(text);
         let mut outcome = None::<String>;
         fields.take("outcome", &mut outcome);
-        fields.take("generation", &mut reply.generation);
-        fields.take("scope", &mut reply.scope);
-        reply.whole = match outcome.as_deref() {
+        fields.take("generation", &mut self.generation);
+        fields.take("scope", &mut self.scope);
+        self.whole = match outcome.as_deref() {
             None => None,
             Some("auth") => Some(Whole::Auth),
             Some("fenced") => Some(Whole::Fenced),
-            Some("retry") => Some(Whole::Retry { after_ms: after_ms(&mut fields) }),
-            Some(_) => return Err(MessageError("unknown outcome".into())),
-        };
-        fields.finish()?;
-        match fields.raw("outcomes") {
-            Some(raw) => {
-                for raw in list(raw)? {
-                    reply.outcomes.extend(Outcome::parse(raw));
-                }
+            Some("retry") => {
+                let mut after_ms = None::<u64>;
+                fields.take("afterMs", &mut after_ms);
+                Some(Whole::Retry { after_ms })
             }
-            None if reply.whole.is_none() => return Err("outcomes".into()),
-            None => {}
+            Some(_) => return Err(Wrong::Rule("unknown outcome")),
+        };
+        if self.whole.is_none() || fields.raw("outcomes").is_some() {
+            fields.each("outcomes", &mut |raw| {
+                if let Some(outcome) = Outcome::parse(raw) {
+                    self.outcomes.push(outcome);
+                }
+                true
+            });
         }
-        Ok(reply)
+        fields.finish()
     }
 }
 
 impl Change {
     /// Reads one change.
     pub fn parse(text: &str) -> Result<Change, MessageError> {
-        let mut fields = Fields::parse(text)?;
-        let (mut deleted, mut gone) = (false, false);
         let body = ChangeBody::Gone;
         let mut change = Change { address: Address::blank(), version: String::new(), seq: None, entry_id: None, body };
-        fields.take("collection", &mut change.address.collection);
-        fields.take("key", &mut change.address.key);
+        change.take_up(text)?;
+        Ok(change)
+    }
+
+    fn take_up(&mut self, text: &str) -> Result<(), Wrong> {
+        let mut fields = Fields::of(text);
+        let (mut deleted, mut gone) = (false, false);
+        fields.take("collection", &mut self.address.collection);
+        fields.take("key", &mut self.address.key);
         fields.take("deleted", &mut deleted);
         fields.take("gone", &mut gone);
-        fields.take("version", &mut change.version);
-        fields.take("seq", &mut change.seq);
-        fields.take("entryId", &mut change.entry_id);
-        fields.finish()?;
-        change.address.check_names().map_err(MessageError)?;
-        change.body = match (fields.raw("value"), deleted, gone) {
-            (Some(raw), false, false) => ChangeBody::Value(Json::parse(raw)?),
-            (None, true, false) => ChangeBody::Deleted,
-            (None, false, true) => ChangeBody::Gone,
-            _ => return Err(MessageError("a change has one of `value`, `deleted` and `gone`".into())),
+        fields.take("version", &mut self.version);
+        fields.take("seq", &mut self.seq);
+        fields.take("entryId", &mut self.entry_id);
+        fields.note(self.address.check_names().map_err(Wrong::Rule));
+        self.body = match (fields.raw("value").is_some(), deleted, gone) {
+            (true, false, false) => ChangeBody::Value(fields.document("value")),
+            (false, true, false) => ChangeBody::Deleted,
+            (false, false, true) => ChangeBody::Gone,
+            _ => {
+                fields.note(Err(Wrong::Rule("a change has one of `value`, `deleted` and `gone`")));
+                return fields.finish();
+            }
         };
-        Ok(change)
+        fields.finish()
     }
 }
 
@@ -318,25 +346,34 @@ impl PullReply {
     /// Reads a reply. A change that cannot be read is set aside with its reason and does not spoil the others; a reply
     /// without the list of changes is none.
     pub fn parse(text: &str) -> Result<PullReply, MessageError> {
-        let mut fields = Fields::parse(text)?;
         let mut reply = PullReply::default();
-        fields.take("generation", &mut reply.generation);
-        fields.take("scope", &mut reply.scope);
-        fields.take("request", &mut reply.request);
-        fields.take("cursor", &mut reply.cursor);
-        fields.take("more", &mut reply.more);
-        fields.take("reset", &mut reply.reset);
-        fields.take("applied", &mut reply.applied);
-        fields.finish()?;
-        fields.raw("more").ok_or("more")?;
-        let changes = list(fields.raw("changes").ok_or("changes")?)?;
-        for (index, raw) in changes.into_iter().enumerate() {
-            match Change::parse(raw) {
-                Ok(change) => reply.changes.push(change),
-                Err(MessageError(why)) => reply.unreadable.push((index, raw.to_owned(), why)),
-            }
-        }
+        reply.take_up(text)?;
         Ok(reply)
+    }
+
+    fn take_up(&mut self, text: &str) -> Result<(), Wrong> {
+        let mut fields = Fields::of(text);
+        fields.take("generation", &mut self.generation);
+        fields.take("scope", &mut self.scope);
+        fields.take("request", &mut self.request);
+        fields.take("cursor", &mut self.cursor);
+        fields.take("more", &mut self.more);
+        fields.take("reset", &mut self.reset);
+        fields.take("applied", &mut self.applied);
+        if fields.raw("more").is_none() {
+            fields.finish()?;
+            return Err(Wrong::Member("more"));
+        }
+        let mut index = 0;
+        fields.each("changes", &mut |raw| {
+            match Change::parse(raw) {
+                Ok(change) => self.changes.push(change),
+                Err(MessageError(why)) => self.unreadable.push((index, raw.to_owned(), why.said())),
+            }
+            index += 1;
+            true
+        });
+        fields.finish()
     }
 }
 

@@ -15,6 +15,7 @@ pub mod pointer;
 mod scan;
 pub mod text;
 pub mod value;
+pub mod words;
 
 pub use document::{ApplyError, Draft};
 pub use http::{Call, HttpRequest, Identity, Method};
@@ -49,15 +50,11 @@ impl Address {
     }
 
     /// Whether both names have a lawful length; the error says which that is.
-    pub(crate) fn check_names(&self) -> Result<(), String> {
-        for name in [&self.collection, &self.key] {
-            if name.is_empty() || name.len() > NAME_BYTES_MAX {
-                return Err(format!("names have 1 to {NAME_BYTES_MAX} bytes"));
-            }
-        }
-        Ok(())
+    pub(crate) fn check_names(&self) -> Result<(), &'static str> {
+        let is_lawful = |name: &str| (1..=NAME_BYTES_MAX).contains(&name.len());
+        if is_lawful(&self.collection) && is_lawful(&self.key) { Ok(()) } else { Err("names have 1 to 1024 bytes") }
     }
 }
 
-/// Longest collection name or key, in UTF-8 bytes.
+/// Longest collection name or key, in UTF-8 bytes; [`Address::check_names`] says it in words.
 pub const NAME_BYTES_MAX: usize = 1_024;

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
+use super::Address;
 use super::json::{DEPTH_MAX, Json, JsonError};
-use super::member::{self, Fields, Member, ObjectWriter};
-use super::patch::{Patch, PatchError};
+use super::member::{Fields, Member, ObjectWriter, Wrong};
+use super::patch::Patch;
 use super::pointer::Pointer;
 use super::text::TextMark;
 use super::value::{Value, write_string};
-use super::{Address, digits};
 
 /// What an operation does to a document.
 #[derive(Clone, Debug, PartialEq)]
@@ -111,7 +111,7 @@ impl Member for KeyedOperation {
             Operation::Delete => {}
             Operation::Patch(patch) => write_patch(patch, &mut object),
             Operation::Increment { path, by } => {
-                object.member("path", path).name("by").push_str(&digits::signed(*by));
+                object.member("path", path).member("by", by);
             }
             Operation::Append { path, items } => {
                 let out = object.member("path", path).name("items");
@@ -129,13 +129,7 @@ impl Member for KeyedOperation {
     }
 
     fn fill(&mut self, raw: &str) -> bool {
-        match KeyedOperation::parse(raw) {
-            Ok(operation) => {
-                *self = operation;
-                true
-            }
-            Err(_) => false,
-        }
+        self.take_up(raw).is_ok()
     }
 
     fn blank() -> Self {
@@ -144,14 +138,25 @@ impl Member for KeyedOperation {
 }
 
 fn write_patch(patch: &Patch, object: &mut ObjectWriter<'_>) {
-    let (set, remove, objects) = patch.places();
-    let mut places = ObjectWriter::begin(object.name("set"));
-    for (place, value) in set {
-        value.write(places.name(place.as_str()));
+    let leaves = patch.leaves();
+    let mut set = ObjectWriter::begin(object.name("set"));
+    for (place, leaf) in &leaves {
+        if let Patch::Set(value) = leaf {
+            value.write(set.name(place.as_str()));
+        }
     }
-    places.end();
-    object.member("object", &objects);
-    remove.write(object.name("remove"));
+    set.end();
+    let places = |of: fn(&Patch) -> bool| {
+        let mut places = Vec::new();
+        for (place, leaf) in &leaves {
+            if of(leaf) {
+                places.push(place.clone());
+            }
+        }
+        places
+    };
+    object.member("object", &places(|leaf| matches!(leaf, Patch::Within(_))));
+    places(|leaf| matches!(leaf, Patch::Remove)).write(object.name("remove"));
 }
 
 impl Member for Value {
@@ -172,98 +177,87 @@ impl Member for Value {
     }
 }
 
-impl From<JsonError> for OperationError {
-    fn from(error: JsonError) -> Self {
-        OperationError(error.to_string())
-    }
-}
-
-/// Names the member that is wrong.
-impl From<&'static str> for OperationError {
-    fn from(name: &'static str) -> Self {
-        OperationError(member::complaint(name))
-    }
-}
-
-impl From<PatchError> for OperationError {
-    fn from(_: PatchError) -> Self {
-        OperationError("the places of a patch are pointers, none inside another".into())
-    }
-}
+const UNKNOWN_KIND: Wrong = Wrong::Rule("unknown kind");
 
 impl KeyedOperation {
     /// Reads one operation and checks every part of it.
     pub fn parse(text: &str) -> Result<KeyedOperation, OperationError> {
-        let mut fields = Fields::parse(text)?;
         let mut keyed = KeyedOperation::blank();
-        fields.take("collection", &mut keyed.address.collection);
-        fields.take("key", &mut keyed.address.key);
-        if fields.raw("base").is_some() {
-            fields.take("base", keyed.base.insert(None));
+        match keyed.take_up(text) {
+            Ok(()) => Ok(keyed),
+            Err(UNKNOWN_KIND) => {
+                // As it came, so that nothing unseen is in what is said of it.
+                let raw = Fields::of(text).raw("op").unwrap_or_default();
+                Err(OperationError(format!("unknown kind `{}`", raw.trim_matches('"'))))
+            }
+            Err(wrong) => Err(OperationError(wrong.said())),
         }
+    }
+
+    fn take_up(&mut self, text: &str) -> Result<(), Wrong> {
+        let mut fields = Fields::of(text);
         let mut op = String::new();
+        fields.take("collection", &mut self.address.collection);
+        fields.take("key", &mut self.address.key);
+        if fields.raw("base").is_some() {
+            fields.take("base", self.base.insert(None));
+        }
         fields.take("op", &mut op);
-        fields.finish()?;
-        keyed.address.check_names().map_err(OperationError)?;
-        keyed.operation = Operation::read(&op, &mut fields)?;
-        fields.finish()?;
-        Ok(keyed)
+        fields.note(self.address.check_names().map_err(Wrong::Rule));
+        match Operation::named(&op) {
+            Some(blank) => {
+                self.operation = blank;
+                self.operation.take_up(&mut fields);
+            }
+            None => fields.note(Err(UNKNOWN_KIND)),
+        }
+        fields.finish()
     }
 }
 
 impl Operation {
-    /// Reads the members of this kind of operation. Those that were taken up are not good before the fields say so.
-    fn read(op: &str, fields: &mut Fields<'_>) -> Result<Operation, OperationError> {
-        let mut path = Pointer::default();
-        if matches!(op, "increment" | "append" | "splice") {
-            fields.take("path", &mut path);
-        }
-        match op {
-            "put" => Ok(Operation::Put(Json::parse(fields.raw("value").ok_or("value")?)?)),
-            "delete" => Ok(Operation::Delete),
-            "patch" => {
-                let (mut set, mut remove, mut object) = (Vec::new(), Vec::new(), Vec::new());
-                if let Some(raw) = fields.raw("set") {
-                    for (place, raw) in Fields::parse(raw)?.iter() {
-                        let place = Pointer::parse(place).map_err(|_| PatchError)?;
-                        set.push((place, Value::parse(raw)?));
-                    }
+    /// The operation of this name, before its members are read; `None` where there is no such operation.
+    fn named(name: &str) -> Option<Operation> {
+        let path = Pointer::default();
+        Some(match name {
+            "put" => Operation::Put(Json::null()),
+            "delete" => Operation::Delete,
+            "patch" => Operation::Patch(Patch::default()),
+            "increment" => Operation::Increment { path, by: 0 },
+            "append" => Operation::Append { path, items: Append::Text(String::new()) },
+            "splice" => Operation::Splice(Splice { path, at: 0, remove: 0, insert: String::new(), on: None }),
+            _ => return None,
+        })
+    }
+
+    /// Takes up the members of this kind of operation, which are not good before the fields say so.
+    fn take_up(&mut self, fields: &mut Fields<'_>) {
+        match self {
+            Operation::Put(value) => *value = fields.document("value"),
+            Operation::Delete => {}
+            Operation::Patch(patch) => patch.take_up(fields),
+            Operation::Increment { path, by } => {
+                fields.take("path", path);
+                fields.take("by", by);
+            }
+            Operation::Append { path, items } => {
+                fields.take("path", path);
+                let more = fields.document("items").to_tree();
+                if path.tokens().len() + more.depth() > DEPTH_MAX {
+                    fields.note(Err(Wrong::Json(JsonError::TooDeep)));
                 }
-                fields.take("remove", &mut remove);
-                fields.take("object", &mut object);
-                let patch = Patch::from_places(set, remove, object)?;
-                if patch.depth() > DEPTH_MAX { Err(JsonError::TooDeep.into()) } else { Ok(Operation::Patch(patch)) }
-            }
-            "increment" => {
-                let by = fields.raw("by").and_then(digits::read_signed);
-                Ok(Operation::Increment { path, by: by.ok_or_else(|| OperationError("`by` is no 64-bit integer".into()))? })
-            }
-            "append" => {
-                let mut depth = path.tokens().len();
-                let items = if fields.raw("items").is_some_and(|raw| raw.starts_with('"')) {
-                    let mut text = String::new();
-                    fields.take("items", &mut text);
-                    Append::Text(text)
-                } else {
-                    let items = Value::parse(fields.raw("items").ok_or("items")?)?;
-                    depth += items.depth();
-                    let Value::Array(items) = items else { return Err("items".into()) };
-                    Append::Items(items)
+                *items = match more {
+                    Value::String(text) => Append::Text(text),
+                    Value::Array(items) => Append::Items(items),
+                    _ => return fields.note(Err(Wrong::Member("items"))),
                 };
-                if depth > DEPTH_MAX { Err(JsonError::TooDeep.into()) } else { Ok(Operation::Append { path, items }) }
             }
-            "splice" => {
-                let mut splice = Splice { path, at: 0, remove: 0, insert: String::new(), on: None };
+            Operation::Splice(splice) => {
+                fields.take("path", &mut splice.path);
                 fields.take("at", &mut splice.at);
                 fields.take("remove", &mut splice.remove);
                 fields.take("insert", &mut splice.insert);
                 fields.take("on", &mut splice.on);
-                Ok(Operation::Splice(splice))
-            }
-            _ => {
-                // As it came, so that nothing unseen is in what is said of it.
-                let kind = fields.raw("op").and_then(|raw| raw.get(1..raw.len() - 1)).unwrap_or_default();
-                Err(OperationError(format!("unknown kind `{kind}`")))
             }
         }
     }
@@ -275,7 +269,8 @@ mod library {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
     use serde_json::value::RawValue;
 
-    use super::{KeyedOperation, member::text_of};
+    use super::KeyedOperation;
+    use crate::protocol::member::text_of;
 
     impl Serialize for KeyedOperation {
         fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

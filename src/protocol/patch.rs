@@ -3,10 +3,10 @@
 //! Merge patches do not compose and cannot store `null`. The tree can do both: it says of each place whether it is set,
 //! removed, or an object that is gone into, and any two trees compose into one (law I13).
 
-use super::json::DEPTH_MAX;
+use super::json::{DEPTH_MAX, JsonError};
+use super::member::{Fields, Wrong};
 use super::pointer::Pointer;
 use super::value::{Members, Value};
-use crate::ordered::Ordered;
 
 /// What becomes of one place of a document.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,13 +15,27 @@ pub enum Patch {
     Set(Value),
     /// It is removed.
     Remove,
-    /// It becomes an object unless it is one, and then these members of it change.
-    Within(Ordered<String, Patch>),
+    /// It becomes an object unless it is one, and then these members of it change; in the order of their names.
+    Within(Vec<(String, Patch)>),
+}
+
+/// The patch that makes an object of the document, and changes nothing in it.
+impl Default for Patch {
+    fn default() -> Self {
+        Patch::Within(Vec::new())
+    }
 }
 
 /// A patch on the wire names overlapping places, or one deeper than a document can be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PatchError;
+
+const OVERLAP: Wrong = Wrong::Rule("the places of a patch are pointers, none inside another");
+
+/// Where `name` is among these, or where it belongs.
+fn find(members: &[(String, Patch)], name: &str) -> Result<usize, usize> {
+    members.binary_search_by(|(other, _)| (**other).cmp(name))
+}
 
 impl Patch {
     /// The patch that an RFC 7396 document means: `null` removes, an object is gone into, all else is set.
@@ -29,9 +43,11 @@ impl Patch {
     pub fn from_merge_patch(value: Value) -> Patch {
         match value {
             Value::Object(members) => {
-                let mut within = Ordered::default();
+                let mut within = Vec::new();
                 for (name, inner) in members {
-                    within.insert(name, Self::member(inner));
+                    let inner = if matches!(inner, Value::Null) { Patch::Remove } else { Self::from_merge_patch(inner) };
+                    let (Ok(at) | Err(at)) = find(&within, &name);
+                    within.insert(at, (name, inner));
                 }
                 Patch::Within(within)
             }
@@ -39,26 +55,37 @@ impl Patch {
         }
     }
 
-    fn member(value: Value) -> Patch {
-        if value == Value::Null { Patch::Remove } else { Self::from_merge_patch(value) }
+    /// Takes up the members `set`, `remove` and `object`.
+    pub(crate) fn take_up(&mut self, fields: &mut Fields<'_>) {
+        let set = Fields::of(fields.raw("set").unwrap_or("{}"));
+        fields.note(set.finish());
+        for (place, raw) in set.iter() {
+            match (Pointer::parse(place), Value::parse(raw)) {
+                (Ok(place), Ok(value)) => self.plant_all(&[place], &Patch::Set(value), fields),
+                (Err(_), _) => fields.note(Err(OVERLAP)),
+                (_, Err(error)) => fields.note(Err(Wrong::Json(error))),
+            }
+        }
+        let (mut removed, mut objects): (Vec<Pointer>, Vec<Pointer>) = Default::default();
+        fields.take("remove", &mut removed);
+        fields.take("object", &mut objects);
+        self.plant_all(&removed, &Patch::Remove, fields);
+        self.plant_all(&objects, &Patch::default(), fields);
+        if self.depth() > DEPTH_MAX {
+            fields.note(Err(Wrong::Json(JsonError::TooDeep)));
+        }
     }
 
-    /// The patch that sets and removes these places, and makes objects of those in `object`.
-    pub fn from_places(set: Vec<(Pointer, Value)>, remove: Vec<Pointer>, object: Vec<Pointer>) -> Result<Patch, PatchError> {
-        let mut root = Patch::Within(Ordered::default());
-        for (place, value) in set {
-            root.plant(&place, Patch::Set(value))?;
+    fn plant_all(&mut self, places: &[Pointer], leaf: &Patch, fields: &mut Fields<'_>) {
+        for place in places {
+            if self.plant(place, leaf.clone()).is_err() {
+                fields.note(Err(OVERLAP));
+            }
         }
-        for place in remove {
-            root.plant(&place, Patch::Remove)?;
-        }
-        for place in object {
-            root.plant(&place, Patch::Within(Ordered::default()))?;
-        }
-        Ok(root)
     }
 
-    fn plant(&mut self, place: &Pointer, leaf: Patch) -> Result<(), PatchError> {
+    /// Adds a place that is set, removed, or made an object; no two places overlap.
+    pub fn plant(&mut self, place: &Pointer, leaf: Patch) -> Result<(), PatchError> {
         let tokens = place.tokens();
         let depth = tokens.len();
         if depth > DEPTH_MAX || depth == 0 && matches!(leaf, Patch::Remove) {
@@ -68,10 +95,15 @@ impl Patch {
         for (index, token) in tokens.into_iter().enumerate() {
             let Patch::Within(members) = at else { return Err(PatchError) };
             // What is there already, at the end of the way, is another place or has one inside.
-            if index + 1 == depth && members.contains_key(&token) {
-                return Err(PatchError);
-            }
-            at = members.get_or_insert_with(token, || Patch::Within(Ordered::default()));
+            let slot = match find(members, &token) {
+                Ok(_) if index + 1 == depth => return Err(PatchError),
+                Ok(slot) => slot,
+                Err(slot) => {
+                    members.insert(slot, (token, Patch::default()));
+                    slot
+                }
+            };
+            at = &mut members[slot].1;
         }
         match at {
             Patch::Within(members) if members.is_empty() => *at = leaf,
@@ -81,24 +113,22 @@ impl Patch {
     }
 
     /// The places of this patch: set, removed, and made objects without a change inside.
-    pub fn places(&self) -> (Vec<(Pointer, &Value)>, Vec<Pointer>, Vec<Pointer>) {
-        let mut places = (Vec::new(), Vec::new(), Vec::new());
-        self.collect(&mut Vec::new(), &mut places);
-        places
+    pub fn leaves(&self) -> Vec<(Pointer, &Patch)> {
+        let mut leaves = Vec::new();
+        self.collect(&mut Vec::new(), &mut leaves);
+        leaves
     }
 
-    fn collect<'a>(&'a self, way: &mut Vec<&'a str>, places: &mut (Vec<(Pointer, &'a Value)>, Vec<Pointer>, Vec<Pointer>)) {
+    fn collect<'a>(&'a self, way: &mut Vec<&'a str>, leaves: &mut Vec<(Pointer, &'a Patch)>) {
         match self {
-            Patch::Set(value) => places.0.push((Pointer::of(way), value)),
-            Patch::Remove => places.1.push(Pointer::of(way)),
-            Patch::Within(members) if members.is_empty() => places.2.push(Pointer::of(way)),
-            Patch::Within(members) => {
-                for (name, inner) in members.iter() {
+            Patch::Within(members) if !members.is_empty() => {
+                for (name, inner) in members {
                     way.push(name);
-                    inner.collect(way, places);
+                    inner.collect(way, leaves);
                     way.pop();
                 }
             }
+            leaf => leaves.push((Pointer::of(way), leaf)),
         }
     }
 
@@ -107,7 +137,7 @@ impl Patch {
         match self {
             Patch::Set(value) => value.depth(),
             Patch::Remove => 0,
-            Patch::Within(members) => 1 + members.values().map(Patch::depth).max().unwrap_or(0),
+            Patch::Within(members) => 1 + members.iter().map(|(_, inner)| inner.depth()).max().unwrap_or(0),
         }
     }
 
@@ -121,7 +151,7 @@ impl Patch {
                     Some(Value::Object(members)) => members,
                     _ => Members::default(),
                 };
-                for (name, change) in changes.iter() {
+                for (name, change) in changes {
                     match members.get_mut(name) {
                         Some(slot) => match change.apply(Some(std::mem::replace(slot, Value::Null))) {
                             Some(value) => *slot = value,
@@ -139,22 +169,23 @@ impl Patch {
         }
     }
 
-    /// The one patch that does what `self` and then `later` do, on every document (law I13).
-    pub fn then(self, later: Patch) -> Patch {
-        match (self, later) {
-            (_, later @ (Patch::Set(_) | Patch::Remove)) => later,
-            (Patch::Within(mut members), Patch::Within(changes)) => {
+    /// Becomes the one patch that does what `self` and then `later` do, on every document (law I13).
+    pub fn then(&mut self, later: &Patch) {
+        match (&mut *self, later) {
+            (_, Patch::Set(_) | Patch::Remove) => *self = later.clone(),
+            (Patch::Within(members), Patch::Within(changes)) => {
                 for (name, change) in changes {
-                    let composed = match members.remove(&name) {
-                        Some(earlier) => earlier.then(change),
-                        None => change,
-                    };
-                    members.insert(name, composed);
+                    match find(members, name) {
+                        Ok(at) => members[at].1.then(change),
+                        Err(at) => members.insert(at, (name.clone(), change.clone())),
+                    }
                 }
-                Patch::Within(members)
             }
-            (Patch::Set(value), later) => Patch::Set(later.apply(Some(value)).expect("a patch that goes within leaves an object")),
-            (Patch::Remove, later) => Patch::Set(later.apply(None).expect("a patch that goes within leaves an object")),
+            (Patch::Set(value), _) => {
+                let value = std::mem::replace(value, Value::Null);
+                *self = later.apply(Some(value)).map_or(Patch::Remove, Patch::Set);
+            }
+            (Patch::Remove, _) => *self = later.apply(None).map_or(Patch::Remove, Patch::Set),
         }
     }
 }
@@ -202,11 +233,7 @@ mod tests {
             for x in inner {
                 for y in inner {
                     let members = [("x", x), ("y", y)].into_iter().filter_map(|(name, patch)| Some((name.to_string(), patch.clone()?)));
-                    let mut within = Ordered::default();
-                    for (name, patch) in members {
-                        within.insert(name, patch);
-                    }
-                    all.push(Patch::Within(within));
+                    all.push(Patch::Within(members.collect()));
                 }
             }
             all
@@ -215,17 +242,14 @@ mod tests {
         let patches: Vec<Patch> = flat
             .iter()
             .cloned()
-            .chain(flat.iter().map(|inner| {
-                let mut within = Ordered::default();
-                within.insert("x".to_owned(), inner.clone());
-                Patch::Within(within)
-            }))
+            .chain(flat.iter().map(|inner| Patch::Within(vec![("x".to_owned(), inner.clone())])))
             .chain([Patch::Set(json!({"x":{"y":2}}))])
             .collect();
         let documents = [None, Some(json!(5)), Some(json!({})), Some(json!({"x":1})), Some(json!({"x":{"x":1,"y":{}},"y":[1]}))];
         for a in &patches {
             for b in &patches {
-                let composed = a.clone().then(b.clone());
+                let mut composed = a.clone();
+                composed.then(b);
                 for document in &documents {
                     assert_eq!(composed.apply(document.clone()), b.apply(a.apply(document.clone())), "{a:?} then {b:?} on {document:?}");
                 }
@@ -237,17 +261,23 @@ mod tests {
     fn places_come_back_as_they_went_in() {
         for patch in [json!({"a":{"b":1,"c":null,"d":{}},"e/f":[null]}), json!({}), json!(7)] {
             let patch = Patch::from_merge_patch(patch);
-            let (set, remove, object) = patch.places();
-            let set = set.into_iter().map(|(place, value)| (place, value.clone())).collect();
-            assert_eq!(Patch::from_places(set, remove, object), Ok(patch));
+            let leaves = patch.leaves().into_iter().map(|(place, leaf)| (place, leaf.clone())).collect();
+            assert_eq!(planted(leaves), Ok(patch));
         }
+    }
+
+    fn planted(leaves: Vec<(Pointer, Patch)>) -> Result<Patch, PatchError> {
+        let mut patch = Patch::default();
+        leaves.into_iter().try_for_each(|(place, leaf)| patch.plant(&place, leaf))?;
+        Ok(patch)
     }
 
     #[test]
     fn overlapping_places_are_refused() {
         let place = |text| Pointer::parse(text).unwrap();
-        assert_eq!(Patch::from_places(vec![(place("/a"), json!(1)), (place("/a/b"), json!(1))], vec![], vec![]), Err(PatchError));
-        assert_eq!(Patch::from_places(vec![(place("/a/b"), json!(1))], vec![place("/a")], vec![]), Err(PatchError));
-        assert_eq!(Patch::from_places(vec![], vec![place("")], vec![]), Err(PatchError));
+        let one = || Patch::Set(json!(1));
+        assert_eq!(planted(vec![(place("/a"), one()), (place("/a/b"), one())]), Err(PatchError));
+        assert_eq!(planted(vec![(place("/a/b"), one()), (place("/a"), Patch::Remove)]), Err(PatchError));
+        assert_eq!(planted(vec![(place(""), Patch::Remove)]), Err(PatchError));
     }
 }

@@ -179,12 +179,26 @@ fn number(bytes: &[u8], at: usize, care: Care) -> Scan<usize> {
 }
 
 /// Whether digits with the point behind the first `point` of them are more than the largest double.
-fn is_out_of_range(digits: &[u8], point: i64) -> bool {
-    let skipped = digits.iter().take_while(|digit| matches!(digit, b'0' | b'.')).filter(|digit| **digit == b'0').count();
-    let significant = digits.iter().filter(|digit| digit.is_ascii_digit()).skip(skipped);
-    if significant.clone().next().is_none() || point - (skipped as i64) < 309 {
-        return false;
-    }
+fn is_out_of_range(digits: &[u8], mut point: i64) -> bool {
     // Half a unit above the largest double, from where on a number rounds to infinity.
-    point - (skipped as i64) > 309 || significant.take(17).gt(b"17976931348623158")
+    let mut limit = b"17976931348623158".iter();
+    let mut is_begun = false;
+    for digit in digits {
+        match digit {
+            b'.' => continue,
+            b'0' if !is_begun => {
+                point -= 1;
+                continue;
+            }
+            _ => is_begun = true,
+        }
+        if point != 309 {
+            return point > 309;
+        }
+        match limit.next() {
+            Some(most) if most == digit => {}
+            most => return most.is_some_and(|most| digit > most),
+        }
+    }
+    false
 }

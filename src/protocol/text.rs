@@ -30,12 +30,19 @@ pub enum SpliceError {
     SplitsPair,
 }
 
-impl fmt::Display for SpliceError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl SpliceError {
+    /// The same in words.
+    pub fn said(self) -> &'static str {
+        match self {
             SpliceError::OutOfRange => "the splice reaches past the end of the text",
             SpliceError::SplitsPair => "the splice would split a surrogate pair",
-        })
+        }
+    }
+}
+
+impl fmt::Display for SpliceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.said())
     }
 }
 
@@ -68,6 +75,15 @@ impl Text {
         let mut chunks = Vec::with_capacity(content.len() / CHUNK_BYTES + 1);
         push_chunks(content, &mut chunks);
         Text { chunks }
+    }
+
+    /// All of it.
+    pub fn whole(&self) -> String {
+        let mut whole = String::new();
+        for chunk in &self.chunks {
+            whole.push_str(&chunk.text);
+        }
+        whole
     }
 
     /// Length and hash.
@@ -120,12 +136,6 @@ impl Text {
     }
 }
 
-impl fmt::Display for Text {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.chunks.iter().try_for_each(|chunk| f.write_str(&chunk.text))
-    }
-}
-
 impl Chunk {
     fn of(text: &str) -> Chunk {
         let (mut units, mut hash, mut power) = (0, 0, 1);
@@ -154,16 +164,27 @@ fn byte_of(text: &str, units: usize, unit: usize) -> Result<usize, SpliceError> 
         return Ok(unit); // ASCII: one byte a unit
     }
     let mut seen = 0;
-    for (byte, c) in text.char_indices() {
-        if seen == unit {
-            return Ok(byte);
+    for (at, byte) in text.bytes().enumerate() {
+        if seen >= unit && units_of(byte) > 0 {
+            return if seen == unit { Ok(at) } else { Err(SpliceError::SplitsPair) };
         }
-        if seen > unit {
-            return Err(SpliceError::SplitsPair);
-        }
-        seen += c.len_utf16();
+        seen += units_of(byte);
     }
     if seen == unit { Ok(text.len()) } else { Err(SpliceError::SplitsPair) }
+}
+
+/// How many UTF-16 units a text has.
+pub fn units(text: &str) -> u64 {
+    text.bytes().map(units_of).sum::<usize>() as u64
+}
+
+/// How many UTF-16 units a character has that begins with this byte; none where it only goes on.
+fn units_of(byte: u8) -> usize {
+    match byte {
+        0x80..0xc0 => 0,
+        0xf0.. => 2,
+        _ => 1,
+    }
 }
 
 fn add(a: u64, b: u64) -> u64 {
@@ -233,12 +254,17 @@ mod tests {
         assert_eq!(text.splice(1, 1, ""), Err(SpliceError::SplitsPair));
         assert_eq!(text.splice(5, 0, "x"), Err(SpliceError::OutOfRange));
         assert_eq!(text.splice(u64::MAX, 2, "x"), Err(SpliceError::OutOfRange));
-        assert_eq!(text.to_string(), "a😀b");
+        assert_eq!(text.whole(), "a😀b");
         text.splice(1, 2, "c").unwrap();
-        assert_eq!(text.to_string(), "acb");
+        assert_eq!(text.whole(), "acb");
     }
 
     proptest! {
+        #[test]
+        fn units_are_those_of_the_library(text in "\\PC{0,40}") {
+            prop_assert_eq!(units(&text), text.encode_utf16().count() as u64);
+        }
+
         #[test]
         fn splices_agree_with_a_plain_string(start in "\\PC{0,200}", edits in prop::collection::vec((0usize..4000, 0usize..3000, "(\\PC|a){0,3}|a{900,2500}"), 1..40)) {
             let mut plain: Vec<u16> = start.encode_utf16().collect();
@@ -257,7 +283,7 @@ mod tests {
                     }
                 }
                 let whole = String::from_utf16(&plain).unwrap();
-                prop_assert_eq!(text.to_string(), whole.clone());
+                prop_assert_eq!(text.whole(), whole.clone());
                 prop_assert_eq!(text.mark(), Text::of(&whole).mark());
             }
         }

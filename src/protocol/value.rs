@@ -41,7 +41,9 @@ impl Members {
 
     /// Takes `name` out; the others keep their order.
     pub fn remove(&mut self, name: &str) {
-        self.0.retain(|(other, _)| other != name);
+        if let Some(at) = self.0.iter().position(|(other, _)| other == name) {
+            self.0.remove(at);
+        }
     }
 
     /// All of them.

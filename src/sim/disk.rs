@@ -72,8 +72,8 @@ impl Disk {
     }
 
     /// Takes a transaction. Transactions happen in the order in which they were asked for.
-    pub fn write(&mut self, write: Write) {
-        self.queue.push_back(Job::Change(Box::new(write)));
+    pub fn write(&mut self, write: impl Into<Box<Write>>) {
+        self.queue.push_back(Job::Change(write.into()));
     }
 
     /// How many jobs wait.
@@ -173,7 +173,7 @@ impl Image {
             self.directory = Some(bytes.as_slice().into());
         }
         if let Some(meta) = &write.meta {
-            self.meta = Some(meta.clone());
+            self.meta = Some((**meta).clone());
         }
         match &write.append {
             Some(bytes) => {
@@ -239,7 +239,7 @@ mod tests {
 
     fn opened() -> Disk {
         let mut disk = Disk::default();
-        disk.write(Write { guard: Guard::Fresh, append: None, meta: Some(meta(1)), ..append(0, true, "") });
+        disk.write(Write { guard: Guard::Fresh, append: None, meta: Some(meta(1).into()), ..append(0, true, "") });
         assert!(matches!(disk.finish(Fate::Completes), Some(Done::Written { position: 0, .. })));
         disk
     }
@@ -298,7 +298,7 @@ mod tests {
     #[test]
     fn i15_a_guard_is_checked_when_the_transaction_happens() {
         let mut disk = opened();
-        disk.write(Write { append: None, meta: Some(meta(2)), ..append(1, true, "") });
+        disk.write(Write { append: None, meta: Some(meta(2).into()), ..append(1, true, "") });
         disk.write(append(2, true, "late"));
         disk.finish(Fate::Completes);
         assert!(matches!(disk.finish(Fate::Completes), Some(Done::Failed(_, StoreFailure::Fenced { epoch: 2 }))));

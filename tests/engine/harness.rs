@@ -51,7 +51,7 @@ impl Disk {
             self.directory = Some(directory.clone());
         }
         if let Some(meta) = &write.meta {
-            self.meta = Some(meta.clone());
+            self.meta = Some((**meta).clone());
         }
         let Some(bytes) = &write.append else { return Ok(0) };
         self.last += 1;
@@ -210,7 +210,7 @@ impl Client {
     fn carry_out(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
-                Effect::Write(write) => self.writes.push_back(write),
+                Effect::Write(write) => self.writes.push_back(*write),
                 Effect::Load { .. } => self.loads.push_back(effect),
                 Effect::Send { request, call, .. } => self.sent.push_back((request, call)),
                 Effect::Cancel { request } => self.cancelled.push(request),

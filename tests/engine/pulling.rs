@@ -129,3 +129,35 @@ fn restored(mut store: syncline::authority::MemoryStore, generation: &str) -> sy
     store.begin_life(generation).unwrap();
     store
 }
+
+#[test]
+fn p6_what_does_not_come_again_after_a_reset_is_gone_and_what_is_written_meanwhile_stays() {
+    let mut server = Server::new();
+    let mut client = filled(&mut server, 3);
+    let page = |changes: &str, more: bool, reset: bool, echo: &str| {
+        json(
+            200,
+            &format!(
+                r#"{{"generation":"g1","scope":"{}","request":"{echo}","changes":[{changes}],"cursor":"c","more":{more},"reset":{reset}}}"#,
+                syncline::protocol::http::scope_hash("user")
+            ),
+        )
+    };
+    let pull = |client: &mut Client| {
+        let (request, call) = client.take_sent();
+        let Call::Pull { request: echo, .. } = call else { panic!("a pull: {call:?}") };
+        (request, echo)
+    };
+    client.ask(Ask::Pull);
+    let (request, echo) = pull(&mut client);
+    client.reply(request, page(r#"{"collection":"c","key":"k1","version":"g1.9","seq":9,"value":1}"#, true, true, &echo));
+    let (last, echo) = pull(&mut client);
+    client.mutate(put("new", "7")).unwrap();
+    client.pass(100);
+    let (request, ids, body) = client.take_push();
+    let reply = server.answer(&client.engine.identity(), &Call::Push { ids, body, attempt: 0 });
+    client.reply(request, reply);
+    client.reply(last, page("", false, false, &echo));
+    assert_eq!((client.view("k0"), client.view("k2")), (None, None), "what the server no longer has is gone");
+    assert_eq!((client.view("k1"), client.view("new")), (Some(serde_json::json!(1)), Some(serde_json::json!(7))));
+}

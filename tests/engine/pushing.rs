@@ -61,6 +61,22 @@ fn i13_what_is_not_frozen_goes_as_one_entry() {
 }
 
 #[test]
+fn h7_what_is_composed_stays_below_what_a_server_takes() {
+    let mut server = Server::new();
+    let mut client = opened(&mut server);
+    client.mutate(put("k", &format!(r#"{{"t":"{}"}}"#, "-".repeat(9_000)))).unwrap();
+    client.live(&mut server, 1_000);
+    client.tell(Input::WentOffline);
+    let writes: Vec<_> = (0..2_001).map(|n| client.mutate(splice("k", 8_800 - 4 * n, 0, "x")).unwrap()).collect();
+    client.pass(5_000);
+    client.tell(Input::WentOnline);
+    client.live(&mut server, 20_000);
+    assert!(writes.iter().all(|id| matches!(client.ending(id), Some(Ending::Applied { .. }))));
+    assert_eq!(server.document("k"), client.view("k"));
+    assert!(server.pushes < 20, "and yet they go together: {}", server.pushes);
+}
+
+#[test]
 fn i28_a_lost_reply_is_asked_for_again_with_the_same_bytes() {
     let mut server = Server::new();
     let mut client = opened(&mut server);

@@ -272,7 +272,7 @@ fn a_record_of_a_later_build_survives_folding() {
     let mut client = Client::with(small(), Disk::default(), 1);
     client.live(&mut server, 10);
     let mut later = Vec::new();
-    record::encode(&mut later, Kind::Event, 0, &record::CancelHeader { id: MutationId("from a later build".into()) }, "[]");
+    record::encode(&mut later, Kind::Event, 0, r#"{"id":"from a later build"}"#, "[]");
     let mut disk = client.disk.clone();
     disk.last += 1;
     disk.log.insert(disk.last, later.clone());

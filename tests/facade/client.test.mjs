@@ -52,6 +52,9 @@ test('options reach the module, and none is taken that nothing reads', async () 
     { name: 'a', transport: { url: '/relative/without/a/page' } },
     { name: 'a', transport: { push() {} } },
     { name: 'a', transport: { url: 'http://server/', push() {}, pull() {} } },
+    { name: 'a', storage: { durabilty: 'strict' } },
+    { name: 'a', poll: { every: 5 } },
+    { name: 'a', batch: { items: 5 } },
     { name: 'a', storage: { durability: 'eternal' } },
     { name: 'a', poll: { baseMs: -1 } },
     { name: 'a', poll: { maxMs: Infinity } },
@@ -343,8 +346,12 @@ test("an app's own functions get entries and give outcomes", async () => {
   transport.answer = { outcome: 'auth' };
   assert.equal(await push('[]', {}), '{"outcome":"auth"}');
   assert.equal(await pull({ cursor: undefined, feed: 'main', limit: 10 }), '{"changes":[],"cursor":"1","more":false}');
-  assert.equal(ping, undefined);
   assert.deepEqual(seen, [[{ id: '1', operations: [] }], { attempt: 2 }, [], {}, null, { feed: 'main', limit: 10 }]);
+  assert.equal(await ping({ attempt: 0 }), undefined);
+  assert.deepEqual(seen.slice(6), [null, { attempt: 0, feed: 'main', limit: 1 }], 'without a ping of its own, one change is pulled');
+  const own = await opened({ transport: { ...transport, ping: (context) => seen.push(context) } });
+  await own.engine.host.ping({ attempt: 1 });
+  assert.deepEqual(seen.slice(8), [{ attempt: 1 }]);
 });
 
 test('headers are asked anew for each request, in every form', async () => {

@@ -61,7 +61,7 @@ impl Client {
             Effect::Write(write) => {
                 let position = self.stored.apply(&write);
                 let write_id = write.write;
-                self.writes.push(write);
+                self.writes.push(*write);
                 return Some(Input::Written { write: write_id, position });
             }
             Effect::Send { request, call, .. } => self.sent.push_back((request, call)),
@@ -118,7 +118,7 @@ impl Stored {
         change(&mut self.log, &write.rewrite);
         change(&mut self.pages, &write.pages);
         self.directory = write.directory.clone().or(self.directory.take());
-        self.meta = write.meta.clone().or(self.meta.take());
+        self.meta = write.meta.as_deref().cloned().or(self.meta.take());
         let Some(commit) = &write.append else { return 0 };
         self.log.insert(last + 1, commit.clone());
         last + 1

@@ -50,7 +50,7 @@ fn every_code_is_written_and_read_as_its_vector_says() {
     for code in &codes {
         assert_eq!((text_of(code), Code::named(code.as_str())), (format!("\"{}\"", code.as_str()), Some(*code)));
         let status = (*code == Code::Http).then_some(404);
-        let error = Fault { code: *code, message: "why, in words".into(), status };
+        let error = status.map_or_else(|| Fault::new(*code, "why, in words"), |status| Fault::of_status(*code, "why, in words", status));
         let line = Line { name: code.as_str().into(), error: raw(&text_of(&error)), retryable: code.is_retryable() };
         let text = vectors.pin(code.as_str(), &line);
         let line: Line = serde_json::from_str(&text).expect("an error");

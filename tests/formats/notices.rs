@@ -29,7 +29,7 @@ fn id(number: u32) -> MutationId {
 }
 
 fn fault() -> Fault {
-    Fault { code: Code::Rejected, message: "validation: \"title\" is too long".into(), status: Some(422) }
+    Fault::of_status(Code::Rejected, "validation: \"title\" is too long", 422)
 }
 
 fn changed(change: ViewChange) -> Notice {

@@ -9,7 +9,7 @@ use syncline::engine::config::Config;
 use syncline::engine::ident::AskId;
 use syncline::engine::input::{Ask, Input, Meta};
 use syncline::engine::notice::Notice;
-use syncline::engine::record::{self, FreezeHeader, Kind, MutationHeader, Place};
+use syncline::engine::record::{self, Kind, Lineage, Place};
 use syncline::protocol::http::scope_hash;
 use syncline::protocol::member::{Member, text_of};
 use syncline::protocol::{Address, Call, PushRequest};
@@ -137,15 +137,16 @@ fn i28_what_was_queued_goes_out_and_what_was_frozen_byte_for_byte() {
 fn identity(queued: &Queued) -> (String, String) {
     let bytes = run(&[&queued.record]);
     let Some(record::Found::Record(record)) = record::decode(&bytes).next() else { panic!("{} is a record", queued.record) };
+    let mut header = record.header().expect("an object");
+    let id: String = record.kind.named_by().and_then(|name| header.read(name).ok()).expect("an id");
     if record.kind == Kind::Freeze {
-        let header: FreezeHeader = record.header().expect("a freeze");
-        assert_eq!(header.place, queued.place);
-        return (header.entry.to_string(), record.body.to_owned());
+        assert_eq!(header.read("place"), Ok(queued.place));
+        return (id, record.body.to_owned());
     }
-    let header: MutationHeader = record.header().expect("a mutation");
-    let placed = header.lineage.is_none_or(|lineage| lineage.place == queued.place);
+    let lineage: Option<Lineage> = header.read("lineage").expect("a mutation");
+    let placed = lineage.is_none_or(|lineage| lineage.place == queued.place);
     assert!(placed, "{}: a follow-up stands in the place of what it carries on", queued.record);
-    (header.id.to_string(), String::new())
+    (id, String::new())
 }
 
 #[test]
@@ -192,5 +193,5 @@ fn a_page_the_directory_and_the_description_are_what_the_engine_writes() {
     assert_eq!(fold.directory, Some(run(&vector.directory)));
     let Meta { store_epoch, folded_to, session_epoch, .. } = vector.meta;
     let meta = Meta { store_epoch: store_epoch + 1, folded_to: folded_to + 1, session_epoch: session_epoch + 1, ..vector.meta };
-    assert_eq!(fold.meta, Some(meta));
+    assert_eq!(fold.meta, Some(meta.into()));
 }

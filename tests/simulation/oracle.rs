@@ -4,9 +4,10 @@ use serde_json::json;
 use syncline::engine::clock::Wall;
 use syncline::engine::effect::{Guard, Write};
 use syncline::engine::error::{Code, Fault};
+use syncline::engine::header;
 use syncline::engine::ident::{MutationId, WriteId};
 use syncline::engine::notice::{Durability, Ending, Notice};
-use syncline::engine::record::{self, BaseHeader, CursorHeader, FreezeHeader, InboxHeader, Kind, MutationHeader, SettlementHeader};
+use syncline::engine::record::{self, Kind};
 use syncline::protocol::{Address, Seen};
 use syncline::sim::action::Edit;
 use syncline::sim::disk::{Disk, Fate, Image};
@@ -21,30 +22,19 @@ struct Commit(Vec<u8>);
 
 impl Commit {
     fn mutation(mut self, id: &str) -> Self {
-        let header = MutationHeader {
-            id: MutationId(id.into()),
-            at: Wall(0),
-            scope: "s".into(),
-            node: None,
-            keys: vec![Address::of("c", "k")],
-            after: Vec::new(),
-            read: Vec::new(),
-            collection_version: 0,
-            fingerprint: None,
-            lineage: None,
-        };
+        let header = header::mutation(&MutationId(id.into()), Wall(0), "s", &[Address::of("c", "k")], &None);
         record::encode(&mut self.0, Kind::Mutation, 0, &header, "[]");
         self
     }
 
     fn freeze(mut self, entry: &str, members: &[&str], bytes: &str) -> Self {
-        let header = FreezeHeader { entry: MutationId(entry.into()), members: ids(members), place: (1, 0), round: 0, root: None };
+        let header = header::freeze(&MutationId(entry.into()), &ids(members), (1, 0), 0, &None);
         record::encode(&mut self.0, Kind::Freeze, 0, &header, bytes);
         self
     }
 
     fn settlement(mut self, entry: &str, members: &[&str], ending: &str) -> Self {
-        let header = SettlementHeader { entry: MutationId(entry.into()), members: ids(members), ending: ending.into(), seq: None };
+        let header = header::settlement(&MutationId(entry.into()), &ids(members), ending, None);
         record::encode(&mut self.0, Kind::Settlement, 0, &header, "");
         self
     }
@@ -52,22 +42,20 @@ impl Commit {
     fn inbox(mut self, members: &[&str]) -> Self {
         let error = Fault::new(Code::Rejected, "no");
         let (entry, members) = (MutationId(members[0].into()), ids(members));
-        let header = InboxHeader { entry, members, ending: "rejected".into(), error, fields: None, at: Wall(0) };
+        let header = header::inbox(&entry, &members, "rejected", &error, &None, Wall(0));
         record::encode(&mut self.0, Kind::Inbox, 0, &header, "[]");
         self
     }
 
     fn base(mut self, seq: u64, value: &str) -> Self {
         let version = format!("g.{seq}");
-        let header =
-            BaseHeader { collection: "c".into(), key: "k".into(), version: version.into(), seq: Some(seq), generation: "g".into() };
+        let header = header::base(&Address::of("c", "k"), &version, Some(seq), "g");
         record::encode(&mut self.0, Kind::Base, 0, &header, value);
         self
     }
 
     fn cursor(mut self, seq: u64) -> Self {
-        let (feed, generation) = ("main".to_owned(), "g".to_owned());
-        let header = CursorHeader { feed, cursor: Some(format!("g.{seq}")), generation, resync: false, seen: Seen::default() };
+        let header = header::cursor("main", &Some(format!("g.{seq}")), "g", false, &Seen::default());
         record::encode(&mut self.0, Kind::Cursor, 0, &header, "");
         self
     }

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::truth::{State, Truth};
 use super::{Violation, broken};
-use crate::engine::record::{self, BaseHeader, CursorHeader, Found, Kind};
+use crate::engine::record::{self, Found, Kind};
 use crate::sim::disk::Image;
 
 /// The entries in the body of a push: ids, and bytes as they are.
@@ -57,8 +57,9 @@ pub fn bases(image: &Image, truth: &Truth) -> Result<BTreeMap<String, State>, Vi
                     }
                 }
                 Kind::Cursor => {
-                    let header: CursorHeader = record.header().map_err(|what| Violation { law: "S15", what: what.into() })?;
-                    cursor = cursor.max(header.cursor.as_deref().and_then(position).unwrap_or(0));
+                    let read = record.header().and_then(|mut header| header.read("cursor"));
+                    let at: Option<String> = read.map_err(|what| Violation { law: "S15", what: what.into() })?;
+                    cursor = cursor.max(at.as_deref().and_then(position).unwrap_or(0));
                 }
                 _ => {}
             }
@@ -76,12 +77,14 @@ pub fn bases(image: &Image, truth: &Truth) -> Result<BTreeMap<String, State>, Vi
 }
 
 fn base(record: &record::Record<'_>) -> Result<(String, State), &'static str> {
-    let header: BaseHeader = record.header()?;
+    let mut header = record.header()?;
+    let (collection, key): (String, String) = (header.read("collection")?, header.read("key")?);
+    let seq: Option<u64> = header.read("seq")?;
     let value: Option<Value> = match record.body {
         "" => None,
         text => Some(serde_json::from_str(text).map_err(|_| "a base is no JSON")?),
     };
-    Ok((format!("{}/{}", header.collection, header.key), State { seq: header.seq.unwrap_or(0), value }))
+    Ok((format!("{collection}/{key}"), State { seq: seq.unwrap_or(0), value }))
 }
 
 /// The position in a cursor of the reference server: what is behind its last dot.

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::engine::effect::Write;
-use crate::engine::record::{self, CancelHeader, Found, FreezeHeader, InboxHeader, Kind, MutationHeader, SettlementHeader};
+use crate::engine::record::{self, Found, Kind, Lineage};
 
 use super::truth::Truth;
 
@@ -216,28 +216,14 @@ fn facts(bytes: &[u8]) -> Vec<Fact> {
 }
 
 fn fact(record: &record::Record<'_>) -> Option<Fact> {
-    let names = |members: Vec<crate::engine::ident::MutationId>| members.iter().map(|member| member.0.to_string()).collect::<Vec<_>>();
+    let mut header = record.header().ok()?;
+    let id: String = header.read(record.kind.named_by()?).ok()?;
     Some(match record.kind {
-        Kind::Mutation => {
-            let header: MutationHeader = record.header().ok()?;
-            Fact::Queued { id: header.id.0.to_string(), carries_on: header.lineage.is_some() }
-        }
-        Kind::Freeze => {
-            let header: FreezeHeader = record.header().ok()?;
-            Fact::Frozen { entry: header.entry.0.to_string(), members: names(header.members), bytes: record.body.to_owned() }
-        }
-        Kind::Settlement => {
-            let header: SettlementHeader = record.header().ok()?;
-            Fact::Ended { entry: Some(header.entry.0.to_string()), members: names(header.members), ending: header.ending }
-        }
-        Kind::Cancel => {
-            let header: CancelHeader = record.header().ok()?;
-            Fact::Ended { entry: None, members: vec![header.id.0.to_string()], ending: "cancelled".into() }
-        }
-        Kind::Inbox => {
-            let header: InboxHeader = record.header().ok()?;
-            Fact::Kept { members: names(header.members) }
-        }
+        Kind::Mutation => Fact::Queued { id, carries_on: header.read::<Option<Lineage>>("lineage").ok()?.is_some() },
+        Kind::Freeze => Fact::Frozen { entry: id, members: header.read("members").ok()?, bytes: record.body.to_owned() },
+        Kind::Settlement => Fact::Ended { entry: Some(id), members: header.read("members").ok()?, ending: header.read("ending").ok()? },
+        Kind::Cancel => Fact::Ended { entry: None, members: vec![id], ending: "cancelled".into() },
+        Kind::Inbox => Fact::Kept { members: header.read("members").ok()? },
         _ => return None,
     })
 }

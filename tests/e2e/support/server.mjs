@@ -9,17 +9,29 @@ import { createInterface } from 'node:readline';
 
 import { pages, pkg, server as program } from './places.mjs';
 
-/** Starts a server with an empty database. It ends with this process, whatever happens to it. */
-export async function startServer({ flags = [], www = pages, packaged = pkg } = {}) {
-  const folder = mkdtempSync(join(tmpdir(), 'syncline-e2e-'));
-  const words = ['--db', join(folder, 'data.sqlite'), '--static', www, '--package', packaged, '--test-control', '--stop-with-stdin', ...flags];
-  const child = spawn(program, words, { stdio: ['pipe', 'pipe', 'inherit'] });
+/** Runs the server with these arguments; paths in them are relative to `cwd`. It ends with this process, whatever happens to it. */
+export async function runServer(words, { cwd } = {}) {
+  const child = spawn(program, [...words, '--stop-with-stdin'], { cwd, stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout });
   const [line] = await Promise.race([
     once(lines, 'line'),
     once(child, 'exit').then(([code]) => Promise.reject(new Error(`the server ended with ${code}`))),
   ]);
-  const url = line.replace(/^listening /, '');
+  return {
+    url: line.replace(/^listening /, ''),
+    async stop() {
+      const ended = child.exitCode === null ? once(child, 'exit') : [child.exitCode];
+      child.stdin.end();
+      const [code] = await ended;
+      if (code !== 0) throw new Error(`the server ended with ${code}`);
+    },
+  };
+}
+
+/** Starts a server with an empty database. */
+export async function startServer({ flags = [], www = pages, packaged = pkg } = {}) {
+  const folder = mkdtempSync(join(tmpdir(), 'syncline-e2e-'));
+  const { url, stop } = await runServer(['--db', join(folder, 'data.sqlite'), '--static', www, '--package', packaged, '--test-control', ...flags]);
   const test = async (path, options) => {
     const reply = await fetch(`${url}/test/${path}`, options);
     if (!reply.ok) throw new Error(`${path}: ${reply.status} ${await reply.text()}`);
@@ -31,11 +43,7 @@ export async function startServer({ flags = [], www = pages, packaged = pkg } = 
     faults: (plan) => test('faults', { method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify(plan) }),
     counters: () => test('counters'),
     async stop() {
-      const ended = child.exitCode === null ? once(child, 'exit') : [child.exitCode];
-      child.stdin.end();
-      const [code] = await ended;
-      rmSync(folder, { recursive: true, force: true });
-      if (code !== 0) throw new Error(`the server ended with ${code}`);
+      await stop().finally(() => rmSync(folder, { recursive: true, force: true }));
     },
   };
 }

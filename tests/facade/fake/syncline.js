@@ -64,8 +64,10 @@ export class Client {
     this.tell({ notice: 'changed', address: { collection, key }, change: { change: 'operations', operations } });
   }
 
-  write(operation, collection, key, text) {
-    return this[operation](...[collection, key, text].filter((given) => given !== ''));
+  call(operation, ...given) {
+    const needed = given.filter((text) => text !== '');
+    if (operation === 'hold' || operation === 'release') return this.hold(...needed, operation === 'hold');
+    return this[operation](...needed);
   }
 
   put(collection, key, text) {
@@ -73,7 +75,7 @@ export class Client {
   }
 
   putAll(collection, documents) {
-    return Object.entries(JSON.parse(documents)).map(([key, value]) => this.put(collection, key, JSON.stringify(value))).join(' ');
+    return Object.entries(JSON.parse(documents)).map(([key, value]) => this.put(collection, key, JSON.stringify(value))[0]);
   }
 
   merge(...call) {
@@ -135,7 +137,7 @@ export class Client {
 
   status() {
     this.#enter(['status']);
-    return status();
+    return JSON.stringify([{ notice: 'status', ...status() }]);
   }
 
   memory() {
@@ -156,7 +158,7 @@ export class Client {
     this.#enter(call);
     if (collection !== undefined) this.change(collection, key, text);
     this.#ids += 1;
-    return `m${this.#ids}`;
+    return [`m${this.#ids}`];
   }
 
   #isLoaded(collection, key) {
@@ -171,7 +173,7 @@ export class Client {
   }
 }
 
-/** A status as serde makes it; absent options are `undefined`, as serde-wasm-bindgen has them. */
+/** A status as the engine tells it. */
 export function status(members = {}) {
   return {
     phase: 'idle',
@@ -184,11 +186,11 @@ export function status(members = {}) {
     entriesResent: 0,
     entriesAcknowledged: 0,
     requests: 0,
-    retryAt: undefined,
-    lastPushAt: undefined,
-    lastPullAt: undefined,
+    retryAt: null,
+    lastPushAt: null,
+    lastPullAt: null,
     storage: 'indexeddb',
-    error: undefined,
+    error: null,
     ...members,
   };
 }

@@ -3,6 +3,7 @@
 //! Nothing happens when neither the inputs nor the package changed, so that every word which needs the package may ask for it.
 
 mod manifest;
+mod names;
 mod wasm;
 
 use std::fs;

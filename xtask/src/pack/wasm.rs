@@ -7,6 +7,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::names::Names;
 use crate::child;
 use crate::failure::{Done, Failure};
 use crate::project::{self, WASM_TARGET};
@@ -27,8 +28,8 @@ const OPTIMIZE: [&str; 8] = [
     "-o",
 ];
 
-/// And then: names are of use to nobody who downloads it.
-const STRIP: [&str; 3] = ["--strip-debug", "--strip-producers", "-o"];
+/// And then: names are of use to nobody who downloads it. Those that the glue needs become short, and are printed.
+const STRIP: [&str; 4] = ["--strip-debug", "--strip-producers", "--minify-imports-and-exports-and-modules", "-o"];
 
 /// How cargo builds the standard library along.
 const STD: [&str; 4] = ["-Z", "build-std=std,panic_abort", "-Z", "build-std-features=optimize_for_size"];
@@ -71,12 +72,12 @@ pub fn named(room: &Path) -> PathBuf {
 /// Binds and shrinks a compiled module, unless that was done with the same one before.
 fn bind(bindgen: &Path, compiled: &Path, room: &Path) -> Done<Module> {
     let (bound, small) = (room.join("bound"), room.join("small"));
-    let module = Module { glue: bound.join("syncline.js"), wasm: small.join(WASM_FILE) };
+    let module = Module { glue: small.join("syncline.js"), wasm: small.join(WASM_FILE) };
     let stamp = Stamp::at(room.join("module.stamp"));
     let digest = || {
         let mut digest = Digest::default();
         digest.add_file(&project::root().join("xtask/node/package-lock.json"));
-        digest.add_file(&project::root().join("xtask/src/pack/wasm.rs"));
+        project::files_below(&project::root().join("xtask/src/pack")).iter().for_each(|file| digest.add_file(file));
         [compiled, &module.glue, &named(room), &module.wasm].into_iter().for_each(|file| digest.add_file(file));
         digest.finish()
     };
@@ -99,7 +100,9 @@ fn bind(bindgen: &Path, compiled: &Path, room: &Path) -> Done<Module> {
     // wasm-opt takes the features it may use from the module's own target_features section.
     let still_named = bound.join("small.wasm");
     child::run(child::command(npm::program("wasm-opt")).arg(named(room)).args(OPTIMIZE).arg(&still_named))?;
-    child::run(child::command(npm::program("wasm-opt")).arg(&still_named).args(STRIP).arg(&module.wasm))?;
+    let names = child::capture(child::command(npm::program("wasm-opt")).arg(&still_named).args(STRIP).arg(&module.wasm))?;
+    let glue = Names::read(&names)?.put_into(&project::read(&bound.join("syncline.js"))?)?;
+    fs::write(&module.glue, glue).map_err(Failure::at(&module.glue))?;
     stamp.set(&digest())?;
     Ok(module)
 }

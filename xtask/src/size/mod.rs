@@ -18,7 +18,7 @@ const GZIP_BYTES_MAX: u64 = 85_000;
 
 /// The budget is not held yet. Until it is, this keeps what is gained: no change may make the download heavier than this,
 /// and one that makes it lighter lowers it.
-const GZIP_BYTES_CEILING: u64 = 116_000;
+const GZIP_BYTES_CEILING: u64 = 96_000;
 
 /// One download, plain and compressed (gzip -9, brotli -11), in bytes.
 #[derive(Clone, Copy)]

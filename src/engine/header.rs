@@ -1,0 +1,123 @@
+//! The headers of records: what each kind says in its JSON object, and how one is read.
+//!
+//! A header is written from what the engine holds, and read member by member: a reader takes up what it needs, and
+//! passes over what it does not know.
+
+use super::clock::Wall;
+use super::error::Fault;
+use super::ident::MutationId;
+use super::record::{DirectoryRow, Lineage, Place};
+use crate::protocol::member::{Fields, Filled, Member, ObjectWriter};
+use crate::protocol::{Address, Json, Pointer, Seen};
+
+/// The text of an object with these members.
+macro_rules! object {
+    ($($name:literal: $value:expr),*) => {{
+        let mut text = String::new();
+        let mut object = ObjectWriter::begin(&mut text);
+        $(object.member($name, $value);)*
+        object.end();
+        text
+    }};
+}
+
+/// A mutation as it is queued: its id, when that was, for whom (the hash of the user's scope), the documents it touches,
+/// and what it carries on. More than one document are a group.
+pub fn mutation(id: &MutationId, at: Wall, scope: &str, keys: &[Address], lineage: &Option<Lineage>) -> String {
+    object!("id": id, "at": &at, "scope": &scope, "keys": &keys, "lineage": lineage)
+}
+
+/// An entry about to be sent, named by its first member; its members in order; where the first of them stood in the order
+/// of the outbox (members' own records may go once this one is stored); how many follow-ups led to it, left out where
+/// none did; and the first mutation of its line, where it is not its own first member.
+pub fn freeze(entry: &MutationId, members: &[MutationId], place: Place, round: u32, root: &Option<MutationId>) -> String {
+    let round = if round > 0 { Some(round) } else { None };
+    object!("entry": entry, "members": &members, "place": &place, "round": &round, "root": root)
+}
+
+/// An entry may be tried again: how often the server has answered so, when it last did, and the wait that was drawn.
+pub fn attempt(entry: &MutationId, failures: u32, at: Wall, delay_ms: u64) -> String {
+    object!("entry": entry, "failures": &failures, "at": &at, "delay_ms": &delay_ms)
+}
+
+/// A mutation taken back.
+pub fn cancel(id: &MutationId) -> String {
+    object!("id": id)
+}
+
+/// How an entry ended (`applied`, `merged`, `rejected`, `unknown`), and its position in the server's log.
+pub fn settlement(entry: &MutationId, members: &[MutationId], ending: &str, seq: Option<u64>) -> String {
+    object!("entry": entry, "members": &members, "ending": &ending, "seq": &seq)
+}
+
+/// A write that is `rejected` or `unknown`: why, the server's reasons by field, and when it ended.
+pub fn inbox(entry: &MutationId, members: &[MutationId], ending: &str, error: &Fault, fields: &Option<Json>, at: Wall) -> String {
+    object!("entry": entry, "members": &members, "ending": &ending, "error": error, "fields": fields, "at": &at)
+}
+
+/// The server's truth about a document: its version (opaque), its position in the server's log, and the server's
+/// generation.
+pub fn base(address: &Address, version: &str, seq: Option<u64>, generation: &str) -> String {
+    let Address { collection, key } = address;
+    object!("collection": collection, "key": key, "version": &version, "seq": &seq, "generation": &generation)
+}
+
+/// Where a feed's next pull goes on: the cursor (opaque; none is the beginning), the server's generation, whether
+/// everything is being pulled again, so that what is not seen again is gone, and how much of the server's log this client
+/// has applied.
+pub fn cursor(feed: &str, cursor: &Option<String>, generation: &str, resync: bool, seen: &Seen) -> String {
+    object!("feed": &feed, "cursor": cursor, "generation": &generation, "resync": &resync, "seen": seen)
+}
+
+/// What could not be read: where it came from (`log`, `page`, `directory`, `pull`), why, and when.
+pub fn quarantine(source: &str, why: &str, at: Wall) -> String {
+    object!("source": &source, "why": &why, "at": &at)
+}
+
+/// The text that a run of splices was made on: the mutation, or the entry once it is frozen, whose splice begins the run;
+/// which of its operations; and where the text is in the document.
+pub fn before(id: &MutationId, operation: u32, path: &Pointer) -> String {
+    object!("id": id, "operation": &operation, "path": path)
+}
+
+/// Pages that a commit wrote directly, as in the directory's body.
+pub fn paged(pages: &[DirectoryRow]) -> String {
+    object!("pages": &pages)
+}
+
+/// No page has this number or a higher one.
+pub fn directory(next_page: u32) -> String {
+    object!("next_page": &next_page)
+}
+
+/// A header that is read.
+pub struct Header<'a>(Fields<'a>);
+
+const OTHER_SHAPE: &str = "its header has another shape";
+
+impl<'a> Header<'a> {
+    /// Finds the members of a header.
+    pub fn parse(text: &'a str) -> Result<Header<'a>, &'static str> {
+        let header = Header(Fields::of(text));
+        header.check()?;
+        Ok(header)
+    }
+
+    /// Takes a member up into `slot`; whether that went well is seen by [`Header::check`].
+    pub fn take(&mut self, name: &'static str, slot: &mut dyn Filled) -> &mut Self {
+        self.0.take(name, slot);
+        self
+    }
+
+    /// Whether all members that were taken up are what they must be.
+    pub fn check(&self) -> Result<(), &'static str> {
+        if self.0.finish().is_ok() { Ok(()) } else { Err(OTHER_SHAPE) }
+    }
+
+    /// One member, read.
+    pub fn read<T: Member>(&mut self, name: &'static str) -> Result<T, &'static str> {
+        let mut value = T::blank();
+        self.take(name, &mut value).check()?;
+        Ok(value)
+    }
+}

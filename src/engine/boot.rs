@@ -115,6 +115,7 @@ impl Engine {
         let unloaded = self.store.pages.page_of(address).is_some();
         self.replica.lay(address, unloaded, order, id, operations);
         if unloaded && !self.replica.is_resident(address) {
+            self.ungrounded.get_or_insert_with(address.clone(), Vec::new);
             self.load_page_of(address, None, effects);
         }
     }

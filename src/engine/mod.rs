@@ -97,7 +97,8 @@ pub struct Engine {
     loading: Option<(LoadId, storing::Loading)>,
     /// Pages that are to be read, and who asked.
     wanted: Ordered<u32, Vec<AskId>>,
-    /// Mutations that are kept and wait for their document's page.
+    /// Documents with something pending whose page is to be read, and their mutations that are kept. Meanwhile nobody is
+    /// asked: an answer about such a document could not be laid under what was made on it.
     ungrounded: Ordered<Address, Vec<(MutationId, Option<Place>)>>,
     client: String,
     session_epoch: u64,
@@ -585,7 +586,7 @@ impl Engine {
     /// Whether requests of any kind may go out, the link aside.
     fn may_ask(&self) -> bool {
         let open = self.life == Life::Open && self.store.is_held() && self.store.mode() != Mode::Fenced;
-        open && self.pause.is_none() && self.config.transport != TransportKind::None
+        open && self.pause.is_none() && self.ungrounded.is_empty() && self.config.transport != TransportKind::None
     }
 
     fn next_id(&mut self) -> u64 {

@@ -162,6 +162,17 @@ impl Replica {
         fold.made.map(Composer::finish)
     }
 
+    /// The operations in the layers of these mutations, as they were made.
+    pub fn laid(&self, address: &Address, ids: &[MutationId]) -> Vec<Operation> {
+        let mut laid = Vec::new();
+        if let Some(document) = self.documents.get(address) {
+            for layer in document.layers.iter().filter(|layer| ids.contains(&layer.id)) {
+                laid.extend(layer.operations.iter().map(|made| made.operation.clone()));
+            }
+        }
+        laid
+    }
+
     /// Whether a run whose text has moved goes on behind the layer `last`. Parted there, it would be merged as two
     /// changes, and the view would be another one.
     pub fn goes_on_behind(&self, address: &Address, last: &MutationId) -> bool {

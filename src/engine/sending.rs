@@ -186,7 +186,13 @@ impl Engine {
     /// The text that these were made on is lost, and with it where they belong: they go to the inbox.
     fn give_up_unplaceable(&mut self, now: Timestamp, address: &Address, members: &[MutationId], effects: &mut impl Sink) {
         let error = Fault::new(Code::StorageCorrupt, "the text this was made on is lost");
-        self.set_aside(now, address, members, "unknown", &error, None, &[]);
+        let operations = self.replica.laid(address, members);
+        self.set_aside(now, address, members, "unknown", &error, None, &operations);
+        if let Some(first) = members.first() {
+            self.stage_settlement(first, members, "unknown", None);
+        }
+        self.touch(address);
+        self.rebase(address, None, members);
         for member in members {
             self.outbox.take(member);
             self.store.retire(Kind::Mutation, member);

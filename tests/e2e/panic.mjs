@@ -42,12 +42,12 @@ async function visit(name) {
     window.notes = client.documents('notes');
     window.phases = [];
     client.status.subscribe(({ phase }) => window.phases.push(phase));
-    /** Breaks the module: later, or in a write of the other client. */
+    /** Breaks the module: later, or in a call of the other client. */
     window.plant = (kind) => {
       if (kind.startsWith('later')) return window.engines.at(-1).plant(kind);
-      const { write } = glue.Client.prototype;
-      glue.Client.prototype.write = function () {
-        glue.Client.prototype.write = write;
+      const { call } = glue.Client.prototype;
+      glue.Client.prototype.call = function () {
+        glue.Client.prototype.call = call;
         this.plant(kind);
       };
       try {

@@ -1,8 +1,11 @@
 //! Somebody else was there first.
 
 use serde_json::json;
+use syncline::engine::error::Code;
+use syncline::engine::input::Input;
 use syncline::engine::mutation::Mutation;
 use syncline::engine::notice::Ending;
+use syncline::engine::record::{self, Found, Kind};
 
 use crate::harness::*;
 
@@ -79,13 +82,13 @@ fn a_splice_of_what_was_deleted_brings_its_text_back() {
 fn p7_what_waits_follows_the_text_across_a_restart() {
     let mut server = Server::new();
     let (mut a, mut b) = two(&mut server);
-    b.tell(syncline::engine::input::Input::WentOffline);
+    b.tell(Input::WentOffline);
     b.mutate(splice("k", 7, 0, "?")).unwrap();
     b.turn();
     a.mutate(splice("k", 0, 3, "1")).unwrap();
     a.live(&mut server, 1_000);
     // The pull comes without the push: the base moves under the splice, and then the page is gone.
-    b.tell(syncline::engine::input::Input::WentOnline);
+    b.tell(Input::WentOnline);
     b.turn();
     while let Some((request, call)) = b.sent.pop_front() {
         let reply = server.answer(&b.engine.identity(), &call);
@@ -113,4 +116,49 @@ fn a_follow_up_goes_before_what_was_written_later() {
     let mut b = b.crash();
     meet(&mut server, &mut a, &mut b);
     assert_eq!(a.view("k"), Some(json!({"t":"first","later":1})));
+}
+
+#[test]
+fn i17_a_splice_whose_text_is_lost_with_its_record_ends_in_the_inbox_once() {
+    let mut server = Server::new();
+    let (mut a, mut b) = two(&mut server);
+    b.tell(Input::WentOffline);
+    let id = b.mutate(splice("k", 7, 0, "?")).unwrap();
+    b.turn();
+    a.mutate(splice("k", 0, 3, "1")).unwrap();
+    a.live(&mut server, 1_000);
+    b.tell(Input::WentOnline);
+    b.turn();
+    while let Some((request, call)) = b.sent.pop_front() {
+        let reply = server.answer(&b.engine.identity(), &call);
+        b.reply(request, reply);
+    }
+    b.pass(50);
+    for commit in b.disk.log.values_mut() {
+        for found in record::decode(&commit.clone()) {
+            if let Found::Record(record) = found
+                && record.kind == Kind::Before
+            {
+                let body = record.body.as_bytes();
+                let at = commit.windows(body.len()).position(|bytes| bytes == body).unwrap();
+                commit[at] ^= 1;
+            }
+        }
+    }
+    let mut b = b.crash();
+    b.live(&mut server, 10_000);
+    assert!(matches!(b.ending(&id), Some(Ending::Unknown { error }) if error.code == Code::StorageCorrupt));
+    assert_eq!((b.text("k"), b.status().inbox), ("1 two".to_owned(), 1));
+    let kept = b
+        .disk
+        .log
+        .values()
+        .flat_map(|commit| record::decode(commit))
+        .any(|found| matches!(found, Found::Record(record) if record.kind == Kind::Inbox && record.body.contains(r#""insert":"?""#)));
+    assert!(kept, "what was typed is in the inbox");
+    let mut b = b.crash();
+    b.live(&mut server, 10_000);
+    assert_eq!(b.ending(&id), None, "it has ended already");
+    assert_eq!((b.text("k"), b.status().inbox, b.status().pending_mutations), ("1 two".to_owned(), 1, 0));
+    assert_eq!(server.document("k").unwrap()["t"], "1 two");
 }

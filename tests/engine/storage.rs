@@ -190,6 +190,44 @@ fn pages_that_are_wanted_while_one_is_read_are_read_together() {
     assert_eq!(client.view("k29"), Some(json!({"n":29})));
 }
 
+/// A disk with `k` in a page, and on it an entry that was sent and a splice that was not.
+fn pending_on_a_page(server: &mut Server) -> Disk {
+    let mut client = Client::with(small(), Disk::default(), 1);
+    client.mutate(put("k", r#"{"t":"text"}"#)).unwrap();
+    client.live(server, 3_000);
+    client.mutate(splice("k", 4, 0, " sent")).unwrap();
+    client.pass(200);
+    client.take_push();
+    client.mutate(splice("k", 0, 0, "> ")).unwrap();
+    client.turn();
+    assert!(!client.disk.pages.is_empty());
+    client.disk
+}
+
+#[test]
+fn i5_nobody_is_asked_before_the_pages_of_what_is_pending_are_read() {
+    let mut server = Server::new();
+    let disk = pending_on_a_page(&mut server);
+    let mut client = Client::without_a_store(small(), 2);
+    client.disk = disk;
+    let Some(Effect::Load { load, what }) = client.loads.pop_front() else { panic!("it reads the log") };
+    client.tell(Input::Loaded { load, found: client.disk.load(&what) });
+    let write = client.writes.pop_front();
+    client.turn();
+    for write in write.into_iter().chain(client.writes.pop_front()) {
+        let position = client.disk.apply(&write).unwrap();
+        client.tell(Input::Written { write: write.write, position });
+    }
+    client.pass(5_000);
+    assert!(client.sent.is_empty(), "an answer could not be laid under what was made on it: {:?}", client.sent);
+    client.storing = true;
+    client.store();
+    assert_eq!(client.text("k"), "> text sent");
+    client.live(&mut server, 120_000);
+    assert_eq!(client.view("k"), server.document("k"));
+    assert_eq!((client.text("k"), client.status().inbox), ("> text sent".to_owned(), 0));
+}
+
 #[test]
 fn s9_without_a_store_the_client_works_from_memory_and_says_so() {
     let mut server = Server::new();

@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::json::{Json, JsonError};
-use super::scan::{self, Care, wrong};
-use super::value::{read_string, write_string};
+use super::scan::Walk;
+use super::value::write_string;
 use super::{digits, words};
 
 /// The members of an object, found but not yet read. A name that comes twice has its later value.
@@ -206,34 +206,16 @@ pub fn list(text: &str) -> Result<Vec<&str>, JsonError> {
 /// list there are no names.
 fn items<'a>(text: &'a str, open: u8, found: &mut dyn FnMut(Cow<'a, str>, &'a str) -> bool) -> Result<(), JsonError> {
     const UNEXPECTED: &str = "something else than expected";
-    let bytes = text.as_bytes();
-    let close = if open == b'{' { b'}' } else { b']' };
-    let mut at = scan::skip_space(bytes, 0);
-    if bytes.get(at) != Some(&open) {
-        return Err(wrong(at, UNEXPECTED));
+    let mut walk = Walk::of(text);
+    if walk.peek() == open {
+        walk.items(&mut |walk, name| {
+            let raw = walk.skip();
+            walk.is_good() && (found(name, raw) || walk.fail(UNEXPECTED))
+        });
+    } else {
+        walk.fail(UNEXPECTED);
     }
-    at = scan::skip_space(bytes, at + 1);
-    if bytes.get(at) != Some(&close) {
-        loop {
-            let mut name = Cow::Borrowed("");
-            if open == b'{' {
-                let value = scan::name(bytes, at, TEXT)?;
-                name = read_string(&text[at..scan::string(bytes, at, TEXT)?]);
-                at = value;
-            }
-            let end = scan::value(bytes, at, Care::Envelope)?;
-            if !found(name, &text[at..end]) {
-                return Err(wrong(at, UNEXPECTED));
-            }
-            at = scan::skip_space(bytes, end);
-            match bytes.get(at) {
-                Some(b',') => at = scan::skip_space(bytes, at + 1),
-                Some(byte) if *byte == close => break,
-                _ => return Err(wrong(at, UNEXPECTED)),
-            }
-        }
-    }
-    scan::end(bytes, at + 1)
+    walk.finish()
 }
 
 /// Writes an object member by member.
@@ -306,13 +288,14 @@ macro_rules! members {
     (@blank $default:literal) => { $default };
 }
 
-/// Names and strings are text wherever they stand.
-const TEXT: Care = Care::Document(0);
-
 /// What a string says; `None` where the value is none.
 fn read_text(raw: &str) -> Option<Cow<'_, str>> {
-    let is_string = raw.starts_with('"') && scan::string(raw.as_bytes(), 0, TEXT) == Ok(raw.len());
-    if is_string { Some(read_string(raw)) } else { None }
+    let mut walk = Walk::of(raw);
+    if walk.peek() != b'"' {
+        return None;
+    }
+    let text = walk.string();
+    if walk.finish().is_ok() { Some(text) } else { None }
 }
 
 impl Member for String {
@@ -474,4 +457,41 @@ pub fn text_of(value: &dyn Written) -> String {
     let mut text = String::new();
     value.append(&mut text);
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::HashMap;
+
+    #[test]
+    fn p3_what_is_wrong_inside_a_value_stays_inside() {
+        let deep = "[".repeat(100_000) + &"]".repeat(100_000);
+        for bad in ["tru", "1e", "[1 2]", r#"{"a":}"#, r#""\ud800""#, &deep] {
+            let text = words::join(&[r#"{"a": "#, bad, r#" ,"b":1}"#]);
+            let fields = Fields::of(&text);
+            assert_eq!((fields.finish(), fields.raw("a"), fields.raw("b")), (Ok(()), Some(bad), Some("1")));
+            assert!(fields.read::<Json>("a").is_err(), "{bad}");
+        }
+        for torn in [r#"{"a""#, r#"{"a":}"#, r#"{"a":[1}"#, r#"{"a":"b}"#, r#"{"a":"b\"#, "{\"a\":\"\n\"}", r#"{"a":1,}"#, r#"{"a":1}1"#] {
+            assert!(Fields::of(torn).finish().is_err(), "{torn}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_object_has_the_members_that_the_library_finds(inner in r#"("[ab\\u0d]{0,3}"|[\[\]{}:, 1tfn"]|null|:|,){0,14}"#) {
+            let text = words::join(&["{", &inner, "}"]);
+            let fields = Fields::of(&text);
+            if let Ok(theirs) = serde_json::from_str::<HashMap<String, Box<serde_json::value::RawValue>>>(&text) {
+                prop_assert_eq!(fields.finish(), Ok(()));
+                for (name, raw) in &theirs {
+                    prop_assert_eq!(fields.raw(name), Some(raw.get()));
+                }
+            } else if fields.finish().is_ok() {
+                prop_assert!(fields.iter().any(|(_, raw)| Json::parse(raw).is_err()), "{}", text);
+            }
+        }
+    }
 }

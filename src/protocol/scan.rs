@@ -1,180 +1,251 @@
-//! Walks over JSON text (RFC 8259) without building anything: where a value ends, and whether it is one.
+//! A walk over JSON text (RFC 8259). All that is read of JSON is read by it: documents whole and with care, and what is
+//! around them as far as it is looked at.
 //!
 //! This, `value` and `member` are all of JSON that a browser downloads: a general library, and code derived for each
 //! type by it, weighed more than the whole budget of the package. The tests hold them against that library.
 
+use std::borrow::Cow;
+
 use super::json::JsonError;
 
-type Scan<T> = Result<T, JsonError>;
-
-/// Something is wrong at a byte.
-pub fn wrong(at: usize, what: &'static str) -> JsonError {
-    JsonError::Malformed { what, at }
+/// Where a walk is, and what it found wrong. What passes something says whether that was what it should be.
+pub struct Walk<'a> {
+    text: &'a str,
+    at: usize,
+    /// After this nothing that the walk says counts.
+    wrong: Option<JsonError>,
 }
 
-/// Nothing but white space is left from `at` on.
-pub fn end(bytes: &[u8], at: usize) -> Scan<()> {
-    let rest = skip_space(bytes, at);
-    if rest == bytes.len() { Ok(()) } else { Err(wrong(rest, "more than one value")) }
-}
-
-/// The first byte from `at` on that is no white space.
-pub fn skip_space(bytes: &[u8], mut at: usize) -> usize {
-    while matches!(bytes.get(at), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-        at += 1;
+impl<'a> Walk<'a> {
+    /// A walk that begins where `text` does.
+    pub fn of(text: &'a str) -> Walk<'a> {
+        Walk { text, at: 0, wrong: None }
     }
-    at
-}
 
-/// How closely a value is looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Care {
-    /// As a document: nested at most this many levels, its strings text, its numbers in range.
-    Document(usize),
-    /// As what is around documents: only where it ends, so that one bad document does not spoil its neighbours (P3).
-    Envelope,
-}
+    /// Something is wrong here.
+    pub fn fail(&mut self, what: &'static str) -> bool {
+        self.refuse(JsonError::Malformed { what, at: self.at })
+    }
 
-/// Where the value that begins at `at`, white space aside, ends.
-pub fn value(bytes: &[u8], at: usize, care: Care) -> Scan<usize> {
-    let depth_max = if let Care::Document(levels) = care { levels } else { usize::MAX };
-    // For each level, whether it is an object.
-    let mut objects: Vec<bool> = Vec::new();
-    let mut at = skip_space(bytes, at);
-    loop {
-        at = match bytes.get(at) {
-            Some(open @ (b'{' | b'[')) => {
-                if objects.len() == depth_max {
-                    return Err(JsonError::TooDeep);
-                }
-                objects.push(*open == b'{');
-                let inside = skip_space(bytes, at + 1);
-                match (open, bytes.get(inside)) {
-                    (b'{', Some(b'}')) | (b'[', Some(b']')) => {
-                        objects.pop();
-                        inside + 1
-                    }
-                    (b'{', _) => {
-                        at = name(bytes, inside, care)?;
-                        continue;
-                    }
-                    _ => {
-                        at = inside;
-                        continue;
-                    }
+    /// It is no good for this reason.
+    pub fn refuse(&mut self, why: JsonError) -> bool {
+        self.wrong = Some(why);
+        false
+    }
+
+    /// Whether nothing was wrong so far.
+    pub fn is_good(&self) -> bool {
+        self.wrong.is_none()
+    }
+
+    /// What was wrong; also where something is left behind the end.
+    pub fn finish(mut self) -> Result<(), JsonError> {
+        if self.is_good() && !self.is_done() {
+            self.fail("more than one value");
+        }
+        self.wrong.map_or(Ok(()), Err)
+    }
+
+    /// Whether nothing but white space is left.
+    pub fn is_done(&mut self) -> bool {
+        self.peek();
+        self.at == self.text.len()
+    }
+
+    /// The next byte that is no white space, which is where the walk is then; 0 at the end.
+    pub fn peek(&mut self) -> u8 {
+        while matches!(self.byte(), b' ' | b'\t' | b'\n' | b'\r') {
+            self.at += 1;
+        }
+        self.byte()
+    }
+
+    // Called from many places: a call is less code than what it does.
+    #[inline(never)]
+    fn byte(&self) -> u8 {
+        self.text.as_bytes().get(self.at).copied().unwrap_or_default()
+    }
+
+    fn take(&mut self, byte: u8) -> bool {
+        let is_there = self.byte() == byte;
+        self.at += usize::from(is_there);
+        is_there
+    }
+
+    /// Passes `word`, if it is here.
+    pub fn word(&mut self, word: &str) -> bool {
+        let is_there = self.text.as_bytes()[self.at..].starts_with(word.as_bytes());
+        self.at += if is_there { word.len() } else { 0 };
+        is_there
+    }
+
+    /// Passes the object or list that begins here. What it holds is passed by `pass`, which is told its name; in a list
+    /// there are none.
+    pub fn items(&mut self, pass: &mut dyn FnMut(&mut Walk<'a>, Cow<'a, str>) -> bool) -> bool {
+        let is_object = self.take(b'{');
+        let close = if is_object { b'}' } else { b']' };
+        self.at += usize::from(!is_object);
+        let mut is_more = self.peek() != close;
+        while is_more {
+            let mut name = Cow::Borrowed("");
+            if is_object {
+                name = match self.peek() {
+                    b'"' => self.string(),
+                    _ => return self.fail("no name"),
+                };
+                self.peek();
+                if !self.take(b':') {
+                    return self.fail("no colon");
                 }
             }
-            Some(b'"') => string(bytes, at, care)?,
-            Some(b'-' | b'0'..=b'9') => number(bytes, at, care)?,
-            Some(b't') => literal(bytes, at, b"true")?,
-            Some(b'f') => literal(bytes, at, b"false")?,
-            Some(b'n') => literal(bytes, at, b"null")?,
-            _ => return Err(wrong(at, "no value")),
-        };
+            if !pass(self, name) {
+                return false;
+            }
+            self.peek();
+            is_more = self.take(b',');
+        }
+        self.take(close) || self.fail("neither a comma nor an end")
+    }
+
+    /// Passes a value without looking into it, so that one bad document does not spoil its neighbours (P3): what is
+    /// wrong with it is found when it is read. Returns its text.
+    pub fn skip(&mut self) -> &'a str {
+        self.peek();
+        let from = self.at;
+        let mut depth = 0;
         loop {
-            let Some(is_object) = objects.last() else { return Ok(at) };
-            let next = skip_space(bytes, at);
-            match (bytes.get(next), is_object) {
-                (Some(b','), true) => {
-                    at = name(bytes, skip_space(bytes, next + 1), care)?;
-                    break;
-                }
-                (Some(b','), false) => {
-                    at = skip_space(bytes, next + 1);
-                    break;
-                }
-                (Some(b'}'), true) | (Some(b']'), false) => {
-                    objects.pop();
-                    at = next + 1;
-                }
-                _ => return Err(wrong(next, "neither a comma nor an end")),
-            }
-        }
-    }
-}
-
-/// Where the value of the member whose name begins at `at` begins.
-pub fn name(bytes: &[u8], at: usize, care: Care) -> Scan<usize> {
-    if bytes.get(at) != Some(&b'"') {
-        return Err(wrong(at, "no name"));
-    }
-    let colon = skip_space(bytes, string(bytes, at, care)?);
-    if bytes.get(colon) == Some(&b':') { Ok(skip_space(bytes, colon + 1)) } else { Err(wrong(colon, "no colon")) }
-}
-
-/// Where the string that begins at `at` ends. Lone surrogates are no text (D5).
-pub fn string(bytes: &[u8], at: usize, care: Care) -> Scan<usize> {
-    let mut here = at + 1;
-    loop {
-        match bytes.get(here) {
-            Some(b'"') => return Ok(here + 1),
-            Some(b'\\') => match bytes.get(here + 1) {
-                Some(b'u') => {
-                    here = match unit(bytes, here + 2)? {
-                        0xd800..0xdc00
-                            if bytes.get(here + 6..here + 8) == Some(b"\\u") && (0xdc00..0xe000).contains(&unit(bytes, here + 8)?) =>
-                        {
-                            here + 12
-                        }
-                        0xd800..0xe000 if care != Care::Envelope => return Err(wrong(here, "a lone surrogate")),
-                        _ => here + 6,
+            match self.byte() {
+                b'"' => {
+                    self.at += 1;
+                    while self.plain() == b'\\' {
+                        self.at += 2;
+                    }
+                    if self.byte() != b'"' {
+                        break;
                     }
                 }
-                Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => here += 2,
-                _ => return Err(wrong(here, "no escape")),
-            },
-            Some(0x20..) => here += 1,
-            _ => return Err(wrong(here, "a string that does not end")),
+                b'{' | b'[' => depth += 1,
+                b',' | b' ' | b'\t' | b'\n' | b'\r' if depth == 0 => break,
+                b'}' | b']' if depth == 0 => break,
+                b'}' | b']' => depth -= 1,
+                0 => break,
+                _ => {}
+            }
+            self.at += 1;
         }
-    }
-}
-
-/// The four hexadecimal digits at `at`.
-pub fn unit(bytes: &[u8], at: usize) -> Scan<u32> {
-    let digits = bytes.get(at..at + 4).ok_or_else(|| wrong(at, "no escape"))?;
-    digits.iter().try_fold(0, |sum, digit| Some(sum * 16 + char::from(*digit).to_digit(16)?)).ok_or_else(|| wrong(at, "no escape"))
-}
-
-fn literal(bytes: &[u8], at: usize, literal: &[u8]) -> Scan<usize> {
-    let end = at + literal.len();
-    if bytes.get(at..end) == Some(literal) { Ok(end) } else { Err(wrong(at, "no value")) }
-}
-
-fn digits(bytes: &[u8], at: usize) -> usize {
-    at + bytes.get(at..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_digit()).count()
-}
-
-/// Where the number that begins at `at` ends. One that no double can hold, other than by rounding, is refused (D4).
-fn number(bytes: &[u8], at: usize, care: Care) -> Scan<usize> {
-    let whole = if bytes.get(at) == Some(&b'-') { at + 1 } else { at };
-    let mut end = digits(bytes, whole);
-    if end == whole || bytes.get(whole) == Some(&b'0') && end > whole + 1 {
-        return Err(wrong(at, "no number"));
-    }
-    let point = end;
-    if bytes.get(end) == Some(&b'.') {
-        end = digits(bytes, point + 1);
-        if end == point + 1 {
-            return Err(wrong(at, "no number"));
+        let raw = self.text.get(from..self.at).unwrap_or_default();
+        if raw.is_empty() || depth > 0 {
+            self.fail("no value");
         }
+        raw
     }
-    let mantissa = end;
-    let mut exponent = 0_i64;
-    if matches!(bytes.get(end), Some(b'e' | b'E')) {
-        let sign = matches!(bytes.get(end + 1), Some(b'+' | b'-'));
-        let from = end + 1 + usize::from(sign);
-        let negative = bytes.get(end + 1) == Some(&b'-');
-        end = digits(bytes, from);
-        if end == from {
-            return Err(wrong(at, "no number"));
+
+    /// Passes what stands for itself in a string, and returns the byte behind it: 0 at the end, or another that may not
+    /// be there.
+    fn plain(&mut self) -> u8 {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        let special = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
+        self.at += special.unwrap_or(rest.len());
+        self.byte()
+    }
+
+    /// Passes the string that begins here, and returns what it says. Lone surrogates are no text (D5).
+    pub fn string(&mut self) -> Cow<'a, str> {
+        let mut said = String::new();
+        self.at += 1;
+        let mut plain = self.at;
+        loop {
+            match self.plain() {
+                b'"' => break,
+                b'\\' => {
+                    said.push_str(&self.text[plain..self.at]);
+                    match self.escape() {
+                        Some(c) => said.push(c),
+                        None => {
+                            self.fail("no escape, or a lone surrogate");
+                            return Cow::Borrowed("");
+                        }
+                    }
+                    plain = self.at;
+                }
+                _ => {
+                    self.fail("a string that does not end");
+                    return Cow::Borrowed("");
+                }
+            }
         }
-        let size = bytes[from..end].iter().fold(0_i64, |sum, digit| (sum * 10 + i64::from(digit - b'0')).min(1 << 40));
-        exponent = if negative { -size } else { size };
+        let rest = &self.text[plain..self.at];
+        self.at += 1;
+        if said.is_empty() { Cow::Borrowed(rest) } else { Cow::Owned(said + rest) }
     }
-    if care != Care::Envelope && is_out_of_range(&bytes[whole..mantissa], (point - whole) as i64 + exponent) {
-        Err(wrong(at, "a number out of range"))
-    } else {
-        Ok(end)
+
+    fn escape(&mut self) -> Option<char> {
+        self.at += 2;
+        let escaped = self.text.as_bytes().get(self.at - 1)?;
+        if *escaped != b'u' {
+            let which = b"\"\\/bfnrt".iter().position(|known| known == escaped)?;
+            return Some(char::from(b"\"\\/\x08\x0c\n\r\t"[which]));
+        }
+        let mut code = self.unit()?;
+        if (0xd800..0xdc00).contains(&code) && self.word("\\u") {
+            let low = self.unit()?;
+            // What is no lower half leaves none, and the upper one alone.
+            code = if (0xdc00..0xe000).contains(&low) { 0x1_0000 + ((code - 0xd800) << 10) + (low - 0xdc00) } else { code };
+        }
+        char::from_u32(code)
+    }
+
+    /// The four hexadecimal digits that are here.
+    fn unit(&mut self) -> Option<u32> {
+        let mut unit = 0;
+        for _ in 0..4 {
+            unit = unit * 16 + char::from(self.byte()).to_digit(16)?;
+            self.at += 1;
+        }
+        Some(unit)
+    }
+
+    /// Passes digits, and says how many.
+    fn digits(&mut self) -> usize {
+        let from = self.at;
+        while self.byte().is_ascii_digit() {
+            self.at += 1;
+        }
+        self.at - from
+    }
+
+    /// Passes the number that begins here, and returns its text. One that no double can hold, other than by rounding, is
+    /// refused (D4).
+    pub fn number(&mut self) -> &'a str {
+        let from = self.at;
+        self.take(b'-');
+        let whole = self.at;
+        let is_zero = self.byte() == b'0';
+        let point = self.digits();
+        let mut is_lawful = point == 1 || point > 1 && !is_zero;
+        if self.take(b'.') {
+            is_lawful &= self.digits() > 0;
+        }
+        let mantissa = &self.text.as_bytes()[whole..self.at];
+        let mut exponent = 0_i64;
+        if self.take(b'e') || self.take(b'E') {
+            let is_negative = self.take(b'-');
+            if !is_negative {
+                self.take(b'+');
+            }
+            let from = self.at;
+            is_lawful &= self.digits() > 0;
+            for digit in &self.text.as_bytes()[from..self.at] {
+                exponent = (exponent * 10 + i64::from(digit - b'0')).min(1 << 40);
+            }
+            exponent = if is_negative { -exponent } else { exponent };
+        }
+        if !is_lawful {
+            self.fail("no number");
+        } else if is_out_of_range(mantissa, point as i64 + exponent) {
+            self.fail("a number out of range");
+        }
+        &self.text[from..self.at]
     }
 }
 

@@ -1,10 +1,8 @@
 //! A parsed JSON value that loses nothing: numbers stay the text they were, members keep their order.
 
-use std::borrow::Cow;
-
 use super::digits;
-use super::json::JsonError;
-use super::scan::{self, Care};
+use super::json::{DEPTH_MAX, JsonError};
+use super::scan::Walk;
 use crate::ordered::Order;
 
 /// A JSON value.
@@ -68,15 +66,16 @@ impl PartialEq for Members {
 }
 
 impl Value {
-    /// Parses text that has been checked; what comes of other text is some value, and never a panic.
-    pub(super) fn of_checked(text: &str) -> Value {
-        let mut parser = Parser { text, at: 0 };
-        parser.value(0)
-    }
-
     /// Parses any text.
     pub fn parse(text: &str) -> Result<Value, JsonError> {
-        super::Json::parse(text).map(|json| json.to_tree())
+        Value::read(text, true)
+    }
+
+    /// Looks at any text, and parses it where that is `wanted`.
+    pub(super) fn read(text: &str, wanted: bool) -> Result<Value, JsonError> {
+        let mut walk = Walk::of(text);
+        let value = walk.document(DEPTH_MAX, wanted);
+        walk.finish().map(|()| value)
     }
 
     /// How many levels of arrays and objects it has.
@@ -152,130 +151,61 @@ pub fn write_string(text: &str, out: &mut String) {
     out.push('"');
 }
 
-/// The content of a checked string, given with its quotes.
-pub fn read_string(raw: &str) -> Cow<'_, str> {
-    let inside = raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default();
-    let bytes = inside.as_bytes();
-    if !bytes.contains(&b'\\') {
-        return Cow::Borrowed(inside);
-    }
-    let mut text = String::with_capacity(inside.len());
-    let mut at = 0;
-    while let Some(found) = bytes[at..].iter().position(|byte| *byte == b'\\') {
-        text.push_str(&inside[at..at + found]);
-        at += found + 2;
-        let escaped = bytes.get(at - 1).copied().unwrap_or_default();
-        let c = match escaped {
-            b'b' => '\u{8}',
-            b'f' => '\u{c}',
-            b'n' => '\n',
-            b'r' => '\r',
-            b't' => '\t',
-            b'u' => {
-                let unit = |at| scan::unit(bytes, at).unwrap_or_default();
-                let first = unit(at);
-                at += 4;
-                let code = if (0xd800..0xdc00).contains(&first) {
-                    let second = unit(at + 2);
-                    at += 6;
-                    0x10000 + ((first - 0xd800) << 10) + (second.wrapping_sub(0xdc00) & 0x3ff)
-                } else {
-                    first
-                };
-                char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)
+impl Walk<'_> {
+    /// Passes the document that begins here, nested at most so many levels, and returns it where it is wanted: otherwise
+    /// it is only looked at.
+    fn document(&mut self, levels: usize, wanted: bool) -> Value {
+        match self.peek() {
+            b'{' | b'[' if levels == 0 => {
+                self.refuse(JsonError::TooDeep);
             }
-            other => char::from(other),
-        };
-        text.push(c);
-    }
-    text.push_str(&inside[at..]);
-    Cow::Owned(text)
-}
-
-struct Parser<'a> {
-    text: &'a str,
-    at: usize,
-}
-
-impl Parser<'_> {
-    fn peek(&mut self) -> u8 {
-        self.at = scan::skip_space(self.text.as_bytes(), self.at);
-        self.text.as_bytes().get(self.at).copied().unwrap_or_default()
-    }
-
-    fn string(&mut self) -> String {
-        let end = scan::string(self.text.as_bytes(), self.at, Care::Envelope).unwrap_or(self.text.len());
-        let text = read_string(&self.text[self.at..end]).into_owned();
-        self.at = end;
-        text
-    }
-
-    /// Whether there is one more: passes the opening or the comma, and at the end the end.
-    fn more(&mut self, first: bool, end: u8) -> bool {
-        if first || self.peek() == b',' {
-            self.at += 1;
-        }
-        let is_more = !matches!(self.peek(), 0) && self.peek() != end;
-        if !is_more {
-            self.at += 1;
-        }
-        is_more
-    }
-
-    fn value(&mut self, depth: usize) -> Value {
-        if depth > scan_depth() {
-            return Value::Null;
-        }
-        let start = match self.peek() {
-            b'{' => return self.object(depth),
+            b'{' => {
+                let mut members: Vec<(String, Value)> = Vec::new();
+                let mut names = Order::default();
+                self.items(&mut |walk, name| {
+                    let value = walk.document(levels - 1, wanted);
+                    if wanted {
+                        // A name that comes twice has the later value, in the earlier place, as in JavaScript.
+                        let slot = names.enter(members.len(), &mut |slot| (*members[slot].0).cmp(&name));
+                        match members.get_mut(slot) {
+                            Some((_, earlier)) => *earlier = value,
+                            None => members.push((name.into_owned(), value)),
+                        }
+                    }
+                    walk.is_good()
+                });
+                return Value::Object(Members(members));
+            }
             b'[' => {
                 let mut items = Vec::new();
-                let mut first = true;
-                while self.more(first, b']') {
-                    items.push(self.value(depth + 1));
-                    first = false;
-                }
+                self.items(&mut |walk, _| {
+                    let value = walk.document(levels - 1, wanted);
+                    if wanted {
+                        items.push(value);
+                    }
+                    walk.is_good()
+                });
                 return Value::Array(items);
             }
-            b'"' => return Value::String(self.string()),
-            _ => self.at,
-        };
-        let mut end = start + 1;
-        while !matches!(self.text.as_bytes().get(end), None | Some(b',' | b']' | b'}' | b' ' | b'\n' | b'\r' | b'\t' | b':')) {
-            end += 1;
-        }
-        self.at = end;
-        let plain = self.text.get(start..end).unwrap_or_default();
-        match (plain, plain.as_bytes().first()) {
-            ("true", _) => Value::Bool(true),
-            ("false", _) => Value::Bool(false),
-            (number, Some(b'-' | b'0'..=b'9')) => Value::Number(number.into()),
-            _ => Value::Null,
-        }
-    }
-
-    /// A name that comes twice has the later value, in the earlier place, as in JavaScript.
-    fn object(&mut self, depth: usize) -> Value {
-        let mut members: Vec<(String, Value)> = Vec::new();
-        let mut names = Order::default();
-        let mut first = true;
-        while self.more(first, b'}') {
-            first = false;
-            let name = self.string();
-            if self.peek() == b':' {
-                self.at += 1;
+            b'"' => {
+                let text = self.string();
+                if wanted {
+                    return Value::String(text.into_owned());
+                }
             }
-            let value = self.value(depth + 1);
-            let slot = names.enter(members.len(), &mut |slot| members[slot].0.cmp(&name));
-            match members.get_mut(slot) {
-                Some((_, earlier)) => *earlier = value,
-                None => members.push((name, value)),
+            b'-' | b'0'..=b'9' => {
+                let text = self.number();
+                if wanted {
+                    return Value::Number(text.into());
+                }
+            }
+            _ if self.word("true") => return Value::Bool(true),
+            _ if self.word("false") => return Value::Bool(false),
+            _ if self.word("null") => {}
+            _ => {
+                self.fail("no value");
             }
         }
-        Value::Object(Members(members))
+        Value::Null
     }
-}
-
-fn scan_depth() -> usize {
-    super::json::DEPTH_MAX + 8
 }

@@ -226,7 +226,6 @@ impl Boot<'_> {
                 members,
                 address,
                 base,
-                operations: operations.clone(),
                 text: record.body.into(),
                 place: Some(place),
                 round: round.unwrap_or_default(),

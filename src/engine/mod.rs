@@ -58,7 +58,7 @@ use watch::Watch;
 
 use crate::ordered::{Ordered, OrderedSet};
 use crate::protocol::member::text_of;
-use crate::protocol::{Address, Identity, Json, KeyedOperation, Operation, Seen, Splice};
+use crate::protocol::{Address, Identity, Json, KeyedOperation, Operation, Run, Seen, Splice, TextMark};
 use crate::protocol::{digits, words};
 
 /// What a reader of a document sees: the server's truth with everything pending laid over it.
@@ -114,14 +114,6 @@ pub struct Engine {
     last_id: u64,
     #[cfg(feature = "sim")]
     planted: Option<planted::Bug>,
-}
-
-/// A mutation that can be staged.
-struct Checked {
-    keyed: KeyedOperation,
-    /// Its record's body.
-    body: String,
-    unloaded: bool,
 }
 
 /// Why nothing is sent although there is a link.
@@ -223,29 +215,31 @@ impl Engine {
 
     /// The app changes several documents, one mutation each. All are checked, on the documents as they are, before the
     /// first is staged: where one fails, as with [`Engine::mutate`], nothing has changed.
-    pub fn mutate_all(&mut self, now: Timestamp, mutations: Vec<Mutation>, effects: &mut impl Sink) -> Result<Vec<MutationId>, Fault> {
+    pub fn mutate_all(&mut self, now: Timestamp, mut mutations: Vec<Mutation>, effects: &mut impl Sink) -> Result<Vec<MutationId>, Fault> {
         self.check_open()?;
-        let mut checked = Vec::with_capacity(mutations.len());
+        let mut bodies = Vec::with_capacity(mutations.len());
         let mut bytes = 0;
-        for mutation in mutations {
-            let mutation = self.check(mutation)?;
-            bytes += mutation.body.len();
-            checked.push(mutation);
+        for mutation in &mut mutations {
+            let body = self.check(mutation)?;
+            bytes += body.len();
+            bodies.push(body);
         }
-        self.check_room(checked.len(), bytes)?;
-        let mut ids = Vec::with_capacity(checked.len());
-        for checked in checked {
-            ids.push(self.stage(now, checked, effects));
+        self.check_room(bodies.len(), bytes)?;
+        let mut ids = Vec::with_capacity(bodies.len());
+        for (mutation, body) in mutations.into_iter().zip(&bodies) {
+            ids.push(self.stage(now, mutation, body, effects));
         }
         Ok(ids)
     }
 
-    fn check(&mut self, mutation: Mutation) -> Result<Checked, Fault> {
+    /// The body of the mutation's record. A splice says what it was made on from here on.
+    fn check(&mut self, mutation: &mut Mutation) -> Result<String, Fault> {
         mutation.check_names()?;
-        let address = mutation.address.clone();
-        let unloaded = self.store.pages.page_of(&address).is_some();
-        let keyed = KeyedOperation { address, operation: self.check_operation(mutation, unloaded)?, base: None };
-        let body = words::join(&["[", &text_of(&keyed), "]"]);
+        let Mutation { address, operation } = mutation;
+        if let Operation::Splice(splice) = operation {
+            splice.on = Some(self.check_splice(address, splice)?);
+        }
+        let body = text_of(&Run { address, operations: std::slice::from_ref(operation), base: &None });
         if body.len() as u64 > self.config.mutation_bytes_max {
             let limit = self.config.mutation_bytes_max;
             return Err(Fault::new(
@@ -253,18 +247,18 @@ impl Engine {
                 words::join(&["a write has at most ", &digits::text(limit), " bytes, this one ", &digits::text(body.len() as u64)]),
             ));
         }
-        Ok(Checked { keyed, body, unloaded })
+        Ok(body)
     }
 
-    fn stage(&mut self, now: Timestamp, checked: Checked, effects: &mut impl Sink) -> MutationId {
-        let Checked { keyed, body, unloaded } = checked;
-        let address = keyed.address.clone();
-        let (id, order) = self.queue(now, &address, &body, None, None);
-        self.replica.lay(&address, unloaded, order, id.clone(), vec![keyed.operation.clone()]);
+    fn stage(&mut self, now: Timestamp, mutation: Mutation, body: &str, effects: &mut impl Sink) -> MutationId {
+        let Mutation { address, operation } = mutation;
+        let unloaded = self.is_paged(&address);
+        let (id, order) = self.queue(now, &address, body, None, None);
+        self.replica.lay(&address, unloaded, order, id.clone(), vec![operation.clone()]);
         if unloaded && !self.replica.is_resident(&address) {
             self.load_page_of(&address, None, effects);
         }
-        self.tell_own_change(keyed, effects);
+        self.tell_own_change(address, operation, effects);
         self.window.get_or_insert(now);
         self.arm(now);
         id
@@ -328,7 +322,7 @@ impl Engine {
 
     /// What a reader of this document sees.
     pub fn view(&mut self, address: &Address) -> View {
-        match self.replica.view(address, self.store.pages.page_of(address).is_some()) {
+        match self.replica.view(address, self.is_paged(address)) {
             Err(()) => View::NotLoaded,
             Ok(None) => View::Absent,
             Ok(Some(json)) => View::Document(json),
@@ -402,31 +396,28 @@ impl Engine {
         Ok(())
     }
 
-    /// The operation as it is queued: a splice says what it was made on.
-    fn check_operation(&mut self, mutation: Mutation, unloaded: bool) -> Result<Operation, Fault> {
-        let Operation::Splice(splice) = mutation.operation else { return Ok(mutation.operation) };
-        if !self.replica.is_known(&mutation.address, unloaded) {
+    /// The mark of the text that a splice is made on.
+    fn check_splice(&mut self, address: &Address, splice: &Splice) -> Result<TextMark, Fault> {
+        if !self.replica.is_known(address, self.is_paged(address)) {
             return Err(Fault::new(Code::NotLoaded, "the document is not in memory yet; load it first"));
         }
-        let on = match self.replica.check_splice(&mutation.address, &splice) {
-            Ok(Some(on)) => Some(on),
-            Ok(None) => return Err(Fault::new(Code::Validation, "there is no string at the path")),
-            Err(why) => return Err(Fault::new(Code::Validation, why.said())),
-        };
-        Ok(Operation::Splice(Splice { on, ..splice }))
+        match self.replica.check_splice(address, splice) {
+            Ok(Some(on)) => Ok(on),
+            Ok(None) => Err(Fault::new(Code::Validation, "there is no string at the path")),
+            Err(why) => Err(Fault::new(Code::Validation, why.said())),
+        }
     }
 
     /// A held document's watchers hear of the app's own write in the same tick.
-    fn tell_own_change(&mut self, keyed: KeyedOperation, effects: &mut impl Sink) {
-        if !self.watch.is_held(&keyed.address) {
+    fn tell_own_change(&mut self, address: Address, operation: Operation, effects: &mut impl Sink) {
+        if !self.watch.is_held(&address) {
             return;
         }
-        let address = keyed.address.clone();
-        let change = match &keyed.operation {
-            Operation::Put(value) => ViewChange::Value { value: Some(value.clone()) },
+        let change = match operation {
+            Operation::Put(value) => ViewChange::Value { value: Some(value) },
             Operation::Delete => ViewChange::Value { value: None },
-            _ if !self.replica.is_known(&address, self.store.pages.page_of(&address).is_some()) => return,
-            _ => ViewChange::Operations { operations: vec![keyed] },
+            _ if !self.replica.is_known(&address, self.is_paged(&address)) => return,
+            operation => ViewChange::Operations { operations: vec![KeyedOperation { address: address.clone(), operation, base: None }] },
         };
         effects.push(Effect::Notify(Notice::Changed { address, change }));
     }
@@ -556,8 +547,13 @@ impl Engine {
         self.link.retry_at().filter(|at| self.may_ask() && (*at > now || is_due))
     }
 
+    /// Whether a stored page holds this document.
+    fn is_paged(&self, address: &Address) -> bool {
+        self.store.pages.page_of(address).is_some()
+    }
+
     fn touch(&mut self, address: &Address) {
-        let (replica, unloaded) = (&mut self.replica, self.store.pages.page_of(address).is_some());
+        let (unloaded, replica) = (self.is_paged(address), &mut self.replica);
         self.watch.touch(address, || replica.view(address, unloaded).ok());
     }
 

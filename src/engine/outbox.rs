@@ -6,7 +6,7 @@ use super::clock::Timestamp;
 use super::ident::MutationId;
 use super::record::{Lineage, Place};
 use crate::ordered::{Ordered, OrderedSet};
-use crate::protocol::{Address, Operation};
+use crate::protocol::Address;
 
 /// A mutation that is not frozen.
 #[derive(Clone, Debug)]
@@ -36,8 +36,6 @@ pub struct Entry {
     pub address: Address,
     /// The version its operations were made on.
     pub base: Option<Option<String>>,
-    /// What its bytes say.
-    pub operations: Vec<Operation>,
     /// Its bytes.
     pub text: Arc<str>,
     /// Where its first member's record was; `None` in memory mode.
@@ -405,7 +403,6 @@ mod tests {
             members: members.iter().map(|member| MutationId((*member).into())).collect(),
             address: Address::of("c", key),
             base: None,
-            operations: Vec::new(),
             text: "12345".into(),
             place: Some((1, 0)),
             round: 0,

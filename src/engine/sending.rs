@@ -18,10 +18,8 @@ use super::outcome::{self, Class};
 use super::push::{Batch, BatchId};
 use super::record::Kind;
 use super::retry;
-use super::settling::keyed;
 use super::{AUTH_PAUSE_MS, Engine, Pause};
-use crate::protocol::member::text_of;
-use crate::protocol::{Address, Call, PushReply, Whole};
+use crate::protocol::{self, Address, Call, PushReply, Run, Whole};
 use crate::protocol::{digits, words};
 
 /// More writes of one document than this are more than one entry: a server takes 1,000 operations in one.
@@ -146,13 +144,7 @@ impl Engine {
             Some(base) if base.version.is_empty() => None,
             Some(base) => Some(Some(String::from(&*base.version))),
         };
-        // A document's later operations are made on what the earlier ones left: only the first says a version.
-        let mut keyed = keyed(address, &operations);
-        if let Some(first) = keyed.first_mut() {
-            first.base.clone_from(&base);
-        }
-        let entry = crate::protocol::Entry { id: String::from(&*id.0), seen: self.seen.clone(), operations: keyed };
-        let text: Arc<str> = text_of(&entry).into();
+        let text: Arc<str> = protocol::Entry::text(&id.0, &self.seen, &Run { address, operations: &operations, base: &base }).into();
         let (mut round, mut root) = (0, None);
         if let Some(lineage) = lineage {
             (place, round, root) = (Some(lineage.place), lineage.round, Some(lineage.root));
@@ -164,14 +156,13 @@ impl Engine {
         }
         self.retire_befores(&members);
         let order = self.outbox.order(&id).unwrap_or_default();
-        let befores = self.replica.replace(address, &members, order, id.clone(), operations.clone());
+        let befores = self.replica.replace(address, &members, order, id.clone(), operations);
         self.keep_befores(befores);
         self.outbox.freeze(Box::new(Entry {
             id: id.clone(),
             members,
             address: address.clone(),
             base,
-            operations,
             text,
             place,
             round,

@@ -12,7 +12,7 @@ use super::record::{Kind, Lineage};
 use super::replica::Base;
 use super::{Engine, retry};
 use crate::protocol::member::text_of;
-use crate::protocol::{Address, Draft, Json, KeyedOperation, Operation, Outcome, Verdict};
+use crate::protocol::{Address, Draft, Json, Operation, Outcome, Run, Verdict};
 use crate::protocol::{digits, words};
 
 /// A conflict that comes back this many times goes to the inbox.
@@ -92,7 +92,9 @@ impl Engine {
         let made_of_nothing = entry.base == Some(None);
         let value = value.or_else(|| {
             let mut draft = Draft::of(current.and_then(|base| base.value.clone()).filter(|_| !made_of_nothing));
-            entry.operations.iter().for_each(|operation| drop(draft.apply(operation)));
+            for operation in self.replica.laid(&entry.address, std::slice::from_ref(&entry.id)) {
+                drop(draft.apply(&operation));
+            }
             draft.to_json()
         });
         // Made on another version than is known here: what the document is now only a pull can say, and it must not be
@@ -147,7 +149,7 @@ impl Engine {
         let Some((order, entry)) = self.outbox.settle(id) else { return };
         let lineage = Lineage { root: entry.root, round, place: entry.place.unwrap_or_default() };
         let address = entry.address;
-        let body = text_of(&keyed(&address, &operations));
+        let body = text_of(&Run { address: &address, operations: &operations, base: &None });
         let (follow_up, order) = self.queue(now, &address, &body, Some(lineage), Some(order));
         self.stage_settlement(id, &entry.members, "merged", seq);
         let befores = self.replica.replace(&address, std::slice::from_ref(id), order, follow_up.clone(), operations);
@@ -181,7 +183,8 @@ impl Engine {
             Ending::Rejected { error } => ("rejected", error),
             Ending::Applied { .. } | Ending::Merged { .. } | Ending::Cancelled => return,
         };
-        self.set_aside(now, &entry.address, &entry.members, name, error, fields, &entry.operations);
+        let operations = self.replica.laid(&entry.address, std::slice::from_ref(id));
+        self.set_aside(now, &entry.address, &entry.members, name, error, fields, &operations);
         self.stage_settlement(id, &entry.members, name, seq);
         self.rebase(&entry.address, None, std::slice::from_ref(id));
         for mutation in entry.members {
@@ -203,7 +206,7 @@ impl Engine {
     ) {
         let Some(entry) = members.first().cloned() else { return };
         let header = header::inbox(&entry, members, ending, error, &fields, self.wall_at(now));
-        let body = text_of(&keyed(address, operations));
+        let body = text_of(&Run { address, operations, base: &None });
         self.store.stage(Kind::Inbox, &header, &body, Some(About::of(Kind::Inbox, &entry)));
         self.inbox.insert(entry, ());
     }
@@ -240,13 +243,4 @@ impl Engine {
             _ => true,
         }
     }
-}
-
-/// Operations on one document, with its address.
-pub(super) fn keyed(address: &Address, operations: &[Operation]) -> Vec<KeyedOperation> {
-    let mut keyed = Vec::with_capacity(operations.len());
-    for operation in operations {
-        keyed.push(KeyedOperation { address: address.clone(), operation: operation.clone(), base: None });
-    }
-    keyed
 }

@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::json::Json;
-use super::member::{Fields, Member, Wrong};
-use super::operation::KeyedOperation;
+use super::member::{Fields, Member, ObjectWriter, Wrong};
+use super::operation::{KeyedOperation, Run};
 use super::{Address, words};
 use crate::members;
 
@@ -205,6 +205,17 @@ members! {
     Seen { generation = "generation", seq = "seq" }
     Entry { id = "id", seen = "seen", operations = "operations" }
     Applied { id = "id", version = "version", seq = "seq" }
+}
+
+impl Entry {
+    /// The text of an entry on one document.
+    pub fn text(id: &str, seen: &Seen, operations: &Run<'_>) -> String {
+        let mut text = String::new();
+        let mut object = ObjectWriter::begin(&mut text);
+        object.member("id", &id).member("seen", seen).member("operations", operations);
+        object.end();
+        text
+    }
 }
 
 impl Verdict {

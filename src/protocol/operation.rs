@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::Address;
 use super::json::{DEPTH_MAX, Json, JsonError};
-use super::member::{Fields, Member, ObjectWriter, Wrong};
+use super::member::{Fields, Member, ObjectWriter, Written, Wrong};
 use super::patch::Patch;
 use super::pointer::Pointer;
 use super::text::TextMark;
@@ -98,15 +98,44 @@ impl Operation {
     }
 }
 
-impl Member for KeyedOperation {
-    fn write(&self, out: &mut String) {
+/// Operations on one document, to be written as a list of [`KeyedOperation`]s.
+pub struct Run<'a> {
+    /// Which document.
+    pub address: &'a Address,
+    /// What they do, in order.
+    pub operations: &'a [Operation],
+    /// What the first is made on; the others are made on what the earlier ones left.
+    pub base: &'a Option<Option<String>>,
+}
+
+impl Written for Run<'_> {
+    fn append(&self, out: &mut String) {
+        let mut base = self.base;
+        out.push('[');
+        for (index, operation) in self.operations.iter().enumerate() {
+            if index > 0 {
+                out.push(',');
+            }
+            operation.write(self.address, base, out);
+            base = &None;
+        }
+        out.push(']');
+    }
+    fn is_left_out(&self) -> bool {
+        false
+    }
+}
+
+impl Operation {
+    /// Appends the operation with its document's address, and what it was made on.
+    fn write(&self, address: &Address, base: &Option<Option<String>>, out: &mut String) {
         let mut object = ObjectWriter::begin(out);
-        write_string(self.operation.name(), object.name("op"));
-        object.member("collection", &self.address.collection).member("key", &self.address.key);
-        if let Some(base) = &self.base {
+        write_string(self.name(), object.name("op"));
+        object.member("collection", &address.collection).member("key", &address.key);
+        if let Some(base) = base {
             base.write(object.name("base"));
         }
-        match &self.operation {
+        match self {
             Operation::Put(value) => drop(object.member("value", value)),
             Operation::Delete => {}
             Operation::Patch(patch) => write_patch(patch, &mut object),
@@ -126,6 +155,12 @@ impl Member for KeyedOperation {
             }
         }
         object.end();
+    }
+}
+
+impl Member for KeyedOperation {
+    fn write(&self, out: &mut String) {
+        self.operation.write(&self.address, &self.base, out);
     }
 
     fn fill(&mut self, raw: &str) -> bool {

@@ -179,7 +179,7 @@ impl Boot<'_> {
                 let rows: Vec<DirectoryRow> = header.read("pages")?;
                 for row in &rows {
                     for key in &row.2 {
-                        self.engine.replica.unload(&Address { collection: row.1.clone(), key: key.clone() });
+                        self.engine.replica.unload(&Address::new(row.1.clone(), key.clone()));
                     }
                     self.engine.store.found_in_page(row);
                 }

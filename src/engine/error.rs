@@ -88,9 +88,17 @@ codes! {
 }
 
 /// An error for the app. It is handed around much, and is one word for that.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Fault(Arc<Reason>);
+
+impl Clone for Fault {
+    // Called from many places: a call is less code than what it does.
+    #[inline(never)]
+    fn clone(&self) -> Self {
+        Fault(self.0.clone())
+    }
+}
 
 /// What an error says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use super::error::Fault;
 use super::ident::MutationId;
 use super::record::{DirectoryRow, Lineage, Place};
 use crate::protocol::member::{Fields, Filled, Member, ObjectWriter};
-use crate::protocol::{Address, Json, Pointer, Seen};
+use crate::protocol::{Address, Json, Names, Pointer, Seen};
 
 /// The text of an object with these members.
 macro_rules! object {
@@ -58,7 +58,7 @@ pub fn inbox(entry: &MutationId, members: &[MutationId], ending: &str, error: &F
 /// The server's truth about a document: its version (opaque), its position in the server's log, and the server's
 /// generation.
 pub fn base(address: &Address, version: &str, seq: Option<u64>, generation: &str) -> String {
-    let Address { collection, key } = address;
+    let Names { collection, key } = &**address;
     object!("collection": collection, "key": key, "version": &version, "seq": &seq, "generation": &generation)
 }
 
@@ -107,6 +107,11 @@ impl<'a> Header<'a> {
     pub fn take(&mut self, name: &'static str, slot: &mut dyn Filled) -> &mut Self {
         self.0.take(name, slot);
         self
+    }
+
+    /// The address among the members; whether there is one is seen by [`Header::check`].
+    pub fn address(&mut self) -> Address {
+        Address::take_up(&mut self.0)
     }
 
     /// Whether all members that were taken up are what they must be.

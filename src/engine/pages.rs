@@ -60,7 +60,7 @@ impl Pages {
     pub fn place(&mut self, (page, collection, keys): &DirectoryRow) {
         self.next_page = self.next_page.max(page.saturating_add(1));
         for key in keys {
-            let address = Address { collection: collection.clone(), key: key.clone() };
+            let address = Address::new(collection.clone(), key.clone());
             if let Some(earlier) = self.page_of.insert(address, *page) {
                 self.count(earlier, 0, 1);
             }
@@ -164,9 +164,9 @@ pub fn size_of(base: &Base) -> usize {
 
 /// A document's base, read from its record.
 pub fn read_base(header: &mut Header<'_>, body: &str) -> Result<(Address, Base), &'static str> {
-    let mut address = Address::blank();
+    let address = header.address();
     let mut base = Base { version: Member::blank(), seq: None, generation: Member::blank(), value: None };
-    header.take("collection", &mut address.collection).take("key", &mut address.key).take("version", &mut base.version);
+    header.take("version", &mut base.version);
     header.take("seq", &mut base.seq).take("generation", &mut base.generation).check()?;
     if !body.is_empty() {
         base.value = Some(Json::read(body).ok_or("its document cannot be read")?);

@@ -131,7 +131,7 @@ impl Store {
     /// A base is in a page from here on in the log.
     pub fn found_in_page(&mut self, row: &DirectoryRow) {
         for key in &row.2 {
-            self.dirty.remove(&Address { collection: row.1.clone(), key: key.clone() });
+            self.dirty.remove(&Address::new(row.1.clone(), key.clone()));
         }
         self.pages.place(row);
     }

@@ -332,8 +332,7 @@ impl Change {
     fn take_up(&mut self, text: &str) -> Result<(), Wrong> {
         let mut fields = Fields::of(text);
         let (mut deleted, mut gone) = (false, false);
-        fields.take("collection", &mut self.address.collection);
-        fields.take("key", &mut self.address.key);
+        self.address = Address::take_up(&mut fields);
         fields.take("deleted", &mut deleted);
         fields.take("gone", &mut gone);
         fields.take("version", &mut self.version);

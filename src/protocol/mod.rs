@@ -17,6 +17,12 @@ pub mod text;
 pub mod value;
 pub mod words;
 
+use std::ops::Deref;
+use std::sync::Arc;
+
+use member::{Fields, Member, ObjectWriter};
+use serde::{Deserialize, Serialize};
+
 pub use document::{ApplyError, Draft};
 pub use http::{Call, HttpRequest, Identity, Method};
 pub use json::{Json, JsonError};
@@ -30,23 +36,71 @@ pub use value::Value;
 /// The version of this protocol, sent by clients as `Syncline-Protocol` and answered by `GET ping`.
 pub const PROTOCOL_VERSION: u32 = 1;
 
-/// A document's address: its collection and its key in it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-pub struct Address {
-    /// The collection's name.
-    pub collection: std::sync::Arc<str>,
-    /// The key in the collection.
-    pub key: std::sync::Arc<str>,
+/// A document's address. It is handed around much, and is one word for that.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Address(Arc<Names>);
+
+impl Clone for Address {
+    // Called from many places: a call is less code than what it does.
+    #[inline(never)]
+    fn clone(&self) -> Self {
+        Address(self.0.clone())
+    }
 }
 
-crate::members! {
-    Address { collection = "collection", key = "key" }
+/// What an address says.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Names {
+    /// The collection's name.
+    pub collection: Arc<str>,
+    /// The key in the collection.
+    pub key: Arc<str>,
+}
+
+impl Deref for Address {
+    type Target = Names;
+    fn deref(&self) -> &Names {
+        &self.0
+    }
+}
+
+impl Member for Address {
+    fn write(&self, out: &mut String) {
+        let mut object = ObjectWriter::begin(out);
+        self.write_names(&mut object);
+        object.end();
+    }
+    fn fill(&mut self, raw: &str) -> bool {
+        member::fill(raw, &mut |fields| *self = Address::take_up(fields))
+    }
+    fn blank() -> Self {
+        Address::new(Arc::default(), Arc::default())
+    }
 }
 
 impl Address {
     /// The address of `key` in `collection`.
     pub fn of(collection: &str, key: &str) -> Self {
-        Address { collection: collection.into(), key: key.into() }
+        Address::new(collection.into(), key.into())
+    }
+
+    /// The same, of names that somebody else may hold, too.
+    pub fn new(collection: Arc<str>, key: Arc<str>) -> Self {
+        Address(Arc::new(Names { collection, key }))
+    }
+
+    /// Takes up the members `collection` and `key`.
+    pub(crate) fn take_up(fields: &mut Fields<'_>) -> Self {
+        let (mut collection, mut key) = (Arc::blank(), Arc::blank());
+        fields.take("collection", &mut collection);
+        fields.take("key", &mut key);
+        Address::new(collection, key)
+    }
+
+    /// Writes them.
+    pub(crate) fn write_names(&self, object: &mut ObjectWriter<'_>) {
+        object.member("collection", &self.collection).member("key", &self.key);
     }
 
     /// Whether both names have a lawful length; the error says which that is.

@@ -131,7 +131,7 @@ impl Operation {
     fn write(&self, address: &Address, base: &Option<Option<String>>, out: &mut String) {
         let mut object = ObjectWriter::begin(out);
         write_string(self.name(), object.name("op"));
-        object.member("collection", &address.collection).member("key", &address.key);
+        address.write_names(&mut object);
         if let Some(base) = base {
             base.write(object.name("base"));
         }
@@ -232,8 +232,7 @@ impl KeyedOperation {
     fn take_up(&mut self, text: &str) -> Result<(), Wrong> {
         let mut fields = Fields::of(text);
         let mut op = String::new();
-        fields.take("collection", &mut self.address.collection);
-        fields.take("key", &mut self.address.key);
+        self.address = Address::take_up(&mut fields);
         if fields.raw("base").is_some() {
             fields.take("base", self.base.insert(None));
         }

@@ -266,7 +266,7 @@ impl Parser<'_> {
                 self.at += 1;
             }
             let value = self.value(depth + 1);
-            let slot = names.enter(members.len(), &mut |slot| members[slot].0.cmp(&name));
+            let slot = names.enter(members.len(), &|slot: usize| members[slot].0.cmp(&name));
             match members.get_mut(slot) {
                 Some((_, earlier)) => *earlier = value,
                 None => members.push((name, value)),

@@ -46,10 +46,10 @@ use input::{Ask, Input};
 use link::Link;
 use mutation::Mutation;
 use notice::{Ending, Notice, Phase, Status, StorageKind, ViewChange};
-use outbox::{Outbox, Queued};
+use outbox::{Outbox, Queued, State};
 use pull::Feed;
 use push::{Batch, BatchSize};
-use record::{Kind, Lineage, Place};
+use record::{Kind, Lineage};
 use replica::Replica;
 use rng::Rng;
 use sending::Request;
@@ -97,9 +97,9 @@ pub struct Engine {
     loading: Option<(LoadId, storing::Loading)>,
     /// Pages that are to be read, and who asked.
     wanted: Ordered<u32, Vec<AskId>>,
-    /// Documents with something pending whose page is to be read, and their mutations that are kept. Meanwhile nobody is
-    /// asked: an answer about such a document could not be laid under what was made on it.
-    ungrounded: Ordered<Address, Vec<(MutationId, Option<Place>)>>,
+    /// Documents with something pending whose page is to be read. Meanwhile nobody is asked: an answer about such a
+    /// document could not be laid under what was made on it.
+    ungrounded: OrderedSet<Address>,
     client: String,
     session_epoch: u64,
     /// The server's generation, and how much of its log is applied.
@@ -278,7 +278,8 @@ impl Engine {
         let header = header::mutation(&id, wall, &self.config.scope, std::slice::from_ref(address), &lineage);
         self.store.stage_mutation(&id, &header, body, self.config.strict);
         let bytes = (body.len() + id.0.len()) as u64;
-        let queued = Queued { id: id.clone(), address: address.clone(), bytes, place: None, kept: false, lineage };
+        let (state, address) = (State::New, address.clone());
+        let queued = Box::new(Queued { id: id.clone(), address, bytes, place: None, lineage, state, entry: None });
         (id, self.outbox.stage(queued, order))
     }
 

@@ -189,10 +189,10 @@ impl Engine {
     pub(super) fn keep(&mut self, id: &super::MutationId, place: Option<Place>) {
         let Some(queued) = self.outbox.queued(id) else { return };
         let address = queued.address.clone();
-        if self.store.pages.page_of(&address).is_some() && !self.replica.is_resident(&address) {
-            self.ungrounded.get_or_insert_with(address, Vec::new).push((id.clone(), place));
-        } else {
-            self.outbox.mark_kept(id, place);
+        let is_grounded = self.store.pages.page_of(&address).is_none() || self.replica.is_resident(&address);
+        self.outbox.mark_stored(id, place, is_grounded);
+        if !is_grounded {
+            self.ungrounded.insert(address, ());
         }
     }
 
@@ -264,9 +264,8 @@ impl Engine {
     }
 
     fn keep_grounded(&mut self, address: &Address) {
-        for (id, place) in self.ungrounded.remove(address).unwrap_or_default() {
-            self.outbox.mark_kept(&id, place);
-        }
+        self.ungrounded.remove(address);
+        self.outbox.ground(address);
     }
 
     /// Sets aside what cannot be read, and says so.

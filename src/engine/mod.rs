@@ -95,8 +95,10 @@ pub struct Engine {
     requests: Vec<Request>,
     /// The reading on its way.
     loading: Option<(LoadId, storing::Loading)>,
-    /// Pages that are to be read, and who asked.
-    wanted: Ordered<u32, Vec<AskId>>,
+    /// Pages that are to be read.
+    wanted: OrderedSet<u64>,
+    /// Who waits for which page.
+    waiting: OrderedSet<(u64, u64)>,
     /// Documents with something pending whose page is to be read. Meanwhile nobody is asked: an answer about such a
     /// document could not be laid under what was made on it.
     ungrounded: OrderedSet<Address>,
@@ -190,6 +192,7 @@ impl Engine {
             requests: Vec::new(),
             loading: None,
             wanted: Ordered::default(),
+            waiting: Ordered::default(),
             ungrounded: Ordered::default(),
             client: String::new(),
             session_epoch: 0,
@@ -563,14 +566,14 @@ impl Engine {
     }
 
     fn tell_touched(&mut self, effects: &mut impl Sink) {
-        for (address, before) in self.watch.take_touched() {
-            let value = match self.view(&address) {
+        for (address, before) in self.watch.take_touched().iter() {
+            let value = match self.view(address) {
                 View::NotLoaded => continue,
                 View::Absent => None,
                 View::Document(json) => Some(json),
             };
             if before.as_ref() != Some(&value) {
-                effects.push(Effect::Notify(Notice::Changed { address, change: ViewChange::Value { value } }));
+                effects.push(Effect::Notify(Notice::Changed { address: address.clone(), change: ViewChange::Value { value } }));
             }
         }
     }

@@ -263,7 +263,7 @@ impl Boot<'_> {
         self.orders.insert(queued.id.clone(), order);
         let stored = Stored { queued: queued.into(), operations, befores: Vec::new() };
         if let Some(earlier) = self.queue.insert(order, stored) {
-            self.forget(&earlier.queued.id);
+            self.engine.store.log.retire(&earlier.queued.id);
         }
     }
 
@@ -279,7 +279,7 @@ impl Boot<'_> {
             && let Some(order) = self.orders.get(id)
         {
             self.queue.remove(order);
-            self.forget(id);
+            self.engine.store.log.retire(id);
         }
     }
 
@@ -287,15 +287,6 @@ impl Boot<'_> {
         for id in ids {
             self.end(id);
         }
-    }
-
-    /// Nothing that the log says of it is needed any more.
-    fn forget(&mut self, id: &MutationId) {
-        let log = &mut self.engine.store.log;
-        for kind in [Kind::Mutation, Kind::Freeze, Kind::Attempt] {
-            log.retire(&About::of(kind, id));
-        }
-        log.retire_befores(id);
     }
 }
 

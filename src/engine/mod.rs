@@ -467,7 +467,7 @@ impl Engine {
         let Some(queued) = self.outbox.take(id) else { return };
         self.touch(&queued.address);
         self.store.stage(Kind::Cancel, &header::cancel(id), "", None);
-        self.store.retire(Kind::Mutation, id);
+        self.store.log.retire(id);
         self.rebase(&queued.address, None, std::slice::from_ref(id));
         self.arm(now);
         effects.push(Effect::Notify(Notice::Settled { mutation: id.clone(), ending: Ending::Cancelled }));

@@ -155,11 +155,8 @@ impl Engine {
         let text: Arc<str> = text_of(&entry).into();
         let root = Some(line.root).filter(|root| *root != id);
         let header = header::freeze(&id, &members, line.place, line.round, &root);
+        members.iter().for_each(|member| self.store.log.retire(member));
         self.store.stage(Kind::Freeze, &header, &text, Some(About::of(Kind::Freeze, &id)));
-        for member in &members {
-            self.store.retire(Kind::Mutation, member);
-        }
-        self.retire_befores(&members);
         let order = self.outbox.order(&id).unwrap_or_default();
         let befores = self.replica.replace(address, &members, order, id.clone(), operations);
         self.keep_befores(befores);
@@ -179,7 +176,7 @@ impl Engine {
         self.rebase(address, None, members);
         for member in members {
             self.outbox.take(member);
-            self.store.retire(Kind::Mutation, member);
+            self.store.log.retire(member);
             effects.push(Effect::Notify(Notice::Settled { mutation: member.clone(), ending: Ending::Unknown { error: error.clone() } }));
         }
     }
@@ -212,7 +209,6 @@ impl Engine {
         }
         #[cfg(feature = "sim")]
         if self.planted == Some(super::planted::Bug::B17) {
-            entries.iter().for_each(|id| self.store.retire(Kind::Freeze, id));
             entries.iter().for_each(|id| self.stage_settlement(id, &[], "applied", None));
         }
         self.send(now, What::Push(batch), Call::Push { ids, body, attempt }, effects);

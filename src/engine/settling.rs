@@ -225,16 +225,7 @@ impl Engine {
     pub(super) fn stage_settlement(&mut self, id: &MutationId, members: &[MutationId], ending: &str, seq: Option<u64>) {
         let header = header::settlement(id, members, ending, seq);
         self.store.stage(Kind::Settlement, &header, "", None);
-        self.store.retire(Kind::Freeze, id);
-        self.store.retire(Kind::Attempt, id);
-        self.retire_befores(std::slice::from_ref(id));
-    }
-
-    /// The texts that were kept for these are not needed any more.
-    pub(super) fn retire_befores(&mut self, ids: &[MutationId]) {
-        for id in ids {
-            self.store.log.retire_befores(id);
-        }
+        self.store.log.retire(id);
     }
 
     /// Whether `theirs` is newer than what is known of a document.

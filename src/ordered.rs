@@ -30,6 +30,22 @@ pub struct Order {
     chunks: Vec<Vec<u32>>,
 }
 
+/// What is looked for, as slots see it.
+pub trait Probe {
+    /// How what is in a slot compares with what is looked for.
+    fn compare(&self, slot: usize) -> Ordering;
+}
+
+impl<F: Fn(usize) -> Ordering> Probe for F {
+    fn compare(&self, slot: usize) -> Ordering {
+        self(slot)
+    }
+}
+
+fn probe<'k, K: Ord>(slots: &'k [K], key: &'k K) -> impl Probe + 'k {
+    |slot: usize| slots[slot].cmp(key)
+}
+
 /// Which chunk, and where in it.
 type Place = (usize, usize);
 
@@ -136,7 +152,7 @@ impl<K: Ord, V> Ordered<K, V> {
 
 impl<K: Ord> Keys<K> {
     fn find(&self, key: &K) -> Result<Place, Place> {
-        self.order.find(&mut |slot| self.slots[slot].cmp(key))
+        self.order.find(&probe(&self.slots, key))
     }
 
     fn slot(&self, key: &K) -> Option<usize> {
@@ -145,7 +161,7 @@ impl<K: Ord> Keys<K> {
 
     /// The slot of `key`; it is one more than there were, where `key` was not there.
     fn insert(&mut self, key: K) -> usize {
-        let slot = self.order.enter(self.slots.len(), &mut |slot| self.slots[slot].cmp(&key));
+        let slot = self.order.enter(self.slots.len(), &probe(&self.slots, &key));
         if slot == self.slots.len() {
             push(&mut self.slots, key);
         }
@@ -165,11 +181,11 @@ impl<K: Ord> Keys<K> {
 }
 
 impl Order {
-    /// Where the slot is that `compare` finds equal, or where it belongs.
-    fn find(&self, compare: &mut dyn FnMut(usize) -> Ordering) -> Result<Place, Place> {
-        let after = self.chunks.partition_point(|chunk| compare(chunk[0] as usize).is_le());
+    /// Where the slot is that `probe` finds equal, or where it belongs.
+    fn find(&self, probe: &dyn Probe) -> Result<Place, Place> {
+        let after = self.chunks.partition_point(|chunk| probe.compare(chunk[0] as usize).is_le());
         let Some(chunk) = after.checked_sub(1) else { return Err((0, 0)) };
-        match self.chunks[chunk].binary_search_by(|slot| compare(*slot as usize)) {
+        match self.chunks[chunk].binary_search_by(|slot| probe.compare(*slot as usize)) {
             Ok(at) => Ok((chunk, at)),
             Err(at) => Err((chunk, at)),
         }
@@ -183,13 +199,13 @@ impl Order {
         Some(self.chunks.get(place.0)?[place.1] as usize)
     }
 
-    /// The slot that `compare` finds equal; where there is none, the slot `new`, which from then on is one of them.
-    pub fn enter(&mut self, new: usize, compare: &mut dyn FnMut(usize) -> Ordering) -> usize {
+    /// The slot that `probe` finds equal; where there is none, the slot `new`, which from then on is one of them.
+    pub fn enter(&mut self, new: usize, probe: &dyn Probe) -> usize {
         let last = self.chunks.last().and_then(|chunk| Some((chunk.len(), *chunk.last()?)));
         let found = match last {
             // What comes in order, as most here does, is compared with the last one alone.
-            Some((end, slot)) if compare(slot as usize).is_lt() => Err((self.chunks.len() - 1, end)),
-            _ => self.find(compare),
+            Some((end, slot)) if probe.compare(slot as usize).is_lt() => Err((self.chunks.len() - 1, end)),
+            _ => self.find(probe),
         };
         match found {
             Ok((chunk, at)) => self.chunks[chunk][at] as usize,

@@ -10,9 +10,9 @@ use super::header::Header;
 use super::ident::MutationId;
 use super::input::Bytes;
 use super::log::About;
-use super::outbox::{Entry, EntryState, Queued};
+use super::outbox::{Entry, Queued, State};
 use super::pages::{self, Pages};
-use super::record::{self, DirectoryRow, Found, Kind, Lineage, Place, Record};
+use super::record::{self, DirectoryRow, Found, Kind, Lineage, Record};
 use super::replica::Before;
 use crate::ordered::Ordered;
 use crate::protocol::digits;
@@ -21,16 +21,10 @@ use crate::protocol::{self, Address, KeyedOperation, Operation, Pointer, Seen, T
 
 /// What has not ended.
 struct Stored {
-    what: What,
+    queued: Box<Queued>,
     operations: Vec<Operation>,
     /// Texts that were kept for runs of splices in it.
     befores: Vec<Before>,
-}
-
-enum What {
-    /// A mutation that is not frozen.
-    Mutation(Queued),
-    Entry(Entry),
 }
 
 /// The log while it is being read. What nothing later can change goes into the engine at once.
@@ -39,9 +33,9 @@ struct Boot<'e> {
     now: Timestamp,
     wall: Wall,
     /// In the order of the outbox. A follow-up, and an entry, stand where what they came of stood.
-    queue: Ordered<Place, Box<Stored>>,
+    queue: Ordered<(u64, u64), Stored>,
     /// The order of each mutation and entry.
-    orders: Ordered<MutationId, Place>,
+    orders: Ordered<MutationId, (u64, u64)>,
     broken: Vec<Broken>,
 }
 
@@ -70,7 +64,7 @@ impl Engine {
         }
         let Boot { queue, broken, .. } = boot;
         for (_, stored) in queue {
-            self.take_up_stored(*stored, effects);
+            self.take_up_stored(stored, effects);
         }
         self.window = self.outbox.has_heads().then_some(now);
         for Broken { source, why, text } in broken {
@@ -82,31 +76,22 @@ impl Engine {
     }
 
     fn take_up_stored(&mut self, stored: Stored, effects: &mut impl Sink) {
-        let Stored { what, operations, befores } = stored;
-        let (id, address, order, kept) = match what {
-            What::Mutation(queued) => {
-                let (id, address, place) = (queued.id.clone(), queued.address.clone(), queued.place);
-                #[cfg(feature = "sim")]
-                if self.planted == Some(super::planted::Bug::B1) {
-                    let again = MutationId(self.rng.uuid(0).into());
-                    let order = self.outbox.stage(Queued { id: again.clone(), ..queued.clone() }, None);
-                    self.lay_found(&address, order, again.clone(), operations.clone(), effects);
-                    self.keep(&again, place);
-                }
-                (id, address, self.outbox.stage(queued, None), Some(place))
-            }
-            What::Entry(entry) => {
-                let (id, address) = (entry.id.clone(), entry.address.clone());
-                self.outbox.freeze(entry.into());
-                let order = self.outbox.order(&id).unwrap_or_default();
-                (id, address, order, None)
-            }
-        };
+        let Stored { queued, operations, befores } = stored;
+        let (id, address, place) = (queued.id.clone(), queued.address.clone(), queued.place);
+        let is_frozen = queued.entry.is_some();
+        #[cfg(feature = "sim")]
+        if self.planted == Some(super::planted::Bug::B1) && !is_frozen {
+            let again = MutationId(self.rng.uuid(0).into());
+            let order = self.outbox.stage(Queued { id: again.clone(), ..(*queued).clone() }.into(), None);
+            self.lay_found(&address, order, again.clone(), operations.clone(), effects);
+            self.keep(&again, place);
+        }
+        let order = self.outbox.stage(queued, None);
         self.lay_found(&address, order, id.clone(), operations, effects);
         for before in befores {
             self.replica.restore_before(&address, before);
         }
-        if let Some(place) = kept {
+        if !is_frozen {
             self.keep(&id, place);
         }
     }
@@ -115,7 +100,7 @@ impl Engine {
         let unloaded = self.store.pages.page_of(address).is_some();
         self.replica.lay(address, unloaded, order, id, operations);
         if unloaded && !self.replica.is_resident(address) {
-            self.ungrounded.get_or_insert_with(address.clone(), Vec::new);
+            self.ungrounded.insert(address.clone(), ());
             self.load_page_of(address, None, effects);
         }
     }
@@ -214,27 +199,16 @@ impl Boot<'_> {
         let base = keyed.first_mut().and_then(|keyed| keyed.base.take());
         let (address, operations) = on_one(keyed)?;
         self.end_all(&members);
-        let id = id.clone();
-        let what = if record.kind == Kind::Mutation {
-            place = lineage.as_ref().map_or(own, |lineage| lineage.place);
-            let bytes = record.raw.len() as u64;
-            What::Mutation(Queued { id, address, bytes, place: Some(own), kept: false, lineage })
-        } else {
-            What::Entry(Entry {
-                root: root.unwrap_or_else(|| id.clone()),
-                id,
-                members,
-                address,
-                base,
-                text: record.body.into(),
-                place: Some(place),
-                round: round.unwrap_or_default(),
-                sent: 0,
-                failures: 0,
-                state: EntryState::Ready,
-            })
-        };
-        self.put(place, what, operations);
+        let mut queued =
+            Queued { id: id.clone(), address, bytes: record.raw.len() as u64, place: Some(own), lineage, state: State::New, entry: None };
+        if record.kind == Kind::Freeze {
+            let root = root.unwrap_or_else(|| id.clone());
+            queued.bytes = record.body.len() as u64;
+            queued.lineage = Some(Lineage { root, round: round.unwrap_or_default(), place });
+            queued.state = State::Ready;
+            queued.entry = Some(Box::new(Entry { members, base, text: record.body.into(), sent: 0, failures: 0 }));
+        }
+        self.put(queued, operations);
         Ok(true)
     }
 
@@ -243,9 +217,11 @@ impl Boot<'_> {
         header.take("failures", &mut failures).take("at", &mut at).take("delay_ms", &mut delay_ms).check()?;
         // What is left of the wait: the clock may have been set, so never more than was drawn (DESIGN 8).
         let left = at.saturating_add(delay_ms).saturating_sub(self.wall.0).min(delay_ms);
-        let state = EntryState::Waiting(self.now.after(left));
-        let Some(What::Entry(entry)) = self.stored(id).map(|stored| &mut stored.what) else { return Ok(false) };
-        (entry.failures, entry.state) = (failures, state);
+        let state = State::Waiting(self.now.after(left));
+        let Some(Queued { entry: Some(entry), state: earlier, .. }) = self.stored(id).map(|stored| &mut *stored.queued) else {
+            return Ok(false);
+        };
+        (entry.failures, *earlier) = (failures, state);
         Ok(true)
     }
 
@@ -274,17 +250,20 @@ impl Boot<'_> {
         Ok(true)
     }
 
-    fn put(&mut self, order: Place, what: What, operations: Vec<Operation>) {
-        self.orders.insert(what.id().clone(), order);
-        if let Some(earlier) = self.queue.insert(order, Box::new(Stored { what, operations, befores: Vec::new() })) {
-            self.forget(earlier.what.id());
+    fn put(&mut self, queued: Queued, operations: Vec<Operation>) {
+        let place = queued.line(0).place;
+        let order = (place.0, place.1.into());
+        self.orders.insert(queued.id.clone(), order);
+        let stored = Stored { queued: queued.into(), operations, befores: Vec::new() };
+        if let Some(earlier) = self.queue.insert(order, stored) {
+            self.engine.store.log.retire(&earlier.queued.id);
         }
     }
 
     /// A mutation or entry that has not ended.
-    fn stored(&mut self, id: &MutationId) -> Option<&mut Box<Stored>> {
+    fn stored(&mut self, id: &MutationId) -> Option<&mut Stored> {
         // A follow-up stands in the very place of what it carries on.
-        self.queue.get_mut(self.orders.get(id)?).filter(|stored| stored.what.id() == id)
+        self.queue.get_mut(self.orders.get(id)?).filter(|stored| stored.queued.id == *id)
     }
 
     /// A mutation or entry has ended, or is part of an entry from here on.
@@ -293,31 +272,13 @@ impl Boot<'_> {
             && let Some(order) = self.orders.get(id)
         {
             self.queue.remove(order);
-            self.forget(id);
+            self.engine.store.log.retire(id);
         }
     }
 
     fn end_all(&mut self, ids: &[MutationId]) {
         for id in ids {
             self.end(id);
-        }
-    }
-
-    /// Nothing that the log says of it is needed any more.
-    fn forget(&mut self, id: &MutationId) {
-        let log = &mut self.engine.store.log;
-        for kind in [Kind::Mutation, Kind::Freeze, Kind::Attempt] {
-            log.retire(&About::of(kind, id));
-        }
-        log.retire_befores(id);
-    }
-}
-
-impl What {
-    fn id(&self) -> &MutationId {
-        match self {
-            What::Mutation(queued) => &queued.id,
-            What::Entry(entry) => &entry.id,
         }
     }
 }

@@ -9,7 +9,7 @@ use super::record::Kind;
 use crate::ordered::Ordered;
 
 /// What a live record is about. Of two records about the same thing only the later one is needed.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug)]
 pub struct About {
     kind: Kind,
     /// The mutation, the entry or the feed.
@@ -57,13 +57,23 @@ struct Commit {
     folded: Option<usize>,
 }
 
+/// Where a live record is.
+#[derive(Debug)]
+struct Live {
+    kind: Kind,
+    operation: u32,
+    /// In which commit, by number, and which of its records.
+    commit: u64,
+    record: usize,
+}
+
 /// The commits in the log, and those that will be, as this client knows them.
 #[derive(Debug, Default)]
 pub struct Log {
     /// By number, in the order in which they were begun.
     commits: Ordered<u64, Commit>,
-    /// Where the record about each thing is: in which commit, and which of its records.
-    places: Ordered<About, (u64, usize)>,
+    /// Where the records about each mutation, entry and feed are.
+    places: Ordered<Arc<str>, Vec<Live>>,
     /// The number of the commit that is being made.
     making: u64,
     bytes: u64,
@@ -74,14 +84,16 @@ impl Log {
     /// A record that can live on is part of the commit that is being made: where in its bytes, and what it is about. One
     /// that is about nothing lives for ever.
     pub fn keep(&mut self, range: Range<usize>, about: Option<About>) {
-        if let Some(about) = &about {
-            self.retire(about);
+        if let Some(About { kind, name, operation }) = &about {
+            self.kill(name, &|live| live.kind == *kind && live.operation == *operation);
         }
         let commit = self.commits.get_or_insert_with(self.making, Commit::default);
         commit.live += range.len();
         commit.records.push(range);
-        if let Some(about) = about {
-            self.places.insert(about, (self.making, commit.records.len() - 1));
+        if let Some(About { kind, name, operation }) = about {
+            let live = Live { kind, operation, commit: self.making, record: commit.records.len() - 1 };
+            // Most have one: nothing to spare.
+            self.places.get_or_insert_with(name, || Vec::with_capacity(1)).push(live);
         }
     }
 
@@ -102,26 +114,25 @@ impl Log {
         }
     }
 
-    /// What was stored, or will be, about this is not needed any more.
-    pub fn retire(&mut self, about: &About) {
-        let Some((number, record)) = self.places.remove(about) else { return };
-        if let Some(commit) = self.commits.get_mut(&number) {
-            commit.live -= std::mem::take(&mut commit.records[record]).len();
-            if commit.live == 0 {
-                commit.bytes = Vec::new();
-            }
-        }
+    /// A mutation or an entry has ended, or is part of an entry from here on: what was stored of it, or will be, is not
+    /// needed any more, but for what is in the inbox.
+    pub fn retire(&mut self, id: &MutationId) {
+        self.kill(&id.0, &|live| live.kind != Kind::Inbox);
     }
 
-    /// The texts that were kept for operations of this mutation or entry are not needed any more.
-    pub fn retire_befores(&mut self, id: &MutationId) {
-        let first = About::before(id, 0);
-        loop {
-            let next = match self.places.from(&first).next() {
-                Some((about, _)) if about.kind == first.kind && about.name == first.name => about.clone(),
-                _ => return,
-            };
-            self.retire(&next);
+    fn kill(&mut self, name: &Arc<str>, is_over: &dyn Fn(&Live) -> bool) {
+        let Some(lives) = self.places.get_mut(name) else { return };
+        while let Some(at) = lives.iter().position(is_over) {
+            let live = lives.swap_remove(at);
+            if let Some(commit) = self.commits.get_mut(&live.commit) {
+                commit.live -= std::mem::take(&mut commit.records[live.record]).len();
+                if commit.live == 0 {
+                    commit.bytes = Vec::new();
+                }
+            }
+        }
+        if lives.is_empty() {
+            self.places.remove(name);
         }
     }
 
@@ -175,8 +186,12 @@ mod tests {
     use super::super::{header, record};
     use super::*;
 
+    fn id(name: &str) -> MutationId {
+        MutationId(name.into())
+    }
+
     fn about(name: &str) -> About {
-        About::of(Kind::Mutation, &MutationId(name.into()))
+        About::of(Kind::Mutation, &id(name))
     }
 
     /// A commit of records about these; about nothing that can live on where there is no name.
@@ -206,9 +221,9 @@ mod tests {
             commit(&mut log, position, &names);
         }
         let whole = log.bytes();
-        log.retire(&about("b"));
+        log.retire(&id("b"));
         assert_eq!(fold(&mut log), [(1, Some(vec![0, 2])), (2, None)]);
-        log.retire(&about("a"));
+        log.retire(&id("a"));
         log.folded();
         assert!(log.bytes() < whole);
         assert_eq!(fold(&mut log), [(1, Some(vec![2]))]);
@@ -219,11 +234,11 @@ mod tests {
     fn a_fold_that_did_not_happen_happens_again() {
         let mut log = Log::default();
         commit(&mut log, 1, &["a", "b", "c"]);
-        log.retire(&about("a"));
+        log.retire(&id("a"));
         assert_eq!(fold(&mut log), [(1, Some(vec![1, 2]))]);
-        log.retire(&about("c"));
+        log.retire(&id("c"));
         assert_eq!(fold(&mut log), [(1, Some(vec![1]))]);
-        log.retire(&about("b"));
+        log.retire(&id("b"));
         assert_eq!(fold(&mut log), [(1, None)]);
         log.folded();
         assert_eq!(fold(&mut log), []);
@@ -235,7 +250,7 @@ mod tests {
         log.keep(0..20, Some(about("a")));
         log.keep(20..40, Some(about("b")));
         let number = log.close();
-        log.retire(&about("a"));
+        log.retire(&id("a"));
         log.keep(0..20, Some(about("b")));
         log.add(number, 1, &[0; 40], 40);
         assert_eq!(log.fold(), [(1, None)]);

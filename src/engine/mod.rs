@@ -46,10 +46,10 @@ use input::{Ask, Input};
 use link::Link;
 use mutation::Mutation;
 use notice::{Ending, Notice, Phase, Status, StorageKind, ViewChange};
-use outbox::{Outbox, Queued};
+use outbox::{Outbox, Queued, State};
 use pull::Feed;
 use push::{Batch, BatchSize};
-use record::{Kind, Lineage, Place};
+use record::{Kind, Lineage};
 use replica::Replica;
 use rng::Rng;
 use sending::Request;
@@ -95,11 +95,13 @@ pub struct Engine {
     requests: Vec<Request>,
     /// The reading on its way.
     loading: Option<(LoadId, storing::Loading)>,
-    /// Pages that are to be read, and who asked.
-    wanted: Ordered<u32, Vec<AskId>>,
-    /// Documents with something pending whose page is to be read, and their mutations that are kept. Meanwhile nobody is
-    /// asked: an answer about such a document could not be laid under what was made on it.
-    ungrounded: Ordered<Address, Vec<(MutationId, Option<Place>)>>,
+    /// Pages that are to be read.
+    wanted: OrderedSet<u64>,
+    /// Who waits for which page.
+    waiting: OrderedSet<(u64, u64)>,
+    /// Documents with something pending whose page is to be read. Meanwhile nobody is asked: an answer about such a
+    /// document could not be laid under what was made on it.
+    ungrounded: OrderedSet<Address>,
     client: String,
     session_epoch: u64,
     /// The server's generation, and how much of its log is applied.
@@ -182,6 +184,7 @@ impl Engine {
             requests: Vec::new(),
             loading: None,
             wanted: Ordered::default(),
+            waiting: Ordered::default(),
             ungrounded: Ordered::default(),
             client: String::new(),
             session_epoch: 0,
@@ -272,7 +275,8 @@ impl Engine {
         let header = header::mutation(&id, wall, &self.config.scope, std::slice::from_ref(address), &lineage);
         self.store.stage_mutation(&id, &header, body, self.config.strict);
         let bytes = (body.len() + id.0.len()) as u64;
-        let queued = Queued { id: id.clone(), address: address.clone(), bytes, place: None, kept: false, lineage };
+        let (state, address) = (State::New, address.clone());
+        let queued = Box::new(Queued { id: id.clone(), address, bytes, place: None, lineage, state, entry: None });
         (id, self.outbox.stage(queued, order))
     }
 
@@ -454,7 +458,7 @@ impl Engine {
         let Some(queued) = self.outbox.take(id) else { return };
         self.touch(&queued.address);
         self.store.stage(Kind::Cancel, &header::cancel(id), "", None);
-        self.store.retire(Kind::Mutation, id);
+        self.store.log.retire(id);
         self.rebase(&queued.address, None, std::slice::from_ref(id));
         self.arm(now);
         effects.push(Effect::Notify(Notice::Settled { mutation: id.clone(), ending: Ending::Cancelled }));
@@ -558,14 +562,14 @@ impl Engine {
     }
 
     fn tell_touched(&mut self, effects: &mut impl Sink) {
-        for (address, before) in self.watch.take_touched() {
-            let value = match self.view(&address) {
+        for (address, before) in self.watch.take_touched().iter() {
+            let value = match self.view(address) {
                 View::NotLoaded => continue,
                 View::Absent => None,
                 View::Document(json) => Some(json),
             };
             if before.as_ref() != Some(&value) {
-                effects.push(Effect::Notify(Notice::Changed { address, change: ViewChange::Value { value } }));
+                effects.push(Effect::Notify(Notice::Changed { address: address.clone(), change: ViewChange::Value { value } }));
             }
         }
     }

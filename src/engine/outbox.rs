@@ -8,7 +8,7 @@ use super::record::{Lineage, Place};
 use crate::ordered::{Ordered, OrderedSet};
 use crate::protocol::Address;
 
-/// A mutation that is not frozen.
+/// A mutation, or the entry that it begins.
 #[derive(Clone, Debug)]
 pub struct Queued {
     /// Its id.
@@ -17,50 +17,61 @@ pub struct Queued {
     pub address: Address,
     /// Its size, as the limits count it.
     pub bytes: u64,
-    /// Where its record is in the log; `None` until it is stored, and for ever in memory mode.
+    /// Where its record is in the log, or was when it was frozen; `None` until it is stored, and for ever in memory mode.
     pub place: Option<Place>,
-    /// Whether it may be frozen: it is stored, or never will be.
-    pub kept: bool,
     /// What it carries on.
     pub lineage: Option<Lineage>,
+    /// How far it has come.
+    pub state: State,
+    /// What it is as an entry, once it is frozen.
+    pub entry: Option<Box<Entry>>,
 }
 
-/// A frozen entry: sent byte for byte, under one id, until it ends.
+/// What is sent byte for byte, under the id of its first member, until it ends.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// Its id: that of its first member.
-    pub id: MutationId,
     /// Its members, in order.
     pub members: Vec<MutationId>,
-    /// Its document.
-    pub address: Address,
     /// The version its operations were made on.
     pub base: Option<Option<String>>,
     /// Its bytes.
     pub text: Arc<str>,
-    /// Where its first member's record was; `None` in memory mode.
-    pub place: Option<Place>,
-    /// How many follow-ups led to it.
-    pub round: u32,
-    /// The first mutation of its line.
-    pub root: MutationId,
     /// How often it was sent.
     pub sent: u32,
     /// How often the server has answered that it should be tried again.
     pub failures: u32,
-    /// What it is doing.
-    pub state: EntryState,
 }
 
-/// What a frozen entry is doing.
+/// How far something queued has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EntryState {
-    /// Part of a batch: being stored, or on its way.
+pub enum State {
+    /// A mutation that is not stored.
+    New,
+    /// A mutation that is stored, of a document whose base is still to be read.
+    Stored,
+    /// A mutation that may be frozen: it is stored, or never will be.
+    Kept,
+    /// An entry in a batch: being stored, or on its way.
     InBatch,
-    /// It can be sent.
+    /// An entry that can be sent.
     Ready,
-    /// It can be sent from then on.
+    /// An entry that can be sent from then on.
     Waiting(Timestamp),
+}
+
+impl Queued {
+    /// What a follow-up of it carries on, as the `round`th.
+    pub fn line(&self, round: u32) -> Lineage {
+        match &self.lineage {
+            Some(lineage) => Lineage { round, ..lineage.clone() },
+            None => Lineage { root: self.id.clone(), round, place: self.place.unwrap_or_default() },
+        }
+    }
+
+    /// How many follow-ups led to it.
+    pub fn round(&self) -> u32 {
+        self.lineage.as_ref().map_or(0, |lineage| lineage.round)
+    }
 }
 
 /// What goes out together.
@@ -84,16 +95,16 @@ impl Chosen {
 #[derive(Debug, Default)]
 struct KeyQueue {
     orders: OrderedSet<u64>,
-    entry: Option<u64>,
-    /// The first, where it may be frozen.
-    head: Option<u64>,
+    /// Whether there is an entry in it.
+    is_frozen: bool,
+    /// The first, and its bytes, where it may be frozen.
+    head: Option<(u64, u64)>,
 }
 
 /// All that has not ended.
 #[derive(Debug, Default)]
 pub struct Outbox {
-    queued: Ordered<u64, Box<Queued>>,
-    entries: Ordered<u64, Box<Entry>>,
+    queue: Ordered<u64, Box<Queued>>,
     orders: Ordered<MutationId, u64>,
     keys: Ordered<Address, KeyQueue>,
     /// Documents of which nothing is sent any more: see [`Outbox::seal`].
@@ -103,39 +114,54 @@ pub struct Outbox {
     heads_bytes: u64,
     /// Entries that can be sent.
     ready: OrderedSet<u64>,
-    /// Entries that can be sent later.
-    waiting: OrderedSet<(Timestamp, u64)>,
-    /// Members of all entries.
-    frozen: usize,
+    /// Entries that can be sent later: when, and their orders.
+    waiting: OrderedSet<(u64, u64)>,
+    /// Members of all entries, but for the first ones.
+    joined: usize,
     bytes: u64,
     last_order: u64,
 }
 
 impl Outbox {
-    /// Takes a mutation in at the end, or a follow-up where the entry it carries on stood, and says its place in the order.
-    pub fn stage(&mut self, queued: Queued, order: Option<u64>) -> u64 {
-        let order = order.unwrap_or_else(|| self.next_order());
+    /// Takes something in at the end, or a follow-up where the entry it carries on stood, and says its place in the order.
+    pub fn stage(&mut self, queued: Box<Queued>, order: Option<u64>) -> u64 {
+        let order = order.unwrap_or(self.last_order + 1);
+        self.last_order = self.last_order.max(order);
         self.bytes += queued.bytes;
         self.orders.insert(queued.id.clone(), order);
-        self.keys.get_or_insert_with(queued.address.clone(), KeyQueue::default).orders.insert(order, ());
         let address = queued.address.clone();
-        self.queued.insert(order, queued.into());
+        let key = self.keys.get_or_insert_with(address.clone(), KeyQueue::default);
+        key.orders.insert(order, ());
+        if let Some(entry) = &queued.entry {
+            key.is_frozen = true;
+            self.joined += entry.members.len().saturating_sub(1);
+        }
+        self.list(order, State::New, queued.state);
+        self.queue.insert(order, queued);
         self.refresh(&address);
         order
     }
 
-    fn next_order(&mut self) -> u64 {
-        self.last_order += 1;
-        self.last_order
-    }
-
-    /// The mutation is stored, at this place of the log if in a log.
-    pub fn mark_kept(&mut self, id: &MutationId, place: Option<Place>) {
-        let Some(queued) = self.orders.get(id).and_then(|order| self.queued.get_mut(order)) else { return };
-        queued.kept = true;
+    /// The mutation is stored, at this place of the log if in a log; it may be frozen if its document's base is known.
+    pub fn mark_stored(&mut self, id: &MutationId, place: Option<Place>, is_grounded: bool) {
+        let Some(queued) = self.change(id) else { return };
         queued.place = place;
+        queued.state = if is_grounded { State::Kept } else { State::Stored };
         let address = queued.address.clone();
         self.refresh(&address);
+    }
+
+    /// The document's base is known: what is stored of it may be frozen.
+    pub fn ground(&mut self, address: &Address) {
+        let Some(key) = self.keys.get(address) else { return };
+        for (order, ()) in key.orders.iter() {
+            if let Some(queued) = self.queue.get_mut(order)
+                && queued.state == State::Stored
+            {
+                queued.state = State::Kept;
+            }
+        }
+        self.refresh(address);
     }
 
     /// Whether anything may be frozen.
@@ -151,21 +177,18 @@ impl Outbox {
     /// What the next batch is made of: at most so many entries of at most so many bytes, though one goes whatever its size.
     pub fn choose(&self, items: usize, mut bytes: u64) -> Chosen {
         let mut chosen = Chosen::default();
-        for (order, ()) in self.ready.iter() {
-            let Some(entry) = self.entries.get(order).filter(|entry| !self.is_sealed(&entry.address)) else { continue };
-            if !chosen.fits(items, bytes, entry.text.len() as u64) {
-                return chosen;
+        for orders in [&self.ready, &self.heads] {
+            for (order, ()) in orders.iter() {
+                let Some(queued) = self.queue.get(order).filter(|queued| !self.is_sealed(&queued.address)) else { continue };
+                if !chosen.fits(items, bytes, queued.bytes) {
+                    return chosen;
+                }
+                bytes = bytes.saturating_sub(queued.bytes);
+                match queued.entry {
+                    Some(_) => chosen.entries.push(queued.id.clone()),
+                    None => chosen.heads.push(queued.address.clone()),
+                }
             }
-            bytes = bytes.saturating_sub(entry.text.len() as u64);
-            chosen.entries.push(entry.id.clone());
-        }
-        for (order, ()) in self.heads.iter() {
-            let Some(queued) = self.queued.get(order) else { continue };
-            if !chosen.fits(items, bytes, queued.bytes) {
-                break;
-            }
-            bytes = bytes.saturating_sub(queued.bytes);
-            chosen.heads.push(queued.address.clone());
         }
         chosen
     }
@@ -176,8 +199,8 @@ impl Outbox {
         let mut members = Vec::new();
         let Some(key) = self.keys.get(address) else { return members };
         for (order, ()) in key.orders.iter() {
-            match self.queued.get(order) {
-                Some(queued) if queued.kept && (members.is_empty() || members.len() < most && queued.bytes <= bytes) => {
+            match self.queue.get(order) {
+                Some(queued) if queued.state == State::Kept && (members.is_empty() || members.len() < most && queued.bytes <= bytes) => {
                     bytes = bytes.saturating_sub(queued.bytes);
                     members.push(queued.id.clone());
                 }
@@ -192,79 +215,82 @@ impl Outbox {
         self.orders.get(id).copied()
     }
 
-    /// An unfrozen mutation.
+    /// A mutation or entry.
     pub fn queued(&self, id: &MutationId) -> Option<&Queued> {
-        self.queued.get(self.orders.get(id)?).map(|queued| &**queued)
+        self.queue.get(self.orders.get(id)?).map(|queued| &**queued)
     }
 
-    /// Puts an entry in its members' place.
-    pub fn freeze(&mut self, mut entry: Box<Entry>) {
-        let order = self.order(&entry.id).unwrap_or_else(|| self.next_order());
-        for member in &entry.members {
-            self.take_queued(member);
+    fn change(&mut self, id: &MutationId) -> Option<&mut Box<Queued>> {
+        self.queue.get_mut(self.orders.get(id)?)
+    }
+
+    /// The first of these members becomes the entry, and the others part of it.
+    pub fn freeze(&mut self, entry: Box<Entry>) {
+        let Some((first, others)) = entry.members.split_first() else { return };
+        for other in others {
+            self.remove(other);
         }
-        self.bytes += entry.text.len() as u64;
-        self.frozen += entry.members.len();
-        self.orders.insert(entry.id.clone(), order);
-        let key = self.keys.get_or_insert_with(entry.address.clone(), KeyQueue::default);
-        key.orders.insert(order, ());
-        key.entry = Some(order);
-        let (id, address, state) = (entry.id.clone(), entry.address.clone(), entry.state);
-        entry.state = EntryState::InBatch;
-        self.entries.insert(order, entry);
-        self.set_state(&id, state);
-        self.refresh(&address);
+        let Some((order, mut queued)) = self.remove(first) else { return };
+        queued.bytes = entry.text.len() as u64;
+        queued.state = State::InBatch;
+        queued.entry = Some(entry);
+        self.stage(queued, Some(order));
     }
 
-    /// An entry, by its id.
-    pub fn entry(&self, id: &MutationId) -> Option<&Entry> {
-        self.entries.get(self.orders.get(id)?).map(|entry| &**entry)
+    /// A frozen entry.
+    pub fn entry(&self, id: &MutationId) -> Option<&Queued> {
+        self.queued(id).filter(|queued| queued.entry.is_some())
     }
 
     /// The entry is part of a batch that is being sent, once more.
     pub fn mark_sent(&mut self, id: &MutationId) {
-        if let Some(entry) = self.orders.get(id).and_then(|order| self.entries.get_mut(order)) {
+        if let Some(entry) = self.change(id).and_then(|queued| queued.entry.as_mut()) {
             entry.sent += 1;
         }
     }
 
     /// The server answered that the entry should be tried again; says how often so far.
     pub fn mark_failed(&mut self, id: &MutationId) -> u32 {
-        let Some(entry) = self.orders.get(id).and_then(|order| self.entries.get_mut(order)) else { return 0 };
+        let Some(entry) = self.change(id).and_then(|queued| queued.entry.as_mut()) else { return 0 };
         entry.failures = entry.failures.saturating_add(1);
         entry.failures
     }
 
     /// The entry does something else from here on.
-    pub fn set_state(&mut self, id: &MutationId, state: EntryState) {
-        let Some(order) = self.orders.get(id).copied() else { return };
-        let Some(entry) = self.entries.get_mut(&order) else { return };
-        match std::mem::replace(&mut entry.state, state) {
-            EntryState::InBatch => {}
-            EntryState::Ready => drop(self.ready.remove(&order)),
-            EntryState::Waiting(at) => drop(self.waiting.remove(&(at, order))),
+    pub fn set_state(&mut self, id: &MutationId, state: State) {
+        let Some(order) = self.order(id) else { return };
+        let Some(queued) = self.queue.get_mut(&order).filter(|queued| queued.entry.is_some()) else { return };
+        let earlier = std::mem::replace(&mut queued.state, state);
+        self.list(order, earlier, state);
+    }
+
+    /// Keeps `ready` and `waiting` true for one entry.
+    fn list(&mut self, order: u64, earlier: State, state: State) {
+        match earlier {
+            State::Ready => drop(self.ready.remove(&order)),
+            State::Waiting(at) => drop(self.waiting.remove(&(at.0, order))),
+            _ => {}
         }
         match state {
-            EntryState::InBatch => {}
-            EntryState::Ready => drop(self.ready.insert(order, ())),
-            EntryState::Waiting(at) => drop(self.waiting.insert((at, order), ())),
+            State::Ready => drop(self.ready.insert(order, ())),
+            State::Waiting(at) => drop(self.waiting.insert((at.0, order), ())),
+            _ => {}
         }
     }
 
     /// Entries whose wait is over can be sent.
     pub fn end_waits(&mut self, now: Timestamp) {
-        while let Some((at, order)) = self.waiting.first().map(|(key, ())| *key).filter(|(at, _)| *at <= now) {
-            self.waiting.remove(&(at, order));
-            self.ready.insert(order, ());
-            if let Some(entry) = self.entries.get_mut(&order) {
-                entry.state = EntryState::Ready;
+        while let Some((at, order)) = self.waiting.first().map(|(key, ())| *key).filter(|(at, _)| *at <= now.0) {
+            self.list(order, State::Waiting(Timestamp(at)), State::Ready);
+            if let Some(entry) = self.queue.get_mut(&order) {
+                entry.state = State::Ready;
             }
         }
     }
 
     /// Whether an entry can be sent.
     pub fn has_ready(&self) -> bool {
-        let is_free = |order| self.entries.get(order).is_some_and(|entry| !self.is_sealed(&entry.address));
+        let is_free = |order| self.queue.get(order).is_some_and(|entry| !self.is_sealed(&entry.address));
         self.ready.iter().any(|(order, ())| is_free(order))
     }
 
@@ -273,17 +299,14 @@ impl Outbox {
     /// id, and whatever follows a conflict now, it would make a second time (I2).
     pub fn seal(&mut self) {
         let mut sealed = Vec::new();
-        for (_, queued) in self.queued.iter() {
-            if queued.place.is_some() || queued.lineage.is_some() {
+        for (_, queued) in self.queue.iter() {
+            if queued.place.is_some() || queued.lineage.is_some() || queued.entry.is_some() {
                 sealed.push(queued.address.clone());
             }
         }
-        for (_, entry) in self.entries.iter() {
-            sealed.push(entry.address.clone());
-        }
-        for address in &sealed {
+        for address in sealed {
             self.sealed.insert(address.clone(), ());
-            self.refresh(address);
+            self.refresh(&address);
         }
     }
 
@@ -294,57 +317,45 @@ impl Outbox {
 
     /// When the next wait is over.
     pub fn next_wait(&self) -> Option<Timestamp> {
-        self.waiting.first().map(|((at, _), ())| *at)
+        self.waiting.first().map(|((at, _), ())| Timestamp(*at))
     }
 
     /// Takes an entry out: it has ended. Also says its place in the order.
-    pub fn settle(&mut self, id: &MutationId) -> Option<(u64, Box<Entry>)> {
-        let order = *self.orders.get(id)?;
-        self.entries.get(&order)?;
-        self.set_state(id, EntryState::InBatch);
-        let entry = self.entries.remove(&order)?;
-        self.orders.remove(id);
-        self.bytes -= entry.text.len() as u64;
-        self.frozen -= entry.members.len();
-        if let Some(key) = self.keys.get_mut(&entry.address) {
-            key.entry = None;
-            key.orders.remove(&order);
-        }
-        self.refresh(&entry.address);
-        Some((order, entry))
+    pub fn settle(&mut self, id: &MutationId) -> Option<(u64, Box<Queued>, Box<Entry>)> {
+        self.entry(id)?;
+        let (order, mut queued) = self.remove(id)?;
+        let entry = queued.entry.take()?;
+        Some((order, queued, entry))
     }
 
     /// Takes a mutation out that is not frozen: the app took it back, or it cannot be sent.
     pub fn take(&mut self, id: &MutationId) -> Option<Box<Queued>> {
-        let taken = self.take_queued(id)?;
-        self.refresh(&taken.address);
-        Some(taken)
+        if self.queued(id)?.entry.is_some() { None } else { self.remove(id).map(|(_, queued)| queued) }
     }
 
-    fn take_queued(&mut self, id: &MutationId) -> Option<Box<Queued>> {
-        let order = *self.orders.get(id)?;
-        let queued = self.queued.remove(&order)?;
-        self.orders.remove(id);
+    fn remove(&mut self, id: &MutationId) -> Option<(u64, Box<Queued>)> {
+        let order = self.orders.remove(id)?;
+        let queued = self.queue.remove(&order)?;
         self.bytes -= queued.bytes;
-        if let Some(key) = self.keys.get_mut(&queued.address) {
-            key.orders.remove(&order);
-            if key.head == Some(order) {
-                key.head = None;
-                self.heads.remove(&order);
-                self.heads_bytes -= queued.bytes;
-            }
+        self.list(order, queued.state, State::New);
+        let key = self.keys.get_mut(&queued.address)?;
+        key.orders.remove(&order);
+        if let Some(entry) = &queued.entry {
+            key.is_frozen = false;
+            self.joined -= entry.members.len().saturating_sub(1);
         }
-        Some(queued)
+        self.refresh(&queued.address);
+        Some((order, queued))
     }
 
     /// Writes that have not ended, each member of an entry counted.
     pub fn mutations(&self) -> usize {
-        self.queued.len() + self.frozen
+        self.queue.len() + self.joined
     }
 
     /// Entries, frozen or to be.
     pub fn len(&self) -> usize {
-        self.queued.len() + self.entries.len()
+        self.queue.len()
     }
 
     /// Documents with writes that have not ended.
@@ -359,31 +370,36 @@ impl Outbox {
 
     /// The first mutation of `address` may not be frozen before another one of it is kept.
     pub fn postpone(&mut self, address: &Address) {
-        let head = self.keys.get_mut(address).and_then(|key| key.head.take());
-        if let Some(queued) = head.and_then(|order| self.heads.remove(&order).and(self.queued.get(&order))) {
-            self.heads_bytes -= queued.bytes;
+        self.set_head(address, None);
+    }
+
+    fn set_head(&mut self, address: &Address, head: Option<(u64, u64)>) {
+        let Some(key) = self.keys.get_mut(address) else { return };
+        if let Some((order, bytes)) = std::mem::replace(&mut key.head, head) {
+            self.heads.remove(&order);
+            self.heads_bytes -= bytes;
+        }
+        if let Some((order, bytes)) = head {
+            self.heads.insert(order, ());
+            self.heads_bytes += bytes;
         }
     }
 
     /// Keeps `heads` true for one document.
     fn refresh(&mut self, address: &Address) {
-        let Some(key) = self.keys.get_mut(address) else { return };
-        let first = key.orders.first().and_then(|(order, ())| Some((*order, self.queued.get(order)?)));
-        let is_free = key.entry.is_none() && !self.sealed.contains_key(address);
-        let head = first.filter(|(_, queued)| is_free && queued.kept).map(|(order, _)| order);
-        if head != key.head {
-            let bytes_of = |order: &u64| self.queued.get(order).map_or(0, |queued| queued.bytes);
-            if let Some(old) = key.head.take() {
-                self.heads.remove(&old);
-                self.heads_bytes -= bytes_of(&old);
-            }
-            if let Some(new) = head {
-                self.heads.insert(new, ());
-                self.heads_bytes += bytes_of(&new);
-            }
-            key.head = head;
+        let Some(key) = self.keys.get(address) else { return };
+        let mut head = None;
+        if let Some((order, ())) = key.orders.first()
+            && let Some(first) = self.queue.get(order)
+            && first.state == State::Kept
+            && !key.is_frozen
+            && !self.is_sealed(address)
+        {
+            head = Some((*order, first.bytes));
         }
-        if key.orders.is_empty() {
+        let is_over = key.orders.is_empty();
+        self.set_head(address, head);
+        if is_over {
             self.keys.remove(address);
         }
     }
@@ -393,24 +409,14 @@ impl Outbox {
 mod tests {
     use super::*;
 
-    fn queued(id: &str, key: &str) -> Queued {
-        Queued { id: MutationId(id.into()), address: Address::of("c", key), bytes: 10, place: None, kept: false, lineage: None }
+    fn queued(id: &str, key: &str) -> Box<Queued> {
+        let (id, address) = (MutationId(id.into()), Address::of("c", key));
+        Box::new(Queued { id, address, bytes: 10, place: None, lineage: None, state: State::New, entry: None })
     }
 
-    fn entry(id: &str, members: &[&str], key: &str) -> Box<Entry> {
-        Box::new(Entry {
-            id: MutationId(id.into()),
-            members: members.iter().map(|member| MutationId((*member).into())).collect(),
-            address: Address::of("c", key),
-            base: None,
-            text: "12345".into(),
-            place: Some((1, 0)),
-            round: 0,
-            root: MutationId(id.into()),
-            sent: 0,
-            failures: 0,
-            state: EntryState::InBatch,
-        })
+    fn entry(members: &[&str]) -> Box<Entry> {
+        let members = members.iter().map(|member| MutationId((*member).into())).collect();
+        Box::new(Entry { members, base: None, text: "12345".into(), sent: 0, failures: 0 })
     }
 
     fn heads(outbox: &Outbox) -> Vec<String> {
@@ -424,7 +430,9 @@ mod tests {
         outbox.stage(queued("a", "k"), None);
         outbox.stage(queued("b", "l"), None);
         assert!(!outbox.has_heads());
-        outbox.mark_kept(&MutationId("b".into()), Some((1, 1)));
+        outbox.mark_stored(&MutationId("b".into()), Some((1, 1)), false);
+        assert!(!outbox.has_heads());
+        outbox.ground(&Address::of("c", "l"));
         assert_eq!(heads(&outbox), ["b"]);
     }
 
@@ -433,15 +441,16 @@ mod tests {
         let mut outbox = Outbox::default();
         for (id, key) in [("a", "k"), ("b", "k"), ("c", "l"), ("d", "k")] {
             outbox.stage(queued(id, key), None);
-            outbox.mark_kept(&MutationId(id.into()), None);
+            outbox.mark_stored(&MutationId(id.into()), None, true);
         }
         assert_eq!(heads(&outbox), ["a", "c"]);
-        outbox.freeze(entry("a", &["a", "b"], "k"));
+        outbox.freeze(entry(&["a", "b"]));
         assert_eq!(heads(&outbox), ["c"]);
         assert_eq!((outbox.mutations(), outbox.len(), outbox.items(), outbox.bytes()), (4, 3, 2, 25));
-        let (order, settled) = outbox.settle(&MutationId("a".into())).unwrap();
+        let (order, _, settled) = outbox.settle(&MutationId("a".into())).unwrap();
         assert_eq!(settled.members.len(), 2);
-        outbox.stage(Queued { kept: true, ..queued("follow-up", "k") }, Some(order));
+        outbox.stage(queued("follow-up", "k"), Some(order));
+        outbox.mark_stored(&MutationId("follow-up".into()), None, true);
         assert_eq!(heads(&outbox), ["follow-up", "c"]);
         let at = Address::of("c", "k");
         assert_eq!([outbox.members(&at, 9, 99), outbox.members(&at, 1, 99), outbox.members(&at, 9, 19)].map(|all| all.len()), [2, 1, 1]);

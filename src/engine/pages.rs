@@ -13,7 +13,7 @@ use crate::protocol::{Address, Json};
 pub struct Pages {
     page_of: Ordered<Address, u32>,
     /// How many documents each stored page holds.
-    counts: Ordered<u32, u32>,
+    counts: Ordered<u64, u32>,
     next_page: u32,
 }
 
@@ -40,13 +40,13 @@ impl Pages {
     pub fn encode(&self) -> Vec<u8> {
         // Addresses come collection by collection: each page's row of one is complete before the next begins.
         let mut rows: Vec<DirectoryRow> = Vec::new();
-        let mut row_of: Ordered<u32, u32> = Ordered::default();
+        let mut row_of: Ordered<u64, u32> = Ordered::default();
         for (address, page) in self.page_of.iter() {
-            let at = row_of.get(page).map_or(usize::MAX, |at| *at as usize);
+            let at = row_of.get(&u64::from(*page)).map_or(usize::MAX, |at| *at as usize);
             match rows.get_mut(at) {
                 Some(row) if row.1 == address.collection => row.2.push(address.key.clone()),
                 _ => {
-                    row_of.insert(*page, rows.len() as u32);
+                    row_of.insert((*page).into(), rows.len() as u32);
                     rows.push((*page, address.collection.clone(), vec![address.key.clone()]));
                 }
             }
@@ -76,8 +76,8 @@ impl Pages {
     }
 
     fn count(&mut self, page: u32, more: u32, fewer: u32) {
-        let count = self.counts.get(&page).copied().unwrap_or_default();
-        self.counts.insert(page, (count + more).saturating_sub(fewer));
+        let count = self.counts.get_or_insert_with(page.into(), u32::default);
+        *count = (*count + more).saturating_sub(fewer);
     }
 
     /// The page that holds `address`.
@@ -92,7 +92,7 @@ impl Pages {
 
     /// How many documents one page holds.
     pub fn count_of(&self, page: u32) -> u32 {
-        self.counts.get(&page).copied().unwrap_or_default()
+        self.counts.get(&page.into()).copied().unwrap_or_default()
     }
 
     /// The documents of one page.
@@ -111,7 +111,7 @@ impl Pages {
         let mut empty = Vec::new();
         for (page, count) in self.counts.iter() {
             if *count == 0 {
-                empty.push(*page);
+                empty.push(*page as u32);
             }
         }
         empty
@@ -120,7 +120,7 @@ impl Pages {
     /// Those pages are no longer stored.
     pub fn dropped(&mut self, pages: &[u32]) {
         for page in pages {
-            self.counts.remove(page);
+            self.counts.remove(&(*page).into());
         }
     }
 

@@ -173,6 +173,16 @@ impl Replica {
         laid
     }
 
+    /// What an acknowledged entry makes of a document: its operations in it, those that can be applied.
+    pub fn with_layer(&self, address: &Address, id: &MutationId, document: Option<Json>) -> Option<Json> {
+        let mut draft = Draft::of(document);
+        let layer = self.documents.get(address).and_then(|document| document.layers.iter().find(|layer| layer.id == *id));
+        for made in layer.map_or(&[][..], |layer| &layer.operations) {
+            let _ = draft.apply(&made.operation);
+        }
+        draft.to_json()
+    }
+
     /// Whether a run whose text has moved goes on behind the layer `last`. Parted there, it would be merged as two
     /// changes, and the view would be another one.
     pub fn goes_on_behind(&self, address: &Address, last: &MutationId) -> bool {

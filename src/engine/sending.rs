@@ -13,7 +13,7 @@ use super::input::{Reply, SendFailure};
 use super::link::Tried;
 use super::log::About;
 use super::notice::{Ending, Notice};
-use super::outbox::{Chosen, Entry, EntryState};
+use super::outbox::{Chosen, Entry, Queued, State};
 use super::outcome::{self, Class};
 use super::push::{Batch, BatchId};
 use super::record::Kind;
@@ -109,7 +109,7 @@ impl Engine {
             return;
         }
         for id in &entries {
-            self.outbox.set_state(id, EntryState::InBatch);
+            self.outbox.set_state(id, State::InBatch);
         }
         let is_frozen_already = entries.len() == sent_before;
         self.batches.push(Batch { id: batch, entries });
@@ -128,7 +128,7 @@ impl Engine {
             members = self.outbox.members(address, usize::MAX, u64::MAX);
         }
         let first = self.outbox.queued(members.first()?)?;
-        let (id, mut place, lineage) = (first.id.clone(), first.place, first.lineage.clone());
+        let (id, line) = (first.id.clone(), first.line(first.round()));
         if members.last().is_some_and(|last| self.replica.goes_on_behind(address, last)) {
             self.outbox.postpone(address);
             return None;
@@ -145,32 +145,14 @@ impl Engine {
             Some(base) => Some(Some(String::from(&*base.version))),
         };
         let text: Arc<str> = protocol::Entry::text(&id.0, &self.seen, &Run { address, operations: &operations, base: &base }).into();
-        let (mut round, mut root) = (0, None);
-        if let Some(lineage) = lineage {
-            (place, round, root) = (Some(lineage.place), lineage.round, Some(lineage.root));
-        }
-        let header = header::freeze(&id, &members, place.unwrap_or_default(), round, &root);
+        let root = Some(line.root).filter(|root| *root != id);
+        let header = header::freeze(&id, &members, line.place, line.round, &root);
+        members.iter().for_each(|member| self.store.log.retire(member));
         self.store.stage(Kind::Freeze, &header, &text, Some(About::of(Kind::Freeze, &id)));
-        for member in &members {
-            self.store.retire(Kind::Mutation, member);
-        }
-        self.retire_befores(&members);
         let order = self.outbox.order(&id).unwrap_or_default();
         let befores = self.replica.replace(address, &members, order, id.clone(), operations);
         self.keep_befores(befores);
-        self.outbox.freeze(Box::new(Entry {
-            id: id.clone(),
-            members,
-            address: address.clone(),
-            base,
-            text,
-            place,
-            round,
-            root: root.unwrap_or_else(|| id.clone()),
-            sent: 0,
-            failures: 0,
-            state: EntryState::InBatch,
-        }));
+        self.outbox.freeze(Box::new(Entry { members, base, text, sent: 0, failures: 0 }));
         Some(id)
     }
 
@@ -186,7 +168,7 @@ impl Engine {
         self.rebase(address, None, members);
         for member in members {
             self.outbox.take(member);
-            self.store.retire(Kind::Mutation, member);
+            self.store.log.retire(member);
             effects.push(Effect::Notify(Notice::Settled { mutation: member.clone(), ending: Ending::Unknown { error: error.clone() } }));
         }
     }
@@ -198,8 +180,8 @@ impl Engine {
         let (mut ids, mut attempt) = (Vec::new(), 0);
         let mut body = String::from(r#"{"entries":["#);
         for id in &entries {
-            let Some(entry) = self.outbox.entry(id) else { continue };
-            if !is_open || self.outbox.is_sealed(&entry.address) {
+            let Some(Queued { address, entry: Some(entry), .. }) = self.outbox.queued(id) else { continue };
+            if !is_open || self.outbox.is_sealed(address) {
                 continue;
             }
             if !ids.is_empty() {
@@ -219,7 +201,6 @@ impl Engine {
         }
         #[cfg(feature = "sim")]
         if self.planted == Some(super::planted::Bug::B17) {
-            entries.iter().for_each(|id| self.store.retire(Kind::Freeze, id));
             entries.iter().for_each(|id| self.stage_settlement(id, &[], "applied", None));
         }
         self.send(now, What::Push(batch), Call::Push { ids, body, attempt }, effects);
@@ -494,7 +475,7 @@ impl Engine {
     }
 
     pub(super) fn wait_for(&mut self, now: Timestamp, id: &MutationId, failures: u32, delay_ms: u64) {
-        self.outbox.set_state(id, EntryState::Waiting(now.after(delay_ms)));
+        self.outbox.set_state(id, State::Waiting(now.after(delay_ms)));
         let header = header::attempt(id, failures, self.wall_at(now), delay_ms);
         self.store.stage(Kind::Attempt, &header, "", Some(About::of(Kind::Attempt, id)));
     }
@@ -502,7 +483,7 @@ impl Engine {
     /// The batch is over, and its entries can be sent again.
     fn release(&mut self, batch: BatchId) -> Vec<MutationId> {
         let entries = self.take_batch(batch);
-        entries.iter().for_each(|id| self.outbox.set_state(id, EntryState::Ready));
+        entries.iter().for_each(|id| self.outbox.set_state(id, State::Ready));
         entries
     }
 

@@ -7,12 +7,12 @@ use super::header;
 use super::ident::MutationId;
 use super::log::About;
 use super::notice::{Ending, Notice};
-use super::outbox::Entry;
-use super::record::{Kind, Lineage};
+use super::outbox::{Entry, Queued};
+use super::record::Kind;
 use super::replica::Base;
 use super::{Engine, retry};
 use crate::protocol::member::text_of;
-use crate::protocol::{Address, Draft, Json, Operation, Outcome, Run, Verdict};
+use crate::protocol::{Address, Json, Operation, Outcome, Run, Verdict};
 use crate::protocol::{digits, words};
 
 /// A conflict that comes back this many times goes to the inbox.
@@ -65,20 +65,27 @@ impl Engine {
         value: Option<Json>,
         effects: &mut impl Sink,
     ) {
-        let Some((_, entry)) = self.take_entry(id) else { return };
+        let Some((_, queued, entry)) = self.take_entry(id) else { return };
         self.counters.acknowledged += 1;
         self.counters.last_push = Some(self.wall_at(now));
-        let base = self.acknowledged_base(&entry, version.as_deref(), seq, value);
+        let base = self.acknowledged_base(&queued, &entry, version.as_deref(), seq, value);
         self.stage_settlement(id, &entry.members, "applied", seq);
-        self.rebase(&entry.address, base, std::slice::from_ref(id));
+        self.rebase(&queued.address, base, std::slice::from_ref(id));
         for mutation in entry.members {
             effects.push(Effect::Notify(Notice::Settled { mutation, ending: Ending::Applied { version: version.clone() } }));
         }
     }
 
     /// The base that an acknowledged entry makes; `None` where the base is newer already.
-    fn acknowledged_base(&self, entry: &Entry, version: Option<&str>, seq: Option<u64>, value: Option<Json>) -> Option<Base> {
-        let current = self.replica.base(&entry.address);
+    fn acknowledged_base(
+        &self,
+        Queued { id, address, .. }: &Queued,
+        entry: &Entry,
+        version: Option<&str>,
+        seq: Option<u64>,
+        value: Option<Json>,
+    ) -> Option<Base> {
+        let current = self.replica.base(address);
         let same_log = current.is_some_and(|base| *base.generation == *self.generation);
         if same_log && current.and_then(|base| base.seq).zip(seq).is_some_and(|(have, made)| have >= made) {
             return None;
@@ -91,11 +98,8 @@ impl Engine {
         // Where there had to be no document, what was made is made of nothing, whatever is known here.
         let made_of_nothing = entry.base == Some(None);
         let value = value.or_else(|| {
-            let mut draft = Draft::of(current.and_then(|base| base.value.clone()).filter(|_| !made_of_nothing));
-            for operation in self.replica.laid(&entry.address, std::slice::from_ref(&entry.id)) {
-                drop(draft.apply(&operation));
-            }
-            draft.to_json()
+            let made_on = current.and_then(|base| base.value.clone()).filter(|_| !made_of_nothing);
+            self.replica.with_layer(address, id, made_on)
         });
         // Made on another version than is known here: what the document is now only a pull can say, and it must not be
         // taken for old news.
@@ -115,8 +119,8 @@ impl Engine {
         seq: Option<u64>,
         effects: &mut impl Sink,
     ) {
-        let Some(round) = self.outbox.entry(id).map(|entry| entry.round + 1) else { return };
-        let Some(address) = self.outbox.entry(id).map(|entry| entry.address.clone()) else { return };
+        let Some(entry) = self.outbox.entry(id) else { return };
+        let (round, address) = (entry.round() + 1, entry.address.clone());
         self.touch(&address);
         let theirs = Base { version: version.unwrap_or_default().into(), seq: value_seq, generation: self.generation.clone(), value };
         if self.is_news(&address, &theirs) {
@@ -146,9 +150,9 @@ impl Engine {
         seq: Option<u64>,
         effects: &mut impl Sink,
     ) {
-        let Some((order, entry)) = self.outbox.settle(id) else { return };
-        let lineage = Lineage { root: entry.root, round, place: entry.place.unwrap_or_default() };
-        let address = entry.address;
+        let Some((order, queued, entry)) = self.outbox.settle(id) else { return };
+        let lineage = queued.line(round);
+        let address = queued.address;
         let body = text_of(&Run { address: &address, operations: &operations, base: &None });
         let (follow_up, order) = self.queue(now, &address, &body, Some(lineage), Some(order));
         self.stage_settlement(id, &entry.members, "merged", seq);
@@ -177,16 +181,16 @@ impl Engine {
     }
 
     fn end(&mut self, now: Timestamp, id: &MutationId, ending: Ending, fields: Option<Json>, seq: Option<u64>, effects: &mut impl Sink) {
-        let Some((_, entry)) = self.take_entry(id) else { return };
+        let Some((_, queued, entry)) = self.take_entry(id) else { return };
         let (name, error) = match &ending {
             Ending::Unknown { error } => ("unknown", error),
             Ending::Rejected { error } => ("rejected", error),
             Ending::Applied { .. } | Ending::Merged { .. } | Ending::Cancelled => return,
         };
-        let operations = self.replica.laid(&entry.address, std::slice::from_ref(id));
-        self.set_aside(now, &entry.address, &entry.members, name, error, fields, &operations);
+        let operations = self.replica.laid(&queued.address, std::slice::from_ref(id));
+        self.set_aside(now, &queued.address, &entry.members, name, error, fields, &operations);
         self.stage_settlement(id, &entry.members, name, seq);
-        self.rebase(&entry.address, None, std::slice::from_ref(id));
+        self.rebase(&queued.address, None, std::slice::from_ref(id));
         for mutation in entry.members {
             effects.push(Effect::Notify(Notice::Settled { mutation, ending: ending.clone() }));
         }
@@ -211,7 +215,7 @@ impl Engine {
         self.inbox.insert(entry, ());
     }
 
-    fn take_entry(&mut self, id: &MutationId) -> Option<(u64, Box<Entry>)> {
+    fn take_entry(&mut self, id: &MutationId) -> Option<(u64, Box<Queued>, Box<Entry>)> {
         let address = self.outbox.entry(id)?.address.clone();
         self.touch(&address);
         self.outbox.settle(id)
@@ -221,16 +225,7 @@ impl Engine {
     pub(super) fn stage_settlement(&mut self, id: &MutationId, members: &[MutationId], ending: &str, seq: Option<u64>) {
         let header = header::settlement(id, members, ending, seq);
         self.store.stage(Kind::Settlement, &header, "", None);
-        self.store.retire(Kind::Freeze, id);
-        self.store.retire(Kind::Attempt, id);
-        self.retire_befores(std::slice::from_ref(id));
-    }
-
-    /// The texts that were kept for these are not needed any more.
-    pub(super) fn retire_befores(&mut self, ids: &[MutationId]) {
-        for id in ids {
-            self.store.log.retire_befores(id);
-        }
+        self.store.log.retire(id);
     }
 
     /// Whether `theirs` is newer than what is known of a document.

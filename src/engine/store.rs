@@ -167,11 +167,6 @@ impl Store {
         self.staged.bases.insert(address.clone(), ());
     }
 
-    /// What was stored, or staged, about this is not needed any more.
-    pub fn retire(&mut self, kind: Kind, id: &MutationId) {
-        self.log.retire(&About::of(kind, id));
-    }
-
     /// Whether something waits for a transaction.
     pub fn is_staged(&self) -> bool {
         self.failed.is_some() || !self.staged.is_empty()

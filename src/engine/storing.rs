@@ -189,10 +189,10 @@ impl Engine {
     pub(super) fn keep(&mut self, id: &super::MutationId, place: Option<Place>) {
         let Some(queued) = self.outbox.queued(id) else { return };
         let address = queued.address.clone();
-        if self.store.pages.page_of(&address).is_some() && !self.replica.is_resident(&address) {
-            self.ungrounded.get_or_insert_with(address, Vec::new).push((id.clone(), place));
-        } else {
-            self.outbox.mark_kept(id, place);
+        let is_grounded = self.store.pages.page_of(&address).is_none() || self.replica.is_resident(&address);
+        self.outbox.mark_stored(id, place, is_grounded);
+        if !is_grounded {
+            self.ungrounded.insert(address, ());
         }
     }
 
@@ -200,15 +200,29 @@ impl Engine {
     /// goes with the next.
     pub(super) fn load_page_of(&mut self, address: &Address, ask: Option<AskId>, effects: &mut impl Sink) {
         match self.store.pages.page_of(address) {
-            Some(page) => self.wanted.get_or_insert_with(page, Vec::new).extend(ask),
-            None => ask.into_iter().for_each(|ask| self.answer(ask, None, effects)),
+            Some(page) => {
+                self.wanted.insert(page.into(), ());
+                if let Some(ask) = ask {
+                    self.waiting.insert((page.into(), ask.0), ());
+                }
+            }
+            None => {
+                if let Some(ask) = ask {
+                    self.answer(ask, None, effects);
+                }
+            }
         }
         self.load_wanted(effects);
     }
 
     fn load_wanted(&mut self, effects: &mut impl Sink) {
         if self.loading.is_none() && !self.wanted.is_empty() {
-            let pages = self.wanted.keys().take(PAGES_MAX).copied().collect();
+            let mut pages = Vec::new();
+            for (page, ()) in self.wanted.iter() {
+                if pages.len() < PAGES_MAX {
+                    pages.push(*page as u32);
+                }
+            }
             self.load_pages(pages, 0, effects);
         }
     }
@@ -225,8 +239,11 @@ impl Engine {
             if self.read_page(now, *page, bytes.unwrap_or_default(), effects) < self.store.pages.count_of(*page) {
                 self.lose_rest_of(now, *page);
             }
-            for ask in self.wanted.remove(page).unwrap_or_default() {
-                self.answer(ask, None, effects);
+            let page = (*page).into();
+            self.wanted.remove(&page);
+            while let Some((page, ask)) = self.waiting.from(&(page, 0)).next().map(|(key, ())| *key).filter(|(of, _)| *of == page) {
+                self.waiting.remove(&(page, ask));
+                self.answer(AskId(ask), None, effects);
             }
         }
         self.load_wanted(effects);
@@ -264,9 +281,8 @@ impl Engine {
     }
 
     fn keep_grounded(&mut self, address: &Address) {
-        for (id, place) in self.ungrounded.remove(address).unwrap_or_default() {
-            self.outbox.mark_kept(&id, place);
-        }
+        self.ungrounded.remove(address);
+        self.outbox.ground(address);
     }
 
     /// Sets aside what cannot be read, and says so.

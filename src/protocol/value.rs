@@ -166,7 +166,7 @@ impl Walk<'_> {
                     let value = walk.document(levels - 1, wanted);
                     if wanted {
                         // A name that comes twice has the later value, in the earlier place, as in JavaScript.
-                        let slot = names.enter(members.len(), &mut |slot| (*members[slot].0).cmp(&name));
+                        let slot = names.enter(members.len(), &|slot: usize| (*members[slot].0).cmp(&name));
                         match members.get_mut(slot) {
                             Some((_, earlier)) => *earlier = value,
                             None => members.push((name.into_owned(), value)),

@@ -461,7 +461,7 @@ impl Engine {
         self.store.log.retire(id);
         self.rebase(&queued.address, None, std::slice::from_ref(id));
         self.arm(now);
-        effects.push(Effect::Notify(Notice::Settled { mutation: id.clone(), ending: Ending::Cancelled }));
+        settling::tell_settled(std::slice::from_ref(id), &Ending::Cancelled, effects);
     }
 
     fn on_token(&mut self, now: Timestamp, present: bool) {

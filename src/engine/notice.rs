@@ -295,16 +295,28 @@ impl ViewChange {
 }
 
 impl Ending {
-    fn write(&self, out: &mut String) {
-        let mut object = ObjectWriter::begin(out);
-        let name = match self {
+    /// The same in one word.
+    pub fn name(&self) -> &'static str {
+        match self {
             Ending::Applied { .. } => "applied",
             Ending::Merged { .. } => "merged",
             Ending::Rejected { .. } => "rejected",
             Ending::Cancelled => "cancelled",
             Ending::Unknown { .. } => "unknown",
-        };
-        object.member("ending", &name);
+        }
+    }
+
+    /// What went wrong, where something did.
+    pub fn error(&self) -> Option<&Fault> {
+        match self {
+            Ending::Rejected { error } | Ending::Unknown { error } => Some(error),
+            Ending::Applied { .. } | Ending::Merged { .. } | Ending::Cancelled => None,
+        }
+    }
+
+    fn write(&self, out: &mut String) {
+        let mut object = ObjectWriter::begin(out);
+        object.member("ending", &self.name());
         match self {
             Ending::Applied { version } => drop(object.member("version", version)),
             Ending::Merged { by } => drop(object.member("by", by)),

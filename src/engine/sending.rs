@@ -12,12 +12,13 @@ use super::ident::{MutationId, RequestId};
 use super::input::{Reply, SendFailure};
 use super::link::Tried;
 use super::log::About;
-use super::notice::{Ending, Notice};
+use super::notice::Ending;
 use super::outbox::{Chosen, Entry, Queued, State};
 use super::outcome::{self, Class};
 use super::push::{Batch, BatchId};
 use super::record::Kind;
 use super::retry;
+use super::settling::Ended;
 use super::{AUTH_PAUSE_MS, Engine, Pause};
 use crate::protocol::{self, Address, Call, PushReply, Run, Whole};
 use crate::protocol::{digits, words};
@@ -159,17 +160,13 @@ impl Engine {
     /// The text that these were made on is lost, and with it where they belong: they go to the inbox.
     fn give_up_unplaceable(&mut self, now: Timestamp, address: &Address, members: &[MutationId], effects: &mut impl Sink) {
         let error = Fault::new(Code::StorageCorrupt, "the text this was made on is lost");
-        let operations = self.replica.laid(address, members);
-        self.set_aside(now, address, members, "unknown", &error, None, &operations);
-        if let Some(first) = members.first() {
-            self.stage_settlement(first, members, "unknown", None);
-        }
+        let (ended, ending) = (Ended { address, layers: members, members }, Ending::Unknown { error });
         self.touch(address);
-        self.rebase(address, None, members);
+        self.set_aside(now, &ended, &ending, &None);
+        self.conclude(&ended, None, &ending, None, effects);
         for member in members {
             self.outbox.take(member);
             self.store.log.retire(member);
-            effects.push(Effect::Notify(Notice::Settled { mutation: member.clone(), ending: Ending::Unknown { error: error.clone() } }));
         }
     }
 

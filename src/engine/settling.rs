@@ -20,6 +20,23 @@ const ROUNDS_MAX: u32 = 20;
 /// From this round on a follow-up waits before it goes.
 const ROUNDS_AT_ONCE: u32 = 5;
 
+/// What ends: an entry, or mutations that can be none.
+pub(super) struct Ended<'e> {
+    /// Which document it is on.
+    pub(super) address: &'e Address,
+    /// What is laid over the document for it; the first names it.
+    pub(super) layers: &'e [MutationId],
+    /// What the app calls it.
+    pub(super) members: &'e [MutationId],
+}
+
+/// The app hears how mutations ended.
+pub(super) fn tell_settled(mutations: &[MutationId], ending: &Ending, effects: &mut impl Sink) {
+    for mutation in mutations {
+        effects.push(Effect::Notify(Notice::Settled { mutation: mutation.clone(), ending: ending.clone() }));
+    }
+}
+
 impl Engine {
     /// What the server did with one entry.
     pub(super) fn settle(&mut self, now: Timestamp, id: &MutationId, outcome: Outcome, effects: &mut impl Sink) {
@@ -69,11 +86,8 @@ impl Engine {
         self.counters.acknowledged += 1;
         self.counters.last_push = Some(self.wall_at(now));
         let base = self.acknowledged_base(&queued, &entry, version.as_deref(), seq, value);
-        self.stage_settlement(id, &entry.members, "applied", seq);
-        self.rebase(&queued.address, base, std::slice::from_ref(id));
-        for mutation in entry.members {
-            effects.push(Effect::Notify(Notice::Settled { mutation, ending: Ending::Applied { version: version.clone() } }));
-        }
+        let ended = Ended { address: &queued.address, layers: std::slice::from_ref(id), members: &entry.members };
+        self.conclude(&ended, base, &Ending::Applied { version }, seq, effects);
     }
 
     /// The base that an acknowledged entry makes; `None` where the base is newer already.
@@ -162,9 +176,7 @@ impl Engine {
             let wait = retry::ENTRY.draw(round - ROUNDS_AT_ONCE, &mut self.rng);
             self.window = Some(now.after(wait));
         }
-        for mutation in entry.members {
-            effects.push(Effect::Notify(Notice::Settled { mutation, ending: Ending::Merged { by: follow_up.clone() } }));
-        }
+        tell_settled(&entry.members, &Ending::Merged { by: follow_up }, effects);
     }
 
     /// The server will never have it: it is taken back, exactly, and kept in the inbox (I8).
@@ -182,37 +194,28 @@ impl Engine {
 
     fn end(&mut self, now: Timestamp, id: &MutationId, ending: Ending, fields: Option<Json>, seq: Option<u64>, effects: &mut impl Sink) {
         let Some((_, queued, entry)) = self.take_entry(id) else { return };
-        let (name, error) = match &ending {
-            Ending::Unknown { error } => ("unknown", error),
-            Ending::Rejected { error } => ("rejected", error),
-            Ending::Applied { .. } | Ending::Merged { .. } | Ending::Cancelled => return,
-        };
-        let operations = self.replica.laid(&queued.address, std::slice::from_ref(id));
-        self.set_aside(now, &queued.address, &entry.members, name, error, fields, &operations);
-        self.stage_settlement(id, &entry.members, name, seq);
-        self.rebase(&queued.address, None, std::slice::from_ref(id));
-        for mutation in entry.members {
-            effects.push(Effect::Notify(Notice::Settled { mutation, ending: ending.clone() }));
-        }
+        let ended = Ended { address: &queued.address, layers: std::slice::from_ref(id), members: &entry.members };
+        self.set_aside(now, &ended, &ending, &fields);
+        self.conclude(&ended, None, &ending, seq, effects);
     }
 
     /// Keeps a refused or unknown write until the app removes it.
-    #[expect(clippy::too_many_arguments, reason = "the members of one inbox record")]
-    pub(super) fn set_aside(
-        &mut self,
-        now: Timestamp,
-        address: &Address,
-        members: &[MutationId],
-        ending: &str,
-        error: &Fault,
-        fields: Option<Json>,
-        operations: &[Operation],
-    ) {
-        let Some(entry) = members.first().cloned() else { return };
-        let header = header::inbox(&entry, members, ending, error, &fields, self.wall_at(now));
-        let body = text_of(&Run { address, operations, base: &None });
-        self.store.stage(Kind::Inbox, &header, &body, Some(About::of(Kind::Inbox, &entry)));
-        self.inbox.insert(entry, ());
+    pub(super) fn set_aside(&mut self, now: Timestamp, ended: &Ended<'_>, ending: &Ending, fields: &Option<Json>) {
+        let (Some(id), Some(error)) = (ended.members.first(), ending.error()) else { return };
+        let header = header::inbox(id, ended.members, ending.name(), error, fields, self.wall_at(now));
+        let operations = self.replica.laid(ended.address, ended.layers);
+        let body = text_of(&Run { address: ended.address, operations: &operations, base: &None });
+        self.store.stage(Kind::Inbox, &header, &body, Some(About::of(Kind::Inbox, id)));
+        self.inbox.insert(id.clone(), ());
+    }
+
+    /// What ends leaves the overlay, its base moves where there is another, and the app hears of it.
+    pub(super) fn conclude(&mut self, ended: &Ended<'_>, base: Option<Base>, ending: &Ending, seq: Option<u64>, effects: &mut impl Sink) {
+        if let Some(id) = ended.layers.first() {
+            self.stage_settlement(id, ended.members, ending.name(), seq);
+        }
+        self.rebase(ended.address, base, ended.layers);
+        tell_settled(ended.members, ending, effects);
     }
 
     fn take_entry(&mut self, id: &MutationId) -> Option<(u64, Box<Queued>, Box<Entry>)> {

@@ -482,7 +482,7 @@ impl Engine {
         for feed in 0..self.feeds.len() {
             self.answer_pull(feed, Some(why.clone()), effects);
         }
-        for request in std::mem::take(&mut self.requests) {
+        for request in &std::mem::take(&mut self.requests) {
             effects.push(Effect::Cancel { request: request.id });
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Engine;
 use super::clock::Timestamp;
 use super::config::TransportKind;
 use super::effect::Sink;
@@ -11,8 +12,7 @@ use super::input::Reply;
 use super::link::Tried;
 use super::outcome::{self, Class};
 use super::replica::Base;
-use super::sending::body_of;
-use super::{Engine, retry};
+use super::sending::{asked_wait, read_body};
 use crate::protocol::{Change, ChangeBody, PullReply};
 
 impl Engine {
@@ -81,33 +81,28 @@ impl Engine {
 
     pub(super) fn on_pull_reply(&mut self, now: Timestamp, feed: usize, sent_under: &Arc<str>, reply: &Reply, effects: &mut impl Sink) {
         let Some((_, echo)) = self.feeds[feed].request.take() else { return };
-        let refused = outcome::refusal(reply.status);
-        match outcome::classify(reply.status) {
-            Class::Body if reply.status == 200 => {
-                let parsed =
-                    body_of(reply).and_then(|text| PullReply::parse(text).map_err(|error| Fault::new(Code::Protocol, error.said())));
-                match parsed.and_then(|page| self.check_page(now, &echo, page, sent_under)) {
-                    Ok(Some(page)) => self.apply_page(now, feed, page, effects),
-                    Ok(None) => self.feeds[feed].due = now,
-                    Err(error) => self.on_no_pull(now, feed, error, effects),
-                }
-            }
-            Class::Auth => {
-                self.link.on_answer();
-                self.feeds[feed].due = now;
-                self.pause_for_auth(now, refused.clone());
-                self.answer_pull(feed, Some(refused.as_kind(Code::Unauthorized)), effects);
-            }
-            _ => {
-                self.link.on_answer();
-                let header = |name: &str| reply.headers.get(name).map(String::as_str);
-                let asked = retry::retry_after(header("retry-after"), header("date"));
-                self.feeds[feed].on_retry(now, asked, &mut self.rng);
-                asked.into_iter().for_each(|asked| self.link.on_asked_to_wait(now.after(asked)));
-                self.troubles.network = Some(refused.clone());
-                self.answer_pull(feed, Some(refused), effects);
-            }
+        if reply.status == 200 {
+            let mut page = PullReply::default();
+            let read = read_body(reply, &mut |text| page.take_up(text));
+            return match read.and_then(|()| self.check_page(now, &echo, &page, sent_under)) {
+                Ok(()) => self.apply_page(now, feed, page, effects),
+                Err(None) => self.feeds[feed].due = now,
+                Err(Some(error)) => self.on_no_pull(now, feed, error, effects),
+            };
         }
+        self.link.on_answer();
+        let mut refused = outcome::refusal(reply.status);
+        if outcome::classify(reply.status) == Class::Auth {
+            refused = refused.as_kind(Code::Unauthorized);
+            self.feeds[feed].due = now;
+            self.pause_for_auth(now, refused.clone());
+        } else {
+            let asked = asked_wait(reply);
+            self.feeds[feed].on_retry(now, asked, &mut self.rng);
+            asked.into_iter().for_each(|asked| self.link.on_asked_to_wait(now.after(asked)));
+            self.troubles.network = Some(refused.clone());
+        }
+        self.answer_pull(feed, Some(refused), effects);
     }
 
     /// Nonsense is no answer: cache and cursor stay (MISSION 14).
@@ -118,42 +113,41 @@ impl Engine {
         self.answer_pull(feed, Some(error), effects);
     }
 
-    /// `Ok(None)`: a cached or outdated reply; the question is asked again.
-    fn check_page(&mut self, now: Timestamp, echo: &str, page: PullReply, sent_under: &Arc<str>) -> Result<Option<PullReply>, Fault> {
+    /// Whether a page may be believed. `Err(None)`: it is outdated, and the question is asked again.
+    fn check_page(&mut self, now: Timestamp, echo: &str, page: &PullReply, sent_under: &Arc<str>) -> Result<(), Option<Fault>> {
         if self.config.transport == TransportKind::Protocol {
-            match &page.request {
-                None => return Err(Fault::new(Code::Protocol, "the server's answer echoes no request")),
-                Some(request) if request != echo => return Err(Fault::new(Code::Protocol, "a cache answered in the server's place")),
-                Some(_) => {}
+            let wrong = match &page.request {
+                None => Some("the server's answer echoes no request"),
+                Some(request) if request != echo => Some("a cache answered in the server's place"),
+                Some(_) => None,
+            };
+            if let Some(wrong) = wrong {
+                return Err(Some(Fault::new(Code::Protocol, wrong)));
             }
         }
         let before = self.generation.clone();
-        match self.check_reply(now, page.generation.as_deref(), page.scope.as_deref(), sent_under) {
-            // The first page of another generation goes on from the old one's cursor, unless the server noticed.
-            Ok(()) if !before.is_empty() && before != self.generation && !page.reset => Ok(None),
-            Ok(()) => Ok(Some(page)),
-            Err(None) => Ok(None),
-            Err(Some(error)) => Err(error),
-        }
+        self.check_reply(now, &page.generation, &page.scope, sent_under)?;
+        // The first page of another generation goes on from the old one's cursor, unless the server noticed.
+        let goes_on = before.is_empty() || before == self.generation || page.reset;
+        if goes_on { Ok(()) } else { Err(None) }
     }
 
     fn apply_page(&mut self, now: Timestamp, feed: usize, page: PullReply, effects: &mut impl Sink) {
-        self.link.on_answer();
-        self.troubles.network = None;
+        self.on_good_answer();
         if page.reset && self.feeds[feed].cursor.is_some() {
             self.feeds[feed].restart(now, true);
         }
-        for applied in page.applied {
-            let id = MutationId(applied.id.into());
+        for applied in &page.applied {
+            let id = MutationId(applied.id.as_str().into());
             self.seen.seq = self.seen.seq.max(applied.seq);
             self.forget_in_batches(&id);
-            self.settle_ok(now, &id, Some(applied.version), Some(applied.seq), None, effects);
+            self.settle_ok(now, &id, &Some(applied.version.clone()), Some(applied.seq), &None, effects);
         }
-        for change in page.changes {
+        for change in &page.changes {
             self.apply_change(now, feed, change, effects);
         }
-        for (_, raw, why) in page.unreadable {
-            self.quarantine(now, "pull", &why, &raw, effects);
+        for (_, raw, why) in &page.unreadable {
+            self.quarantine(now, "pull", why, raw, effects);
         }
         let moved = self.feeds[feed].cursor.as_ref() != Some(&page.cursor);
         self.feeds[feed].cursor = Some(page.cursor);
@@ -171,28 +165,30 @@ impl Engine {
         }
     }
 
-    fn apply_change(&mut self, now: Timestamp, feed: usize, change: Change, effects: &mut impl Sink) {
+    fn apply_change(&mut self, now: Timestamp, feed: usize, change: &Change, effects: &mut impl Sink) {
         let Change { address, version, seq, entry_id, body } = change;
         if let Some(seen) = &mut self.feeds[feed].resync {
             seen.insert(address.clone(), ());
         }
-        if let Some(seq) = seq {
+        if let Some(seq) = *seq {
             self.seen.seq = self.seen.seq.max(seq);
         }
         // A change that names one of our entries is its acknowledgement too, whoever says it first (P8).
-        let own = entry_id.map(|id| MutationId(id.into())).filter(|id| self.outbox.entry(id).is_some_and(|entry| entry.address == address));
+        let own = entry_id.as_deref().map(|id| MutationId(id.into()));
         let value = match body {
-            ChangeBody::Value(value) => Some(value),
+            ChangeBody::Value(value) => Some(value.clone()),
             ChangeBody::Deleted | ChangeBody::Gone => None,
         };
-        if let Some(id) = own {
+        if let Some(id) = own
+            && self.outbox.entry(&id).is_some_and(|entry| entry.address == *address)
+        {
             self.forget_in_batches(&id);
-            return self.settle_ok(now, &id, Some(version), seq, value, effects);
+            return self.settle_ok(now, &id, &Some(version.clone()), *seq, &value, effects);
         }
-        let theirs = Base { version: version.into(), seq, generation: self.generation.clone(), value };
-        if self.is_news(&address, &theirs) {
-            self.touch(&address);
-            self.rebase(&address, Some(theirs), &[]);
+        let theirs = Base { version: version.as_str().into(), seq: *seq, generation: self.generation.clone(), value };
+        if self.is_news(address, &theirs) {
+            self.touch(address);
+            self.rebase(address, Some(theirs), &[]);
         }
     }
 
@@ -213,10 +209,10 @@ impl Engine {
                 gone.push(address.clone());
             }
         }
-        for address in gone {
-            self.touch(&address);
+        for address in &gone {
+            self.touch(address);
             let nothing = Base { version: "".into(), seq: None, generation: self.generation.clone(), value: None };
-            self.rebase(&address, Some(nothing), &[]);
+            self.rebase(address, Some(nothing), &[]);
         }
         true
     }
@@ -229,8 +225,8 @@ impl Engine {
     }
 
     pub(super) fn answer_pull(&mut self, feed: usize, error: Option<Fault>, effects: &mut impl Sink) {
-        for ask in std::mem::take(&mut self.feeds[feed].asks) {
-            self.answer(ask, error.clone(), effects);
+        for ask in &std::mem::take(&mut self.feeds[feed].asks) {
+            self.answer(*ask, error.clone(), effects);
         }
     }
 }

@@ -20,7 +20,8 @@ use super::record::Kind;
 use super::retry;
 use super::settling::Ended;
 use super::{AUTH_PAUSE_MS, Engine, Pause};
-use crate::protocol::{self, Address, Call, PushReply, Run, Whole};
+use crate::protocol::member::Wrong;
+use crate::protocol::{self, Address, Call, MessageError, PushReply, Run, Whole};
 use crate::protocol::{digits, words};
 
 /// More writes of one document than this are more than one entry: a server takes 1,000 operations in one.
@@ -54,7 +55,7 @@ impl Request {
 }
 
 /// The JSON of an answer about a whole request, or why it is none.
-pub(super) fn body_of(reply: &Reply) -> Result<&str, Fault> {
+fn body_of(reply: &Reply) -> Result<&str, Fault> {
     let nonsense = |why: &str| Fault::of_status(Code::Protocol, why, reply.status);
     if reply.redirected {
         return Err(nonsense("the server's answer came from another address"));
@@ -65,6 +66,18 @@ pub(super) fn body_of(reply: &Reply) -> Result<&str, Fault> {
         return Err(nonsense("the server's answer is not JSON by its content type"));
     }
     std::str::from_utf8(&reply.body.0).map_err(|_| nonsense("the server's answer is not UTF-8"))
+}
+
+/// What an answer about a whole request says, as `take_up` finds it; an error as [`Engine::check_reply`] gives one.
+pub(super) fn read_body(reply: &Reply, take_up: &mut dyn FnMut(&str) -> Result<(), Wrong>) -> Result<(), Option<Fault>> {
+    let text = body_of(reply)?;
+    take_up(text).map_err(|wrong| Some(Fault::new(Code::Protocol, MessageError(wrong).said())))
+}
+
+/// The wait that a server asks for, in milliseconds.
+pub(super) fn asked_wait(reply: &Reply) -> Option<u64> {
+    let header = |name: &str| reply.headers.get(name).map(String::as_str);
+    retry::retry_after(header("retry-after"), header("date"))
 }
 
 impl Engine {
@@ -306,8 +319,7 @@ impl Engine {
             What::Push(batch) => self.on_push_reply(now, batch, &request, &reply, effects),
             What::Pull(feed) => self.on_pull_reply(now, feed, &request.generation, &reply, effects),
             What::Ping if reply.status == 200 && body_of(&reply).is_ok() => {
-                self.link.on_answer();
-                self.troubles.network = None;
+                self.on_good_answer();
             }
             What::Ping => self.link.on_no_answer(now, &mut self.rng),
         }
@@ -315,55 +327,42 @@ impl Engine {
 
     fn on_push_reply(&mut self, now: Timestamp, batch: BatchId, request: &Request, reply: &Reply, effects: &mut impl Sink) {
         let Some(count) = self.batch(batch).map(|batch| batch.entries.len()) else { return };
+        let class = outcome::classify(reply.status);
+        if class == Class::Body || reply.redirected {
+            let mut said = PushReply::default();
+            let read = read_body(reply, &mut |text| said.take_up(text));
+            return match read.and_then(|()| self.check_reply(now, &said.generation, &said.scope, &request.generation)) {
+                Ok(()) => self.on_outcomes(now, batch, &said, effects),
+                Err(Some(error)) => self.on_no_answer(now, What::Push(batch), error, effects),
+                Err(None) => drop(self.release(batch)),
+            };
+        }
+        self.link.on_answer();
         let refused = outcome::refusal(reply.status);
-        match outcome::classify(reply.status) {
-            _ if reply.redirected => {
-                let error = body_of(reply).err().unwrap_or(refused);
-                self.on_no_answer(now, What::Push(batch), error, effects);
-            }
-            Class::Body => {
-                let parsed =
-                    body_of(reply).and_then(|text| PushReply::parse(text).map_err(|error| Fault::new(Code::Protocol, error.said())));
-                match parsed {
-                    Ok(parsed) => self.on_outcomes(now, batch, request, parsed, effects),
-                    Err(error) => self.on_no_answer(now, What::Push(batch), error, effects),
-                }
-            }
-            Class::Retry => {
+        match class {
+            Class::Retry | Class::Unknown => {
                 self.troubles.network = Some(refused);
-                self.on_retry_later(now, batch, self.asked_wait(reply));
-            }
-            Class::Unknown => {
-                self.troubles.network = Some(refused);
-                self.on_retry_later(now, batch, None);
+                self.on_retry_later(now, batch, if class == Class::Retry { asked_wait(reply) } else { None });
             }
             Class::Auth => self.on_auth(now, batch, refused),
             Class::TooLarge | Class::Refused if count > 1 => {
-                self.link.on_answer();
                 self.size.halve(count);
                 self.release(batch);
             }
             class => {
-                self.link.on_answer();
                 let code = if class == Class::TooLarge { Code::TooLarge } else { Code::Rejected };
-                let error = refused.as_kind(code);
+                let ending = Ending::Rejected { error: refused.as_kind(code) };
                 self.size.grow();
-                for id in self.release(batch) {
-                    self.settle_rejected(now, &id, error.clone(), None, None, effects);
+                for id in &self.release(batch) {
+                    self.end(now, id, &ending, &None, None, effects);
                 }
             }
         }
     }
 
-    fn asked_wait(&self, reply: &Reply) -> Option<u64> {
-        let header = |name: &str| reply.headers.get(name).map(String::as_str);
-        retry::retry_after(header("retry-after"), header("date"))
-    }
-
     /// The server answered that it should be tried again: each entry waits, and nobody else is asked before the time
     /// that the server named.
     fn on_retry_later(&mut self, now: Timestamp, batch: BatchId, asked: Option<u64>) {
-        self.link.on_answer();
         let entries = self.take_batch(batch);
         entries.iter().for_each(|id| self.wait(now, id, asked));
         if let Some(asked) = asked {
@@ -372,7 +371,6 @@ impl Engine {
     }
 
     fn on_auth(&mut self, now: Timestamp, batch: BatchId, error: Fault) {
-        self.link.on_answer();
         self.release(batch);
         self.pause_for_auth(now, error);
     }
@@ -382,15 +380,15 @@ impl Engine {
         self.troubles.network = Some(error.as_kind(Code::Unauthorized));
     }
 
-    fn on_outcomes(&mut self, now: Timestamp, batch: BatchId, request: &Request, reply: PushReply, effects: &mut impl Sink) {
-        if let Err(error) = self.check_reply(now, reply.generation.as_deref(), reply.scope.as_deref(), &request.generation) {
-            return match error {
-                Some(error) => self.on_no_answer(now, What::Push(batch), error, effects),
-                None => drop(self.release(batch)),
-            };
-        }
+    /// A request was answered as it should be.
+    #[inline(never)]
+    pub(super) fn on_good_answer(&mut self) {
         self.link.on_answer();
         self.troubles.network = None;
+    }
+
+    fn on_outcomes(&mut self, now: Timestamp, batch: BatchId, reply: &PushReply, effects: &mut impl Sink) {
+        self.on_good_answer();
         match reply.whole {
             Some(Whole::Auth) => return self.on_auth(now, batch, Fault::new(Code::Unauthorized, "the server wants a token")),
             Some(Whole::Fenced) => {
@@ -406,7 +404,7 @@ impl Engine {
         }
         self.size.grow();
         let mut entries = self.take_batch(batch);
-        for outcome in reply.outcomes {
+        for outcome in &reply.outcomes {
             // Matched by id alone; what nobody asked about, or asked about once and hears of twice, is ignored (H13).
             let Some(at) = entries.iter().position(|id| *id.0 == *outcome.id) else { continue };
             let id = entries.swap_remove(at);
@@ -415,7 +413,7 @@ impl Engine {
         #[cfg(feature = "sim")]
         if self.planted == Some(super::planted::Bug::B12) {
             for id in std::mem::take(&mut entries) {
-                self.settle_ok(now, &id, None, None, None, effects);
+                self.settle_ok(now, &id, &None, None, &None, effects);
             }
         }
         // A missing outcome is unknown (H12).
@@ -432,8 +430,8 @@ impl Engine {
     pub(super) fn check_reply(
         &mut self,
         now: Timestamp,
-        generation: Option<&str>,
-        scope: Option<&str>,
+        generation: &Option<String>,
+        scope: &Option<String>,
         sent_under: &Arc<str>,
     ) -> Result<(), Option<Fault>> {
         if self.config.transport == TransportKind::Functions && generation.is_none() && scope.is_none() {
@@ -442,19 +440,19 @@ impl Engine {
         let (Some(generation), Some(scope)) = (generation, scope) else {
             return Err(Some(Fault::new(Code::Protocol, "the server's answer names no generation or no scope")));
         };
-        if scope != self.config.scope {
+        if *scope != self.config.scope {
             self.pause = Some(Pause::Scope);
             return Err(Some(Fault::new(Code::WrongScope, "the server acted for another user")));
         }
-        if *generation == *self.generation {
+        if **generation == *self.generation {
             return Ok(());
         }
         if !self.generation.is_empty() && *sent_under != self.generation {
             return Err(None);
         }
         let is_restored = !self.generation.is_empty();
-        self.generation = generation.into();
-        self.seen = crate::protocol::Seen { generation: generation.into(), seq: 0 };
+        self.generation = (**generation).into();
+        self.seen = protocol::Seen { generation: generation.clone(), seq: 0 };
         if is_restored {
             for feed in 0..self.feeds.len() {
                 self.feeds[feed].restart(now, true);

@@ -39,35 +39,38 @@ pub(super) fn tell_settled(mutations: &[MutationId], ending: &Ending, effects: &
 
 impl Engine {
     /// What the server did with one entry.
-    pub(super) fn settle(&mut self, now: Timestamp, id: &MutationId, outcome: Outcome, effects: &mut impl Sink) {
+    pub(super) fn settle(&mut self, now: Timestamp, id: &MutationId, outcome: &Outcome, effects: &mut impl Sink) {
         if let Some(seq) = outcome.seq {
             self.seen.seq = self.seen.seq.max(seq);
         }
-        match outcome.verdict {
+        match &outcome.verdict {
             Verdict::Ok { version, value } => self.settle_ok(now, id, version, outcome.seq, value, effects),
             Verdict::Conflict { version, value, value_seq } => {
-                self.settle_conflict(now, id, version, value, value_seq, outcome.seq, effects);
+                let version = version.as_deref().unwrap_or_default().into();
+                let theirs = Base { version, seq: *value_seq, generation: self.generation.clone(), value: value.clone() };
+                self.settle_conflict(now, id, theirs, outcome.seq, effects);
             }
             #[cfg(feature = "sim")]
             Verdict::Rejected { .. } if self.planted == Some(super::planted::Bug::B12) => {
-                self.settle_ok(now, id, None, None, None, effects)
+                self.settle_ok(now, id, &None, None, &None, effects)
             }
             Verdict::Rejected { code, message, fields } => {
-                let error = Fault::new(Code::Rejected, if message.is_empty() { code } else { words::join(&[&code, ": ", &message]) });
-                self.settle_rejected(now, id, error, fields, outcome.seq, effects);
+                let colon = if message.is_empty() { "" } else { ": " };
+                let error = Fault::new(Code::Rejected, words::join(&[code, colon, message]));
+                self.end(now, id, &Ending::Rejected { error }, fields, outcome.seq, effects);
             }
-            Verdict::Retry { after_ms: Some(after_ms) } => self.wait(now, id, Some(after_ms.min(retry::RETRY_AFTER_MAX_MS))),
+            Verdict::Retry { after_ms: Some(after_ms) } => self.wait(now, id, Some((*after_ms).min(retry::RETRY_AFTER_MAX_MS))),
             Verdict::Retry { after_ms: None } => {
                 let failures = self.outbox.mark_failed(id);
                 self.wait_for(now, id, failures, retry::TOLD_TO_RETRY_MS);
             }
             Verdict::TooLarge => {
                 let error = Fault::new(Code::TooLarge, "the server takes nothing this large");
-                self.settle_rejected(now, id, error, None, outcome.seq, effects);
+                self.end(now, id, &Ending::Rejected { error }, &None, outcome.seq, effects);
             }
             Verdict::Expired => {
                 let error = Fault::new(Code::Protocol, "the server no longer knows whether it was applied");
-                self.end(now, id, Ending::Unknown { error }, None, outcome.seq, effects);
+                self.end(now, id, &Ending::Unknown { error }, &None, outcome.seq, effects);
             }
         }
     }
@@ -77,15 +80,16 @@ impl Engine {
         &mut self,
         now: Timestamp,
         id: &MutationId,
-        version: Option<String>,
+        version: &Option<String>,
         seq: Option<u64>,
-        value: Option<Json>,
+        value: &Option<Json>,
         effects: &mut impl Sink,
     ) {
         let Some((_, queued, entry)) = self.take_entry(id) else { return };
         self.counters.acknowledged += 1;
         self.counters.last_push = Some(self.wall_at(now));
-        let base = self.acknowledged_base(&queued, &entry, version.as_deref(), seq, value);
+        let version = version.clone();
+        let base = self.acknowledged_base(&queued, &entry, version.as_deref(), seq, value.clone());
         let ended = Ended { address: &queued.address, layers: std::slice::from_ref(id), members: &entry.members };
         self.conclude(&ended, base, &Ending::Applied { version }, seq, effects);
     }
@@ -122,21 +126,10 @@ impl Engine {
     }
 
     /// Somebody else was there first: what was meant is made again on what is there.
-    #[expect(clippy::too_many_arguments, reason = "the members of one outcome")]
-    fn settle_conflict(
-        &mut self,
-        now: Timestamp,
-        id: &MutationId,
-        version: Option<String>,
-        value: Option<Json>,
-        value_seq: Option<u64>,
-        seq: Option<u64>,
-        effects: &mut impl Sink,
-    ) {
+    fn settle_conflict(&mut self, now: Timestamp, id: &MutationId, theirs: Base, seq: Option<u64>, effects: &mut impl Sink) {
         let Some(entry) = self.outbox.entry(id) else { return };
         let (round, address) = (entry.round() + 1, entry.address.clone());
         self.touch(&address);
-        let theirs = Base { version: version.unwrap_or_default().into(), seq: value_seq, generation: self.generation.clone(), value };
         if self.is_news(&address, &theirs) {
             self.rebase(&address, Some(theirs), &[]);
         }
@@ -145,12 +138,12 @@ impl Engine {
                 Code::Rejected,
                 words::join(&["conflict: somebody else was first ", &digits::text(ROUNDS_MAX.into()), " times in a row"]),
             );
-            return self.end(now, id, Ending::Rejected { error }, None, seq, effects);
+            return self.end(now, id, &Ending::Rejected { error }, &None, seq, effects);
         }
         let operations = self.replica.grounded(&address, std::slice::from_ref(id)).unwrap_or_default();
         if operations.is_empty() {
             let error = Fault::new(Code::StorageCorrupt, "the text this was made on is lost");
-            return self.end(now, id, Ending::Unknown { error }, None, seq, effects);
+            return self.end(now, id, &Ending::Unknown { error }, &None, seq, effects);
         }
         self.follow_up(now, id, round, operations, seq, effects);
     }
@@ -179,24 +172,20 @@ impl Engine {
         tell_settled(&entry.members, &Ending::Merged { by: follow_up }, effects);
     }
 
-    /// The server will never have it: it is taken back, exactly, and kept in the inbox (I8).
-    pub(super) fn settle_rejected(
+    /// The server will never have it, or nobody knows: it is taken back, exactly, and kept in the inbox (I8).
+    pub(super) fn end(
         &mut self,
         now: Timestamp,
         id: &MutationId,
-        error: Fault,
-        fields: Option<Json>,
+        ending: &Ending,
+        fields: &Option<Json>,
         seq: Option<u64>,
         effects: &mut impl Sink,
     ) {
-        self.end(now, id, Ending::Rejected { error }, fields, seq, effects);
-    }
-
-    fn end(&mut self, now: Timestamp, id: &MutationId, ending: Ending, fields: Option<Json>, seq: Option<u64>, effects: &mut impl Sink) {
         let Some((_, queued, entry)) = self.take_entry(id) else { return };
         let ended = Ended { address: &queued.address, layers: std::slice::from_ref(id), members: &entry.members };
-        self.set_aside(now, &ended, &ending, &fields);
-        self.conclude(&ended, None, &ending, seq, effects);
+        self.set_aside(now, &ended, ending, fields);
+        self.conclude(&ended, None, ending, seq, effects);
     }
 
     /// Keeps a refused or unknown write until the app removes it.

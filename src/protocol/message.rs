@@ -291,7 +291,8 @@ impl PushReply {
         Ok(reply)
     }
 
-    fn take_up(&mut self, text: &str) -> Result<(), Wrong> {
+    /// The same, into an empty reply; on an error what it says does not count.
+    pub fn take_up(&mut self, text: &str) -> Result<(), Wrong> {
         let mut fields = Fields::of(text);
         let mut outcome = None::<String>;
         fields.take("outcome", &mut outcome);
@@ -361,7 +362,8 @@ impl PullReply {
         Ok(reply)
     }
 
-    fn take_up(&mut self, text: &str) -> Result<(), Wrong> {
+    /// The same, into an empty reply; on an error what it says does not count.
+    pub fn take_up(&mut self, text: &str) -> Result<(), Wrong> {
         let mut fields = Fields::of(text);
         fields.take("generation", &mut self.generation);
         fields.take("scope", &mut self.scope);

@@ -229,8 +229,8 @@ impl Engine {
         }
         self.check_room(bodies.len(), bytes)?;
         let mut ids = Vec::with_capacity(bodies.len());
-        for (mutation, body) in mutations.into_iter().zip(&bodies) {
-            ids.push(self.stage(now, mutation, body, effects));
+        for (index, body) in bodies.iter().enumerate() {
+            ids.push(self.stage(now, &mutations[index], body, effects));
         }
         Ok(ids)
     }
@@ -253,13 +253,13 @@ impl Engine {
         Ok(body)
     }
 
-    fn stage(&mut self, now: Timestamp, mutation: Mutation, body: &str, effects: &mut impl Sink) -> MutationId {
+    fn stage(&mut self, now: Timestamp, mutation: &Mutation, body: &str, effects: &mut impl Sink) -> MutationId {
         let Mutation { address, operation } = mutation;
-        let unloaded = self.is_paged(&address);
-        let (id, order) = self.queue(now, &address, body, None, None);
-        self.replica.lay(&address, unloaded, order, id.clone(), vec![operation.clone()]);
-        if unloaded && !self.replica.is_resident(&address) {
-            self.load_page_of(&address, None, effects);
+        let unloaded = self.is_paged(address);
+        let (id, order) = self.queue(now, address, body, None, None);
+        self.replica.lay(address, unloaded, order, id.clone(), vec![operation.clone()]);
+        if unloaded && !self.replica.is_resident(address) {
+            self.load_page_of(address, None, effects);
         }
         self.tell_own_change(address, operation, effects);
         self.window.get_or_insert(now);
@@ -413,15 +413,19 @@ impl Engine {
     }
 
     /// A held document's watchers hear of the app's own write in the same tick.
-    fn tell_own_change(&mut self, address: Address, operation: Operation, effects: &mut impl Sink) {
-        if !self.watch.is_held(&address) {
+    fn tell_own_change(&mut self, address: &Address, operation: &Operation, effects: &mut impl Sink) {
+        if !self.watch.is_held(address) {
             return;
         }
+        let address = address.clone();
         let change = match operation {
-            Operation::Put(value) => ViewChange::Value { value: Some(value) },
+            Operation::Put(value) => ViewChange::Value { value: Some(value.clone()) },
             Operation::Delete => ViewChange::Value { value: None },
             _ if !self.replica.is_known(&address, self.is_paged(&address)) => return,
-            operation => ViewChange::Operations { operations: vec![KeyedOperation { address: address.clone(), operation, base: None }] },
+            _ => {
+                let keyed = KeyedOperation { address: address.clone(), operation: operation.clone(), base: None };
+                ViewChange::Operations { operations: vec![keyed] }
+            }
         };
         effects.push(Effect::Notify(Notice::Changed { address, change }));
     }

@@ -155,9 +155,9 @@ impl Draft {
         }
         let State::Tree(root) = &mut self.state else { return None };
         let mut value = root;
-        for token in path.tokens() {
+        for token in &path.tokens() {
             let Value::Object(members) = value else { return None };
-            value = members.get_mut(&token)?;
+            value = members.get_mut(token)?;
         }
         Some(value)
     }

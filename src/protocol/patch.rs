@@ -92,14 +92,14 @@ impl Patch {
             return Err(PatchError);
         }
         let mut at = self;
-        for (index, token) in tokens.into_iter().enumerate() {
+        for (index, token) in tokens.iter().enumerate() {
             let Patch::Within(members) = at else { return Err(PatchError) };
             // What is there already, at the end of the way, is another place or has one inside.
-            let slot = match find(members, &token) {
+            let slot = match find(members, token) {
                 Ok(_) if index + 1 == depth => return Err(PatchError),
                 Ok(slot) => slot,
                 Err(slot) => {
-                    members.insert(slot, (token, Patch::default()));
+                    members.insert(slot, (token.clone(), Patch::default()));
                     slot
                 }
             };

@@ -13,7 +13,6 @@ use super::log::About;
 use super::outbox::{Entry, Queued, State};
 use super::pages::{self, Pages};
 use super::record::{self, DirectoryRow, Found, Kind, Lineage, Record};
-use super::replica::Before;
 use crate::ordered::Ordered;
 use crate::protocol::digits;
 use crate::protocol::member::Member;
@@ -24,7 +23,7 @@ struct Stored {
     queued: Box<Queued>,
     operations: Vec<Operation>,
     /// Texts that were kept for runs of splices in it.
-    befores: Vec<Before>,
+    befores: Vec<(usize, Text)>,
 }
 
 /// The log while it is being read. What nothing later can change goes into the engine at once.
@@ -67,8 +66,8 @@ impl Engine {
             self.take_up_stored(stored, effects);
         }
         self.window = self.outbox.has_heads().then_some(now);
-        for Broken { source, why, text } in broken {
-            self.quarantine(now, source, why, &text, effects);
+        for Broken { source, why, text } in &broken {
+            self.quarantine(now, source, why, text, effects);
             for feed in &mut self.feeds {
                 feed.restart(now, false);
             }
@@ -88,9 +87,7 @@ impl Engine {
         }
         let order = self.outbox.stage(queued, None);
         self.lay_found(&address, order, id.clone(), operations, effects);
-        for before in befores {
-            self.replica.restore_before(&address, before);
-        }
+        self.replica.restore_befores(&address, &id, befores);
         if !is_frozen {
             self.keep(&id, place);
         }
@@ -197,17 +194,10 @@ impl Boot<'_> {
         header.check()?;
         let mut keyed: Vec<KeyedOperation> = read.ok_or("its operations cannot be read")?;
         let base = keyed.first_mut().and_then(|keyed| keyed.base.take());
-        let (address, operations) = on_one(keyed)?;
+        let (address, operations) = on_one(&mut keyed)?;
         self.end_all(&members);
-        let mut queued = Queued {
-            id: id.clone(),
-            address,
-            bytes: record.raw.len() as u64,
-            place: Some(own),
-            lineage,
-            state: State::New,
-            entry: None,
-        };
+        let mut queued =
+            Queued { id: id.clone(), address, bytes: record.raw.len() as u64, place: Some(own), lineage, state: State::New, entry: None };
         if record.kind == Kind::Freeze {
             let root = root.unwrap_or_else(|| id.clone());
             queued.bytes = record.body.len() as u64;
@@ -233,10 +223,10 @@ impl Boot<'_> {
     }
 
     fn read_before(&mut self, header: &mut Header<'_>, id: &MutationId, operation: u32, body: &str) -> Result<bool, &'static str> {
-        let path: Pointer = header.read("path")?;
+        header.read::<Pointer>("path")?;
         let text = String::read(body).ok_or("its body is not a string")?;
         let Some(stored) = self.stored(id) else { return Ok(false) };
-        stored.befores.push(Before { id: id.clone(), operation, path, text: Text::of(&text) });
+        stored.befores.push((operation as usize, Text::of(&text)));
         Ok(true)
     }
 
@@ -290,15 +280,15 @@ impl Boot<'_> {
     }
 }
 
-/// Operations that are all on one document, and which.
-fn on_one(keyed: Vec<KeyedOperation>) -> Result<(Address, Vec<Operation>), &'static str> {
+/// Takes operations that are all on one document out, and says which.
+fn on_one(keyed: &mut [KeyedOperation]) -> Result<(Address, Vec<Operation>), &'static str> {
     let Some(address) = keyed.first().map(|first| first.address.clone()) else { return Err("it has no operations") };
     let mut operations = Vec::with_capacity(keyed.len());
     for one in keyed {
         if one.address != address {
             return Err("it is a group, which this build cannot send");
         }
-        operations.push(one.operation);
+        operations.push(std::mem::replace(&mut one.operation, Operation::Delete));
     }
     Ok((address, operations))
 }

@@ -213,10 +213,10 @@ impl Engine {
                 gone.push(address.clone());
             }
         }
-        for address in gone {
-            self.touch(&address);
+        for address in &gone {
+            self.touch(address);
             let nothing = Base { version: "".into(), seq: None, generation: self.generation.clone(), value: None };
-            self.rebase(&address, Some(nothing), &[]);
+            self.rebase(address, Some(nothing), &[]);
         }
         true
     }

@@ -314,8 +314,8 @@ impl Store {
         let kept = self.turn_to_memory();
         self.mode = Mode::Fenced;
         let mut ids = Vec::with_capacity(kept.mutations.len());
-        for (id, _) in kept.mutations {
-            ids.push(id);
+        for (id, _) in &kept.mutations {
+            ids.push(id.clone());
         }
         ids
     }

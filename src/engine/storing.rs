@@ -173,15 +173,15 @@ impl Engine {
 
     fn on_kept(&mut self, now: Timestamp, kept: Kept, effects: &mut impl Sink) {
         let mut mutations = Vec::with_capacity(kept.mutations.len());
-        for (id, ordinal) in kept.mutations {
-            self.keep(&id, kept.position.map(|position| (position, ordinal)));
-            mutations.push(id);
+        for (id, ordinal) in &kept.mutations {
+            self.keep(id, kept.position.map(|position| (position, *ordinal)));
+            mutations.push(id.clone());
         }
         if !mutations.is_empty() {
             effects.push(Effect::Notify(Notice::Durable { mutations, durability: kept.durability }));
         }
-        for batch in kept.batches {
-            self.send_batch(now, batch, effects);
+        for batch in &kept.batches {
+            self.send_batch(now, *batch, effects);
         }
     }
 
@@ -269,12 +269,12 @@ impl Engine {
 
     /// A page does not have what it should: the server does.
     fn lose_rest_of(&mut self, now: Timestamp, page: u32) {
-        for address in self.store.pages.documents_of(page) {
-            if !self.replica.is_resident(&address) {
-                self.touch(&address);
-                self.replica.lose(&address);
-                self.store.pages.remove(&address);
-                self.keep_grounded(&address);
+        for address in &self.store.pages.documents_of(page) {
+            if !self.replica.is_resident(address) {
+                self.touch(address);
+                self.replica.lose(address);
+                self.store.pages.remove(address);
+                self.keep_grounded(address);
             }
         }
         self.feeds.iter_mut().for_each(|feed| feed.restart(now, false));
@@ -313,7 +313,7 @@ impl Engine {
 
     /// Stages the texts that runs of splices were made on.
     pub(super) fn keep_befores(&mut self, befores: Vec<super::replica::Before>) {
-        for before in befores {
+        for before in &befores {
             let about = About::before(&before.id, before.operation);
             let header = header::before(&before.id, before.operation, &before.path);
             let body = text_of(&before.text.whole());

@@ -32,14 +32,16 @@ pub enum Mode {
 
 /// What goes into one transaction.
 #[derive(Debug, Default)]
-struct Staged {
+pub struct Staged {
     /// Its commit's number in the log, once that is complete.
     commit: u64,
     bytes: Vec<u8>,
     records: u32,
     strict: bool,
-    mutations: Vec<(MutationId, u32)>,
-    batches: Vec<BatchId>,
+    /// Mutations, and their records' ordinals.
+    pub mutations: Vec<(MutationId, u32)>,
+    /// Batches that may be sent once this is kept.
+    pub batches: Vec<BatchId>,
     bases: OrderedSet<Address>,
     meta: Option<(Guard, Arc<Meta>)>,
 }
@@ -59,14 +61,12 @@ struct Flight {
 }
 
 /// What became kept with one transaction, or with the turn to memory.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub struct Kept {
-    /// Mutations, and their records' ordinals.
-    pub mutations: Vec<(MutationId, u32)>,
+    /// In order.
+    pub staged: Vec<Box<Staged>>,
     /// Where in the log their commit is, if in a log.
     pub position: Option<u64>,
-    /// Batches whose entries are frozen.
-    pub batches: Vec<BatchId>,
     /// How well.
     pub durability: Durability,
 }
@@ -251,7 +251,7 @@ impl Store {
     /// A transaction is complete. `None` where it is not one that is waited for.
     pub fn on_written(&mut self, write: WriteId, position: u64) -> Option<Kept> {
         let mut flight = self.on_its_way.take_if(|flight| flight.write == write)?;
-        let staged = &mut flight.staged;
+        let staged = &flight.staged;
         self.failures = 0;
         if flight.stored > 0 {
             self.log.add(staged.commit, position, &staged.bytes, flight.stored);
@@ -272,9 +272,7 @@ impl Store {
             self.meta = flight.meta.take();
         }
         let durability = if staged.strict { Durability::Strict } else { Durability::Relaxed };
-        let mut kept = Kept { mutations: Vec::new(), position: Some(position), batches: Vec::new(), durability };
-        kept.append(staged);
-        Some(kept)
+        Some(Kept { staged: vec![flight.staged], position: Some(position), durability })
     }
 
     /// A transaction did not happen, and its content waits again. Says how often in a row; `None` where it is not one
@@ -292,16 +290,15 @@ impl Store {
     pub fn turn_to_memory(&mut self) -> Kept {
         self.mode = Mode::Memory;
         self.log = Log::default();
-        let mut kept = Kept { mutations: Vec::new(), position: None, batches: Vec::new(), durability: Durability::Memory };
-        if let Some(mut flight) = self.on_its_way.take() {
-            kept.append(&mut flight.staged);
+        let mut staged = Vec::new();
+        if let Some(flight) = self.on_its_way.take() {
+            staged.push(flight.staged);
         }
-        if let Some(mut failed) = self.failed.take() {
-            kept.append(&mut failed);
+        if let Some(failed) = self.failed.take() {
+            staged.push(failed);
         }
-        kept.append(&mut self.staged);
-        *self.staged = Staged::default();
-        kept
+        staged.push(std::mem::take(&mut self.staged));
+        Kept { staged, position: None, durability: Durability::Memory }
     }
 
     /// What is staged in memory mode counts as kept at once.
@@ -313,9 +310,11 @@ impl Store {
     pub fn fence(&mut self) -> Vec<MutationId> {
         let kept = self.turn_to_memory();
         self.mode = Mode::Fenced;
-        let mut ids = Vec::with_capacity(kept.mutations.len());
-        for (id, _) in &kept.mutations {
-            ids.push(id.clone());
+        let mut ids = Vec::new();
+        for staged in &kept.staged {
+            for (id, _) in &staged.mutations {
+                ids.push(id.clone());
+            }
         }
         ids
     }
@@ -337,14 +336,6 @@ impl Store {
             directory: None,
             meta: None,
         })
-    }
-}
-
-impl Kept {
-    /// What was staged is kept, too.
-    fn append(&mut self, staged: &mut Staged) {
-        self.mutations.append(&mut staged.mutations);
-        self.batches.append(&mut staged.batches);
     }
 }
 

@@ -172,16 +172,20 @@ impl Engine {
     }
 
     fn on_kept(&mut self, now: Timestamp, kept: Kept, effects: &mut impl Sink) {
-        let mut mutations = Vec::with_capacity(kept.mutations.len());
-        for (id, ordinal) in &kept.mutations {
-            self.keep(id, kept.position.map(|position| (position, *ordinal)));
-            mutations.push(id.clone());
+        let mut mutations = Vec::new();
+        for staged in &kept.staged {
+            for (id, ordinal) in &staged.mutations {
+                self.keep(id, kept.position.map(|position| (position, *ordinal)));
+                mutations.push(id.clone());
+            }
         }
         if !mutations.is_empty() {
             effects.push(Effect::Notify(Notice::Durable { mutations, durability: kept.durability }));
         }
-        for batch in &kept.batches {
-            self.send_batch(now, *batch, effects);
+        for staged in &kept.staged {
+            for batch in &staged.batches {
+                self.send_batch(now, *batch, effects);
+            }
         }
     }
 

@@ -26,9 +26,11 @@ impl Pages {
         let mut pages = Pages::default();
         for found in record::decode(bytes) {
             let record::Found::Record(record) = found else { return Err("it is broken or of a later build") };
-            let next_page: u32 = record.header()?.read("next_page")?;
-            let rows: Vec<DirectoryRow> = Member::read(record.body).ok_or("its body has another shape")?;
-            pages.next_page = pages.next_page.max(next_page);
+            record.header()?.take("next_page", &mut pages.next_page).check()?;
+            let mut rows = Vec::<DirectoryRow>::new();
+            if !rows.fill(record.body) {
+                return Err("its body has another shape");
+            }
             for row in &rows {
                 pages.place(row);
             }

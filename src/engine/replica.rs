@@ -148,7 +148,8 @@ impl Replica {
             return None;
         }
         let mut ids = ids.iter().peekable();
-        let mut fold = Fold { made: Some(Composer::default()), ..document.fold() };
+        let mut fold = document.fold();
+        fold.made = Some(Composer::default());
         for layer in &document.layers {
             if ids.next_if(|id| **id == layer.id).is_some() {
                 fold.layer(layer);

@@ -367,7 +367,7 @@ impl Document {
 /// Lays operations over a base, one after the other (law I5), and says of each what it does on the base as it is.
 struct Fold {
     draft: Draft,
-    run: Option<Run>,
+    run: Option<Box<Run>>,
     /// What they do, composed, where somebody asks.
     made: Option<Composer>,
 }
@@ -421,7 +421,7 @@ impl Fold {
             // Without the text it was made on it cannot be placed; whoever asks for a draft sees what is there.
             (_, _, None) => return None,
         };
-        self.run = Some(Run { path: splice.path.clone(), after: before.clone(), before: before.clone(), moved });
+        self.run = Some(Box::new(Run { path: splice.path.clone(), after: before.clone(), before: before.clone(), moved }));
         self.go_on(splice);
         Some(before)
     }
@@ -441,25 +441,12 @@ impl Fold {
     }
 
     fn end_run(&mut self) {
-        let Some(Run { path, before, after, moved: Some(there) }) = self.run.take() else { return };
-        let after = after.whole();
-        let Some(there) = there else {
-            // The text is gone; what was written in it is not.
-            if let Some(patch) = replaced(&path, after) {
-                self.apply(&patch);
-            }
-            return;
-        };
-        let remote = there.whole();
-        let merged = merge::texts(&before.whole(), &after, &remote);
-        let change = merge::Change::between(&remote, &merged);
-        self.apply(&Operation::Splice(Splice {
-            path,
-            at: units(&remote[..change.start]),
-            remove: units(&remote[change.start..change.end]),
-            insert: change.text.to_owned(),
-            on: Some(there.mark()),
-        }));
+        let Some(run) = self.run.take() else { return };
+        if let Some(there) = &run.moved
+            && let Some(operation) = run.on(there.as_ref())
+        {
+            self.apply(&operation);
+        }
     }
 
     fn apply(&mut self, operation: &Operation) {
@@ -469,10 +456,26 @@ impl Fold {
     }
 }
 
-fn replaced(path: &Pointer, text: String) -> Option<Operation> {
-    let mut patch = Patch::default();
-    patch.plant(path, Patch::Set(Value::String(text))).ok()?;
-    Some(Operation::Patch(patch))
+impl Run {
+    /// What it does to another text. Where that is gone, what was written in it is not.
+    fn on(&self, there: Option<&Text>) -> Option<Operation> {
+        let after = self.after.whole();
+        let Some(there) = there else {
+            let mut patch = Patch::default();
+            patch.plant(&self.path, Patch::Set(Value::String(after))).ok()?;
+            return Some(Operation::Patch(patch));
+        };
+        let remote = there.whole();
+        let merged = merge::texts(&self.before.whole(), &after, &remote);
+        let change = merge::Change::between(&remote, &merged);
+        Some(Operation::Splice(Splice {
+            path: self.path.clone(),
+            at: units(&remote[..change.start]),
+            remove: units(&remote[change.start..change.end]),
+            insert: change.text.to_owned(),
+            on: Some(there.mark()),
+        }))
+    }
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ pub struct Staged {
     /// Batches that may be sent once this is kept.
     pub batches: Vec<BatchId>,
     bases: OrderedSet<Address>,
-    meta: Option<(Guard, Arc<Meta>)>,
+    meta: Option<Arc<Meta>>,
 }
 
 /// What a transaction on its way comes from, and what it changes.
@@ -75,6 +75,8 @@ pub struct Kept {
 #[derive(Debug)]
 pub struct Store {
     mode: Mode,
+    /// What the next transaction expects.
+    guard: Guard,
     meta: Option<Arc<Meta>>,
     staged: Box<Staged>,
     /// A commit that failed and is tried again before all that came later.
@@ -95,6 +97,7 @@ impl Store {
     pub fn new() -> Store {
         Store {
             mode: Mode::Opening,
+            guard: Guard::Fresh,
             meta: None,
             staged: Box::default(),
             failed: None,
@@ -115,7 +118,8 @@ impl Store {
     /// The store was read: this client takes it over with `meta`, provided that `guard` holds.
     pub fn open(&mut self, guard: Guard, meta: Arc<Meta>) {
         self.mode = Mode::Durable;
-        self.staged.meta = Some((guard, meta));
+        self.guard = guard;
+        self.staged.meta = Some(meta);
     }
 
     /// Whether the store is this client's: the transaction that took it over is complete.
@@ -191,9 +195,7 @@ impl Store {
         };
         let mut write = self.next_write();
         write.strict = staged.strict;
-        if let Some((guard, meta)) = &staged.meta {
-            (write.guard, write.meta) = (guard.clone(), Some(meta.clone()));
-        }
+        write.meta.clone_from(&staged.meta);
         let mut bytes = staged.bytes.clone();
         let mut rows = Vec::new();
         let mut size = 0;
@@ -268,8 +270,9 @@ impl Store {
         for row in &flight.rows {
             self.found_in_page(row);
         }
-        if flight.meta.is_some() {
-            self.meta = flight.meta.take();
+        if let Some(meta) = flight.meta.take() {
+            self.guard = Guard::of(&meta);
+            self.meta = Some(meta);
         }
         let durability = if staged.strict { Durability::Strict } else { Durability::Relaxed };
         Some(Kept { staged: vec![flight.staged], position: Some(position), durability })
@@ -322,14 +325,10 @@ impl Store {
     /// A transaction with nothing in it yet, of the client that holds the store.
     fn next_write(&mut self) -> Box<Write> {
         self.last_write += 1;
-        let guard = match &self.meta {
-            Some(meta) => Guard::Held { store_id: meta.store_id.clone(), epoch: meta.store_epoch },
-            None => Guard::Fresh,
-        };
         Box::new(Write {
             write: WriteId(self.last_write),
             strict: false,
-            guard,
+            guard: self.guard.clone(),
             append: None,
             rewrite: Vec::new(),
             pages: Vec::new(),

@@ -13,18 +13,17 @@ use super::log::About;
 use super::outbox::{Entry, Queued, State};
 use super::pages::{self, Pages};
 use super::record::{self, DirectoryRow, Found, Kind, Lineage, Record};
-use super::replica::Before;
 use crate::ordered::Ordered;
 use crate::protocol::digits;
-use crate::protocol::member::Member;
-use crate::protocol::{self, Address, KeyedOperation, Operation, Pointer, Seen, Text};
+use crate::protocol::member::{Fields, Member};
+use crate::protocol::{Address, KeyedOperation, Operation, Pointer, Seen, Text};
 
 /// What has not ended.
 struct Stored {
     queued: Box<Queued>,
     operations: Vec<Operation>,
     /// Texts that were kept for runs of splices in it.
-    befores: Vec<Before>,
+    befores: Vec<(usize, Text)>,
 }
 
 /// The log while it is being read. What nothing later can change goes into the engine at once.
@@ -33,7 +32,7 @@ struct Boot<'e> {
     now: Timestamp,
     wall: Wall,
     /// In the order of the outbox. A follow-up, and an entry, stand where what they came of stood.
-    queue: Ordered<(u64, u64), Stored>,
+    queue: Ordered<(u64, u64), Box<Stored>>,
     /// The order of each mutation and entry.
     orders: Ordered<MutationId, (u64, u64)>,
     broken: Vec<Broken>,
@@ -64,11 +63,11 @@ impl Engine {
         }
         let Boot { queue, broken, .. } = boot;
         for (_, stored) in queue {
-            self.take_up_stored(stored, effects);
+            self.take_up_stored(*stored, effects);
         }
         self.window = self.outbox.has_heads().then_some(now);
-        for Broken { source, why, text } in broken {
-            self.quarantine(now, source, why, &text, effects);
+        for Broken { source, why, text } in &broken {
+            self.quarantine(now, source, why, text, effects);
             for feed in &mut self.feeds {
                 feed.restart(now, false);
             }
@@ -88,9 +87,7 @@ impl Engine {
         }
         let order = self.outbox.stage(queued, None);
         self.lay_found(&address, order, id.clone(), operations, effects);
-        for before in befores {
-            self.replica.restore_before(&address, before);
-        }
+        self.replica.restore_befores(&address, &id, befores);
         if !is_frozen {
             self.keep(&id, place);
         }
@@ -136,16 +133,17 @@ impl Boot<'_> {
         if let Some(name) = record.kind.named_by() {
             header.take(name, &mut id).check()?;
         }
-        let mut operation = 0;
+        let mut operation = 0_u32;
         let lives = match record.kind {
             Kind::Mutation | Kind::Freeze => self.read_queued(position, &mut header, &id, record)?,
             Kind::Attempt => self.read_attempt(&mut header, &id)?,
             Kind::Before => {
-                operation = header.read("operation")?;
+                header.take("operation", &mut operation).check()?;
                 self.read_before(&mut header, &id, operation, record.body)?
             }
             Kind::Cancel | Kind::Settlement => {
-                let members: Vec<MutationId> = header.read("members")?;
+                let mut members = Vec::<MutationId>::new();
+                header.take("members", &mut members).check()?;
                 self.end(&id);
                 self.end_all(&members);
                 false
@@ -161,7 +159,8 @@ impl Boot<'_> {
                 false
             }
             Kind::Paged => {
-                let rows: Vec<DirectoryRow> = header.read("pages")?;
+                let mut rows = Vec::<DirectoryRow>::new();
+                header.take("pages", &mut rows).check()?;
                 for row in &rows {
                     for key in &row.2 {
                         self.engine.replica.unload(&Address::new(row.1.clone(), key.clone()));
@@ -185,26 +184,38 @@ impl Boot<'_> {
 
     /// What waits to be sent: a mutation, or an entry in its members' place.
     fn read_queued(&mut self, position: u64, header: &mut Header<'_>, id: &MutationId, record: &Record<'_>) -> Result<bool, &'static str> {
-        let own = (position, record.ordinal);
-        let (mut members, mut place, mut round, mut root, mut lineage) = (Vec::new(), own, None, None, None::<Lineage>);
-        let read = if record.kind == Kind::Mutation {
-            header.take("lineage", &mut lineage);
-            Member::read(record.body)
+        let place = (position, record.ordinal);
+        let (mut keyed, mut members) = (Vec::<KeyedOperation>::new(), Vec::new());
+        let mut line = Lineage { root: id.clone(), round: 0, place };
+        let mut queued = Queued {
+            id: id.clone(),
+            address: Address::blank(),
+            bytes: record.raw.len() as u64,
+            place: Some(place),
+            lineage: None,
+            state: State::New,
+            entry: None,
+        };
+        let is_read = if record.kind == Kind::Mutation {
+            header.take("lineage", &mut queued.lineage);
+            keyed.fill(record.body)
         } else {
-            header.take("members", &mut members).take("place", &mut place).take("round", &mut round).take("root", &mut root);
-            protocol::Entry::read(record.body).map(|entry| entry.operations)
+            header.take("members", &mut members).take("place", &mut line.place);
+            header.take_if_there("round", &mut line.round).take_if_there("root", &mut line.root);
+            let mut entry = Fields::of(record.body);
+            entry.take("operations", &mut keyed);
+            entry.finish().is_ok()
         };
         header.check()?;
-        let mut keyed: Vec<KeyedOperation> = read.ok_or("its operations cannot be read")?;
+        if !is_read {
+            return Err("its operations cannot be read");
+        }
         let base = keyed.first_mut().and_then(|keyed| keyed.base.take());
-        let (address, operations) = on_one(keyed)?;
-        self.end_all(&members);
-        let mut queued =
-            Queued { id: id.clone(), address, bytes: record.raw.len() as u64, place: Some(own), lineage, state: State::New, entry: None };
+        let operations = on_one(&mut keyed, &mut queued.address)?;
         if record.kind == Kind::Freeze {
-            let root = root.unwrap_or_else(|| id.clone());
+            self.end_all(&members);
             queued.bytes = record.body.len() as u64;
-            queued.lineage = Some(Lineage { root, round: round.unwrap_or_default(), place });
+            queued.lineage = Some(line);
             queued.state = State::Ready;
             queued.entry = Some(Box::new(Entry { members, base, text: record.body.into(), sent: 0, failures: 0 }));
         }
@@ -226,10 +237,10 @@ impl Boot<'_> {
     }
 
     fn read_before(&mut self, header: &mut Header<'_>, id: &MutationId, operation: u32, body: &str) -> Result<bool, &'static str> {
-        let path: Pointer = header.read("path")?;
+        header.take("path", &mut Pointer::blank()).check()?;
         let text = String::read(body).ok_or("its body is not a string")?;
         let Some(stored) = self.stored(id) else { return Ok(false) };
-        stored.befores.push(Before { id: id.clone(), operation, path, text: Text::of(&text) });
+        stored.befores.push((operation as usize, Text::of(&text)));
         Ok(true)
     }
 
@@ -254,14 +265,14 @@ impl Boot<'_> {
         let place = queued.line(0).place;
         let order = (place.0, place.1.into());
         self.orders.insert(queued.id.clone(), order);
-        let stored = Stored { queued: queued.into(), operations, befores: Vec::new() };
+        let stored = Box::new(Stored { queued: queued.into(), operations, befores: Vec::new() });
         if let Some(earlier) = self.queue.insert(order, stored) {
             self.engine.store.log.retire(&earlier.queued.id);
         }
     }
 
     /// A mutation or entry that has not ended.
-    fn stored(&mut self, id: &MutationId) -> Option<&mut Stored> {
+    fn stored(&mut self, id: &MutationId) -> Option<&mut Box<Stored>> {
         // A follow-up stands in the very place of what it carries on.
         self.queue.get_mut(self.orders.get(id)?).filter(|stored| stored.queued.id == *id)
     }
@@ -283,17 +294,18 @@ impl Boot<'_> {
     }
 }
 
-/// Operations that are all on one document, and which.
-fn on_one(keyed: Vec<KeyedOperation>) -> Result<(Address, Vec<Operation>), &'static str> {
-    let Some(address) = keyed.first().map(|first| first.address.clone()) else { return Err("it has no operations") };
+/// Takes operations that are all on one document out, and says which.
+fn on_one(keyed: &mut [KeyedOperation], address: &mut Address) -> Result<Vec<Operation>, &'static str> {
+    let Some(first) = keyed.first() else { return Err("it has no operations") };
+    address.clone_from(&first.address);
     let mut operations = Vec::with_capacity(keyed.len());
     for one in keyed {
-        if one.address != address {
+        if one.address != *address {
             return Err("it is a group, which this build cannot send");
         }
-        operations.push(one.operation);
+        operations.push(std::mem::replace(&mut one.operation, Operation::Delete));
     }
-    Ok((address, operations))
+    Ok(operations)
 }
 
 /// Bytes as text: themselves where they are UTF-8, else in hexadecimal.

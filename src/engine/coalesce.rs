@@ -14,31 +14,36 @@ pub struct Composer {
 impl Composer {
     /// Adds `next`, composed with the last operation where that is lawful.
     pub fn push(&mut self, next: &Operation) {
-        match (self.operations.last_mut(), next) {
-            (_, Operation::Put(_) | Operation::Delete) => {
-                self.operations.clear();
-                self.operations.push(next.clone());
+        if matches!(next, Operation::Put(_) | Operation::Delete) {
+            self.operations.clear();
+        }
+        let mut goes_on = false;
+        let is_joined = match (self.operations.last_mut(), next) {
+            (Some(Operation::Patch(earlier)), Operation::Patch(later)) => {
+                earlier.then(later);
+                true
             }
-            (Some(Operation::Patch(earlier)), Operation::Patch(later)) => earlier.then(later),
+            (Some(Operation::Splice(earlier)), Operation::Splice(later)) if earlier.path == later.path => {
+                goes_on = true;
+                join(earlier, &mut self.written, later)
+            }
             (Some(last @ (Operation::Put(_) | Operation::Delete)), _) => {
                 let document = if let Operation::Put(value) = &*last { Some(value.clone()) } else { None };
                 let mut draft = Draft::of(document);
-                match draft.apply(next).ok().and_then(|()| draft.to_json()) {
-                    Some(value) => *last = Operation::Put(value),
-                    None => self.operations.push(next.clone()),
-                }
+                let value = draft.apply(next).ok().and_then(|()| draft.to_json());
+                value.map(|value| *last = Operation::Put(value)).is_some()
             }
-            (Some(Operation::Splice(earlier)), Operation::Splice(later)) if earlier.path == later.path => {
-                if !join(earlier, &mut self.written, later) {
-                    self.written = units(&later.insert);
-                    self.operations.push(Operation::Splice(Splice { on: None, ..later.clone() }));
-                }
-            }
-            (_, next) => {
-                self.written = if let Operation::Splice(splice) = next { units(&splice.insert) } else { 0 };
-                self.operations.push(next.clone());
-            }
+            _ => false,
+        };
+        if is_joined {
+            return;
         }
+        let mut next = next.clone();
+        if let Operation::Splice(splice) = &mut next {
+            self.written = units(&splice.insert);
+            splice.on = splice.on.filter(|_| !goes_on);
+        }
+        self.operations.push(next);
     }
 
     /// The few operations.

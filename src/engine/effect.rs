@@ -82,6 +82,13 @@ pub enum Guard {
     },
 }
 
+impl Guard {
+    /// That the store is as `meta` says.
+    pub fn of(meta: &Meta) -> Guard {
+        Guard::Held { store_id: meta.store_id.clone(), epoch: meta.store_epoch }
+    }
+}
+
 /// Where effects go.
 pub trait Sink {
     /// Takes one more.

@@ -114,6 +114,11 @@ impl<'a> Header<'a> {
         Address::take_up(&mut self.0)
     }
 
+    /// The same for a member that may be left out; then `slot` stays as it is.
+    pub fn take_if_there(&mut self, name: &'static str, slot: &mut dyn Filled) -> &mut Self {
+        if self.0.raw(name).is_some() { self.take(name, slot) } else { self }
+    }
+
     /// Whether all members that were taken up are what they must be.
     pub fn check(&self) -> Result<(), &'static str> {
         if self.0.finish().is_ok() { Ok(()) } else { Err(OTHER_SHAPE) }

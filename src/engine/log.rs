@@ -171,13 +171,11 @@ impl Log {
     /// The transaction with [`Log::fold`]'s rewriting is done.
     pub fn folded(&mut self) {
         self.bytes = 0;
-        for commit in self.commits.values_mut() {
-            if let Some(bytes) = commit.folded.take() {
-                commit.stored = bytes;
-            }
+        self.commits.retain(|_, commit| {
+            commit.stored = commit.folded.take().unwrap_or(commit.stored);
             self.bytes += commit.stored as u64;
-        }
-        self.commits.retain(|_, commit| commit.stored + commit.live > 0);
+            commit.stored + commit.live > 0
+        });
     }
 }
 

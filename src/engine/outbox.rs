@@ -304,9 +304,9 @@ impl Outbox {
                 sealed.push(queued.address.clone());
             }
         }
-        for address in sealed {
+        for address in &sealed {
             self.sealed.insert(address.clone(), ());
-            self.refresh(&address);
+            self.refresh(address);
         }
     }
 

@@ -26,9 +26,11 @@ impl Pages {
         let mut pages = Pages::default();
         for found in record::decode(bytes) {
             let record::Found::Record(record) = found else { return Err("it is broken or of a later build") };
-            let next_page: u32 = record.header()?.read("next_page")?;
-            let rows: Vec<DirectoryRow> = Member::read(record.body).ok_or("its body has another shape")?;
-            pages.next_page = pages.next_page.max(next_page);
+            record.header()?.take("next_page", &mut pages.next_page).check()?;
+            let mut rows = Vec::<DirectoryRow>::new();
+            if !rows.fill(record.body) {
+                return Err("its body has another shape");
+            }
             for row in &rows {
                 pages.place(row);
             }
@@ -42,14 +44,8 @@ impl Pages {
         let mut rows: Vec<DirectoryRow> = Vec::new();
         let mut row_of: Ordered<u64, u32> = Ordered::default();
         for (address, page) in self.page_of.iter() {
-            let at = row_of.get(&u64::from(*page)).map_or(usize::MAX, |at| *at as usize);
-            match rows.get_mut(at) {
-                Some(row) if row.1 == address.collection => row.2.push(address.key.clone()),
-                _ => {
-                    row_of.insert((*page).into(), rows.len() as u32);
-                    rows.push((*page, address.collection.clone(), vec![address.key.clone()]));
-                }
-            }
+            let at = row_of.get_or_insert_with((*page).into(), || u32::MAX);
+            *at = add_to_row(&mut rows, *at as usize, *page, address) as u32;
         }
         let mut bytes = Vec::new();
         record::encode(&mut bytes, Kind::Directory, 0, &header::directory(self.next_page), &text_of(&rows));
@@ -128,7 +124,7 @@ impl Pages {
     /// count only once the pages are stored: see [`Pages::place`].
     pub fn lay_out(&mut self, documents: &OrderedSet<Address>, replica: &Replica, page_bytes: u64) -> (PageWrites, Vec<DirectoryRow>) {
         let mut pages = PageWrites::new();
-        let mut rows: Vec<DirectoryRow> = Vec::new();
+        let (mut rows, mut at) = (Vec::new(), usize::MAX);
         let mut bytes = Vec::new();
         for address in documents.keys() {
             let Some(base) = replica.base(address) else { continue };
@@ -139,14 +135,26 @@ impl Pages {
                 self.next_page += 1;
             }
             encode_base(&mut bytes, 0, address, base);
-            let page = self.next_page - 1;
-            match rows.last_mut() {
-                Some((at, collection, keys)) if *at == page && *collection == address.collection => keys.push(address.key.clone()),
-                _ => rows.push((page, address.collection.clone(), vec![address.key.clone()])),
-            }
+            at = add_to_row(&mut rows, at, self.next_page - 1, address);
         }
         fill(&mut pages, &mut bytes);
         (pages, rows)
+    }
+}
+
+/// A page holds one more document: its key goes into the row `at`, where that is the page's row of its collection, and
+/// else into a new one. Says which.
+fn add_to_row(rows: &mut Vec<DirectoryRow>, at: usize, page: u32, address: &Address) -> usize {
+    let key = address.key.clone();
+    match rows.get_mut(at) {
+        Some((of, collection, keys)) if *of == page && *collection == address.collection => {
+            keys.push(key);
+            at
+        }
+        _ => {
+            rows.push((page, address.collection.clone(), vec![key]));
+            rows.len() - 1
+        }
     }
 }
 

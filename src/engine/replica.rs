@@ -48,14 +48,10 @@ struct Layer {
     /// Its place in the order of the outbox.
     order: u64,
     id: MutationId,
-    operations: Vec<LayerOperation>,
-}
-
-#[derive(Clone, Debug)]
-struct LayerOperation {
-    operation: Operation,
-    /// For a splice that begins a run, or may come to: the text it was made on, once the base has moved under it.
-    before: Option<Text>,
+    operations: Vec<Operation>,
+    /// For splices that begin a run, or may come to: which of the operations, and the text it was made on, once the base
+    /// has moved under it.
+    befores: Vec<(usize, Text)>,
 }
 
 /// One document in memory.
@@ -152,7 +148,8 @@ impl Replica {
             return None;
         }
         let mut ids = ids.iter().peekable();
-        let mut fold = Fold { made: Some(Composer::default()), ..document.fold() };
+        let mut fold = document.fold();
+        fold.made = Some(Composer::default());
         for layer in &document.layers {
             if ids.next_if(|id| **id == layer.id).is_some() {
                 fold.layer(layer);
@@ -166,8 +163,10 @@ impl Replica {
     pub fn laid(&self, address: &Address, ids: &[MutationId]) -> Vec<Operation> {
         let mut laid = Vec::new();
         if let Some(document) = self.documents.get(address) {
-            for layer in document.layers.iter().filter(|layer| ids.contains(&layer.id)) {
-                laid.extend(layer.operations.iter().map(|made| made.operation.clone()));
+            for layer in &document.layers {
+                if ids.contains(&layer.id) {
+                    laid.extend_from_slice(&layer.operations);
+                }
             }
         }
         laid
@@ -177,8 +176,8 @@ impl Replica {
     pub fn with_layer(&self, address: &Address, id: &MutationId, document: Option<Json>) -> Option<Json> {
         let mut draft = Draft::of(document);
         let layer = self.documents.get(address).and_then(|document| document.layers.iter().find(|layer| layer.id == *id));
-        for made in layer.map_or(&[][..], |layer| &layer.operations) {
-            let _ = draft.apply(&made.operation);
+        for operation in layer.map_or(&[][..], |layer| &layer.operations) {
+            let _ = draft.apply(operation);
         }
         draft.to_json()
     }
@@ -198,7 +197,7 @@ impl Replica {
                 break;
             }
         }
-        let next = layers.next().and_then(|layer| layer.operations.first()).map(|next| &next.operation);
+        let next = layers.next().and_then(|layer| layer.operations.first());
         fold.is_moved() && matches!(next, Some(Operation::Splice(splice)) if fold.continues(splice))
     }
 
@@ -257,12 +256,11 @@ impl Replica {
         }
     }
 
-    /// A text that was kept for a run, read from the store.
-    pub fn restore_before(&mut self, address: &Address, before: Before) {
+    /// The texts that were kept for runs in one layer, read from the store.
+    pub fn restore_befores(&mut self, address: &Address, id: &MutationId, befores: Vec<(usize, Text)>) {
         let Some(document) = self.documents.get_mut(address) else { return };
-        let layer = document.layers.iter_mut().find(|layer| layer.id == before.id);
-        if let Some(operation) = layer.and_then(|layer| layer.operations.get_mut(before.operation as usize)) {
-            operation.before = Some(before.text);
+        if let Some(layer) = document.layers.iter_mut().find(|layer| layer.id == *id) {
+            layer.befores = befores;
         }
     }
 
@@ -274,11 +272,12 @@ impl Replica {
 
 impl Layer {
     fn of(order: u64, id: MutationId, operations: Vec<Operation>) -> Layer {
-        let mut layer = Layer { order, id, operations: Vec::with_capacity(operations.len()) };
-        for operation in operations {
-            layer.operations.push(LayerOperation { operation, before: None });
-        }
-        layer
+        Layer { order, id, operations, befores: Vec::new() }
+    }
+
+    /// The text that was kept for one of the operations: of several, the last one.
+    fn before(&self, index: usize) -> Option<&Text> {
+        self.befores.iter().rfind(|(of, _)| *of == index).map(|(_, text)| text)
     }
 }
 
@@ -289,7 +288,7 @@ impl Document {
     }
 
     fn has(&self, kind: fn(&Operation) -> bool) -> bool {
-        self.layers.iter().any(|layer| layer.operations.iter().any(|operation| kind(&operation.operation)))
+        self.layers.iter().any(|layer| layer.operations.iter().any(kind))
     }
 
     /// Lays a layer where its order says; whether that is above all others.
@@ -330,18 +329,15 @@ impl Document {
         if self.knowledge == Knowledge::Unloaded || !self.has_splices() {
             return;
         }
-        let mut begun = Vec::new();
         let mut fold = self.fold();
-        for (at, layer) in self.layers.iter().enumerate() {
-            for (index, operation) in layer.operations.iter().enumerate() {
-                let so_far = (index == 0).then(|| fold.so_far(operation)).flatten();
-                if let (Some(text), None) = (fold.operation(operation).or(so_far), &operation.before) {
-                    begun.push((at, index, text));
+        for layer in &mut self.layers {
+            for index in 0..layer.operations.len() {
+                let so_far = if index == 0 { fold.so_far(&layer.operations[0]) } else { None };
+                let before = fold.operation(layer, index).or(so_far);
+                if let (Some(text), None) = (before, layer.before(index)) {
+                    layer.befores.push((index, text));
                 }
             }
-        }
-        for (at, index, text) in begun {
-            self.layers[at].operations[index].before = Some(text);
         }
     }
 
@@ -354,9 +350,8 @@ impl Document {
         let mut fold = self.fold();
         for layer in &self.layers {
             for (index, operation) in layer.operations.iter().enumerate() {
-                let begins = fold.operation(operation).is_some();
-                if let (true, Operation::Splice(splice), Some(text)) = (begins && fold.is_moved(), &operation.operation, &operation.before)
-                {
+                let begins = fold.operation(layer, index).is_some();
+                if let (true, Operation::Splice(splice), Some(text)) = (begins && fold.is_moved(), operation, layer.before(index)) {
                     moved.push(Before { id: layer.id.clone(), operation: index as u32, path: splice.path.clone(), text: text.clone() });
                 }
             }
@@ -372,7 +367,7 @@ impl Document {
 /// Lays operations over a base, one after the other (law I5), and says of each what it does on the base as it is.
 struct Fold {
     draft: Draft,
-    run: Option<Run>,
+    run: Option<Box<Run>>,
     /// What they do, composed, where somebody asks.
     made: Option<Composer>,
 }
@@ -389,8 +384,8 @@ struct Run {
 
 impl Fold {
     fn layer(&mut self, layer: &Layer) {
-        for operation in &layer.operations {
-            self.operation(operation);
+        for index in 0..layer.operations.len() {
+            self.operation(layer, index);
         }
     }
 
@@ -400,16 +395,17 @@ impl Fold {
     }
 
     /// The text that a splice was made on, where it goes on with the run that is there.
-    fn so_far(&self, operation: &LayerOperation) -> Option<Text> {
-        let Operation::Splice(splice) = &operation.operation else { return None };
+    fn so_far(&self, operation: &Operation) -> Option<Text> {
+        let Operation::Splice(splice) = operation else { return None };
         self.run.as_ref().filter(|_| self.continues(splice)).map(|run| run.after.clone())
     }
 
-    /// Lays one operation; where it begins a run of splices, returns the text the run was made on.
-    fn operation(&mut self, operation: &LayerOperation) -> Option<Text> {
-        let Operation::Splice(splice) = &operation.operation else {
+    /// Lays one operation of a layer; where it begins a run of splices, returns the text the run was made on.
+    fn operation(&mut self, layer: &Layer, index: usize) -> Option<Text> {
+        let operation = &layer.operations[index];
+        let Operation::Splice(splice) = operation else {
             self.end_run();
-            self.apply(&operation.operation);
+            self.apply(operation);
             return None;
         };
         if self.continues(splice) {
@@ -419,13 +415,13 @@ impl Fold {
         self.end_run();
         let there = self.draft.text(&splice.path).cloned();
         let fits = there.as_ref().is_some_and(|text| splice.on.is_none_or(|on| on == text.mark()));
-        let (before, moved) = match (fits, there, operation.before.clone()) {
+        let (before, moved) = match (fits, there, layer.before(index).cloned()) {
             (true, Some(text), _) => (text, None),
             (_, there, Some(before)) => (before, Some(there)),
             // Without the text it was made on it cannot be placed; whoever asks for a draft sees what is there.
             (_, _, None) => return None,
         };
-        self.run = Some(Run { path: splice.path.clone(), after: before.clone(), before: before.clone(), moved });
+        self.run = Some(Box::new(Run { path: splice.path.clone(), after: before.clone(), before: before.clone(), moved }));
         self.go_on(splice);
         Some(before)
     }
@@ -445,25 +441,12 @@ impl Fold {
     }
 
     fn end_run(&mut self) {
-        let Some(Run { path, before, after, moved: Some(there) }) = self.run.take() else { return };
-        let after = after.whole();
-        let Some(there) = there else {
-            // The text is gone; what was written in it is not.
-            if let Some(patch) = replaced(&path, after) {
-                self.apply(&patch);
-            }
-            return;
-        };
-        let remote = there.whole();
-        let merged = merge::texts(&before.whole(), &after, &remote);
-        let change = merge::Change::between(&remote, &merged);
-        self.apply(&Operation::Splice(Splice {
-            path,
-            at: units(&remote[..change.start]),
-            remove: units(&remote[change.start..change.end]),
-            insert: change.text.to_owned(),
-            on: Some(there.mark()),
-        }));
+        let Some(run) = self.run.take() else { return };
+        if let Some(there) = &run.moved
+            && let Some(operation) = run.on(there.as_ref())
+        {
+            self.apply(&operation);
+        }
     }
 
     fn apply(&mut self, operation: &Operation) {
@@ -473,10 +456,26 @@ impl Fold {
     }
 }
 
-fn replaced(path: &Pointer, text: String) -> Option<Operation> {
-    let mut patch = Patch::default();
-    patch.plant(path, Patch::Set(Value::String(text))).ok()?;
-    Some(Operation::Patch(patch))
+impl Run {
+    /// What it does to another text. Where that is gone, what was written in it is not.
+    fn on(&self, there: Option<&Text>) -> Option<Operation> {
+        let after = self.after.whole();
+        let Some(there) = there else {
+            let mut patch = Patch::default();
+            patch.plant(&self.path, Patch::Set(Value::String(after))).ok()?;
+            return Some(Operation::Patch(patch));
+        };
+        let remote = there.whole();
+        let merged = merge::texts(&self.before.whole(), &after, &remote);
+        let change = merge::Change::between(&remote, &merged);
+        Some(Operation::Splice(Splice {
+            path: self.path.clone(),
+            at: units(&remote[..change.start]),
+            remove: units(&remote[change.start..change.end]),
+            insert: change.text.to_owned(),
+            on: Some(there.mark()),
+        }))
+    }
 }
 
 #[cfg(test)]

@@ -32,16 +32,18 @@ pub enum Mode {
 
 /// What goes into one transaction.
 #[derive(Debug, Default)]
-struct Staged {
+pub struct Staged {
     /// Its commit's number in the log, once that is complete.
     commit: u64,
     bytes: Vec<u8>,
     records: u32,
     strict: bool,
-    mutations: Vec<(MutationId, u32)>,
-    batches: Vec<BatchId>,
+    /// Mutations, and their records' ordinals.
+    pub mutations: Vec<(MutationId, u32)>,
+    /// Batches that may be sent once this is kept.
+    pub batches: Vec<BatchId>,
     bases: OrderedSet<Address>,
-    meta: Option<(Guard, Arc<Meta>)>,
+    meta: Option<Arc<Meta>>,
 }
 
 /// What a transaction on its way comes from, and what it changes.
@@ -59,14 +61,12 @@ struct Flight {
 }
 
 /// What became kept with one transaction, or with the turn to memory.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub struct Kept {
-    /// Mutations, and their records' ordinals.
-    pub mutations: Vec<(MutationId, u32)>,
+    /// In order.
+    pub staged: Vec<Box<Staged>>,
     /// Where in the log their commit is, if in a log.
     pub position: Option<u64>,
-    /// Batches whose entries are frozen.
-    pub batches: Vec<BatchId>,
     /// How well.
     pub durability: Durability,
 }
@@ -75,6 +75,8 @@ pub struct Kept {
 #[derive(Debug)]
 pub struct Store {
     mode: Mode,
+    /// What the next transaction expects.
+    guard: Guard,
     meta: Option<Arc<Meta>>,
     staged: Box<Staged>,
     /// A commit that failed and is tried again before all that came later.
@@ -95,6 +97,7 @@ impl Store {
     pub fn new() -> Store {
         Store {
             mode: Mode::Opening,
+            guard: Guard::Fresh,
             meta: None,
             staged: Box::default(),
             failed: None,
@@ -115,7 +118,8 @@ impl Store {
     /// The store was read: this client takes it over with `meta`, provided that `guard` holds.
     pub fn open(&mut self, guard: Guard, meta: Arc<Meta>) {
         self.mode = Mode::Durable;
-        self.staged.meta = Some((guard, meta));
+        self.guard = guard;
+        self.staged.meta = Some(meta);
     }
 
     /// Whether the store is this client's: the transaction that took it over is complete.
@@ -191,9 +195,7 @@ impl Store {
         };
         let mut write = self.next_write();
         write.strict = staged.strict;
-        if let Some((guard, meta)) = &staged.meta {
-            (write.guard, write.meta) = (guard.clone(), Some(meta.clone()));
-        }
+        write.meta.clone_from(&staged.meta);
         let mut bytes = staged.bytes.clone();
         let mut rows = Vec::new();
         let mut size = 0;
@@ -251,7 +253,7 @@ impl Store {
     /// A transaction is complete. `None` where it is not one that is waited for.
     pub fn on_written(&mut self, write: WriteId, position: u64) -> Option<Kept> {
         let mut flight = self.on_its_way.take_if(|flight| flight.write == write)?;
-        let staged = &mut flight.staged;
+        let staged = &flight.staged;
         self.failures = 0;
         if flight.stored > 0 {
             self.log.add(staged.commit, position, &staged.bytes, flight.stored);
@@ -268,13 +270,12 @@ impl Store {
         for row in &flight.rows {
             self.found_in_page(row);
         }
-        if flight.meta.is_some() {
-            self.meta = flight.meta.take();
+        if let Some(meta) = flight.meta.take() {
+            self.guard = Guard::of(&meta);
+            self.meta = Some(meta);
         }
         let durability = if staged.strict { Durability::Strict } else { Durability::Relaxed };
-        let mut kept = Kept { mutations: Vec::new(), position: Some(position), batches: Vec::new(), durability };
-        kept.append(staged);
-        Some(kept)
+        Some(Kept { staged: vec![flight.staged], position: Some(position), durability })
     }
 
     /// A transaction did not happen, and its content waits again. Says how often in a row; `None` where it is not one
@@ -292,16 +293,15 @@ impl Store {
     pub fn turn_to_memory(&mut self) -> Kept {
         self.mode = Mode::Memory;
         self.log = Log::default();
-        let mut kept = Kept { mutations: Vec::new(), position: None, batches: Vec::new(), durability: Durability::Memory };
-        if let Some(mut flight) = self.on_its_way.take() {
-            kept.append(&mut flight.staged);
+        let mut staged = Vec::new();
+        if let Some(flight) = self.on_its_way.take() {
+            staged.push(flight.staged);
         }
-        if let Some(mut failed) = self.failed.take() {
-            kept.append(&mut failed);
+        if let Some(failed) = self.failed.take() {
+            staged.push(failed);
         }
-        kept.append(&mut self.staged);
-        *self.staged = Staged::default();
-        kept
+        staged.push(std::mem::take(&mut self.staged));
+        Kept { staged, position: None, durability: Durability::Memory }
     }
 
     /// What is staged in memory mode counts as kept at once.
@@ -313,9 +313,11 @@ impl Store {
     pub fn fence(&mut self) -> Vec<MutationId> {
         let kept = self.turn_to_memory();
         self.mode = Mode::Fenced;
-        let mut ids = Vec::with_capacity(kept.mutations.len());
-        for (id, _) in kept.mutations {
-            ids.push(id);
+        let mut ids = Vec::new();
+        for staged in &kept.staged {
+            for (id, _) in &staged.mutations {
+                ids.push(id.clone());
+            }
         }
         ids
     }
@@ -323,28 +325,16 @@ impl Store {
     /// A transaction with nothing in it yet, of the client that holds the store.
     fn next_write(&mut self) -> Box<Write> {
         self.last_write += 1;
-        let guard = match &self.meta {
-            Some(meta) => Guard::Held { store_id: meta.store_id.clone(), epoch: meta.store_epoch },
-            None => Guard::Fresh,
-        };
         Box::new(Write {
             write: WriteId(self.last_write),
             strict: false,
-            guard,
+            guard: self.guard.clone(),
             append: None,
             rewrite: Vec::new(),
             pages: Vec::new(),
             directory: None,
             meta: None,
         })
-    }
-}
-
-impl Kept {
-    /// What was staged is kept, too.
-    fn append(&mut self, staged: &mut Staged) {
-        self.mutations.append(&mut staged.mutations);
-        self.batches.append(&mut staged.batches);
     }
 }
 

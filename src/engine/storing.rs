@@ -1,7 +1,7 @@
 //! Acting on the store: opening it, committing what is staged, folding the log, loading pages.
 
 use super::boot::lossless;
-use super::clock::{Timer, Timestamp, Wall};
+use super::clock::{Timer, Timestamp};
 use super::effect::{Effect, Guard, Sink, Wanted};
 use super::error::{Code, Fault};
 use super::header;
@@ -63,16 +63,18 @@ impl Engine {
     }
 
     fn boot(&mut self, now: Timestamp, meta: Option<Meta>, directory: Option<Bytes>, log: Vec<(u64, Bytes)>, effects: &mut impl Sink) {
-        let wall = self.wall_at(now);
-        let (guard, old) = match meta {
-            Some(meta) if meta.versions.layout > LAYOUT_VERSION => return self.refuse(too_new(), effects),
-            Some(meta) if meta.scope != self.config.scope => {
+        if let Some(meta) = &meta {
+            if meta.versions.layout > LAYOUT_VERSION {
+                return self.refuse(too_new(), effects);
+            }
+            if meta.scope != self.config.scope {
                 return self.open_in_memory(now, Fault::new(Code::StorageUnavailable, "the store belongs to another user"), effects);
             }
-            Some(meta) => (Guard::Held { store_id: meta.store_id.clone(), epoch: meta.store_epoch }, meta),
-            None => (Guard::Fresh, self.fresh_meta(wall)),
-        };
-        let meta = Meta { store_epoch: old.store_epoch + 1, session_epoch: old.session_epoch + 1, ..old };
+        }
+        let guard = meta.as_ref().map_or(Guard::Fresh, Guard::of);
+        let mut meta = meta.unwrap_or_else(|| self.fresh_meta(now));
+        meta.store_epoch += 1;
+        meta.session_epoch += 1;
         self.client.clone_from(&meta.client_id);
         self.session_epoch = meta.session_epoch;
         self.store.open(guard, meta.into());
@@ -80,7 +82,8 @@ impl Engine {
         effects.push(Effect::Notify(Notice::Opened { client: self.client.clone() }));
     }
 
-    fn fresh_meta(&mut self, wall: Wall) -> Meta {
+    fn fresh_meta(&mut self, now: Timestamp) -> Meta {
+        let wall = self.wall_at(now);
         Meta {
             store_id: self.rng.uuid(wall.0),
             store_epoch: 0,
@@ -99,8 +102,7 @@ impl Engine {
     }
 
     fn open_in_memory(&mut self, now: Timestamp, error: Fault, effects: &mut impl Sink) {
-        let wall = self.wall_at(now);
-        let meta = self.fresh_meta(wall);
+        let meta = self.fresh_meta(now);
         self.client = meta.client_id;
         self.session_epoch = 1;
         self.turn_to_memory(now, error, effects);
@@ -172,16 +174,20 @@ impl Engine {
     }
 
     fn on_kept(&mut self, now: Timestamp, kept: Kept, effects: &mut impl Sink) {
-        let mut mutations = Vec::with_capacity(kept.mutations.len());
-        for (id, ordinal) in kept.mutations {
-            self.keep(&id, kept.position.map(|position| (position, ordinal)));
-            mutations.push(id);
+        let mut mutations = Vec::new();
+        for staged in &kept.staged {
+            for (id, ordinal) in &staged.mutations {
+                self.keep(id, kept.position.map(|position| (position, *ordinal)));
+                mutations.push(id.clone());
+            }
         }
         if !mutations.is_empty() {
             effects.push(Effect::Notify(Notice::Durable { mutations, durability: kept.durability }));
         }
-        for batch in kept.batches {
-            self.send_batch(now, batch, effects);
+        for staged in &kept.staged {
+            for batch in &staged.batches {
+                self.send_batch(now, *batch, effects);
+            }
         }
     }
 
@@ -269,12 +275,12 @@ impl Engine {
 
     /// A page does not have what it should: the server does.
     fn lose_rest_of(&mut self, now: Timestamp, page: u32) {
-        for address in self.store.pages.documents_of(page) {
-            if !self.replica.is_resident(&address) {
-                self.touch(&address);
-                self.replica.lose(&address);
-                self.store.pages.remove(&address);
-                self.keep_grounded(&address);
+        for address in &self.store.pages.documents_of(page) {
+            if !self.replica.is_resident(address) {
+                self.touch(address);
+                self.replica.lose(address);
+                self.store.pages.remove(address);
+                self.keep_grounded(address);
             }
         }
         self.feeds.iter_mut().for_each(|feed| feed.restart(now, false));
@@ -313,7 +319,7 @@ impl Engine {
 
     /// Stages the texts that runs of splices were made on.
     pub(super) fn keep_befores(&mut self, befores: Vec<super::replica::Before>) {
-        for before in befores {
+        for before in &befores {
             let about = About::before(&before.id, before.operation);
             let header = header::before(&before.id, before.operation, &before.path);
             let body = text_of(&before.text.whole());

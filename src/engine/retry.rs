@@ -1,7 +1,5 @@
 //! How long to wait: tables with full jitter, and what a server asks for.
 
-use std::ops::RangeInclusive;
-
 use super::rng::Rng;
 use crate::protocol::digits;
 
@@ -51,32 +49,27 @@ pub fn retry_after(header: Option<&str>, date: Option<&str>) -> Option<u64> {
 
 /// Seconds since 1970 of an IMF-fixdate (RFC 9110 section 5.6.7), the one form that servers may send.
 fn http_date(text: &str) -> Option<u64> {
-    /// Everything has its place: digits say which number they are a digit of, and what `x` stands for is looked at below.
-    const FORM: &[u8] = b"xxx, 00 xxx 1111 22:33:44 GMT";
-    const LAWFUL: [RangeInclusive<u64>; 5] = [1..=31, 1970..=9999, 0..=23, 0..=59, 0..=60];
+    /// What stands for itself, and between that two or four digits each; what `x` stands for is looked at below.
+    const FORM: &[u8] = b"xxx, 00 xxx 0000 00:00:00 GMT";
     const MONTHS: &[u8] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
-    let mut numbers = [0; LAWFUL.len()];
-    if text.len() != FORM.len() {
+    let bytes = text.as_bytes();
+    if bytes.len() != FORM.len() {
         return None;
     }
-    for (form, byte) in FORM.iter().zip(text.bytes()) {
-        match form {
-            b'x' => {}
-            b'0'..=b'4' if byte.is_ascii_digit() => {
-                let number = &mut numbers[usize::from(form - b'0')];
-                *number = *number * 10 + u64::from(byte - b'0');
-            }
-            _ if *form == byte && !byte.is_ascii_digit() => {}
-            _ => return None,
-        }
-    }
-    for (lawful, number) in LAWFUL.iter().zip(&numbers) {
-        if !lawful.contains(number) {
+    for (index, form) in FORM.iter().enumerate() {
+        let is_lawful = match form {
+            b'x' => true,
+            b'0' => bytes[index].is_ascii_digit(),
+            _ => bytes[index] == *form,
+        };
+        if !is_lawful {
             return None;
         }
     }
-    let [day, year, hour, minute, second] = numbers;
-    let month = MONTHS.chunks(3).position(|month| *month == text.as_bytes()[8..11])? as u64 + 1;
+    let number = |from, to, least, most| digits::read(text.get(from..to)?).filter(|number| (least..=most).contains(number));
+    let (day, year) = (number(5, 7, 1, 31)?, number(12, 16, 1970, 9999)?);
+    let (hour, minute, second) = (number(17, 19, 0, 23)?, number(20, 22, 0, 59)?, number(23, 25, 0, 60)?);
+    let month = MONTHS.chunks(3).position(|month| *month == bytes[8..11])? as u64 + 1;
     // Days since 1970 in the proleptic Gregorian calendar, with years that begin in March.
     let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let days = y * 365 + y / 4 - y / 100 + y / 400 + (m * 153 + 2) / 5 + day - 719_469;

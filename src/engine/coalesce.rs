@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn what_comes_on_a_put_is_in_the_put() {
         let put = Operation::Put(Json::parse(r#"{"t":"ab"}"#).unwrap());
-        let patch = Operation::Patch(Patch::from_merge_patch(crate::protocol::Value::parse(r#"{"n":1}"#).unwrap()));
+        let patch = Operation::Patch(Patch::from_merge_patch(&crate::protocol::Value::parse(r#"{"n":1}"#).unwrap()));
         assert_eq!(composed(&[put, splice(1, 0, "X"), patch.clone()]), [Operation::Put(Json::parse(r#"{"t":"aXb","n":1}"#).unwrap())]);
         assert_eq!(composed(&[Operation::Delete, patch]), [Operation::Put(Json::parse(r#"{"n":1}"#).unwrap())]);
     }
@@ -119,7 +119,7 @@ mod tests {
         let one = prop_oneof![
             4 => (0u64..30, 0u64..4, "[a-c😀]{0,3}").prop_map(|(at, remove, insert)| splice(at, remove, &insert)),
             1 => prop::sample::select(vec![r#"{"a":{"b":1}}"#, r#"{"a":null}"#, r#"{"a":{"c":2},"d":[]}"#, r#"{"t":"new text"}"#])
-                .prop_map(|text| Operation::Patch(Patch::from_merge_patch(crate::protocol::Value::parse(text).unwrap()))),
+                .prop_map(|text| Operation::Patch(Patch::from_merge_patch(&crate::protocol::Value::parse(text).unwrap()))),
             1 => Just(Operation::Put(Json::parse(r#"{"t":"put text"}"#).unwrap())),
         ];
         prop::collection::vec(one, 1..12)

@@ -1,7 +1,7 @@
 //! A write of the app, checked.
 
 use crate::protocol::member::Fields;
-use crate::protocol::{Address, Json, JsonError, Operation, Patch, Pointer, Splice};
+use crate::protocol::{Address, Json, JsonError, Operation, Patch, Pointer, Splice, Value};
 
 use super::error::{Code, Fault};
 
@@ -16,12 +16,12 @@ pub struct Mutation {
 impl Mutation {
     /// The document becomes what `text` says.
     pub fn put(address: Address, text: &str) -> Result<Mutation, Fault> {
-        Ok(Mutation::of(address, Operation::Put(document(text)?)))
+        Ok(Mutation::of(address, Operation::Put(Json::parse(text).map_err(no_document)?)))
     }
 
     /// The document is changed by the RFC 7396 patch `text`.
     pub fn merge(address: Address, text: &str) -> Result<Mutation, Fault> {
-        Ok(Mutation::of(address, Operation::Patch(Patch::from_merge_patch(document(text)?.to_tree()))))
+        Ok(Mutation::of(address, Operation::Patch(Patch::from_merge_patch(&Value::parse(text).map_err(no_document)?))))
     }
 
     /// The document is changed by the operation `patch` that `text` says, without its address: `set`, `remove`, `object`.
@@ -53,8 +53,8 @@ impl Mutation {
     }
 }
 
-fn document(text: &str) -> Result<Json, Fault> {
-    Json::parse(text).map_err(|error: JsonError| Fault::new(Code::InvalidDocument, error.said()))
+fn no_document(error: JsonError) -> Fault {
+    Fault::new(Code::InvalidDocument, error.said())
 }
 
 #[cfg(test)]
@@ -77,7 +77,7 @@ mod tests {
     fn d7_a_patch_can_store_null() {
         let mutation = Mutation::patch(Address::of("c", "k"), r#"{"set":{"/a":null},"remove":["/b"]}"#).unwrap();
         let mut expected = Patch::default();
-        expected.plant(&Pointer::parse("/a").unwrap(), Patch::Set(crate::protocol::Value::Null)).unwrap();
+        expected.plant(&Pointer::parse("/a").unwrap(), Patch::Set(Value::Null)).unwrap();
         expected.plant(&Pointer::parse("/b").unwrap(), Patch::Remove).unwrap();
         assert_eq!(mutation.operation, Operation::Patch(expected));
     }

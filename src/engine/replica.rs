@@ -552,7 +552,7 @@ mod tests {
     #[test]
     fn without_its_page_only_a_put_is_seen() {
         let mut replica = Replica::default();
-        let patch = Operation::Patch(Patch::from_merge_patch(Value::parse(r#"{"n":1}"#).unwrap()));
+        let patch = Operation::Patch(Patch::from_merge_patch(&Value::parse(r#"{"n":1}"#).unwrap()));
         replica.lay(&at(), true, 1, id("m1"), vec![patch]);
         assert_eq!(replica.view(&at(), true), Err(()));
         replica.load(at(), base("1", "x").unwrap());

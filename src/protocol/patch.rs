@@ -40,18 +40,18 @@ fn find(members: &[(String, Patch)], name: &str) -> Result<usize, usize> {
 impl Patch {
     /// The patch that an RFC 7396 document means: `null` removes, an object is gone into, all else is set.
     /// `null` for the whole document sets it, since a patch does not delete documents.
-    pub fn from_merge_patch(value: Value) -> Patch {
+    pub fn from_merge_patch(value: &Value) -> Patch {
         match value {
             Value::Object(members) => {
                 let mut within = Vec::new();
-                for (name, inner) in members {
+                for (name, inner) in members.iter() {
                     let inner = if matches!(inner, Value::Null) { Patch::Remove } else { Self::from_merge_patch(inner) };
-                    let (Ok(at) | Err(at)) = find(&within, &name);
-                    within.insert(at, (name, inner));
+                    let (Ok(at) | Err(at)) = find(&within, name);
+                    within.insert(at, (name.clone(), inner));
                 }
                 Patch::Within(within)
             }
-            other => Patch::Set(other),
+            other => Patch::Set(other.clone()),
         }
     }
 
@@ -216,7 +216,7 @@ mod tests {
             (json!([1, 2]), json!({"a":"b","c":null}), json!({"a":"b"})),
             (json!({}), json!({"a":{"bb":{"ccc":null}}}), json!({"a":{"bb":{}}})),
         ] {
-            assert_eq!(Patch::from_merge_patch(patch.clone()).apply(Some(original)), Some(result), "{patch:?}");
+            assert_eq!(Patch::from_merge_patch(&patch).apply(Some(original)), Some(result), "{patch:?}");
         }
     }
 
@@ -260,7 +260,7 @@ mod tests {
     #[test]
     fn places_come_back_as_they_went_in() {
         for patch in [json!({"a":{"b":1,"c":null,"d":{}},"e/f":[null]}), json!({}), json!(7)] {
-            let patch = Patch::from_merge_patch(patch);
+            let patch = Patch::from_merge_patch(&patch);
             let leaves = patch.leaves().into_iter().map(|(place, leaf)| (place, leaf.clone())).collect();
             assert_eq!(planted(leaves), Ok(patch));
         }

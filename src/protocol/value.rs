@@ -50,14 +50,6 @@ impl Members {
     }
 }
 
-impl IntoIterator for Members {
-    type Item = (String, Value);
-    type IntoIter = std::vec::IntoIter<(String, Value)>;
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
-    }
-}
-
 /// Order does not count, as it does not in JSON.
 impl PartialEq for Members {
     fn eq(&self, other: &Members) -> bool {

@@ -65,20 +65,15 @@ pub struct TimerTable {
 }
 
 impl TimerTable {
-    /// Sets `timer` to `at`, earlier or later than it was.
-    pub fn set(&mut self, timer: Timer, at: Timestamp) {
-        self.due[timer as usize] = Some(at);
+    /// Sets `timer` to `at`, earlier or later than it was; `None` stops it.
+    pub fn set(&mut self, timer: Timer, at: Option<Timestamp>) {
+        self.due[timer as usize] = at;
     }
 
     /// Sets `timer` to `at` unless it is due earlier.
     pub fn set_earlier(&mut self, timer: Timer, at: Timestamp) {
         let due = &mut self.due[timer as usize];
         *due = Some(due.map_or(at, |due| due.min(at)));
-    }
-
-    /// Stops `timer`.
-    pub fn stop(&mut self, timer: Timer) {
-        self.due[timer as usize] = None;
     }
 
     /// Whether `timer` is running.
@@ -97,7 +92,7 @@ impl TimerTable {
         if at > now {
             return None;
         }
-        self.stop(timer);
+        self.set(timer, None);
         Some(timer)
     }
 }
@@ -109,8 +104,8 @@ mod tests {
     #[test]
     fn timers_expire_in_order_and_once() {
         let mut timers = TimerTable::default();
-        timers.set(Timer::Pull, Timestamp(20));
-        timers.set(Timer::Push, Timestamp(10));
+        timers.set(Timer::Pull, Some(Timestamp(20)));
+        timers.set(Timer::Push, Some(Timestamp(10)));
         timers.set_earlier(Timer::Pull, Timestamp(30));
         assert_eq!(timers.next(), Some((Timestamp(10), Timer::Push)));
         assert_eq!(timers.expire(Timestamp(9)), None);

@@ -529,25 +529,20 @@ impl Engine {
         }
         let is_written = matches!(self.store.mode(), Mode::Durable | Mode::Memory);
         if self.store.is_staged() && !self.store.is_writing() && is_written && !self.timers.is_set(Timer::Commit) {
-            self.timers.set(Timer::Commit, now);
+            self.timers.set(Timer::Commit, Some(now));
         }
         self.link.end_hold(now);
         if self.outbox.has_heads() {
             self.window.get_or_insert(now);
         }
-        let due = [
-            (Timer::Push, self.push_due(now)),
-            (Timer::Pull, self.next_pull(now)),
-            (Timer::Link, self.next_try(now)),
-            (Timer::Progress, self.next_stall()),
-            (Timer::Sweep, (self.outbox.len() > 0).then(|| now.after(SWEEP_MS))),
-        ];
-        for (timer, at) in due {
-            match at {
-                Some(at) if timer == Timer::Sweep => self.timers.set_earlier(timer, at),
-                Some(at) => self.timers.set(timer, at),
-                None => self.timers.stop(timer),
-            }
+        self.timers.set(Timer::Push, self.push_due(now));
+        self.timers.set(Timer::Pull, self.next_pull(now));
+        self.timers.set(Timer::Link, self.next_try(now));
+        self.timers.set(Timer::Progress, self.next_stall());
+        if self.outbox.len() == 0 {
+            self.timers.set(Timer::Sweep, None);
+        } else {
+            self.timers.set_earlier(Timer::Sweep, now.after(SWEEP_MS));
         }
     }
 

@@ -261,7 +261,12 @@ impl Engine {
 
     /// When the first request counts as stalled.
     pub(super) fn next_stall(&self) -> Option<Timestamp> {
-        self.requests.iter().map(|request| request.stalls.min(request.ends)).min()
+        let mut next = None;
+        for request in &self.requests {
+            let stalls = request.stalls.min(request.ends);
+            next = Some(next.map_or(stalls, |next: Timestamp| next.min(stalls)));
+        }
+        next
     }
 
     pub(super) fn on_progressed(&mut self, now: Timestamp, request: RequestId) {

@@ -124,7 +124,7 @@ impl Engine {
 
     pub(super) fn on_written(&mut self, now: Timestamp, write: WriteId, position: u64, effects: &mut impl Sink) {
         if let Some(kept) = self.store.on_written(write, position) {
-            self.timers.set(Timer::Compact, now.after(self.config.compact_idle_ms));
+            self.timers.set(Timer::Compact, Some(now.after(self.config.compact_idle_ms)));
             self.on_kept(now, kept, effects);
         }
     }
@@ -135,7 +135,7 @@ impl Engine {
             StoreFailure::Fenced { .. } => self.on_fenced(effects),
             why if why.is_passing() && failures < ABORTS_MAX => {
                 let wait = retry::STORE.draw(failures, &mut self.rng);
-                self.timers.set(Timer::Commit, now.after(wait));
+                self.timers.set(Timer::Commit, Some(now.after(wait)));
             }
             why => self.turn_to_memory(now, fault_of(&why), effects),
         }

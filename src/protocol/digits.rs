@@ -47,8 +47,11 @@ pub fn read_signed(text: &str) -> Option<i64> {
 
 /// A hash as sixteen hexadecimal digits.
 pub fn hash(hash: u64) -> String {
-    let digits = (0..16).rev().map(|place| nibble((hash >> (4 * place)) as u8, b'a'));
-    digits.collect()
+    let mut digits = String::new();
+    for place in 1..=16 {
+        digits.push(nibble((hash >> (64 - 4 * place)) as u8, b'a'));
+    }
+    digits
 }
 
 /// Reads what [`hash`] writes; `None` where there is another digit, none, or more than 64 bits.

@@ -137,7 +137,11 @@ impl Patch {
         match self {
             Patch::Set(value) => value.depth(),
             Patch::Remove => 0,
-            Patch::Within(members) => 1 + members.iter().map(|(_, inner)| inner.depth()).max().unwrap_or(0),
+            Patch::Within(members) => {
+                let mut inside = 0;
+                members.iter().for_each(|(_, inner)| inside = inner.depth().max(inside));
+                1 + inside
+            }
         }
     }
 

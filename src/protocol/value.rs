@@ -72,11 +72,13 @@ impl Value {
 
     /// How many levels of arrays and objects it has.
     pub fn depth(&self) -> usize {
+        let mut inside = 0;
         match self {
-            Value::Array(items) => 1 + items.iter().map(Value::depth).max().unwrap_or(0),
-            Value::Object(members) => 1 + members.iter().map(|(_, value)| value.depth()).max().unwrap_or(0),
-            _ => 0,
+            Value::Array(items) => items.iter().for_each(|item| inside = item.depth().max(inside)),
+            Value::Object(members) => members.iter().for_each(|(_, value)| inside = value.depth().max(inside)),
+            _ => return 0,
         }
+        1 + inside
     }
 
     /// Appends the text of this value.

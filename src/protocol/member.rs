@@ -96,7 +96,7 @@ impl Written for &str {
 
 impl<T: Member> Written for &[T] {
     fn append(&self, out: &mut String) {
-        write_list(self.len(), &|at| &self[at], out);
+        write_list(self, out);
     }
     fn is_left_out(&self) -> bool {
         self.is_empty()
@@ -113,15 +113,25 @@ impl<'a> Fields<'a> {
     /// Reads an object. What is inside its members is checked when they are read, and whether it is one is seen in the
     /// end, by [`Fields::finish`].
     pub fn of(text: &'a str) -> Fields<'a> {
-        let mut fields = Fields::default();
-        let read = items(text, b'{', &mut |name, raw| {
-            fields.members.push((name, raw));
-            true
-        });
-        if let Err(error) = read {
-            fields = Fields { members: Vec::new(), wrong: Some(Wrong::Json(error)) };
+        Fields::within(text, b'{')
+    }
+
+    /// Reads what begins with `open`: an object, or a list, whose items have no names.
+    fn within(text: &'a str, open: u8) -> Fields<'a> {
+        let mut members = Vec::new();
+        let mut walk = Walk::of(text);
+        if walk.peek() == open {
+            walk.items(&mut |walk, name| {
+                members.push((name, walk.skip()));
+                walk.is_good()
+            });
+        } else {
+            walk.fail("something else than expected");
         }
-        fields
+        match walk.finish() {
+            Ok(()) => Fields { members, wrong: None },
+            Err(error) => Fields { members: Vec::new(), wrong: Some(Wrong::Json(error)) },
+        }
     }
 
     /// All members, in order.
@@ -152,11 +162,13 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Takes up a list item by item; each of them as far as `take` says that it is good.
-    pub fn each(&mut self, name: &'static str, take: &mut dyn FnMut(&'a str) -> bool) {
-        if self.wrong.is_none() && !self.raw(name).is_some_and(|raw| each(raw, take)) {
-            self.wrong = Some(Wrong::Member(name));
-        }
+    /// The texts of a list's items.
+    pub fn list(&mut self, name: &'static str) -> Vec<&'a str> {
+        let items = list(self.raw(name).unwrap_or_default());
+        items.unwrap_or_else(|_| {
+            self.note(Err(Wrong::Member(name)));
+            Vec::new()
+        })
     }
 
     /// A document among the members, which must be there; what is wrong with it is said as it is.
@@ -187,35 +199,14 @@ pub fn fill(raw: &str, take: &mut dyn FnMut(&mut Fields<'_>)) -> bool {
     fields.wrong.is_none()
 }
 
-/// Takes up a list item by item; whether it is a list, and `take` says of each item that it is good.
-fn each<'a>(raw: &'a str, take: &mut dyn FnMut(&'a str) -> bool) -> bool {
-    items(raw, b'[', &mut |_, raw| take(raw)).is_ok()
-}
-
 /// The texts of a list's items.
-pub fn list(text: &str) -> Result<Vec<&str>, JsonError> {
-    let mut found = Vec::new();
-    items(text, b'[', &mut |_, raw| {
-        found.push(raw);
-        true
-    })?;
-    Ok(found)
-}
-
-/// Walks a whole object or list, whichever begins with `open`, as long as `found` says that what it found is good. In a
-/// list there are no names.
-fn items<'a>(text: &'a str, open: u8, found: &mut dyn FnMut(Cow<'a, str>, &'a str) -> bool) -> Result<(), JsonError> {
-    const UNEXPECTED: &str = "something else than expected";
-    let mut walk = Walk::of(text);
-    if walk.peek() == open {
-        walk.items(&mut |walk, name| {
-            let raw = walk.skip();
-            walk.is_good() && (found(name, raw) || walk.fail(UNEXPECTED))
-        });
-    } else {
-        walk.fail(UNEXPECTED);
+pub fn list(text: &str) -> Result<Vec<&str>, Wrong> {
+    let fields = Fields::within(text, b'[');
+    let mut items = Vec::with_capacity(fields.members.len());
+    for (_, raw) in &fields.members {
+        items.push(*raw);
     }
-    walk.finish()
+    fields.finish().map(|()| items)
 }
 
 /// Writes an object member by member.
@@ -402,29 +393,65 @@ impl<T: Member> Member for Option<T> {
     }
 }
 
-fn write_list<'a>(length: usize, item: &dyn Fn(usize) -> &'a dyn Written, out: &mut String) {
+/// A list of any kind, to be written.
+trait List {
+    fn item(&self, at: usize) -> Option<&dyn Written>;
+}
+
+impl<T: Member> List for &[T] {
+    fn item(&self, at: usize) -> Option<&dyn Written> {
+        match self.get(at) {
+            Some(item) => Some(item),
+            None => None,
+        }
+    }
+}
+
+fn write_list(list: &dyn List, out: &mut String) {
     out.push('[');
-    for at in 0..length {
+    let mut at = 0;
+    while let Some(item) = list.item(at) {
         if at > 0 {
             out.push(',');
         }
-        item(at).append(out);
+        item.append(out);
+        at += 1;
     }
     out.push(']');
+}
+
+/// A list of any kind, to be read into.
+trait Growing {
+    /// One more item, at the end.
+    fn grow(&mut self) -> &mut dyn Filled;
+}
+
+impl<T: Member> Growing for Vec<T> {
+    fn grow(&mut self) -> &mut dyn Filled {
+        let at = self.len();
+        self.push(T::blank());
+        &mut self[at]
+    }
+}
+
+fn fill_list(growing: &mut dyn Growing, raw: &str) -> bool {
+    let Ok(items) = list(raw) else { return false };
+    for raw in &items {
+        if !growing.grow().take(Some(raw)) {
+            return false;
+        }
+    }
+    true
 }
 
 impl<T: Member> Member for Vec<T> {
     const OPTIONAL: bool = true;
     fn write(&self, out: &mut String) {
-        write_list(self.len(), &|at| &self[at], out);
+        write_list(&self.as_slice(), out);
     }
     fn fill(&mut self, raw: &str) -> bool {
         self.clear();
-        each(raw, &mut |raw| {
-            let at = self.len();
-            self.push(T::blank());
-            self[at].fill(raw)
-        })
+        fill_list(self, raw)
     }
     fn is_missing(&self) -> bool {
         self.is_empty()

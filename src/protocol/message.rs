@@ -310,12 +310,11 @@ impl PushReply {
             Some(_) => return Err(Wrong::Rule("unknown outcome")),
         };
         if self.whole.is_none() || fields.raw("outcomes").is_some() {
-            fields.each("outcomes", &mut |raw| {
+            for raw in &fields.list("outcomes") {
                 if let Some(outcome) = Outcome::parse(raw) {
                     self.outcomes.push(outcome);
                 }
-                true
-            });
+            }
         }
         fields.finish()
     }
@@ -376,15 +375,12 @@ impl PullReply {
             fields.finish()?;
             return Err(Wrong::Member("more"));
         }
-        let mut index = 0;
-        fields.each("changes", &mut |raw| {
+        for (index, raw) in fields.list("changes").iter().enumerate() {
             match Change::parse(raw) {
                 Ok(change) => self.changes.push(change),
-                Err(MessageError(why)) => self.unreadable.push((index, raw.to_owned(), why.said())),
+                Err(MessageError(why)) => self.unreadable.push((index, (*raw).to_owned(), why.said())),
             }
-            index += 1;
-            true
-        });
+        }
         fields.finish()
     }
 }

@@ -190,13 +190,11 @@ impl<'a> Fields<'a> {
     pub fn finish(&self) -> Result<(), Wrong> {
         self.wrong.map_or(Ok(()), Err)
     }
-}
 
-/// Takes up an object's members; whether it is an object, and they are as they should be.
-pub fn fill(raw: &str, take: &mut dyn FnMut(&mut Fields<'_>)) -> bool {
-    let mut fields = Fields::of(raw);
-    take(&mut fields);
-    fields.wrong.is_none()
+    /// Whether there is no such error.
+    pub fn is_good(&self) -> bool {
+        self.wrong.is_none()
+    }
 }
 
 /// The texts of a list's items.
@@ -260,9 +258,9 @@ macro_rules! members {
                 object.end();
             }
             fn fill(&mut self, raw: &str) -> bool {
-                $crate::protocol::member::fill(raw, &mut |fields| {
-                    $($crate::members!(@take fields, $name, self.$field $(, $default)?);)*
-                })
+                let mut fields = $crate::protocol::member::Fields::of(raw);
+                $($crate::members!(@take fields, $name, self.$field $(, $default)?);)*
+                fields.is_good()
             }
             fn blank() -> Self {
                 Self { $($field: $crate::members!(@blank $($default)?)),* }
@@ -490,7 +488,7 @@ pub fn text_of(value: &dyn Written) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::collections::HashMap;
+    use std::collections::BTreeMap;
 
     #[test]
     fn p3_what_is_wrong_inside_a_value_stays_inside() {
@@ -511,7 +509,7 @@ mod tests {
         fn an_object_has_the_members_that_the_library_finds(inner in r#"("[ab\\u0d]{0,3}"|[\[\]{}:, 1tfn"]|null|:|,){0,14}"#) {
             let text = words::join(&["{", &inner, "}"]);
             let fields = Fields::of(&text);
-            if let Ok(theirs) = serde_json::from_str::<HashMap<String, Box<serde_json::value::RawValue>>>(&text) {
+            if let Ok(theirs) = serde_json::from_str::<BTreeMap<String, Box<serde_json::value::RawValue>>>(&text) {
                 prop_assert_eq!(fields.finish(), Ok(()));
                 for (name, raw) in &theirs {
                     prop_assert_eq!(fields.raw(name), Some(raw.get()));

@@ -72,7 +72,9 @@ impl Member for Address {
         object.end();
     }
     fn fill(&mut self, raw: &str) -> bool {
-        member::fill(raw, &mut |fields| *self = Address::take_up(fields))
+        let mut fields = Fields::of(raw);
+        *self = Address::take_up(&mut fields);
+        fields.is_good()
     }
     fn blank() -> Self {
         Address::new(Arc::default(), Arc::default())

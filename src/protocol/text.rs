@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::digits;
-use super::member::{self, Member, ObjectWriter};
+use super::member::{Fields, Member, ObjectWriter};
 
 /// The length of a text in UTF-16 units, and its polynomial hash modulo 2^61 − 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -205,13 +205,12 @@ impl Member for TextMark {
     }
     fn fill(&mut self, raw: &str) -> bool {
         let mut hash = String::new();
-        let is_good = member::fill(raw, &mut |fields| {
-            fields.take("length", &mut self.length);
-            fields.take("hash", &mut hash);
-        });
+        let mut fields = Fields::of(raw);
+        fields.take("length", &mut self.length);
+        fields.take("hash", &mut hash);
         let hash = digits::read_hash(&hash);
         self.hash = hash.unwrap_or_default();
-        is_good && hash.is_some()
+        fields.is_good() && hash.is_some()
     }
     fn blank() -> Self {
         TextMark { length: 0, hash: 0 }

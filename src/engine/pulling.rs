@@ -220,9 +220,7 @@ impl Engine {
     /// A pull settled an entry whose push is still on its way.
     fn forget_in_batches(&mut self, id: &MutationId) {
         for batch in &mut self.batches {
-            if let Some(at) = batch.entries.iter().position(|entry| entry == id) {
-                batch.entries.remove(at);
-            }
+            batch.entries.retain(|entry| entry != id);
         }
     }
 

@@ -34,7 +34,7 @@ struct Boot<'e> {
     /// In the order of the outbox. A follow-up, and an entry, stand where what they came of stood.
     queue: Ordered<(u64, u64), Box<Stored>>,
     /// The order of each mutation and entry.
-    orders: Ordered<MutationId, (u64, u64)>,
+    orders: Ordered<Arc<str>, (u64, u64)>,
     broken: Vec<Broken>,
 }
 
@@ -61,9 +61,12 @@ impl Engine {
         for (position, bytes) in &log {
             boot.read_commit(*position, &bytes.0);
         }
-        let Boot { queue, broken, .. } = boot;
-        for (_, stored) in queue {
-            self.take_up_stored(*stored, effects);
+        let Boot { mut queue, broken, .. } = boot;
+        while let Some((order, _)) = queue.first() {
+            let order = *order;
+            if let Some(stored) = queue.remove(&order) {
+                self.take_up_stored(*stored, effects);
+            }
         }
         self.window = self.outbox.has_heads().then_some(now);
         for Broken { source, why, text } in &broken {
@@ -149,7 +152,7 @@ impl Boot<'_> {
                 false
             }
             Kind::Inbox => {
-                self.engine.inbox.insert(id.clone(), ());
+                self.engine.inbox.insert(id.0.clone(), ());
                 true
             }
             Kind::Base => {
@@ -264,7 +267,7 @@ impl Boot<'_> {
     fn put(&mut self, queued: Queued, operations: Vec<Operation>) {
         let place = queued.line(0).place;
         let order = (place.0, place.1.into());
-        self.orders.insert(queued.id.clone(), order);
+        self.orders.insert(queued.id.0.clone(), order);
         let stored = Box::new(Stored { queued: queued.into(), operations, befores: Vec::new() });
         if let Some(earlier) = self.queue.insert(order, stored) {
             self.engine.store.log.retire(&earlier.queued.id);
@@ -274,13 +277,13 @@ impl Boot<'_> {
     /// A mutation or entry that has not ended.
     fn stored(&mut self, id: &MutationId) -> Option<&mut Box<Stored>> {
         // A follow-up stands in the very place of what it carries on.
-        self.queue.get_mut(self.orders.get(id)?).filter(|stored| stored.queued.id == *id)
+        self.queue.get_mut(self.orders.get(&id.0)?).filter(|stored| stored.queued.id == *id)
     }
 
     /// A mutation or entry has ended, or is part of an entry from here on.
     fn end(&mut self, id: &MutationId) {
         if self.stored(id).is_some()
-            && let Some(order) = self.orders.get(id)
+            && let Some(order) = self.orders.get(&id.0)
         {
             self.queue.remove(order);
             self.engine.store.log.retire(id);

@@ -171,11 +171,19 @@ impl Log {
     /// The transaction with [`Log::fold`]'s rewriting is done.
     pub fn folded(&mut self) {
         self.bytes = 0;
-        self.commits.retain(|_, commit| {
+        let mut gone = Vec::new();
+        for commit in self.commits.values_mut() {
             commit.stored = commit.folded.take().unwrap_or(commit.stored);
             self.bytes += commit.stored as u64;
-            commit.stored + commit.live > 0
-        });
+        }
+        for (number, commit) in self.commits.iter() {
+            if commit.stored + commit.live == 0 {
+                gone.push(*number);
+            }
+        }
+        for number in &gone {
+            self.commits.remove(number);
+        }
     }
 }
 

@@ -212,7 +212,7 @@ impl Engine {
         let header = header::inbox(&entry, members, ending, error, &fields, self.wall_at(now));
         let body = text_of(&keyed(address, operations));
         self.store.stage(Kind::Inbox, &header, &body, Some(About::of(Kind::Inbox, &entry)));
-        self.inbox.insert(entry, ());
+        self.inbox.insert(entry.0, ());
     }
 
     fn take_entry(&mut self, id: &MutationId) -> Option<(u64, Box<Queued>, Box<Entry>)> {

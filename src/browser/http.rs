@@ -10,7 +10,7 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::{AbortController, AbortSignal};
 
 use super::host::Host;
-use super::value::{call, joined, member, object, set, settled, words};
+use super::value::{call, create, global, joined, length, member, object, set, settled, words};
 use super::{Tell, clock, functions};
 use crate::engine::clock::Timestamp;
 use crate::engine::config::TransportKind;
@@ -182,12 +182,12 @@ impl Exchange {
             Step::Head => self.take_head(&came)?,
             Step::Chunk if member(&came, "done").is_truthy() => return Ok(self.end()),
             Step::Chunk => {
-                self.take_bytes(member(&came, "value").dyn_into()?)?;
+                self.take_bytes(&member(&came, "value"))?;
                 self.progressed();
-                call(&self.reader, "read")?
+                call(&self.reader, "read", &[])?
             }
             Step::Whole => {
-                self.take_bytes(Uint8Array::new(&came))?;
+                self.take_bytes(&create("Uint8Array", &[&came])?)?;
                 return Ok(self.end());
             }
             Step::Text => {
@@ -211,7 +211,7 @@ impl Exchange {
             return functions::begin(host, &self.call, &self.identity, &self.signal);
         }
         self.step = Step::Headers;
-        host.function("headers").map_or(Ok(JsValue::UNDEFINED), |own| own.call0(host))
+        if host.function("headers").is_some() { call(&host.0, "headers", &[]) } else { Ok(JsValue::UNDEFINED) }
     }
 
     /// The protocol's own headers lie over the app's.
@@ -219,9 +219,9 @@ impl Exchange {
         self.step = Step::Head;
         let Target { url, cross_origin, .. } = &self.requests.target;
         let http = self.call.to_http(&self.identity, *cross_origin);
-        let headers = Headers::new(given)?;
+        let headers = create("Headers", &[given])?;
         for (name, value) in &http.headers {
-            headers.set(name, value)?;
+            call(&headers, "set", &[&(*name).into(), &value.into()])?;
         }
         let method = match http.method {
             Method::Get => "GET",
@@ -238,16 +238,16 @@ impl Exchange {
         let end = url.bytes().rposition(|byte| byte != b'/').map_or(0, |last| last + 1);
         let url = protocol::words::join(&[&url[..end], "/", &http.path]);
         let own = self.requests.host.function("fetch");
-        let fetch: Function = own.map_or_else(|| member(&js_sys::global(), "fetch").dyn_into(), Ok)?;
+        let fetch: Function = own.map_or_else(|| global("fetch").dyn_into(), Ok)?;
         fetch.call2(&JsValue::UNDEFINED, &url.into(), &options)
     }
 
     /// An app's own `fetch` may answer with anything.
     fn take_head(&mut self, answer: &JsValue) -> Result<JsValue, JsValue> {
         let status = member(answer, "status").as_f64().ok_or_else(|| JsValue::from("the answer has no status"))?;
-        let head: Headers = member(answer, "headers").unchecked_into();
+        let head = member(answer, "headers");
         for name in REPLY_HEADERS {
-            if let Ok(Some(value)) = head.get(name) {
+            if let Some(value) = call(&head, "get", &[&name.into()]).ok().and_then(|value| value.as_string()) {
                 self.reply.headers.0.push((name.to_owned(), value));
             }
         }
@@ -257,17 +257,17 @@ impl Exchange {
         let stream = member(answer, "body");
         if stream.is_object() {
             self.step = Step::Chunk;
-            self.reader = call(&stream, "getReader")?;
-            return call(&self.reader, "read");
+            self.reader = call(&stream, "getReader", &[])?;
+            return call(&self.reader, "read", &[]);
         }
         // There is no body, or the app's own `fetch` streams none.
         self.step = Step::Whole;
-        call(answer, "arrayBuffer")
+        call(answer, "arrayBuffer", &[])
     }
 
-    fn take_bytes(&mut self, bytes: Uint8Array) -> Result<(), JsValue> {
-        self.chunks.push(&bytes);
-        self.take_length(u64::from(bytes.length()))
+    fn take_bytes(&mut self, bytes: &JsValue) -> Result<(), JsValue> {
+        self.chunks.push(bytes.dyn_ref::<Uint8Array>().ok_or(JsValue::UNDEFINED)?);
+        self.take_length(length(bytes) as u64)
     }
 
     /// A body is counted while it is read: an endless one costs no more memory than it may (D3).
@@ -291,15 +291,4 @@ impl Exchange {
         self.requests.end(self.request, Ok(std::mem::take(&mut self.reply)));
         None
     }
-}
-
-#[wasm_bindgen]
-extern "C" {
-    type Headers;
-    #[wasm_bindgen(constructor, catch)]
-    fn new(init: &JsValue) -> Result<Headers, JsValue>;
-    #[wasm_bindgen(method, catch)]
-    fn get(this: &Headers, name: &str) -> Result<Option<String>, JsValue>;
-    #[wasm_bindgen(method, catch)]
-    fn set(this: &Headers, name: &str, value: &str) -> Result<(), JsValue>;
 }

@@ -3,9 +3,8 @@
 
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
-use web_sys::{IdbDatabase, IdbKeyRange, IdbRequest, IdbTransaction};
 
-use super::value::{joined, member, object, parse, stringify};
+use super::value::{call, joined, length, list, member, object, parse, stringify};
 use crate::engine::effect::{Guard, Wanted, Write};
 use crate::engine::input::{Bytes, Found, Meta, StoreFailure, Versions};
 use crate::protocol::member::{Fields, text_of};
@@ -24,35 +23,32 @@ pub const DIRECTORY_KEY: u32 = 0;
 const FOLDED_TO: &str = "folded_to";
 
 /// Makes the object stores of an empty database.
-pub fn create(db: &IdbDatabase) -> Result<(), JsValue> {
-    let make = |name, is_numbered: bool| {
+pub fn create(db: &JsValue) -> Result<(), JsValue> {
+    let make = |name: &str, is_numbered: bool| {
         let options = object(&[("autoIncrement", &is_numbered.into())]);
-        db.create_object_store_with_optional_parameters(name, options.unchecked_ref())
+        call(db, "createObjectStore", &[&name.into(), &options])
     };
     make(LOG, true)?;
-    make(PAGES, false)?.create_index_with_str(FOLDED_TO, FOLDED_TO)?;
+    call(&make(PAGES, false)?, "createIndex", &[&FOLDED_TO.into(), &FOLDED_TO.into()])?;
     make(META, false)?;
     Ok(())
 }
 
 /// Names of all object stores, for a transaction over them.
 pub fn stores() -> JsValue {
-    Array::of3(&LOG.into(), &PAGES.into(), &META.into()).into()
+    list(&[&LOG.into(), &PAGES.into(), &META.into()]).into()
 }
 
 /// Issues the requests of a reading: of the description, the directory, the commits' positions and the commits, to begin;
 /// or of pages.
-pub fn read(tx: &IdbTransaction, what: &Wanted) -> Result<Vec<IdbRequest>, JsValue> {
+pub fn read(tx: &JsValue, what: &Wanted) -> Result<Vec<JsValue>, JsValue> {
     let mut requests = Vec::new();
     match what {
         Wanted::Boot => {
             requests.push(get(tx, META, META_KEY.into())?);
             requests.push(get(tx, PAGES, DIRECTORY_KEY.into())?);
-            let log = tx.object_store(LOG)?;
-            // Only numbers are positions: what somebody put under another kind of key is not ours.
-            let numbers = IdbKeyRange::bound_with_lower_open_and_upper_open(&0.into(), &f64::INFINITY.into(), true, true)?;
-            requests.push(log.get_all_keys_with_key(&numbers)?);
-            requests.push(log.get_all_with_key(&numbers)?);
+            requests.push(ask(tx, LOG, "getAllKeys", &[])?);
+            requests.push(ask(tx, LOG, "getAll", &[])?);
         }
         Wanted::Pages(numbers) => {
             for number in numbers {
@@ -64,32 +60,33 @@ pub fn read(tx: &IdbTransaction, what: &Wanted) -> Result<Vec<IdbRequest>, JsVal
 }
 
 /// What a reading found, once its transaction is complete.
-pub fn found(what: &Wanted, requests: &[IdbRequest]) -> Result<Found, JsValue> {
+pub fn found(what: &Wanted, requests: &[JsValue]) -> Found {
     let Wanted::Pages(numbers) = what else {
-        let (positions, commits): (Array, Array) = (requests[2].result()?.unchecked_into(), requests[3].result()?.unchecked_into());
+        let (positions, commits): (Array, Array) = (result(&requests[2]).unchecked_into(), result(&requests[3]).unchecked_into());
         let mut log = Vec::new();
-        for at in 0..commits.length() {
-            if let Some(position) = positions.get(at).as_f64().filter(|position| position.fract() == 0.0) {
+        for at in 0..length(&commits) as u32 {
+            // Only whole numbers from 1 on are positions: what somebody put under another kind of key is not ours.
+            if let Some(position) = positions.get(at).as_f64().filter(|position| *position > 0.0 && position.fract() == 0.0) {
                 log.push((position as u64, bytes_of(&commits.get(at))));
             }
         }
-        return Ok(Found::Boot { meta: meta_of(&requests[0].result()?), directory: page_of(&requests[1].result()?), log });
+        return Found::Boot { meta: meta_of(&result(&requests[0])), directory: page_of(&result(&requests[1])), log };
     };
     let mut pages = Vec::new();
     for (number, request) in numbers.iter().zip(requests) {
-        if let Some(page) = page_of(&request.result()?) {
+        if let Some(page) = page_of(&result(request)) {
             pages.push((*number, page));
         }
     }
-    Ok(Found::Pages { pages })
+    Found::Pages { pages }
 }
 
 /// Issues the requests of a write, all in one burst. The first one reads the description, for the guard; the next one
 /// appends the commit, where there is one.
-pub fn write(tx: &IdbTransaction, write: &Write) -> Result<Vec<IdbRequest>, JsValue> {
+pub fn write(tx: &JsValue, write: &Write) -> Result<Vec<JsValue>, JsValue> {
     let mut requests = vec![get(tx, META, META_KEY.into())?];
     if let Some(commit) = &write.append {
-        requests.push(tx.object_store(LOG)?.add(&array(commit))?);
+        requests.push(ask(tx, LOG, "add", &[&array(commit)])?);
     }
     for (position, commit) in &write.rewrite {
         put(tx, LOG, (*position as f64).into(), commit.as_ref().map(|commit| array(commit)))?;
@@ -108,15 +105,14 @@ pub fn write(tx: &IdbTransaction, write: &Write) -> Result<Vec<IdbRequest>, JsVa
 }
 
 /// Where the appended commit stands; 0 where there was none. Known once the transaction is complete.
-pub fn position(write: &Write, requests: &[IdbRequest]) -> u64 {
+pub fn position(write: &Write, requests: &[JsValue]) -> u64 {
     let added = requests.get(1).filter(|_| write.append.is_some());
-    added.and_then(|added| added.result().ok()?.as_f64()).unwrap_or_default() as u64
+    added.and_then(|added| result(added).as_f64()).unwrap_or_default() as u64
 }
 
 /// Why the guard aborts the write, if it does: the description is not what it says.
-pub fn mismatch(guard: &Guard, asked: &IdbRequest) -> Option<StoreFailure> {
-    let found = asked.result().ok().and_then(|meta| meta_of(&meta));
-    match (guard, found) {
+pub fn mismatch(guard: &Guard, asked: &JsValue) -> Option<StoreFailure> {
+    match (guard, meta_of(&result(asked))) {
         (Guard::Fresh, None) => None,
         (Guard::Fresh, Some(found)) => Some(StoreFailure::Fenced { epoch: found.store_epoch }),
         (Guard::Held { store_id, epoch }, Some(found)) if found.store_id == *store_id => {
@@ -126,15 +122,23 @@ pub fn mismatch(guard: &Guard, asked: &IdbRequest) -> Option<StoreFailure> {
     }
 }
 
-fn get(tx: &IdbTransaction, store: &str, key: JsValue) -> Result<IdbRequest, JsValue> {
-    tx.object_store(store)?.get(&key)
+/// What came of a request, once its transaction is complete.
+fn result(request: &JsValue) -> JsValue {
+    member(request, "result")
 }
 
-fn put(tx: &IdbTransaction, store: &str, key: JsValue, value: Option<JsValue>) -> Result<(), JsValue> {
-    let store = tx.object_store(store)?;
+fn ask(tx: &JsValue, store: &str, method: &str, arguments: &[&JsValue]) -> Result<JsValue, JsValue> {
+    call(&call(tx, "objectStore", &[&store.into()])?, method, arguments)
+}
+
+fn get(tx: &JsValue, store: &str, key: JsValue) -> Result<JsValue, JsValue> {
+    ask(tx, store, "get", &[&key])
+}
+
+fn put(tx: &JsValue, store: &str, key: JsValue, value: Option<JsValue>) -> Result<(), JsValue> {
     match value {
-        Some(value) => store.put_with_key(&value, &key)?,
-        None => store.delete(&key)?,
+        Some(value) => ask(tx, store, "put", &[&value, &key])?,
+        None => ask(tx, store, "delete", &[&key])?,
     };
     Ok(())
 }
@@ -147,7 +151,7 @@ fn array(bytes: &[u8]) -> JsValue {
 /// broken and keeps in quarantine.
 fn bytes_of(value: &JsValue) -> Bytes {
     match value.dyn_ref::<Uint8Array>() {
-        Some(array) => joined(&Array::of1(array), array.length() as usize),
+        Some(array) => joined(&list(&[array]), length(array)),
         None => Bytes(stringify(value).unwrap_or_else(|| "?".into()).into_bytes().into()),
     }
 }

@@ -29,10 +29,10 @@ pub struct Client(Rc<Driver>);
 impl Client {
     /// A client that is opening, of the options whose text this is; its first notices say how that went. Throws where the
     /// options are not what they must be.
-    pub fn open(options: &str, host: JsValue) -> Result<Client, JsValue> {
+    pub fn open(options: &str, host: Host) -> Result<Client, JsValue> {
         let Options { config, name, url } = convert::options(options).map_err(convert::fault)?;
         let database = idb::database_name(&name, &config.scope);
-        Ok(Client(Driver::start(config, database, url, Host(host))))
+        Ok(Client(Driver::start(config, database, url, host)))
     }
 
     /// Everything that is asked of a client: `operation` says what, of the document of this collection and key where it is

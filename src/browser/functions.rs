@@ -28,8 +28,8 @@ pub fn begin(host: &Host, asked: &Call, identity: &Identity, signal: &AbortSigna
     let ctx = parse(&text);
     set(&ctx, "signal", signal);
     match asked {
-        Call::Push { body, .. } => call(&host.0, name, &[&entries(body).into(), &ctx]),
-        _ => call(&host.0, name, &[&ctx]),
+        Call::Push { body, .. } => call(host, name, &[&entries(body).into(), &ctx]),
+        _ => call(host, name, &[&ctx]),
     }
 }
 

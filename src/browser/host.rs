@@ -6,30 +6,33 @@ use web_sys::AbortController;
 
 use super::value::{call, member};
 
-/// The client's counterpart in JavaScript.
-#[derive(Clone, Debug)]
-pub struct Host(pub JsValue);
+#[wasm_bindgen]
+extern "C" {
+    /// The client's counterpart in JavaScript.
+    #[derive(Clone, Debug, PartialEq)]
+    pub type Host;
+}
 
 impl Host {
     /// Takes the notices of one turn, as the text of one JSON array.
     pub fn notify(&self, notices: &str) -> Result<JsValue, JsValue> {
-        call(&self.0, "notify", &[&notices.into()])
+        call(self, "notify", &[&notices.into()])
     }
 
     /// Is told that the module ended in a panic or a trap.
     pub fn panicked(&self) -> Function {
-        member(&self.0, "panicked").unchecked_into()
+        member(self, "panicked").unchecked_into()
     }
 
     /// Aborted by whoever ends the client first: by the client itself, or in its place when the module has ended. What
     /// listens to the page for it then no longer does.
     pub fn life(&self) -> AbortController {
-        member(&self.0, "life").unchecked_into()
+        member(self, "life").unchecked_into()
     }
 
     /// A function of the app, where it gave one: `headers` (for one request, or a promise of them), `fetch` (its own),
     /// and `push` (entries in, outcomes out), `pull` and `ping` where these stand for a server.
     pub fn function(&self, name: &str) -> Option<Function> {
-        member(&self.0, name).dyn_into().ok()
+        member(self, name).dyn_into().ok()
     }
 }

@@ -211,7 +211,7 @@ impl Exchange {
             return functions::begin(host, &self.call, &self.identity, &self.signal);
         }
         self.step = Step::Headers;
-        if host.function("headers").is_some() { call(&host.0, "headers", &[]) } else { Ok(JsValue::UNDEFINED) }
+        if host.function("headers").is_some() { call(host, "headers", &[]) } else { Ok(JsValue::UNDEFINED) }
     }
 
     /// The protocol's own headers lie over the app's.

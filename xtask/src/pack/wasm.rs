@@ -30,8 +30,17 @@ const STRIP: [&str; 4] = ["--strip-debug", "--strip-producers", "--minify-import
 /// How cargo builds the standard library along.
 const STD: [&str; 4] = ["-Z", "build-std=std,panic_abort", "-Z", "build-std-features=optimize_for_size"];
 
-/// The compiler's flags: a panic ends in a trap at once, and neither its place nor what `{:?}` would say is in the module.
-const FLAGS: [&str; 4] = ["-Zunstable-options", "-Cpanic=immediate-abort", "-Zfmt-debug=none", "-Zlocation-detail=none"];
+/// The compiler's flags. A panic ends in a trap at once, and neither its place nor what `{:?}` would say is in the module.
+/// Loops stay as they were written, since what makes them faster makes them longer. The stack has 256 KB, far more than the
+/// deepest document takes: what stands behind it has addresses that are a byte shorter than behind a whole MB.
+const FLAGS: [&str; 6] = [
+    "-Zunstable-options",
+    "-Cpanic=immediate-abort",
+    "-Zfmt-debug=none",
+    "-Zlocation-detail=none",
+    "-Cllvm-args=-disable-lsr",
+    "-Clink-arg=-zstack-size=262144",
+];
 
 /// What wasm-bindgen calls the module of a crate named syncline.
 const WASM_FILE: &str = "syncline_bg.wasm";

@@ -119,18 +119,17 @@ impl Store {
             Ok(tx) => tx,
             Err(error) => return self.fail(&db, job, &error),
         };
-        let issued = match &job.order {
-            Order::Load(_, what) => rows::read(&tx, what),
-            Order::Write(write) => rows::write(&tx, write),
-        };
-        let requests = match issued {
-            Ok(requests) => requests,
-            Err(error) => {
-                // What cannot be asked for in full must not happen in part.
-                abort(&tx);
-                return self.fail(&db, job, &error);
-            }
-        };
+        let mut requests = rows::Requests::of(&tx);
+        match &job.order {
+            Order::Load(_, what) => requests.read(what),
+            Order::Write(write) => requests.write(write),
+        }
+        let rows::Requests { issued: requests, failed, .. } = requests;
+        if let Some(error) = failed {
+            // What cannot be asked for in full must not happen in part.
+            abort(&tx);
+            return self.fail(&db, job, &error);
+        }
         self.hear_of(&tx, &["complete", "abort"]);
         if let Some(first) = requests.first() {
             self.hear_of(first, &["success"]);

@@ -39,24 +39,81 @@ pub fn stores() -> JsValue {
     list(&[&LOG.into(), &PAGES.into(), &META.into()]).into()
 }
 
-/// Issues the requests of a reading: of the description, the directory, the commits' positions and the commits, to begin;
-/// or of pages.
-pub fn read(tx: &JsValue, what: &Wanted) -> Result<Vec<JsValue>, JsValue> {
-    let mut requests = Vec::new();
-    match what {
-        Wanted::Boot => {
-            requests.push(get(tx, META, META_KEY.into())?);
-            requests.push(get(tx, PAGES, DIRECTORY_KEY.into())?);
-            requests.push(ask(tx, LOG, "getAllKeys", &[])?);
-            requests.push(ask(tx, LOG, "getAll", &[])?);
+/// The requests of one transaction, issued in one go.
+pub struct Requests<'a> {
+    tx: &'a JsValue,
+    /// What was issued, in its order.
+    pub issued: Vec<JsValue>,
+    /// Why one could not be issued. None is issued after it.
+    pub failed: Option<JsValue>,
+}
+
+impl<'a> Requests<'a> {
+    /// None yet.
+    pub fn of(tx: &'a JsValue) -> Requests<'a> {
+        Requests { tx, issued: Vec::new(), failed: None }
+    }
+
+    fn ask(&mut self, store: &str, method: &str, arguments: &[&JsValue]) {
+        if self.failed.is_some() {
+            return;
         }
-        Wanted::Pages(numbers) => {
-            for number in numbers {
-                requests.push(get(tx, PAGES, (*number).into())?);
+        match call(self.tx, "objectStore", &[&store.into()]).and_then(|store| call(&store, method, arguments)) {
+            Ok(request) => self.issued.push(request),
+            Err(error) => self.failed = Some(error),
+        }
+    }
+
+    fn get(&mut self, store: &str, key: JsValue) {
+        self.ask(store, "get", &[&key]);
+    }
+
+    fn put(&mut self, store: &str, key: JsValue, value: Option<JsValue>) {
+        match value {
+            Some(value) => self.ask(store, "put", &[&value, &key]),
+            None => self.ask(store, "delete", &[&key]),
+        }
+    }
+
+    /// Those of a reading: of the description, the directory, the commits' positions and the commits, to begin; or of
+    /// pages.
+    pub fn read(&mut self, what: &Wanted) {
+        match what {
+            Wanted::Boot => {
+                self.get(META, META_KEY.into());
+                self.get(PAGES, DIRECTORY_KEY.into());
+                self.ask(LOG, "getAllKeys", &[]);
+                self.ask(LOG, "getAll", &[]);
+            }
+            Wanted::Pages(numbers) => {
+                for number in numbers {
+                    self.get(PAGES, (*number).into());
+                }
             }
         }
     }
-    Ok(requests)
+
+    /// Those of a write. The first one reads the description, for the guard; the next one appends the commit, where there
+    /// is one.
+    pub fn write(&mut self, write: &Write) {
+        self.get(META, META_KEY.into());
+        if let Some(commit) = &write.append {
+            self.ask(LOG, "add", &[&array(commit)]);
+        }
+        for (position, commit) in &write.rewrite {
+            self.put(LOG, (*position as f64).into(), commit.as_ref().map(|commit| array(commit)));
+        }
+        let folded_to = write.meta.as_ref().map_or(0, |meta| meta.folded_to);
+        for (number, page) in &write.pages {
+            self.put(PAGES, (*number).into(), page.as_ref().map(|page| page_object(folded_to, page)));
+        }
+        if let Some(directory) = &write.directory {
+            self.put(PAGES, DIRECTORY_KEY.into(), Some(page_object(folded_to, directory)));
+        }
+        if let Some(description) = &write.meta {
+            self.put(META, META_KEY.into(), Some(parse(&text_of(&**description))));
+        }
+    }
 }
 
 /// What a reading found, once its transaction is complete.
@@ -81,29 +138,6 @@ pub fn found(what: &Wanted, requests: &[JsValue]) -> Found {
     Found::Pages { pages }
 }
 
-/// Issues the requests of a write, all in one burst. The first one reads the description, for the guard; the next one
-/// appends the commit, where there is one.
-pub fn write(tx: &JsValue, write: &Write) -> Result<Vec<JsValue>, JsValue> {
-    let mut requests = vec![get(tx, META, META_KEY.into())?];
-    if let Some(commit) = &write.append {
-        requests.push(ask(tx, LOG, "add", &[&array(commit)])?);
-    }
-    for (position, commit) in &write.rewrite {
-        put(tx, LOG, (*position as f64).into(), commit.as_ref().map(|commit| array(commit)))?;
-    }
-    let folded_to = write.meta.as_ref().map_or(0, |meta| meta.folded_to);
-    for (number, page) in &write.pages {
-        put(tx, PAGES, (*number).into(), page.as_ref().map(|page| page_object(folded_to, page)))?;
-    }
-    if let Some(directory) = &write.directory {
-        put(tx, PAGES, DIRECTORY_KEY.into(), Some(page_object(folded_to, directory)))?;
-    }
-    if let Some(description) = &write.meta {
-        put(tx, META, META_KEY.into(), Some(parse(&text_of(&**description))))?;
-    }
-    Ok(requests)
-}
-
 /// Where the appended commit stands; 0 where there was none. Known once the transaction is complete.
 pub fn position(write: &Write, requests: &[JsValue]) -> u64 {
     let added = requests.get(1).filter(|_| write.append.is_some());
@@ -125,22 +159,6 @@ pub fn mismatch(guard: &Guard, asked: &JsValue) -> Option<StoreFailure> {
 /// What came of a request, once its transaction is complete.
 fn result(request: &JsValue) -> JsValue {
     member(request, "result")
-}
-
-fn ask(tx: &JsValue, store: &str, method: &str, arguments: &[&JsValue]) -> Result<JsValue, JsValue> {
-    call(&call(tx, "objectStore", &[&store.into()])?, method, arguments)
-}
-
-fn get(tx: &JsValue, store: &str, key: JsValue) -> Result<JsValue, JsValue> {
-    ask(tx, store, "get", &[&key])
-}
-
-fn put(tx: &JsValue, store: &str, key: JsValue, value: Option<JsValue>) -> Result<(), JsValue> {
-    match value {
-        Some(value) => ask(tx, store, "put", &[&value, &key])?,
-        None => ask(tx, store, "delete", &[&key])?,
-    };
-    Ok(())
 }
 
 fn array(bytes: &[u8]) -> JsValue {

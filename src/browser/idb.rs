@@ -124,12 +124,14 @@ impl Store {
             Order::Load(_, what) => requests.read(what),
             Order::Write(write) => requests.write(write),
         }
-        let rows::Requests { issued: requests, failed, .. } = requests;
-        if let Some(error) = failed {
-            // What cannot be asked for in full must not happen in part.
-            abort(&tx);
-            return self.fail(&db, job, &error);
-        }
+        let requests = match requests.issued() {
+            Ok(requests) => requests,
+            Err(error) => {
+                // What cannot be asked for in full must not happen in part.
+                abort(&tx);
+                return self.fail(&db, job, &error);
+            }
+        };
         self.hear_of(&tx, &["complete", "abort"]);
         if let Some(first) = requests.first() {
             self.hear_of(first, &["success"]);

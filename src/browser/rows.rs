@@ -4,7 +4,7 @@
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
 
-use super::value::{call, joined, length, list, member, object, parse, stringify};
+use super::value::{Calls, call, joined, length, list, member, object, parse, stringify};
 use crate::engine::effect::{Guard, Wanted, Write};
 use crate::engine::input::{Bytes, Found, Meta, StoreFailure, Versions};
 use crate::protocol::member::{Fields, text_of};
@@ -42,26 +42,24 @@ pub fn stores() -> JsValue {
 /// The requests of one transaction, issued in one go.
 pub struct Requests<'a> {
     tx: &'a JsValue,
-    /// What was issued, in its order.
-    pub issued: Vec<JsValue>,
-    /// Why one could not be issued. None is issued after it.
-    pub failed: Option<JsValue>,
+    calls: Calls,
+    issued: Vec<JsValue>,
 }
 
 impl<'a> Requests<'a> {
     /// None yet.
     pub fn of(tx: &'a JsValue) -> Requests<'a> {
-        Requests { tx, issued: Vec::new(), failed: None }
+        Requests { tx, calls: Calls::default(), issued: Vec::new() }
     }
 
     fn ask(&mut self, store: &str, method: &str, arguments: &[&JsValue]) {
-        if self.failed.is_some() {
-            return;
-        }
-        match call(self.tx, "objectStore", &[&store.into()]).and_then(|store| call(&store, method, arguments)) {
-            Ok(request) => self.issued.push(request),
-            Err(error) => self.failed = Some(error),
-        }
+        let store = self.calls.call(self.tx, "objectStore", &[&store.into()]);
+        self.issued.push(self.calls.call(&store, method, arguments));
+    }
+
+    /// All that were issued, in their order, or why one could not be. None was issued after it.
+    pub fn issued(self) -> Result<Vec<JsValue>, JsValue> {
+        self.calls.failed.map_or(Ok(self.issued), Err)
     }
 
     fn get(&mut self, store: &str, key: JsValue) {

@@ -24,6 +24,36 @@ pub(super) fn call(object: &JsValue, method: &str, arguments: &[&JsValue]) -> Re
     Reflect::apply(&function(member(object, method))?, object, &list(arguments))
 }
 
+/// Calls one after the other, up to the first that throws: what that one threw is kept, and no other is made.
+#[derive(Default)]
+pub(super) struct Calls {
+    /// What was thrown.
+    pub(super) failed: Option<JsValue>,
+}
+
+impl Calls {
+    /// Calls a method; `undefined` where that fails, or something failed before.
+    pub(super) fn call(&mut self, object: &JsValue, method: &str, arguments: &[&JsValue]) -> JsValue {
+        if self.failed.is_some() {
+            return JsValue::UNDEFINED;
+        }
+        self.keep(call(object, method, arguments))
+    }
+
+    /// What came of a call; `undefined` where it failed.
+    pub(super) fn keep(&mut self, came: Result<JsValue, JsValue>) -> JsValue {
+        came.unwrap_or_else(|error| {
+            self.fail(error);
+            JsValue::UNDEFINED
+        })
+    }
+
+    /// It fails for this.
+    pub(super) fn fail(&mut self, error: JsValue) {
+        self.failed.get_or_insert(error);
+    }
+}
+
 /// A new object of the global class of this name.
 pub(super) fn create(class: &str, arguments: &[&JsValue]) -> Result<JsValue, JsValue> {
     Reflect::construct(&function(global(class))?, &list(arguments))

@@ -190,7 +190,7 @@ impl Boot<'_> {
         let place = (position, record.ordinal);
         let (mut keyed, mut members) = (Vec::<KeyedOperation>::new(), Vec::new());
         let mut line = Lineage { root: id.clone(), round: 0, place };
-        let mut queued = Queued {
+        let mut queued = Box::new(Queued {
             id: id.clone(),
             address: Address::blank(),
             bytes: record.raw.len() as u64,
@@ -198,7 +198,7 @@ impl Boot<'_> {
             lineage: None,
             state: State::New,
             entry: None,
-        };
+        });
         let is_read = if record.kind == Kind::Mutation {
             header.take("lineage", &mut queued.lineage);
             keyed.fill(record.body)
@@ -264,11 +264,11 @@ impl Boot<'_> {
         Ok(true)
     }
 
-    fn put(&mut self, queued: Queued, operations: Vec<Operation>) {
+    fn put(&mut self, queued: Box<Queued>, operations: Vec<Operation>) {
         let place = queued.line(0).place;
         let order = (place.0, place.1.into());
         self.orders.insert(queued.id.0.clone(), order);
-        let stored = Box::new(Stored { queued: queued.into(), operations, befores: Vec::new() });
+        let stored = Box::new(Stored { queued, operations, befores: Vec::new() });
         if let Some(earlier) = self.queue.insert(order, stored) {
             self.engine.store.log.retire(&earlier.queued.id);
         }

@@ -171,9 +171,9 @@ pub fn size_of(base: &Base) -> usize {
 }
 
 /// A document's base, read from its record.
-pub fn read_base(header: &mut Header<'_>, body: &str) -> Result<(Address, Base), &'static str> {
+pub fn read_base(header: &mut Header<'_>, body: &str) -> Result<(Address, Box<Base>), &'static str> {
     let mut address = Address::blank();
-    let mut base = Base { version: Member::blank(), seq: None, generation: Member::blank(), value: None };
+    let mut base = Box::new(Base { version: Member::blank(), seq: None, generation: Member::blank(), value: None });
     header.take("collection", &mut address.collection).take("key", &mut address.key).take("version", &mut base.version);
     header.take("seq", &mut base.seq).take("generation", &mut base.generation).check()?;
     if !body.is_empty() {
@@ -201,7 +201,7 @@ mod tests {
         let mut lay_out = |pages: &mut Pages, addresses: &[Address]| {
             let mut set = OrderedSet::default();
             for address in addresses {
-                replica.rebase(address, false, Some(base.clone()), &[]);
+                replica.rebase(address, false, Some(Box::new(base.clone())), &[]);
                 set.insert(address.clone(), ());
             }
             let (stored, rows) = pages.lay_out(&set, &replica, 1);

@@ -189,7 +189,7 @@ impl Engine {
             self.forget_in_batches(&id);
             return self.settle_ok(now, &id, Some(version), seq, value, effects);
         }
-        let theirs = Base { version: version.into(), seq, generation: self.generation.clone(), value };
+        let theirs = Box::new(Base { version: version.into(), seq, generation: self.generation.clone(), value });
         if self.is_news(&address, &theirs) {
             self.touch(&address);
             self.rebase(&address, Some(theirs), &[]);
@@ -215,7 +215,7 @@ impl Engine {
         }
         for address in &gone {
             self.touch(address);
-            let nothing = Base { version: "".into(), seq: None, generation: self.generation.clone(), value: None };
+            let nothing = Box::new(Base { version: "".into(), seq: None, generation: self.generation.clone(), value: None });
             self.rebase(address, Some(nothing), &[]);
         }
         true

@@ -84,7 +84,7 @@ impl Engine {
         version: Option<&str>,
         seq: Option<u64>,
         value: Option<Json>,
-    ) -> Option<Base> {
+    ) -> Option<Box<Base>> {
         let current = self.replica.base(address);
         let same_log = current.is_some_and(|base| *base.generation == *self.generation);
         if same_log && current.and_then(|base| base.seq).zip(seq).is_some_and(|(have, made)| have >= made) {
@@ -104,7 +104,7 @@ impl Engine {
         // Made on another version than is known here: what the document is now only a pull can say, and it must not be
         // taken for old news.
         let seq = if made_on { seq } else { current.and_then(|base| base.seq) };
-        Some(Base { version: version.unwrap_or_default().into(), seq, generation: self.generation.clone(), value })
+        Some(Box::new(Base { version: version.unwrap_or_default().into(), seq, generation: self.generation.clone(), value }))
     }
 
     /// Somebody else was there first: what was meant is made again on what is there.
@@ -122,7 +122,8 @@ impl Engine {
         let Some(entry) = self.outbox.entry(id) else { return };
         let (round, address) = (entry.round() + 1, entry.address.clone());
         self.touch(&address);
-        let theirs = Base { version: version.unwrap_or_default().into(), seq: value_seq, generation: self.generation.clone(), value };
+        let (version, generation) = (version.unwrap_or_default().into(), self.generation.clone());
+        let theirs = Box::new(Base { version, seq: value_seq, generation, value });
         if self.is_news(&address, &theirs) {
             self.rebase(&address, Some(theirs), &[]);
         }

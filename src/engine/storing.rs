@@ -263,7 +263,7 @@ impl Engine {
                 Ok((address, base)) if self.store.pages.page_of(&address) == Some(page) => {
                     found_here += 1;
                     self.touch(&address);
-                    self.replica.load(address.clone(), base);
+                    self.replica.load(&address, base);
                     self.keep_grounded(&address);
                 }
                 Ok(_) => {}
@@ -302,7 +302,7 @@ impl Engine {
     }
 
     /// Changes a base, or takes layers off, and stages what follows for the store.
-    pub(super) fn rebase(&mut self, address: &Address, base: Option<Base>, off: &[super::MutationId]) {
+    pub(super) fn rebase(&mut self, address: &Address, base: Option<Box<Base>>, off: &[super::MutationId]) {
         let unloaded = self.store.pages.page_of(address).is_some();
         if base.is_some() {
             self.store.stage_base(address);
@@ -338,7 +338,7 @@ impl Engine {
     }
 }
 
-fn read_base(found: &record::Found<'_>) -> Result<(Address, Base), &'static str> {
+fn read_base(found: &record::Found<'_>) -> Result<(Address, Box<Base>), &'static str> {
     match found {
         record::Found::Record(record) if record.kind == Kind::Base => pages::read_base(&mut record.header()?, record.body),
         record::Found::Record(_) => Err("it does not belong here"),

@@ -49,11 +49,11 @@ impl Engine {
     /// Goes on from what was stored.
     pub(super) fn take_up(&mut self, now: Timestamp, directory: Option<Bytes>, log: Vec<(u64, Bytes)>, effects: &mut impl Sink) {
         let mut broken = Vec::new();
-        if let Some(bytes) = directory {
-            match Pages::parse(&bytes.0) {
-                Ok(pages) => self.store.pages = pages,
-                Err(why) => broken.push(Broken { source: "directory", why, text: lossless(&bytes.0) }),
-            }
+        if let Some(bytes) = directory
+            && let Err(why) = self.store.pages.read(&bytes.0)
+        {
+            self.store.pages = Pages::default();
+            broken.push(Broken { source: "directory", why, text: lossless(&bytes.0) });
         }
         let wall = self.wall_at(now);
         let (queue, orders) = Default::default();
@@ -71,9 +71,7 @@ impl Engine {
         self.window = self.outbox.has_heads().then_some(now);
         for Broken { source, why, text } in &broken {
             self.quarantine(now, source, why, text, effects);
-            for feed in &mut self.feeds {
-                feed.restart(now, false);
-            }
+            self.feeds.iter_mut().for_each(|feed| feed.restart(now, false));
         }
     }
 

@@ -21,21 +21,20 @@ pub struct Pages {
 pub type PageWrites = Vec<(u32, Option<Vec<u8>>)>;
 
 impl Pages {
-    /// Reads a directory, and where it is broken says why: then nothing is known of any page.
-    pub fn parse(bytes: &[u8]) -> Result<Pages, &'static str> {
-        let mut pages = Pages::default();
+    /// Takes up a stored directory; where it is broken, says why.
+    pub fn read(&mut self, bytes: &[u8]) -> Result<(), &'static str> {
         for found in record::decode(bytes) {
             let record::Found::Record(record) = found else { return Err("it is broken or of a later build") };
-            record.header()?.take("next_page", &mut pages.next_page).check()?;
+            record.header()?.take("next_page", &mut self.next_page).check()?;
             let mut rows = Vec::<DirectoryRow>::new();
             if !rows.fill(record.body) {
                 return Err("its body has another shape");
             }
             for row in &rows {
-                pages.place(row);
+                self.place(row);
             }
         }
-        Ok(pages)
+        Ok(())
     }
 
     /// The directory's bytes.
@@ -213,9 +212,10 @@ mod tests {
         assert_eq!((pages.page_of(&documents[0]), pages.empty()), (Some(4), vec![1]));
         pages.dropped(&[1]);
         assert!(pages.empty().is_empty());
-        let read = Pages::parse(&pages.encode()).unwrap();
+        let mut read = Pages::default();
+        read.read(&pages.encode()).unwrap();
         assert!(read.page_of == pages.page_of);
         assert_eq!(read.next_page, 5);
-        assert!(Pages::parse(b"rubbish").is_err());
+        assert!(read.read(b"rubbish").is_err());
     }
 }

@@ -412,12 +412,8 @@ impl Fold {
         self.end_run();
         let there = self.draft.text(&splice.path).cloned();
         let fits = there.as_ref().is_some_and(|text| splice.on.is_none_or(|on| on == text.mark()));
-        let (before, moved) = match (fits, there, layer.before(index).cloned()) {
-            (true, Some(text), _) => (text, None),
-            (_, there, Some(before)) => (before, Some(there)),
-            // Without the text it was made on it cannot be placed; whoever asks for a draft sees what is there.
-            (_, _, None) => return None,
-        };
+        // Without the text it was made on it cannot be placed; whoever asks for a draft sees what is there.
+        let (before, moved) = if fits { (there?, None) } else { (layer.before(index)?.clone(), Some(there)) };
         self.run = Some(Box::new(Run { path: splice.path.clone(), after: before.clone(), before: before.clone(), moved }));
         self.go_on(splice);
         Some(before)

@@ -88,7 +88,15 @@ impl TimerTable {
 
     /// The earliest, and what it is for.
     pub fn next(&self) -> Option<(Timestamp, Timer)> {
-        TIMERS.into_iter().filter_map(|timer| Some((self.due[timer as usize]?, timer))).min()
+        let mut next: Option<(Timestamp, Timer)> = None;
+        for timer in TIMERS {
+            if let Some(at) = self.due[timer as usize]
+                && next.is_none_or(|(earliest, _)| at < earliest)
+            {
+                next = Some((at, timer));
+            }
+        }
+        next
     }
 
     /// Takes one timer that is due at `now`, the earliest first.

@@ -127,16 +127,15 @@ impl Replica {
 
     /// The operations that the layers of these mutations, in their order, make on the base as it is: splices whose text has moved are
     /// merged. `None` where nobody can know without the page.
-    pub fn grounded(&mut self, address: &Address, ids: &[MutationId]) -> Option<Vec<Operation>> {
+    pub fn grounded(&mut self, address: &Address, mut ids: &[MutationId]) -> Option<Vec<Operation>> {
         let document = self.documents.get(address)?;
         if document.is_unloaded() {
             return None;
         }
-        let mut ids = ids.iter().peekable();
         let mut fold = document.fold();
         fold.made = Some(Composer::default());
         for layer in &document.layers {
-            if ids.next_if(|id| **id == layer.id).is_some() {
+            if layer.is_next(&mut ids) {
                 fold.layer(layer);
             }
         }
@@ -260,6 +259,17 @@ impl Layer {
         Layer { order, id, operations, befores: Vec::new() }
     }
 
+    /// Whether it is that of the first of `ids`, which then has had its turn.
+    fn is_next(&self, ids: &mut &[MutationId]) -> bool {
+        match ids.split_first() {
+            Some((first, others)) if *first == self.id => {
+                *ids = others;
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// The text that was kept for one of the operations: of several, the last one.
     fn before(&self, index: usize) -> Option<&Text> {
         self.befores.iter().rfind(|(of, _)| *of == index).map(|(_, text)| text)
@@ -296,9 +306,8 @@ impl Document {
     }
 
     /// Takes the layers of these off, in their order.
-    fn take_off(&mut self, ids: &[MutationId]) {
-        let mut ids = ids.iter().peekable();
-        self.layers.retain(|layer| ids.next_if(|id| **id == layer.id).is_none());
+    fn take_off(&mut self, mut ids: &[MutationId]) {
+        self.layers.retain(|layer| !layer.is_next(&mut ids));
         self.draft = None;
     }
 

@@ -135,19 +135,6 @@ impl<K: Ord, V> Ordered<K, V> {
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
         self.values.iter_mut()
     }
-
-    /// Keeps the items that `keep` says.
-    pub fn retain(&mut self, mut keep: impl FnMut(&K, &mut V) -> bool) {
-        let mut at = (0, 0);
-        while let Some(slot) = self.keys.order.slot(&mut at) {
-            if keep(&self.keys.slots[slot], &mut self.values[slot]) {
-                at.1 += 1;
-            } else {
-                let (slot, _) = self.keys.take(at);
-                self.values.swap_remove(slot);
-            }
-        }
-    }
 }
 
 impl<K: Ord> Keys<K> {
@@ -170,25 +157,33 @@ impl<K: Ord> Keys<K> {
 
     /// Takes `key` out of its slot, which is then that of the last one.
     fn remove(&mut self, key: &K) -> Option<usize> {
-        Some(self.take(self.find(key).ok()?).0)
-    }
-
-    fn take(&mut self, place: Place) -> (usize, K) {
-        let last = self.find(&self.slots[self.slots.len() - 1]);
-        let slot = self.order.take(place, last);
-        (slot, self.slots.swap_remove(slot))
+        let slot = self.order.remove(&probe(&self.slots, key), &probe(&self.slots, self.slots.last()?))?;
+        self.slots.swap_remove(slot);
+        Some(slot)
     }
 }
 
 impl Order {
     /// Where the slot is that `probe` finds equal, or where it belongs.
     fn find(&self, probe: &dyn Probe) -> Result<Place, Place> {
-        let after = self.chunks.partition_point(|chunk| probe.compare(chunk[0] as usize).is_le());
-        let Some(chunk) = after.checked_sub(1) else { return Err((0, 0)) };
-        match self.chunks[chunk].binary_search_by(|slot| probe.compare(*slot as usize)) {
-            Ok(at) => Ok((chunk, at)),
-            Err(at) => Err((chunk, at)),
+        let Some(chunk) = self.search(None, probe).checked_sub(1) else { return Err((0, 0)) };
+        let behind = self.search(Some(chunk), probe);
+        if probe.compare(self.chunks[chunk][behind - 1] as usize).is_eq() { Ok((chunk, behind - 1)) } else { Err((chunk, behind)) }
+    }
+
+    /// How many slots of a chunk, or firsts of all chunks, are not behind what is looked for.
+    fn search(&self, chunk: Option<usize>, probe: &dyn Probe) -> usize {
+        let (mut low, mut high) = (0, chunk.map_or(self.chunks.len(), |chunk| self.chunks[chunk].len()));
+        while low < high {
+            let middle = (low + high) / 2;
+            let (chunk, at) = chunk.map_or((middle, 0), |chunk| (chunk, middle));
+            if probe.compare(self.chunks[chunk][at] as usize).is_le() {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
         }
+        low
     }
 
     /// The slot at `place`, which is the next chunk's first where it is behind a chunk's last.
@@ -233,16 +228,17 @@ impl Order {
         self.chunks[chunk].insert(at, slot as u32);
     }
 
-    /// Takes out the slot at one place, and puts it in place of the one at `last`.
-    fn take(&mut self, (chunk, at): Place, last: Result<Place, Place>) -> usize {
+    /// Takes out the slot that `probe` finds equal, and puts it in place of the one that `last` finds.
+    fn remove(&mut self, probe: &dyn Probe, last: &dyn Probe) -> Option<usize> {
+        let (chunk, at) = self.find(probe).ok()?;
+        let last = self.find(last).ok()?;
         let slot = self.chunks[chunk][at];
-        let (Ok(last) | Err(last)) = last;
         self.chunks[last.0][last.1] = slot;
         self.chunks[chunk].remove(at);
         if self.chunks[chunk].is_empty() {
             self.chunks.remove(chunk);
         }
-        slot as usize
+        Some(slot as usize)
     }
 }
 
@@ -266,28 +262,6 @@ impl<'m, K, V> Iterator for Iter<'m, K, V> {
         let slot = self.map.keys.order.slot(&mut self.at)?;
         self.at.1 += 1;
         Some((&self.map.keys.slots[slot], &self.map.values[slot]))
-    }
-}
-
-/// A map that gives its items away, the first one first.
-pub struct Drain<K, V>(Ordered<K, V>);
-
-impl<K: Ord, V> Iterator for Drain<K, V> {
-    type Item = (K, V);
-    fn next(&mut self) -> Option<(K, V)> {
-        if self.0.is_empty() {
-            return None;
-        }
-        let (slot, key) = self.0.keys.take((0, 0));
-        Some((key, self.0.values.swap_remove(slot)))
-    }
-}
-
-impl<K: Ord, V> IntoIterator for Ordered<K, V> {
-    type Item = (K, V);
-    type IntoIter = Drain<K, V>;
-    fn into_iter(self) -> Drain<K, V> {
-        Drain(self)
     }
 }
 
@@ -329,16 +303,9 @@ mod tests {
             prop_assert!(ordered.iter().eq(tree.iter()));
             prop_assert!(ordered.from(&200).eq(tree.range(200..)));
             prop_assert!(ordered.keys().eq(tree.keys()));
-            let grow = |key: &u16, value: &mut u8| {
-                *value = value.wrapping_add(1);
-                key.is_multiple_of(3)
-            };
-            ordered.retain(grow);
-            tree.retain(grow);
             ordered.values_mut().for_each(|value| *value /= 2);
             tree.values_mut().for_each(|value| *value /= 2);
             prop_assert!(ordered.from(&100).eq(tree.range(100..)));
-            prop_assert!(ordered.into_iter().eq(tree));
         }
     }
 }

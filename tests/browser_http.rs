@@ -248,7 +248,7 @@ async fn what_the_apps_functions_do_wrong_has_a_name() {
     let rig = Rig::of(functions("throws"), "", false);
     assert_eq!(rig.ask(push()).await, threw("RangeError: sync"));
     assert_eq!(rig.ask(pull()).await, threw("RangeError: async"));
-    assert_eq!(rig.ask(Call::Ping).await, threw("the app gave no such function"));
+    assert_eq!(rig.ask(Call::Ping).await, threw("there is no such function"));
     let rig = Rig::of(functions("wrong"), "", false);
     assert_eq!(rig.ask(push()).await, threw("it gave no text"));
     assert_eq!(rig.ask(pull()).await, threw("it gave no text"));

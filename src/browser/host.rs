@@ -4,29 +4,32 @@ use js_sys::Function;
 use wasm_bindgen::prelude::*;
 use web_sys::AbortController;
 
-use super::value::member;
+use super::value::{call, member};
 
 #[wasm_bindgen]
 extern "C" {
     /// The client's counterpart in JavaScript.
     #[derive(Clone, Debug, PartialEq)]
     pub type Host;
-
-    /// Takes the notices of one turn, as the text of one JSON array.
-    #[wasm_bindgen(method, catch)]
-    pub fn notify(this: &Host, notices: &str) -> Result<(), JsValue>;
-
-    /// Is told that the module ended in a panic or a trap.
-    #[wasm_bindgen(method, getter)]
-    pub fn panicked(this: &Host) -> Function;
-
-    /// Aborted by whoever ends the client first: by the client itself, or in its place when the module has ended. What
-    /// listens to the page for it then no longer does.
-    #[wasm_bindgen(method, getter)]
-    pub fn life(this: &Host) -> AbortController;
 }
 
 impl Host {
+    /// Takes the notices of one turn, as the text of one JSON array.
+    pub fn notify(&self, notices: &str) -> Result<JsValue, JsValue> {
+        call(self, "notify", &[&notices.into()])
+    }
+
+    /// Is told that the module ended in a panic or a trap.
+    pub fn panicked(&self) -> Function {
+        member(self, "panicked").unchecked_into()
+    }
+
+    /// Aborted by whoever ends the client first: by the client itself, or in its place when the module has ended. What
+    /// listens to the page for it then no longer does.
+    pub fn life(&self) -> AbortController {
+        member(self, "life").unchecked_into()
+    }
+
     /// A function of the app, where it gave one: `headers` (for one request, or a promise of them), `fetch` (its own),
     /// and `push` (entries in, outcomes out), `pull` and `ping` where these stand for a server.
     pub fn function(&self, name: &str) -> Option<Function> {

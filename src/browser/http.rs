@@ -4,13 +4,13 @@
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 
-use js_sys::{Array, Function, Uint8Array};
+use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{AbortController, AbortSignal};
 
 use super::host::Host;
-use super::value::{call, joined, member, object, set, settled, words};
+use super::value::{Calls, call, create, joined, length, member, object, set, settled, words};
 use super::{Tell, clock, functions};
 use crate::engine::clock::Timestamp;
 use crate::engine::config::TransportKind;
@@ -64,6 +64,7 @@ impl Requests {
             step: Step::Begin,
             reply: Reply::default(),
             reader: JsValue::UNDEFINED,
+            calls: Calls::default(),
             chunks: Array::new(),
             received: 0,
             told: None,
@@ -124,6 +125,8 @@ struct Exchange {
     reply: Reply,
     /// Where the body comes from.
     reader: JsValue,
+    /// The calls of a step.
+    calls: Calls,
     chunks: Array,
     /// Bytes of the body so far.
     received: u64,
@@ -154,13 +157,17 @@ impl Exchange {
         if self.signal.aborted() {
             return None;
         }
+        let mut next = None;
         let why = match came {
             Err(_) if self.step == Step::Head => SendFailure::NoAnswer,
-            Err(error) => self.why(&error),
-            Ok(came) => match self.take(came) {
-                Ok(next) => return next,
-                Err(error) => self.why(&error),
-            },
+            came => {
+                let came = self.calls.keep(came);
+                if self.calls.failed.is_none() {
+                    next = self.take(&came);
+                }
+                let Some(error) = self.calls.failed.take() else { return next };
+                self.why(&error)
+            }
         };
         self.requests.end(self.request, Err(why));
         None
@@ -175,53 +182,46 @@ impl Exchange {
         }
     }
 
-    fn take(&mut self, came: JsValue) -> Result<Option<JsValue>, JsValue> {
-        let awaited = match self.step {
-            Step::Begin => self.begin()?,
-            Step::Headers => self.fetch(&came)?,
-            Step::Head => self.take_head(&came)?,
-            Step::Chunk if member(&came, "done").is_truthy() => return Ok(self.end()),
+    fn take(&mut self, came: &JsValue) -> Option<JsValue> {
+        match self.step {
+            Step::Begin => return Some(self.begin()),
+            Step::Headers => return Some(self.fetch(came)),
+            Step::Head => return Some(self.take_head(came)),
+            Step::Chunk if member(came, "done").is_truthy() => {}
             Step::Chunk => {
-                self.take_bytes(member(&came, "value").dyn_into()?)?;
+                self.take_bytes(&member(came, "value"));
                 self.progressed();
-                call(&self.reader, "read")?
+                return Some(self.calls.call(&self.reader, "read", &[]));
             }
             Step::Whole => {
-                self.take_bytes(Uint8Array::new(&came))?;
-                return Ok(self.end());
+                let bytes = self.calls.keep(create("Uint8Array", &[came]));
+                self.take_bytes(&bytes);
             }
-            Step::Text => {
-                let text = came.as_string().or_else(|| (self.call == Call::Ping).then(|| "{}".into()));
-                let text = text.ok_or_else(|| JsValue::from("it gave no text"))?;
-                self.take_length(text.len() as u64)?;
-                self.reply.status = 200;
-                self.reply.headers.0.push(("content-type".into(), "application/json".into()));
-                self.reply.body = Bytes(text.into_bytes().into());
-                return Ok(self.end());
-            }
-        };
-        Ok(Some(awaited))
+            Step::Text => self.take_text(came),
+        }
+        self.end();
+        None
     }
 
     /// The app's headers are asked for anew for each request and never kept (A4).
-    fn begin(&mut self) -> Result<JsValue, JsValue> {
+    fn begin(&mut self) -> JsValue {
         let host = &self.requests.host;
         if self.requests.target.transport == TransportKind::Functions {
             self.step = Step::Text;
-            return functions::begin(host, &self.call, &self.identity, &self.signal);
+            return self.calls.keep(functions::begin(host, &self.call, &self.identity, &self.signal));
         }
         self.step = Step::Headers;
-        host.function("headers").map_or(Ok(JsValue::UNDEFINED), |own| own.call0(host))
+        if host.function("headers").is_some() { self.calls.call(host, "headers", &[]) } else { JsValue::UNDEFINED }
     }
 
     /// The protocol's own headers lie over the app's.
-    fn fetch(&mut self, given: &JsValue) -> Result<JsValue, JsValue> {
+    fn fetch(&mut self, given: &JsValue) -> JsValue {
         self.step = Step::Head;
-        let Target { url, cross_origin, .. } = &self.requests.target;
-        let http = self.call.to_http(&self.identity, *cross_origin);
-        let headers = Headers::new(given)?;
+        let Requests { target, host, .. } = &*self.requests;
+        let http = self.call.to_http(&self.identity, target.cross_origin);
+        let headers = self.calls.keep(create("Headers", &[given]));
         for (name, value) in &http.headers {
-            headers.set(name, value)?;
+            self.calls.call(&headers, "set", &[&(*name).into(), &value.into()]);
         }
         let method = match http.method {
             Method::Get => "GET",
@@ -235,19 +235,22 @@ impl Exchange {
         if let Some(body) = &http.body {
             set(&options, "body", &body.into());
         }
+        let url = &target.url;
         let end = url.bytes().rposition(|byte| byte != b'/').map_or(0, |last| last + 1);
         let url = protocol::words::join(&[&url[..end], "/", &http.path]);
-        let own = self.requests.host.function("fetch");
-        let fetch: Function = own.map_or_else(|| member(&js_sys::global(), "fetch").dyn_into(), Ok)?;
-        fetch.call2(&JsValue::UNDEFINED, &url.into(), &options)
+        let asked: &JsValue = if host.function("fetch").is_some() { host } else { &js_sys::global() };
+        self.calls.call(asked, "fetch", &[&url.into(), &options])
     }
 
     /// An app's own `fetch` may answer with anything.
-    fn take_head(&mut self, answer: &JsValue) -> Result<JsValue, JsValue> {
-        let status = member(answer, "status").as_f64().ok_or_else(|| JsValue::from("the answer has no status"))?;
-        let head: Headers = member(answer, "headers").unchecked_into();
+    fn take_head(&mut self, answer: &JsValue) -> JsValue {
+        let Some(status) = member(answer, "status").as_f64() else {
+            self.calls.fail("the answer has no status".into());
+            return JsValue::UNDEFINED;
+        };
+        let head = member(answer, "headers");
         for name in REPLY_HEADERS {
-            if let Ok(Some(value)) = head.get(name) {
+            if let Some(value) = call(&head, "get", &[&name.into()]).unwrap_or_default().as_string() {
                 self.reply.headers.0.push((name.to_owned(), value));
             }
         }
@@ -257,23 +260,40 @@ impl Exchange {
         let stream = member(answer, "body");
         if stream.is_object() {
             self.step = Step::Chunk;
-            self.reader = call(&stream, "getReader")?;
-            return call(&self.reader, "read");
+            self.reader = self.calls.call(&stream, "getReader", &[]);
+            return self.calls.call(&self.reader, "read", &[]);
         }
         // There is no body, or the app's own `fetch` streams none.
         self.step = Step::Whole;
-        call(answer, "arrayBuffer")
+        self.calls.call(answer, "arrayBuffer", &[])
     }
 
-    fn take_bytes(&mut self, bytes: Uint8Array) -> Result<(), JsValue> {
-        self.chunks.push(&bytes);
-        self.take_length(u64::from(bytes.length()))
+    fn take_bytes(&mut self, bytes: &JsValue) {
+        if bytes.is_instance_of::<Uint8Array>() {
+            self.chunks.push(bytes);
+            self.take_length(length(bytes) as u64);
+        } else {
+            self.calls.fail(JsValue::UNDEFINED);
+        }
+    }
+
+    /// What the app's own function gave; nothing where it only had to answer.
+    fn take_text(&mut self, came: &JsValue) {
+        let Some(text) = came.as_string().or_else(|| (self.call == Call::Ping).then(|| "{}".into())) else {
+            return self.calls.fail("it gave no text".into());
+        };
+        self.take_length(text.len() as u64);
+        self.reply.status = 200;
+        self.reply.headers.0.push(("content-type".into(), "application/json".into()));
+        self.reply.body = Bytes(text.into_bytes().into());
     }
 
     /// A body is counted while it is read: an endless one costs no more memory than it may (D3).
-    fn take_length(&mut self, bytes: u64) -> Result<(), JsValue> {
+    fn take_length(&mut self, bytes: u64) {
         self.received += bytes;
-        if self.received > self.bytes_max { Err(JsValue::UNDEFINED) } else { Ok(()) }
+        if self.received > self.bytes_max {
+            self.calls.fail(JsValue::UNDEFINED);
+        }
     }
 
     fn progressed(&mut self) {
@@ -284,22 +304,14 @@ impl Exchange {
         }
     }
 
-    fn end(&mut self) -> Option<JsValue> {
+    /// The reply is whole, unless something failed.
+    fn end(&mut self) {
+        if self.calls.failed.is_some() {
+            return;
+        }
         if self.step != Step::Text {
             self.reply.body = joined(&self.chunks, self.received as usize);
         }
         self.requests.end(self.request, Ok(std::mem::take(&mut self.reply)));
-        None
     }
-}
-
-#[wasm_bindgen]
-extern "C" {
-    type Headers;
-    #[wasm_bindgen(constructor, catch)]
-    fn new(init: &JsValue) -> Result<Headers, JsValue>;
-    #[wasm_bindgen(method, catch)]
-    fn get(this: &Headers, name: &str) -> Result<Option<String>, JsValue>;
-    #[wasm_bindgen(method, catch)]
-    fn set(this: &Headers, name: &str, value: &str) -> Result<(), JsValue>;
 }

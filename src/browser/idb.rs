@@ -8,13 +8,12 @@
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 
-use js_sys::{Function, Reflect};
+use js_sys::Function;
 use wasm_bindgen::prelude::*;
-use web_sys::{IdbDatabase, IdbFactory, IdbOpenDbRequest, IdbRequest, IdbTransaction};
 
 use super::Tell;
 use super::rows;
-use super::value::{Event, call, clear_timeout, listen, listener, member, name_of, object, set_timeout, words};
+use super::value::{call, clear_timeout, get, kind, listen, listener, member, name_of, object, set_timeout, words};
 use crate::engine::effect::{Wanted, Write};
 use crate::engine::ident::LoadId;
 use crate::engine::input::{Input, StoreFailure};
@@ -40,8 +39,8 @@ pub struct Store {
 #[expect(clippy::vec_box, reason = "a job passes through many hands, and lies in one place")]
 enum Connection {
     Shut,
-    Opening { request: IdbOpenDbRequest, deadline: JsValue, waiting: Vec<Box<Job>> },
-    Open(IdbDatabase),
+    Opening { request: JsValue, deadline: JsValue, waiting: Vec<Box<Job>> },
+    Open(JsValue),
 }
 
 /// What the engine ordered, kept until it is answered. It lies in one place, since it passes through many hands.
@@ -58,9 +57,9 @@ enum Order {
 /// A transaction under way.
 struct Running {
     job: Box<Job>,
-    db: IdbDatabase,
-    tx: IdbTransaction,
-    requests: Vec<IdbRequest>,
+    db: JsValue,
+    tx: JsValue,
+    requests: Vec<JsValue>,
     /// Of a reading, until its first answer.
     deadline: JsValue,
     /// Why its guard aborted it.
@@ -95,7 +94,7 @@ impl Store {
     /// Lets the database go. Transactions under way come to their end.
     pub fn close(&self) {
         if let Connection::Open(db) = self.connection.replace(Connection::Shut) {
-            db.close();
+            shut(&db);
         }
     }
 
@@ -115,20 +114,21 @@ impl Store {
         }
     }
 
-    fn begin(&self, db: IdbDatabase, job: Box<Job>) {
+    fn begin(&self, db: JsValue, job: Box<Job>) {
         let tx = match transaction(&db, &job.order) {
             Ok(tx) => tx,
             Err(error) => return self.fail(&db, job, &error),
         };
-        let issued = match &job.order {
-            Order::Load(_, what) => rows::read(&tx, what),
-            Order::Write(write) => rows::write(&tx, write),
-        };
-        let requests = match issued {
+        let mut requests = rows::Requests::of(&tx);
+        match &job.order {
+            Order::Load(_, what) => requests.read(what),
+            Order::Write(write) => requests.write(write),
+        }
+        let requests = match requests.issued() {
             Ok(requests) => requests,
             Err(error) => {
                 // What cannot be asked for in full must not happen in part.
-                let _ = tx.abort();
+                abort(&tx);
                 return self.fail(&db, job, &error);
             }
         };
@@ -152,11 +152,11 @@ impl Store {
         set_timeout(&self.hears, delay_ms, &object(&[("type", &"late".into()), ("target", target)]))
     }
 
-    fn hear(&self, event: &Event) {
-        let (kind, target) = (event.kind(), event.target());
+    fn hear(&self, event: &JsValue) {
+        let (kind, target) = (kind(event), member(event, "target"));
         let is_opening = matches!(&*self.connection.borrow(), Connection::Opening { request, .. } if is(request, &target));
         match kind.as_str() {
-            "success" if is_opening => self.opened(Ok(member(&target, "result").unchecked_into())),
+            "success" if is_opening => self.opened(Ok(member(&target, "result"))),
             "late" if is_opening => self.opened(Err(StoreFailure::Unavailable { why: "opening did not settle in 5 s".into() })),
             _ if is_opening => {
                 let error = member(&target, "error");
@@ -168,7 +168,7 @@ impl Store {
             "success" => self.answered(&target),
             // A connection ends when the browser closes it, and makes way when somebody wants to upgrade or delete the
             // database.
-            "close" | "versionchange" => self.lose(target.unchecked_ref()),
+            "close" | "versionchange" => self.lose(&target),
             kind => self.ended(kind, &target),
         }
     }
@@ -182,8 +182,7 @@ impl Store {
         if let Order::Write(write) = &one.job.order {
             one.refused = rows::mismatch(&write.guard, &one.requests[0]);
             if one.refused.is_some() {
-                // It fails only where the transaction has ended already, and then nothing is stored either.
-                let _ = one.tx.abort();
+                abort(&one.tx);
             }
         }
         clear_timeout(&one.deadline);
@@ -198,28 +197,25 @@ impl Store {
         match (kind, one.refused.take()) {
             ("complete", _) => self.complete(&one.job.order, &one.requests),
             ("late", _) => {
-                let _ = one.tx.abort();
+                abort(&one.tx);
                 self.lose(&one.db);
                 self.refuse_for(&one.job.order, "reading had no answer for 10 s".into());
             }
             (_, Some(failure)) => self.refuse(&one.job.order, failure),
-            (_, None) => self.fail(&one.db, one.job, &one.tx.error().into()),
+            (_, None) => self.fail(&one.db, one.job, &member(&one.tx, "error")),
         }
     }
 
-    fn complete(&self, order: &Order, requests: &[IdbRequest]) {
+    fn complete(&self, order: &Order, requests: &[JsValue]) {
         (self.tell)(match order {
             Order::Write(write) => Input::Written { write: write.write, position: rows::position(write, requests) },
-            Order::Load(load, what) => match rows::found(what, requests) {
-                Ok(found) => Input::Loaded { load: *load, found },
-                Err(error) => return self.refuse_for(order, words(&error)),
-            },
+            Order::Load(load, what) => Input::Loaded { load: *load, found: rows::found(what, requests) },
         });
     }
 
     /// A transaction did not happen, and nobody here wanted that. Unless there is no room, the connection may be dead
     /// without having said so: a fresh one gets the job once more.
-    fn fail(&self, db: &IdbDatabase, mut job: Box<Job>, error: &JsValue) {
+    fn fail(&self, db: &JsValue, mut job: Box<Job>, error: &JsValue) {
         if name_of(error) == "QuotaExceededError" {
             self.refuse(&job.order, StoreFailure::Quota);
         } else if job.retried {
@@ -248,8 +244,8 @@ impl Store {
     }
 
     /// Stops using this connection.
-    fn lose(&self, db: &IdbDatabase) {
-        db.close();
+    fn lose(&self, db: &JsValue) {
+        shut(db);
         let mut connection = self.connection.borrow_mut();
         if matches!(&*connection, Connection::Open(current) if current == db) {
             *connection = Connection::Shut;
@@ -257,7 +253,7 @@ impl Store {
     }
 
     fn open(&self, job: Box<Job>) {
-        let request = match factory().and_then(|factory| factory.open_with_u32(&self.name, LAYOUT_VERSION)) {
+        let request = match open_database(&self.name) {
             Ok(request) => request,
             Err(error) => return self.refuse(&job.order, StoreFailure::Unavailable { why: words(&error) }),
         };
@@ -267,7 +263,7 @@ impl Store {
     }
 
     /// An attempt to open has settled, or has had its time. What settles later than that is let go.
-    fn opened(&self, result: Result<IdbDatabase, StoreFailure>) {
+    fn opened(&self, result: Result<JsValue, StoreFailure>) {
         let next = match &result {
             Ok(db) => {
                 self.hear_of(db, &["close", "versionchange"]);
@@ -292,13 +288,13 @@ impl Drop for Store {
     }
 }
 
-fn on_event(store: &Weak<Store>, event: &Event) {
-    if event.kind() == "upgradeneeded" {
-        return make(&event.target().unchecked_into());
+fn on_event(store: &Weak<Store>, event: &JsValue) {
+    if kind(event) == "upgradeneeded" {
+        return make(&member(event, "target"));
     }
     match store.upgrade() {
         Some(store) => store.hear(event),
-        None => let_go(&event.target()),
+        None => let_go(&member(event, "target")),
     }
 }
 
@@ -308,38 +304,41 @@ fn is(one: &JsValue, other: &JsValue) -> bool {
 
 /// Makes the object stores, whoever waits for that. Where it cannot be done, the upgrade aborts and the open ends in an
 /// error.
-fn make(request: &IdbOpenDbRequest) {
-    let made = request.result().and_then(|db| rows::create(db.unchecked_ref()));
-    if let (Err(_), Some(tx)) = (made, request.transaction()) {
-        let _ = tx.abort();
+fn make(request: &JsValue) {
+    if rows::create(&member(request, "result")).is_err() {
+        abort(&member(request, "transaction"));
     }
 }
 
 /// Closes a connection that nobody waits for any more, where that is what was asked for.
 fn let_go(request: &JsValue) {
+    shut(&member(request, "result"));
+}
+
+fn shut(db: &JsValue) {
     // What is no connection has nothing to call.
-    let _ = call(&member(request, "result"), "close");
+    let _ = call(db, "close", &[]);
 }
 
-fn factory() -> Result<IdbFactory, JsValue> {
-    let factory = Reflect::get(&js_sys::global(), &"indexedDB".into())?;
-    if factory.is_object() { Ok(factory.unchecked_into()) } else { Err("there is no IndexedDB".into()) }
+fn abort(tx: &JsValue) {
+    // It fails only where the transaction has ended already, and then nothing is stored either.
+    let _ = call(tx, "abort", &[]);
 }
 
-fn transaction(db: &IdbDatabase, order: &Order) -> Result<IdbTransaction, JsValue> {
+fn open_database(name: &str) -> Result<JsValue, JsValue> {
+    let factory = get(&js_sys::global(), "indexedDB")?;
+    if !factory.is_object() {
+        return Err("there is no IndexedDB".into());
+    }
+    call(&factory, "open", &[&name.into(), &LAYOUT_VERSION.into()])
+}
+
+fn transaction(db: &JsValue, order: &Order) -> Result<JsValue, JsValue> {
     let (mode, durability) = match order {
         Order::Load(..) => ("readonly", "default"),
         Order::Write(write) if write.strict => ("readwrite", "strict"),
         Order::Write(_) => ("readwrite", "relaxed"),
     };
     let options = object(&[("durability", &durability.into())]);
-    db.unchecked_ref::<Database>().transaction(&rows::stores(), mode, &options)
-}
-
-#[wasm_bindgen]
-extern "C" {
-    /// `durability` is not in the stable part of web-sys.
-    type Database;
-    #[wasm_bindgen(method, catch)]
-    fn transaction(this: &Database, stores: &JsValue, mode: &str, options: &JsValue) -> Result<IdbTransaction, JsValue>;
+    call(db, "transaction", &[&rows::stores(), &mode.into(), &options])
 }

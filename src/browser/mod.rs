@@ -15,8 +15,6 @@ pub mod value;
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
-use js_sys::Promise;
-
 use crate::engine::Engine;
 use crate::engine::clock::Timestamp;
 use crate::engine::config::Config;
@@ -203,7 +201,7 @@ impl Driver {
         let text = Notice::list(notices);
         if let Err(error) = self.host.notify(&text) {
             // It is the host's own failure: it shows up as an unhandled rejection and harms nobody here.
-            let _ = Promise::reject(&error);
+            let _ = value::call(&value::global("Promise"), "reject", &[&error]);
         }
         for notice in notices {
             match notice {

@@ -3,9 +3,8 @@
 
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
-use web_sys::{IdbDatabase, IdbKeyRange, IdbRequest, IdbTransaction};
 
-use super::value::{joined, member, object, parse, stringify};
+use super::value::{Calls, call, joined, length, list, member, object, parse, stringify};
 use crate::engine::effect::{Guard, Wanted, Write};
 use crate::engine::input::{Bytes, Found, Meta, StoreFailure, Versions};
 use crate::protocol::member::{Fields, text_of};
@@ -24,99 +23,128 @@ pub const DIRECTORY_KEY: u32 = 0;
 const FOLDED_TO: &str = "folded_to";
 
 /// Makes the object stores of an empty database.
-pub fn create(db: &IdbDatabase) -> Result<(), JsValue> {
-    let make = |name, is_numbered: bool| {
+pub fn create(db: &JsValue) -> Result<(), JsValue> {
+    let make = |name: &str, is_numbered: bool| {
         let options = object(&[("autoIncrement", &is_numbered.into())]);
-        db.create_object_store_with_optional_parameters(name, options.unchecked_ref())
+        call(db, "createObjectStore", &[&name.into(), &options])
     };
     make(LOG, true)?;
-    make(PAGES, false)?.create_index_with_str(FOLDED_TO, FOLDED_TO)?;
+    call(&make(PAGES, false)?, "createIndex", &[&FOLDED_TO.into(), &FOLDED_TO.into()])?;
     make(META, false)?;
     Ok(())
 }
 
 /// Names of all object stores, for a transaction over them.
 pub fn stores() -> JsValue {
-    Array::of3(&LOG.into(), &PAGES.into(), &META.into()).into()
+    list(&[&LOG.into(), &PAGES.into(), &META.into()]).into()
 }
 
-/// Issues the requests of a reading: of the description, the directory, the commits' positions and the commits, to begin;
-/// or of pages.
-pub fn read(tx: &IdbTransaction, what: &Wanted) -> Result<Vec<IdbRequest>, JsValue> {
-    let mut requests = Vec::new();
-    match what {
-        Wanted::Boot => {
-            requests.push(get(tx, META, META_KEY.into())?);
-            requests.push(get(tx, PAGES, DIRECTORY_KEY.into())?);
-            let log = tx.object_store(LOG)?;
-            // Only numbers are positions: what somebody put under another kind of key is not ours.
-            let numbers = IdbKeyRange::bound_with_lower_open_and_upper_open(&0.into(), &f64::INFINITY.into(), true, true)?;
-            requests.push(log.get_all_keys_with_key(&numbers)?);
-            requests.push(log.get_all_with_key(&numbers)?);
+/// The requests of one transaction, issued in one go.
+pub struct Requests<'a> {
+    tx: &'a JsValue,
+    calls: Calls,
+    issued: Vec<JsValue>,
+}
+
+impl<'a> Requests<'a> {
+    /// None yet.
+    pub fn of(tx: &'a JsValue) -> Requests<'a> {
+        Requests { tx, calls: Calls::default(), issued: Vec::new() }
+    }
+
+    fn ask(&mut self, store: &str, method: &str, arguments: &[&JsValue]) {
+        let store = self.calls.call(self.tx, "objectStore", &[&store.into()]);
+        self.issued.push(self.calls.call(&store, method, arguments));
+    }
+
+    /// All that were issued, in their order, or why one could not be. None was issued after it.
+    pub fn issued(self) -> Result<Vec<JsValue>, JsValue> {
+        self.calls.failed.map_or(Ok(self.issued), Err)
+    }
+
+    fn get(&mut self, store: &str, key: JsValue) {
+        self.ask(store, "get", &[&key]);
+    }
+
+    fn put(&mut self, store: &str, key: JsValue, value: Option<JsValue>) {
+        match value {
+            Some(value) => self.ask(store, "put", &[&value, &key]),
+            None => self.ask(store, "delete", &[&key]),
         }
-        Wanted::Pages(numbers) => {
-            for number in numbers {
-                requests.push(get(tx, PAGES, (*number).into())?);
+    }
+
+    /// Those of a reading: of the description, the directory, the commits' positions and the commits, to begin; or of
+    /// pages.
+    pub fn read(&mut self, what: &Wanted) {
+        match what {
+            Wanted::Boot => {
+                self.get(META, META_KEY.into());
+                self.get(PAGES, DIRECTORY_KEY.into());
+                self.ask(LOG, "getAllKeys", &[]);
+                self.ask(LOG, "getAll", &[]);
+            }
+            Wanted::Pages(numbers) => {
+                for number in numbers {
+                    self.get(PAGES, (*number).into());
+                }
             }
         }
     }
-    Ok(requests)
+
+    /// Those of a write. The first one reads the description, for the guard; the next one appends the commit, where there
+    /// is one.
+    pub fn write(&mut self, write: &Write) {
+        self.get(META, META_KEY.into());
+        if let Some(commit) = &write.append {
+            self.ask(LOG, "add", &[&array(commit)]);
+        }
+        for (position, commit) in &write.rewrite {
+            self.put(LOG, (*position as f64).into(), commit.as_ref().map(|commit| array(commit)));
+        }
+        let folded_to = write.meta.as_ref().map_or(0, |meta| meta.folded_to);
+        for (number, page) in &write.pages {
+            self.put(PAGES, (*number).into(), page.as_ref().map(|page| page_object(folded_to, page)));
+        }
+        if let Some(directory) = &write.directory {
+            self.put(PAGES, DIRECTORY_KEY.into(), Some(page_object(folded_to, directory)));
+        }
+        if let Some(description) = &write.meta {
+            self.put(META, META_KEY.into(), Some(parse(&text_of(&**description))));
+        }
+    }
 }
 
 /// What a reading found, once its transaction is complete.
-pub fn found(what: &Wanted, requests: &[IdbRequest]) -> Result<Found, JsValue> {
+pub fn found(what: &Wanted, requests: &[JsValue]) -> Found {
     let Wanted::Pages(numbers) = what else {
-        let (positions, commits): (Array, Array) = (requests[2].result()?.unchecked_into(), requests[3].result()?.unchecked_into());
+        let (positions, commits): (Array, Array) = (result(&requests[2]).unchecked_into(), result(&requests[3]).unchecked_into());
         let mut log = Vec::new();
-        for at in 0..commits.length() {
-            if let Some(position) = positions.get(at).as_f64().filter(|position| position.fract() == 0.0) {
+        for at in 0..length(&commits) as u32 {
+            // Only whole numbers from 1 on are positions: what somebody put under another kind of key is not ours.
+            if let Some(position) = positions.get(at).as_f64().filter(|position| *position > 0.0 && position.fract() == 0.0) {
                 log.push((position as u64, bytes_of(&commits.get(at))));
             }
         }
-        return Ok(Found::Boot { meta: meta_of(&requests[0].result()?), directory: page_of(&requests[1].result()?), log });
+        return Found::Boot { meta: meta_of(&result(&requests[0])), directory: page_of(&result(&requests[1])), log };
     };
     let mut pages = Vec::new();
     for (number, request) in numbers.iter().zip(requests) {
-        if let Some(page) = page_of(&request.result()?) {
+        if let Some(page) = page_of(&result(request)) {
             pages.push((*number, page));
         }
     }
-    Ok(Found::Pages { pages })
-}
-
-/// Issues the requests of a write, all in one burst. The first one reads the description, for the guard; the next one
-/// appends the commit, where there is one.
-pub fn write(tx: &IdbTransaction, write: &Write) -> Result<Vec<IdbRequest>, JsValue> {
-    let mut requests = vec![get(tx, META, META_KEY.into())?];
-    if let Some(commit) = &write.append {
-        requests.push(tx.object_store(LOG)?.add(&array(commit))?);
-    }
-    for (position, commit) in &write.rewrite {
-        put(tx, LOG, (*position as f64).into(), commit.as_ref().map(|commit| array(commit)))?;
-    }
-    let folded_to = write.meta.as_ref().map_or(0, |meta| meta.folded_to);
-    for (number, page) in &write.pages {
-        put(tx, PAGES, (*number).into(), page.as_ref().map(|page| page_object(folded_to, page)))?;
-    }
-    if let Some(directory) = &write.directory {
-        put(tx, PAGES, DIRECTORY_KEY.into(), Some(page_object(folded_to, directory)))?;
-    }
-    if let Some(description) = &write.meta {
-        put(tx, META, META_KEY.into(), Some(parse(&text_of(&**description))))?;
-    }
-    Ok(requests)
+    Found::Pages { pages }
 }
 
 /// Where the appended commit stands; 0 where there was none. Known once the transaction is complete.
-pub fn position(write: &Write, requests: &[IdbRequest]) -> u64 {
+pub fn position(write: &Write, requests: &[JsValue]) -> u64 {
     let added = requests.get(1).filter(|_| write.append.is_some());
-    added.and_then(|added| added.result().ok()?.as_f64()).unwrap_or_default() as u64
+    added.and_then(|added| result(added).as_f64()).unwrap_or_default() as u64
 }
 
 /// Why the guard aborts the write, if it does: the description is not what it says.
-pub fn mismatch(guard: &Guard, asked: &IdbRequest) -> Option<StoreFailure> {
-    let found = asked.result().ok().and_then(|meta| meta_of(&meta));
-    match (guard, found) {
+pub fn mismatch(guard: &Guard, asked: &JsValue) -> Option<StoreFailure> {
+    match (guard, meta_of(&result(asked))) {
         (Guard::Fresh, None) => None,
         (Guard::Fresh, Some(found)) => Some(StoreFailure::Fenced { epoch: found.store_epoch }),
         (Guard::Held { store_id, epoch }, Some(found)) if found.store_id == *store_id => {
@@ -126,17 +154,9 @@ pub fn mismatch(guard: &Guard, asked: &IdbRequest) -> Option<StoreFailure> {
     }
 }
 
-fn get(tx: &IdbTransaction, store: &str, key: JsValue) -> Result<IdbRequest, JsValue> {
-    tx.object_store(store)?.get(&key)
-}
-
-fn put(tx: &IdbTransaction, store: &str, key: JsValue, value: Option<JsValue>) -> Result<(), JsValue> {
-    let store = tx.object_store(store)?;
-    match value {
-        Some(value) => store.put_with_key(&value, &key)?,
-        None => store.delete(&key)?,
-    };
-    Ok(())
+/// What came of a request, once its transaction is complete.
+fn result(request: &JsValue) -> JsValue {
+    member(request, "result")
 }
 
 fn array(bytes: &[u8]) -> JsValue {
@@ -147,7 +167,7 @@ fn array(bytes: &[u8]) -> JsValue {
 /// broken and keeps in quarantine.
 fn bytes_of(value: &JsValue) -> Bytes {
     match value.dyn_ref::<Uint8Array>() {
-        Some(array) => joined(&Array::of1(array), array.length() as usize),
+        Some(array) => joined(&list(&[array]), length(array)),
         None => Bytes(stringify(value).unwrap_or_else(|| "?".into()).into_bytes().into()),
     }
 }

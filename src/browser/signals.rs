@@ -3,7 +3,7 @@
 use wasm_bindgen::prelude::*;
 use web_sys::AbortSignal;
 
-use super::value::{self, Event, listener, member, object};
+use super::value::{self, global, kind, listener, member, object};
 use super::{Tell, clock};
 use crate::engine::input::Input;
 
@@ -18,9 +18,8 @@ pub fn listen(tell: Tell, life: &AbortSignal) {
         }
     });
     let options = object(&[("signal", life)]);
-    let global = js_sys::global();
-    let document = member(&global, "document");
-    value::listen(&global, &OF_GLOBAL, &listener, &options);
+    let document = global("document");
+    value::listen(&js_sys::global(), &OF_GLOBAL, &listener, &options);
     if !document.is_undefined() {
         value::listen(&document, &OF_DOCUMENT, &listener, &options);
     }
@@ -28,7 +27,7 @@ pub fn listen(tell: Tell, life: &AbortSignal) {
 
 /// What the page says at this moment, where that is not what everybody expects.
 pub fn at_start(mut tell: impl FnMut(Input)) {
-    if member(&member(&js_sys::global(), "navigator"), "onLine") == JsValue::FALSE {
+    if member(&global("navigator"), "onLine") == JsValue::FALSE {
         tell(Input::WentOffline);
     }
     if is_hidden() {
@@ -36,8 +35,8 @@ pub fn at_start(mut tell: impl FnMut(Input)) {
     }
 }
 
-fn meaning(event: &Event) -> Option<Input> {
-    Some(match event.kind().as_str() {
+fn meaning(event: &JsValue) -> Option<Input> {
+    Some(match kind(event).as_str() {
         "online" => Input::WentOnline,
         "offline" => Input::WentOffline,
         "visibilitychange" if is_hidden() => Input::BecameHidden,
@@ -50,5 +49,5 @@ fn meaning(event: &Event) -> Option<Input> {
 }
 
 fn is_hidden() -> bool {
-    member(&member(&js_sys::global(), "document"), "hidden").is_truthy()
+    member(&global("document"), "hidden").is_truthy()
 }

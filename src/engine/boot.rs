@@ -34,7 +34,7 @@ struct Boot<'e> {
     /// In the order of the outbox. A follow-up, and an entry, stand where what they came of stood.
     queue: Ordered<(u64, u64), Box<Stored>>,
     /// The order of each mutation and entry.
-    orders: Ordered<MutationId, (u64, u64)>,
+    orders: Ordered<Arc<str>, (u64, u64)>,
     broken: Vec<Broken>,
 }
 
@@ -49,11 +49,11 @@ impl Engine {
     /// Goes on from what was stored.
     pub(super) fn take_up(&mut self, now: Timestamp, directory: Option<Bytes>, log: Vec<(u64, Bytes)>, effects: &mut impl Sink) {
         let mut broken = Vec::new();
-        if let Some(bytes) = directory {
-            match Pages::parse(&bytes.0) {
-                Ok(pages) => self.store.pages = pages,
-                Err(why) => broken.push(Broken { source: "directory", why, text: lossless(&bytes.0) }),
-            }
+        if let Some(bytes) = directory
+            && let Err(why) = self.store.pages.read(&bytes.0)
+        {
+            self.store.pages = Pages::default();
+            broken.push(Broken { source: "directory", why, text: lossless(&bytes.0) });
         }
         let wall = self.wall_at(now);
         let (queue, orders) = Default::default();
@@ -61,16 +61,17 @@ impl Engine {
         for (position, bytes) in &log {
             boot.read_commit(*position, &bytes.0);
         }
-        let Boot { queue, broken, .. } = boot;
-        for (_, stored) in queue {
-            self.take_up_stored(*stored, effects);
+        let Boot { mut queue, broken, .. } = boot;
+        while let Some((order, _)) = queue.first() {
+            let order = *order;
+            if let Some(stored) = queue.remove(&order) {
+                self.take_up_stored(*stored, effects);
+            }
         }
         self.window = self.outbox.has_heads().then_some(now);
         for Broken { source, why, text } in &broken {
             self.quarantine(now, source, why, text, effects);
-            for feed in &mut self.feeds {
-                feed.restart(now, false);
-            }
+            self.feeds.iter_mut().for_each(|feed| feed.restart(now, false));
         }
     }
 
@@ -149,7 +150,7 @@ impl Boot<'_> {
                 false
             }
             Kind::Inbox => {
-                self.engine.inbox.insert(id.clone(), ());
+                self.engine.inbox.insert(id.0.clone(), ());
                 true
             }
             Kind::Base => {
@@ -187,7 +188,7 @@ impl Boot<'_> {
         let place = (position, record.ordinal);
         let (mut keyed, mut members) = (Vec::<KeyedOperation>::new(), Vec::new());
         let mut line = Lineage { root: id.clone(), round: 0, place };
-        let mut queued = Queued {
+        let mut queued = Box::new(Queued {
             id: id.clone(),
             address: Address::blank(),
             bytes: record.raw.len() as u64,
@@ -195,7 +196,7 @@ impl Boot<'_> {
             lineage: None,
             state: State::New,
             entry: None,
-        };
+        });
         let is_read = if record.kind == Kind::Mutation {
             header.take("lineage", &mut queued.lineage);
             keyed.fill(record.body)
@@ -261,11 +262,11 @@ impl Boot<'_> {
         Ok(true)
     }
 
-    fn put(&mut self, queued: Queued, operations: Vec<Operation>) {
+    fn put(&mut self, queued: Box<Queued>, operations: Vec<Operation>) {
         let place = queued.line(0).place;
         let order = (place.0, place.1.into());
-        self.orders.insert(queued.id.clone(), order);
-        let stored = Box::new(Stored { queued: queued.into(), operations, befores: Vec::new() });
+        self.orders.insert(queued.id.0.clone(), order);
+        let stored = Box::new(Stored { queued, operations, befores: Vec::new() });
         if let Some(earlier) = self.queue.insert(order, stored) {
             self.engine.store.log.retire(&earlier.queued.id);
         }
@@ -274,13 +275,13 @@ impl Boot<'_> {
     /// A mutation or entry that has not ended.
     fn stored(&mut self, id: &MutationId) -> Option<&mut Box<Stored>> {
         // A follow-up stands in the very place of what it carries on.
-        self.queue.get_mut(self.orders.get(id)?).filter(|stored| stored.queued.id == *id)
+        self.queue.get_mut(self.orders.get(&id.0)?).filter(|stored| stored.queued.id == *id)
     }
 
     /// A mutation or entry has ended, or is part of an entry from here on.
     fn end(&mut self, id: &MutationId) {
         if self.stored(id).is_some()
-            && let Some(order) = self.orders.get(id)
+            && let Some(order) = self.orders.get(&id.0)
         {
             self.queue.remove(order);
             self.engine.store.log.retire(id);

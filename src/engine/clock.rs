@@ -83,7 +83,7 @@ impl TimerTable {
 
     /// The earliest, and what it is for.
     pub fn next(&self) -> Option<(Timestamp, Timer)> {
-        let mut next = None;
+        let mut next: Option<(Timestamp, Timer)> = None;
         for timer in TIMERS {
             if let Some(at) = self.due[timer as usize]
                 && next.is_none_or(|(earliest, _)| at < earliest)

@@ -85,7 +85,7 @@ impl Log {
     /// that is about nothing lives for ever.
     pub fn keep(&mut self, range: Range<usize>, about: Option<About>) {
         if let Some(About { kind, name, operation }) = &about {
-            self.kill(name, &|live| live.kind == *kind && live.operation == *operation);
+            self.kill(name, Some((*kind, *operation)));
         }
         let commit = self.commits.get_or_insert_with(self.making, Commit::default);
         commit.live += range.len();
@@ -117,11 +117,13 @@ impl Log {
     /// A mutation or an entry has ended, or is part of an entry from here on: what was stored of it, or will be, is not
     /// needed any more, but for what is in the inbox.
     pub fn retire(&mut self, id: &MutationId) {
-        self.kill(&id.0, &|live| live.kind != Kind::Inbox);
+        self.kill(&id.0, None);
     }
 
-    fn kill(&mut self, name: &Arc<str>, is_over: &dyn Fn(&Live) -> bool) {
+    /// What dies is about this operation, or is whatever is not in the inbox.
+    fn kill(&mut self, name: &Arc<str>, about: Option<(Kind, u32)>) {
         let Some(lives) = self.places.get_mut(name) else { return };
+        let is_over = |live: &Live| about.map_or(live.kind != Kind::Inbox, |about| about == (live.kind, live.operation));
         while let Some(at) = lives.iter().position(is_over) {
             let live = lives.swap_remove(at);
             if let Some(commit) = self.commits.get_mut(&live.commit) {
@@ -171,11 +173,19 @@ impl Log {
     /// The transaction with [`Log::fold`]'s rewriting is done.
     pub fn folded(&mut self) {
         self.bytes = 0;
-        self.commits.retain(|_, commit| {
+        let mut gone = Vec::new();
+        for commit in self.commits.values_mut() {
             commit.stored = commit.folded.take().unwrap_or(commit.stored);
             self.bytes += commit.stored as u64;
-            commit.stored + commit.live > 0
-        });
+        }
+        for (number, commit) in self.commits.iter() {
+            if commit.stored + commit.live == 0 {
+                gone.push(*number);
+            }
+        }
+        for number in &gone {
+            self.commits.remove(number);
+        }
     }
 }
 

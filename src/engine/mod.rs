@@ -83,7 +83,7 @@ pub struct Engine {
     replica: Replica,
     outbox: Outbox,
     /// Entries that were refused, or of which nobody knows.
-    inbox: OrderedSet<MutationId>,
+    inbox: OrderedSet<Arc<str>>,
     watch: Watch,
     link: Link,
     feeds: Vec<Feed>,

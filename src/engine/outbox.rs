@@ -105,7 +105,7 @@ struct KeyQueue {
 #[derive(Debug, Default)]
 pub struct Outbox {
     queue: Ordered<u64, Box<Queued>>,
-    orders: Ordered<MutationId, u64>,
+    orders: Ordered<Arc<str>, u64>,
     keys: Ordered<Address, KeyQueue>,
     /// Documents of which nothing is sent any more: see [`Outbox::seal`].
     sealed: OrderedSet<Address>,
@@ -128,7 +128,7 @@ impl Outbox {
         let order = order.unwrap_or(self.last_order + 1);
         self.last_order = self.last_order.max(order);
         self.bytes += queued.bytes;
-        self.orders.insert(queued.id.clone(), order);
+        self.orders.insert(queued.id.0.clone(), order);
         let address = queued.address.clone();
         let key = self.keys.get_or_insert_with(address.clone(), KeyQueue::default);
         key.orders.insert(order, ());
@@ -212,16 +212,16 @@ impl Outbox {
 
     /// The order of a mutation or entry.
     pub fn order(&self, id: &MutationId) -> Option<u64> {
-        self.orders.get(id).copied()
+        self.orders.get(&id.0).copied()
     }
 
     /// A mutation or entry.
     pub fn queued(&self, id: &MutationId) -> Option<&Queued> {
-        self.queue.get(self.orders.get(id)?).map(|queued| &**queued)
+        self.queue.get(self.orders.get(&id.0)?).map(|queued| &**queued)
     }
 
     fn change(&mut self, id: &MutationId) -> Option<&mut Box<Queued>> {
-        self.queue.get_mut(self.orders.get(id)?)
+        self.queue.get_mut(self.orders.get(&id.0)?)
     }
 
     /// The first of these members becomes the entry, and the others part of it.
@@ -334,7 +334,7 @@ impl Outbox {
     }
 
     fn remove(&mut self, id: &MutationId) -> Option<(u64, Box<Queued>)> {
-        let order = self.orders.remove(id)?;
+        let order = self.orders.remove(&id.0)?;
         let queued = self.queue.remove(&order)?;
         self.bytes -= queued.bytes;
         self.list(order, queued.state, State::New);

@@ -21,21 +21,20 @@ pub struct Pages {
 pub type PageWrites = Vec<(u32, Option<Vec<u8>>)>;
 
 impl Pages {
-    /// Reads a directory, and where it is broken says why: then nothing is known of any page.
-    pub fn parse(bytes: &[u8]) -> Result<Pages, &'static str> {
-        let mut pages = Pages::default();
+    /// Takes up a stored directory; where it is broken, says why.
+    pub fn read(&mut self, bytes: &[u8]) -> Result<(), &'static str> {
         for found in record::decode(bytes) {
             let record::Found::Record(record) = found else { return Err("it is broken or of a later build") };
-            record.header()?.take("next_page", &mut pages.next_page).check()?;
+            record.header()?.take("next_page", &mut self.next_page).check()?;
             let mut rows = Vec::<DirectoryRow>::new();
             if !rows.fill(record.body) {
                 return Err("its body has another shape");
             }
             for row in &rows {
-                pages.place(row);
+                self.place(row);
             }
         }
-        Ok(pages)
+        Ok(())
     }
 
     /// The directory's bytes.
@@ -171,9 +170,9 @@ pub fn size_of(base: &Base) -> usize {
 }
 
 /// A document's base, read from its record.
-pub fn read_base(header: &mut Header<'_>, body: &str) -> Result<(Address, Base), &'static str> {
+pub fn read_base(header: &mut Header<'_>, body: &str) -> Result<(Address, Box<Base>), &'static str> {
     let address = header.address();
-    let mut base = Base { version: Member::blank(), seq: None, generation: Member::blank(), value: None };
+    let mut base = Box::new(Base { version: Member::blank(), seq: None, generation: Member::blank(), value: None });
     header.take("version", &mut base.version);
     header.take("seq", &mut base.seq).take("generation", &mut base.generation).check()?;
     if !body.is_empty() {
@@ -201,7 +200,7 @@ mod tests {
         let mut lay_out = |pages: &mut Pages, addresses: &[Address]| {
             let mut set = OrderedSet::default();
             for address in addresses {
-                replica.rebase(address, false, Some(base.clone()), &[]);
+                replica.rebase(address, false, Some(Box::new(base.clone())), &[]);
                 set.insert(address.clone(), ());
             }
             let (stored, rows) = pages.lay_out(&set, &replica, 1);
@@ -213,9 +212,10 @@ mod tests {
         assert_eq!((pages.page_of(&documents[0]), pages.empty()), (Some(4), vec![1]));
         pages.dropped(&[1]);
         assert!(pages.empty().is_empty());
-        let read = Pages::parse(&pages.encode()).unwrap();
+        let mut read = Pages::default();
+        read.read(&pages.encode()).unwrap();
         assert!(read.page_of == pages.page_of);
         assert_eq!(read.next_page, 5);
-        assert!(Pages::parse(b"rubbish").is_err());
+        assert!(read.read(b"rubbish").is_err());
     }
 }

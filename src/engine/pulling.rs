@@ -185,7 +185,8 @@ impl Engine {
             self.forget_in_batches(&id);
             return self.settle_ok(now, &id, &Some(version.clone()), *seq, &value, effects);
         }
-        let theirs = Base { version: version.as_str().into(), seq: *seq, generation: self.generation.clone(), value };
+        let (version, generation) = (version.as_str().into(), self.generation.clone());
+        let theirs = Box::new(Base { version, seq: *seq, generation, value });
         if self.is_news(address, &theirs) {
             self.touch(address);
             self.rebase(address, Some(theirs), &[]);
@@ -211,7 +212,7 @@ impl Engine {
         }
         for address in &gone {
             self.touch(address);
-            let nothing = Base { version: "".into(), seq: None, generation: self.generation.clone(), value: None };
+            let nothing = Box::new(Base { version: "".into(), seq: None, generation: self.generation.clone(), value: None });
             self.rebase(address, Some(nothing), &[]);
         }
         true

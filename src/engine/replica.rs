@@ -23,23 +23,14 @@ pub struct Base {
 }
 
 /// What is known of the server's truth about one document.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Knowledge {
     /// It is in a page that is not in memory.
     Unloaded,
     /// Nothing was ever heard of it.
     Nothing,
     /// This.
-    Known(Base),
-}
-
-impl Knowledge {
-    fn value(&self) -> Option<&Json> {
-        match self {
-            Knowledge::Known(base) => base.value.as_ref(),
-            Knowledge::Unloaded | Knowledge::Nothing => None,
-        }
-    }
+    Known(Box<Base>),
 }
 
 /// One mutation, or one frozen entry, laid over the base of one document.
@@ -85,23 +76,17 @@ pub struct Replica {
 impl Replica {
     /// The base of `address`, where one is in memory.
     pub fn base(&self, address: &Address) -> Option<&Base> {
-        match &self.documents.get(address)?.knowledge {
-            Knowledge::Known(base) => Some(base),
-            Knowledge::Unloaded | Knowledge::Nothing => None,
-        }
+        self.documents.get(address)?.base()
     }
 
     /// Whether the base of `address` is in memory, or known not to be.
     pub fn is_resident(&self, address: &Address) -> bool {
-        self.documents.get(address).is_some_and(|document| document.knowledge != Knowledge::Unloaded)
+        self.documents.get(address).is_some_and(|document| !document.is_unloaded())
     }
 
     /// The addresses of all documents with a base in memory.
     pub fn known(&self) -> impl Iterator<Item = (&Address, &Base)> {
-        self.documents.iter().filter_map(|(address, document)| match &document.knowledge {
-            Knowledge::Known(base) => Some((address, base)),
-            Knowledge::Unloaded | Knowledge::Nothing => None,
-        })
+        self.documents.iter().filter_map(|(address, document)| Some((address, document.base()?)))
     }
 
     /// Whether a reader can know what is there without reading a page.
@@ -113,7 +98,7 @@ impl Replica {
     pub fn view(&mut self, address: &Address, unloaded: bool) -> Result<Option<Json>, ()> {
         let Some(document) = self.documents.get_mut(address) else { return if unloaded { Err(()) } else { Ok(None) } };
         if document.layers.is_empty() {
-            return if document.knowledge == Knowledge::Unloaded { Err(()) } else { Ok(document.knowledge.value().cloned()) };
+            return if document.is_unloaded() { Err(()) } else { Ok(document.value()) };
         }
         document.draft().map(Draft::to_json).ok_or(())
     }
@@ -142,16 +127,15 @@ impl Replica {
 
     /// The operations that the layers of these mutations, in their order, make on the base as it is: splices whose text has moved are
     /// merged. `None` where nobody can know without the page.
-    pub fn grounded(&mut self, address: &Address, ids: &[MutationId]) -> Option<Vec<Operation>> {
+    pub fn grounded(&mut self, address: &Address, mut ids: &[MutationId]) -> Option<Vec<Operation>> {
         let document = self.documents.get(address)?;
-        if document.knowledge == Knowledge::Unloaded {
+        if document.is_unloaded() {
             return None;
         }
-        let mut ids = ids.iter().peekable();
         let mut fold = document.fold();
         fold.made = Some(Composer::default());
         for layer in &document.layers {
-            if ids.next_if(|id| **id == layer.id).is_some() {
+            if layer.is_next(&mut ids) {
                 fold.layer(layer);
             }
         }
@@ -221,7 +205,7 @@ impl Replica {
 
     /// Changes the base of `address`, or takes layers off, or both, in one step. Returns the texts that must be kept from
     /// here on because a run of splices was made on them and the base no longer has them.
-    pub fn rebase(&mut self, address: &Address, unloaded: bool, base: Option<Base>, off: &[MutationId]) -> Vec<Before> {
+    pub fn rebase(&mut self, address: &Address, unloaded: bool, base: Option<Box<Base>>, off: &[MutationId]) -> Vec<Before> {
         let document = self.document(address, unloaded);
         document.capture();
         if let Some(base) = base {
@@ -232,9 +216,9 @@ impl Replica {
     }
 
     /// The page with `address` was read. What is in memory already is newer.
-    pub fn load(&mut self, address: Address, base: Base) {
-        let document = self.document(&address, true);
-        if document.knowledge == Knowledge::Unloaded {
+    pub fn load(&mut self, address: &Address, base: Box<Base>) {
+        let document = self.document(address, true);
+        if document.is_unloaded() {
             document.knowledge = Knowledge::Known(base);
             document.draft = None;
         }
@@ -250,7 +234,7 @@ impl Replica {
 
     /// The page that should hold `address` does not.
     pub fn lose(&mut self, address: &Address) {
-        if let Some(document) = self.documents.get_mut(address).filter(|document| document.knowledge == Knowledge::Unloaded) {
+        if let Some(document) = self.documents.get_mut(address).filter(|document| document.is_unloaded()) {
             document.knowledge = Knowledge::Nothing;
             document.draft = None;
         }
@@ -275,6 +259,17 @@ impl Layer {
         Layer { order, id, operations, befores: Vec::new() }
     }
 
+    /// Whether it is that of the first of `ids`, which then has had its turn.
+    fn is_next(&self, ids: &mut &[MutationId]) -> bool {
+        match ids.split_first() {
+            Some((first, others)) if *first == self.id => {
+                *ids = others;
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// The text that was kept for one of the operations: of several, the last one.
     fn before(&self, index: usize) -> Option<&Text> {
         self.befores.iter().rfind(|(of, _)| *of == index).map(|(_, text)| text)
@@ -282,9 +277,21 @@ impl Layer {
 }
 
 impl Document {
+    fn base(&self) -> Option<&Base> {
+        if let Knowledge::Known(base) = &self.knowledge { Some(base) } else { None }
+    }
+
+    fn value(&self) -> Option<Json> {
+        self.base()?.value.clone()
+    }
+
+    fn is_unloaded(&self) -> bool {
+        matches!(self.knowledge, Knowledge::Unloaded)
+    }
+
     /// Without its page a document's view is known only from a put or delete on.
     fn is_known(&self) -> bool {
-        self.knowledge != Knowledge::Unloaded || self.has(|operation| matches!(operation, Operation::Put(_) | Operation::Delete))
+        !self.is_unloaded() || self.has(|operation| matches!(operation, Operation::Put(_) | Operation::Delete))
     }
 
     fn has(&self, kind: fn(&Operation) -> bool) -> bool {
@@ -299,15 +306,14 @@ impl Document {
     }
 
     /// Takes the layers of these off, in their order.
-    fn take_off(&mut self, ids: &[MutationId]) {
-        let mut ids = ids.iter().peekable();
-        self.layers.retain(|layer| ids.next_if(|id| **id == layer.id).is_none());
+    fn take_off(&mut self, mut ids: &[MutationId]) {
+        self.layers.retain(|layer| !layer.is_next(&mut ids));
         self.draft = None;
     }
 
     /// Nothing laid over the base yet.
     fn fold(&self) -> Fold {
-        Fold { draft: Draft::of(self.knowledge.value().cloned()), run: None, made: None }
+        Fold { draft: Draft::of(self.value()), run: None, made: None }
     }
 
     /// The view, for editing.
@@ -326,7 +332,7 @@ impl Document {
 
     /// Remembers the text that each layer's splices were made on, before the base moves or a layer goes.
     fn capture(&mut self) {
-        if self.knowledge == Knowledge::Unloaded || !self.has_splices() {
+        if self.is_unloaded() || !self.has_splices() {
             return;
         }
         let mut fold = self.fold();
@@ -415,12 +421,8 @@ impl Fold {
         self.end_run();
         let there = self.draft.text(&splice.path).cloned();
         let fits = there.as_ref().is_some_and(|text| splice.on.is_none_or(|on| on == text.mark()));
-        let (before, moved) = match (fits, there, layer.before(index).cloned()) {
-            (true, Some(text), _) => (text, None),
-            (_, there, Some(before)) => (before, Some(there)),
-            // Without the text it was made on it cannot be placed; whoever asks for a draft sees what is there.
-            (_, _, None) => return None,
-        };
+        // Without the text it was made on it cannot be placed; whoever asks for a draft sees what is there.
+        let (before, moved) = if fits { (there?, None) } else { (layer.before(index)?.clone(), Some(there)) };
         self.run = Some(Box::new(Run { path: splice.path.clone(), after: before.clone(), before: before.clone(), moved }));
         self.go_on(splice);
         Some(before)
@@ -490,9 +492,9 @@ mod tests {
         MutationId(name.into())
     }
 
-    fn base(version: &str, text: &str) -> Option<Base> {
+    fn base(version: &str, text: &str) -> Option<Box<Base>> {
         let value = Some(Json::parse(&format!(r#"{{"t":"{text}"}}"#)).unwrap());
-        Some(Base { version: version.into(), seq: None, generation: "g".into(), value })
+        Some(Box::new(Base { version: version.into(), seq: None, generation: "g".into(), value }))
     }
 
     fn with_base(text: &str) -> Replica {
@@ -545,7 +547,7 @@ mod tests {
     fn a_run_whose_text_is_gone_is_still_there() {
         let mut replica = with_base("kept");
         splice(&mut replica, 1, 4, 0, "!");
-        replica.rebase(&at(), false, Some(Base { value: None, ..base("2", "").unwrap() }), &[]);
+        replica.rebase(&at(), false, Some(Box::new(Base { value: None, ..*base("2", "").unwrap() })), &[]);
         assert_eq!(text(&mut replica), "kept!");
     }
 
@@ -555,7 +557,7 @@ mod tests {
         let patch = Operation::Patch(Patch::from_merge_patch(&Value::parse(r#"{"n":1}"#).unwrap()));
         replica.lay(&at(), true, 1, id("m1"), vec![patch]);
         assert_eq!(replica.view(&at(), true), Err(()));
-        replica.load(at(), base("1", "x").unwrap());
+        replica.load(&at(), base("1", "x").unwrap());
         assert_eq!(replica.view(&at(), true).unwrap().unwrap().as_str(), r#"{"t":"x","n":1}"#);
         let other = Address::of("c", "l");
         replica.lay(&other, true, 2, id("m2"), vec![Operation::Put(Json::parse("{}").unwrap())]);

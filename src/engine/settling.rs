@@ -46,8 +46,8 @@ impl Engine {
         match &outcome.verdict {
             Verdict::Ok { version, value } => self.settle_ok(now, id, version, outcome.seq, value, effects),
             Verdict::Conflict { version, value, value_seq } => {
-                let version = version.as_deref().unwrap_or_default().into();
-                let theirs = Base { version, seq: *value_seq, generation: self.generation.clone(), value: value.clone() };
+                let (version, generation) = (version.as_deref().unwrap_or_default().into(), self.generation.clone());
+                let theirs = Box::new(Base { version, seq: *value_seq, generation, value: value.clone() });
                 self.settle_conflict(now, id, theirs, outcome.seq, effects);
             }
             #[cfg(feature = "sim")]
@@ -102,7 +102,7 @@ impl Engine {
         version: Option<&str>,
         seq: Option<u64>,
         value: Option<Json>,
-    ) -> Option<Base> {
+    ) -> Option<Box<Base>> {
         let current = self.replica.base(address);
         let same_log = current.is_some_and(|base| *base.generation == *self.generation);
         if same_log && current.and_then(|base| base.seq).zip(seq).is_some_and(|(have, made)| have >= made) {
@@ -122,11 +122,11 @@ impl Engine {
         // Made on another version than is known here: what the document is now only a pull can say, and it must not be
         // taken for old news.
         let seq = if made_on { seq } else { current.and_then(|base| base.seq) };
-        Some(Base { version: version.unwrap_or_default().into(), seq, generation: self.generation.clone(), value })
+        Some(Box::new(Base { version: version.unwrap_or_default().into(), seq, generation: self.generation.clone(), value }))
     }
 
     /// Somebody else was there first: what was meant is made again on what is there.
-    fn settle_conflict(&mut self, now: Timestamp, id: &MutationId, theirs: Base, seq: Option<u64>, effects: &mut impl Sink) {
+    fn settle_conflict(&mut self, now: Timestamp, id: &MutationId, theirs: Box<Base>, seq: Option<u64>, effects: &mut impl Sink) {
         let Some(entry) = self.outbox.entry(id) else { return };
         let (round, address) = (entry.round() + 1, entry.address.clone());
         self.touch(&address);
@@ -195,11 +195,18 @@ impl Engine {
         let operations = self.replica.laid(ended.address, ended.layers);
         let body = text_of(&Run { address: ended.address, operations: &operations, base: &None });
         self.store.stage(Kind::Inbox, &header, &body, Some(About::of(Kind::Inbox, id)));
-        self.inbox.insert(id.clone(), ());
+        self.inbox.insert(id.0.clone(), ());
     }
 
     /// What ends leaves the overlay, its base moves where there is another, and the app hears of it.
-    pub(super) fn conclude(&mut self, ended: &Ended<'_>, base: Option<Base>, ending: &Ending, seq: Option<u64>, effects: &mut impl Sink) {
+    pub(super) fn conclude(
+        &mut self,
+        ended: &Ended<'_>,
+        base: Option<Box<Base>>,
+        ending: &Ending,
+        seq: Option<u64>,
+        effects: &mut impl Sink,
+    ) {
         if let Some(id) = ended.layers.first() {
             self.stage_settlement(id, ended.members, ending.name(), seq);
         }

@@ -64,6 +64,7 @@ struct Flight {
 #[derive(Debug)]
 pub struct Kept {
     /// In order.
+    #[expect(clippy::vec_box, reason = "each comes in its box, and is not moved out of it")]
     pub staged: Vec<Box<Staged>>,
     /// Where in the log their commit is, if in a log.
     pub position: Option<u64>,

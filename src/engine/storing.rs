@@ -263,7 +263,7 @@ impl Engine {
                 Ok((address, base)) if self.store.pages.page_of(&address) == Some(page) => {
                     found_here += 1;
                     self.touch(&address);
-                    self.replica.load(address.clone(), base);
+                    self.replica.load(&address, base);
                     self.keep_grounded(&address);
                 }
                 Ok(_) => {}
@@ -294,15 +294,14 @@ impl Engine {
     /// Sets aside what cannot be read, and says so.
     pub(super) fn quarantine(&mut self, now: Timestamp, source: &str, why: &str, text: &str, effects: &mut impl Sink) {
         let header = header::quarantine(source, why, self.wall_at(now));
-        let body = text_of(&text.to_owned());
-        self.store.stage(Kind::Quarantine, &header, &body, None);
+        self.store.stage(Kind::Quarantine, &header, &text_of(&text), None);
         let code = if source == "pull" { Code::Protocol } else { Code::StorageCorrupt };
         let error = Fault::new(code, words::join(&["what cannot be read was set aside (", source, "): ", why]));
         effects.push(Effect::Notify(Notice::Troubled { error }));
     }
 
     /// Changes a base, or takes layers off, and stages what follows for the store.
-    pub(super) fn rebase(&mut self, address: &Address, base: Option<Base>, off: &[super::MutationId]) {
+    pub(super) fn rebase(&mut self, address: &Address, base: Option<Box<Base>>, off: &[super::MutationId]) {
         let unloaded = self.store.pages.page_of(address).is_some();
         if base.is_some() {
             self.store.stage_base(address);
@@ -338,7 +337,7 @@ impl Engine {
     }
 }
 
-fn read_base(found: &record::Found<'_>) -> Result<(Address, Base), &'static str> {
+fn read_base(found: &record::Found<'_>) -> Result<(Address, Box<Base>), &'static str> {
     match found {
         record::Found::Record(record) if record.kind == Kind::Base => pages::read_base(&mut record.header()?, record.body),
         record::Found::Record(_) => Err("it does not belong here"),

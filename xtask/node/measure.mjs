@@ -1,8 +1,9 @@
 // Prints, as JSON, how many bytes a user of the package downloads: the module, and its JavaScript as a bundler ships it.
 //   node measure.mjs PACKAGE_FOLDER
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+import { brotliCompressSync, constants } from 'node:zlib';
 import { build } from 'esbuild';
 
 const folder = process.argv[2];
@@ -18,7 +19,8 @@ const bundle = await build({
 
 const bytes = (content) => ({
   raw: content.length,
-  gzip: gzipSync(content, { level: 9 }).length,
+  // The program itself: Node's own zlib is tuned for speed and packs half a percent less.
+  gzip: execFileSync('gzip', ['-9', '-n', '-c'], { input: content, maxBuffer: Infinity }).length,
   brotli: brotliCompressSync(content, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }).length,
 });
 

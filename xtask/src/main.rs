@@ -5,6 +5,7 @@ mod bench;
 mod child;
 mod demo;
 mod failure;
+mod module;
 mod pack;
 mod project;
 mod replay;

@@ -4,6 +4,7 @@
 
 mod manifest;
 mod names;
+mod order;
 mod wasm;
 
 use std::fs;

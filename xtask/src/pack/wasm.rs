@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::names::Names;
+use super::order;
 use crate::child;
 use crate::failure::{Done, Failure};
 use crate::project::{self, WASM_TARGET};
@@ -16,17 +17,12 @@ use crate::tools::{npm, rust};
 
 /// What wasm-opt does. `-Oz` is its smallest; the rest is for gzip, which finds more to share where a function with one
 /// caller stays a function unless it is tiny, where equal expressions stay equal, where loads and stores say nothing of
-/// alignment, and where functions of like names, which are often of like bodies, stand beside each other.
-const OPTIMIZE: [&str; 8] = [
-    "--debuginfo",
-    "-Oz",
-    "--converge",
-    "--one-caller-inline-max-function-size=20",
-    "--skip-pass=local-cse",
-    "--dealign",
-    "--reorder-functions-by-name",
-    "-o",
-];
+/// alignment.
+const OPTIMIZE: [&str; 7] =
+    ["--debuginfo", "-Oz", "--converge", "--one-caller-inline-max-function-size=20", "--skip-pass=local-cse", "--dealign", "-o"];
+
+/// Functions by their places, as `order` wrote them.
+const REORDER: [&str; 3] = ["--debuginfo", "--reorder-functions-by-name", "-o"];
 
 /// And then: names are of use to nobody who downloads it. Those that the glue needs become short, and are printed.
 const STRIP: [&str; 4] = ["--strip-debug", "--strip-producers", "--minify-imports-and-exports-and-modules", "-o"];
@@ -34,8 +30,17 @@ const STRIP: [&str; 4] = ["--strip-debug", "--strip-producers", "--minify-import
 /// How cargo builds the standard library along.
 const STD: [&str; 4] = ["-Z", "build-std=std,panic_abort", "-Z", "build-std-features=optimize_for_size"];
 
-/// The compiler's flags: a panic ends in a trap at once, and neither its place nor what `{:?}` would say is in the module.
-const FLAGS: [&str; 4] = ["-Zunstable-options", "-Cpanic=immediate-abort", "-Zfmt-debug=none", "-Zlocation-detail=none"];
+/// The compiler's flags. A panic ends in a trap at once, and neither its place nor what `{:?}` would say is in the module.
+/// Loops stay as they were written, since what makes them faster makes them longer. The stack has 256 KB, far more than the
+/// deepest document takes: what stands behind it has addresses that are a byte shorter than behind a whole MB.
+const FLAGS: [&str; 6] = [
+    "-Zunstable-options",
+    "-Cpanic=immediate-abort",
+    "-Zfmt-debug=none",
+    "-Zlocation-detail=none",
+    "-Cllvm-args=-disable-lsr",
+    "-Clink-arg=-zstack-size=262144",
+];
 
 /// What wasm-bindgen calls the module of a crate named syncline.
 const WASM_FILE: &str = "syncline_bg.wasm";
@@ -100,7 +105,12 @@ fn bind(bindgen: &Path, compiled: &Path, room: &Path) -> Done<Module> {
     // wasm-opt takes the features it may use from the module's own target_features section.
     let still_named = bound.join("small.wasm");
     child::run(child::command(npm::program("wasm-opt")).arg(named(room)).args(OPTIMIZE).arg(&still_named))?;
-    let names = child::capture(child::command(npm::program("wasm-opt")).arg(&still_named).args(STRIP).arg(&module.wasm))?;
+    let (placed, ordered) = (bound.join("placed.wasm"), bound.join("ordered.wasm"));
+    let optimized = fs::read(&still_named).map_err(Failure::at(&still_named))?;
+    let places = order::with_places(&optimized).ok_or_else(|| Failure::new("what wasm-opt wrote is no module"))?;
+    fs::write(&placed, places).map_err(Failure::at(&placed))?;
+    child::run(child::command(npm::program("wasm-opt")).arg(&placed).args(REORDER).arg(&ordered))?;
+    let names = child::capture(child::command(npm::program("wasm-opt")).arg(&ordered).args(STRIP).arg(&module.wasm))?;
     let glue = Names::read(&names)?.put_into(&project::read(&bound.join("syncline.js"))?)?;
     fs::write(&module.glue, glue).map_err(Failure::at(&module.glue))?;
     stamp.set(&digest())?;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::module::{Reader, imported_functions};
+
 /// The functions that share a name, once hashes and type arguments are gone from it.
 #[derive(Debug, PartialEq)]
 pub struct Group {
@@ -12,7 +14,7 @@ pub struct Group {
 
 /// The groups of a module that still has its names, the heaviest first; `None` where the bytes are no such module.
 pub fn heaviest(module: &[u8]) -> Option<Vec<Group>> {
-    let mut reader = Reader(module.strip_prefix(b"\0asm\x01\0\0\0")?);
+    let mut reader = Reader::of(module)?;
     let (mut imported, mut sizes, mut names) = (0, Vec::new(), BTreeMap::new());
     while !reader.0.is_empty() {
         let kind = reader.byte()?;
@@ -47,32 +49,6 @@ fn without_hash(name: &str) -> &str {
     }
 }
 
-/// The functions that come from outside stand before the module's own in the numbering.
-fn imported_functions(mut section: Reader) -> Option<u64> {
-    let mut functions = 0;
-    for _ in 0..section.number()? {
-        section.text()?;
-        section.text()?;
-        match section.byte()? {
-            0 => {
-                functions += 1;
-                section.number()?;
-            }
-            1 => {
-                section.byte()?;
-                section.limits()?;
-            }
-            2 => section.limits()?,
-            3 => {
-                section.byte()?;
-                section.byte()?;
-            }
-            _ => return None,
-        }
-    }
-    Some(functions)
-}
-
 fn function_names(mut section: Reader) -> Option<BTreeMap<u64, String>> {
     let mut names = BTreeMap::new();
     while !section.0.is_empty() {
@@ -85,52 +61,6 @@ fn function_names(mut section: Reader) -> Option<BTreeMap<u64, String>> {
         }
     }
     Some(names)
-}
-
-/// What is left to read of a module; every step is `None` at the end of it.
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn byte(&mut self) -> Option<u8> {
-        let (first, rest) = self.0.split_first()?;
-        self.0 = rest;
-        Some(*first)
-    }
-
-    /// An unsigned LEB128 number.
-    fn number(&mut self) -> Option<u64> {
-        let mut number = 0;
-        for shift in (0..63).step_by(7) {
-            let byte = self.byte()?;
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Some(number);
-            }
-        }
-        None
-    }
-
-    /// A length, and that many bytes.
-    fn block(&mut self) -> Option<Reader<'a>> {
-        let length = usize::try_from(self.number()?).ok()?;
-        let (block, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(Reader(block))
-    }
-
-    fn text(&mut self) -> Option<&'a str> {
-        std::str::from_utf8(self.block()?.0).ok()
-    }
-
-    /// The smallest and perhaps the largest size of a table or memory.
-    fn limits(&mut self) -> Option<()> {
-        let has_maximum = self.byte()? & 1 == 1;
-        self.number()?;
-        if has_maximum {
-            self.number()?;
-        }
-        Some(())
-    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use super::value::{call, member};
 
 #[wasm_bindgen]
 extern "C" {
-    /// The client's counterpart in JavaScript.
+    /// The client's counterpart in JavaScript. It has `headers` (the app's, for one request, or a promise of them) and
+    /// `fetch` where there is a server, or the app's own `push` (entries in, outcomes out), `pull` and `ping` in its place.
     #[derive(Clone, Debug, PartialEq)]
     pub type Host;
 }
@@ -28,11 +29,5 @@ impl Host {
     /// listens to the page for it then no longer does.
     pub fn life(&self) -> AbortController {
         member(self, "life").unchecked_into()
-    }
-
-    /// A function of the app, where it gave one: `headers` (for one request, or a promise of them), `fetch` (its own),
-    /// and `push` (entries in, outcomes out), `pull` and `ping` where these stand for a server.
-    pub fn function(&self, name: &str) -> Option<Function> {
-        member(self, name).dyn_into().ok()
     }
 }

@@ -211,7 +211,7 @@ impl Exchange {
             return self.calls.keep(functions::begin(host, &self.call, &self.identity, &self.signal));
         }
         self.step = Step::Headers;
-        if host.function("headers").is_some() { self.calls.call(host, "headers", &[]) } else { JsValue::UNDEFINED }
+        self.calls.call(host, "headers", &[])
     }
 
     /// The protocol's own headers lie over the app's.
@@ -238,8 +238,7 @@ impl Exchange {
         let url = &target.url;
         let end = url.bytes().rposition(|byte| byte != b'/').map_or(0, |last| last + 1);
         let url = protocol::words::join(&[&url[..end], "/", &http.path]);
-        let asked: &JsValue = if host.function("fetch").is_some() { host } else { &js_sys::global() };
-        self.calls.call(asked, "fetch", &[&url.into(), &options])
+        self.calls.call(host, "fetch", &[&url.into(), &options])
     }
 
     /// An app's own `fetch` may answer with anything.

@@ -4,7 +4,7 @@ const encoder = new TextEncoder();
 
 /// A host whose `fetch` does what `kind` says. `asked` collects what was asked for.
 export function host(kind) {
-  const host = { asked: [], notify() {}, panicked() {} };
+  const host = { asked: [], notify() {}, panicked() {}, headers() {}, fetch: (...call) => fetch(...call) };
   const fetches = answers[kind];
   if (fetches) {
     host.fetch = async (url, options) => {

@@ -5,43 +5,42 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use crate::failure::Done;
 use crate::module::{Reader, imported_functions};
 
 /// So many bytes in a row are what two functions can have in common.
 const RUN: usize = 5;
 /// What more functions than these have in common says nothing.
 const COMMON_MAX: usize = 400;
-/// The next function is to be like the last ones, so many bytes of them.
-const WINDOW_BYTES: usize = 4_000;
+/// The next function is to be like the last ones, so many bytes of them. Which is best differs from build to build: the
+/// one is taken that gzip likes most.
+const WINDOWS_BYTES: [usize; 8] = [1_000, 1_500, 2_000, 2_500, 3_000, 4_000, 5_000, 6_000];
 /// A tiny function is not alike for one run only.
 const SMALL_BYTES: usize = 40;
 
 /// The module with a name for each function that says where it is to stand, and without other names; `None` where the
-/// bytes are no module.
-pub fn with_places(module: &[u8]) -> Option<Vec<u8>> {
-    let mut reader = Reader::of(module)?;
-    let mut placed = module[..module.len() - reader.0.len()].to_vec();
-    let (mut imported, mut bodies) = (0, Vec::new());
-    while !reader.0.is_empty() {
-        let start = reader.0;
-        let kind = reader.byte()?;
-        let section = reader.block()?;
-        match kind {
-            0 if Reader(section.0).text()? == "name" => continue,
-            2 => imported = imported_functions(Reader(section.0))?,
-            10 => bodies = bodies_of(section)?,
-            _ => {}
+/// bytes are no module. `weigh` says what bytes weigh when they are packed.
+pub fn with_places(module: &[u8], mut weigh: impl FnMut(&[u8]) -> Done<u64>) -> Done<Option<Vec<u8>>> {
+    let Some(Module { imported, bodies, nameless: mut placed }) = Module::of(module) else { return Ok(None) };
+    let mut best: Option<(u64, Vec<usize>)> = None;
+    for window in WINDOWS_BYTES {
+        let order = order(&bodies, window);
+        let in_order: Vec<&[u8]> = order.iter().map(|body| bodies[*body]).collect();
+        let weight = weigh(&in_order.concat())?;
+        if best.as_ref().is_none_or(|(least, _)| weight < *least) {
+            best = Some((weight, order));
         }
-        placed.extend(&start[..start.len() - reader.0.len()]);
     }
-    let places = places(&bodies);
+    let order = best.map(|(_, order)| order).unwrap_or_default();
     let mut names = Vec::new();
-    put_number(&mut names, imported + places.len() as u64);
+    put_number(&mut names, imported + order.len() as u64);
     for index in 0..imported {
         put_name(&mut names, index, &format!("a{index:06}"));
     }
-    for (index, place) in (imported..).zip(places) {
-        put_name(&mut names, index, &format!("b{place:06}"));
+    let mut places: Vec<(usize, usize)> = order.into_iter().enumerate().map(|(place, body)| (body, place)).collect();
+    places.sort_unstable();
+    for (body, place) in places {
+        put_name(&mut names, imported + body as u64, &format!("b{place:06}"));
     }
     let mut section = Vec::new();
     put_block(&mut section, b"name");
@@ -49,7 +48,38 @@ pub fn with_places(module: &[u8]) -> Option<Vec<u8>> {
     put_block(&mut section, &names);
     placed.push(0);
     put_block(&mut placed, &section);
-    Some(placed)
+    Ok(Some(placed))
+}
+
+/// What the order is made of.
+struct Module<'a> {
+    /// How many functions come from outside.
+    imported: u64,
+    /// The bodies of the others.
+    bodies: Vec<&'a [u8]>,
+    /// The module without its names.
+    nameless: Vec<u8>,
+}
+
+impl<'a> Module<'a> {
+    fn of(module: &'a [u8]) -> Option<Module<'a>> {
+        let mut reader = Reader::of(module)?;
+        let nameless = module[..module.len() - reader.0.len()].to_vec();
+        let mut found = Module { imported: 0, bodies: Vec::new(), nameless };
+        while !reader.0.is_empty() {
+            let start = reader.0;
+            let kind = reader.byte()?;
+            let section = reader.block()?;
+            match kind {
+                0 if Reader(section.0).text()? == "name" => continue,
+                2 => found.imported = imported_functions(Reader(section.0))?,
+                10 => found.bodies = bodies_of(section)?,
+                _ => {}
+            }
+            found.nameless.extend(&start[..start.len() - reader.0.len()]);
+        }
+        Some(found)
+    }
 }
 
 fn bodies_of<'a>(mut section: Reader<'a>) -> Option<Vec<&'a [u8]>> {
@@ -60,8 +90,8 @@ fn bodies_of<'a>(mut section: Reader<'a>) -> Option<Vec<&'a [u8]>> {
     Some(bodies)
 }
 
-/// The place of each body: the smallest is first, and behind each stands what has most in common with the last ones.
-fn places(bodies: &[&[u8]]) -> Vec<usize> {
+/// The smallest body is first, and behind each stands what has most in common with the last ones.
+fn order(bodies: &[&[u8]], window_max: usize) -> Vec<usize> {
     let runs: Vec<BTreeSet<&[u8]>> = bodies.iter().map(|body| body.windows(RUN).collect()).collect();
     let mut having: BTreeMap<&[u8], Vec<usize>> = BTreeMap::new();
     for (body, runs) in runs.iter().enumerate() {
@@ -70,13 +100,14 @@ fn places(bodies: &[&[u8]]) -> Vec<usize> {
     having.retain(|_, bodies| (2..=COMMON_MAX).contains(&bodies.len()));
 
     let (mut common, mut copies) = (vec![0_usize; bodies.len()], BTreeMap::<&[u8], usize>::new());
-    let (mut places, mut window, mut window_bytes) = (vec![usize::MAX; bodies.len()], VecDeque::new(), 0);
-    for place in 0..bodies.len() {
-        let left = (0..bodies.len()).filter(|body| places[*body] == usize::MAX);
+    let (mut order, mut is_left, mut window, mut window_bytes) = (Vec::new(), vec![true; bodies.len()], VecDeque::new(), 0);
+    loop {
+        let left = (0..bodies.len()).filter(|body| is_left[*body]);
         let likeness = |body: &usize| (common[*body] << 20) / (SMALL_BYTES + bodies[*body].len());
-        let next = if place == 0 { left.min_by_key(|body| bodies[*body].len()) } else { left.rev().max_by_key(likeness) };
-        let Some(next) = next else { break };
-        places[next] = place;
+        let next = if order.is_empty() { left.min_by_key(|body| bodies[*body].len()) } else { left.rev().max_by_key(likeness) };
+        let Some(next) = next else { return order };
+        order.push(next);
+        is_left[next] = false;
         window.push_back(next);
         window_bytes += bodies[next].len();
         for run in &runs[next] {
@@ -86,7 +117,7 @@ fn places(bodies: &[&[u8]]) -> Vec<usize> {
                 having.get(run).into_iter().flatten().for_each(|body| common[*body] += 1);
             }
         }
-        while window_bytes > WINDOW_BYTES {
+        while window_bytes > window_max {
             let Some(last) = window.pop_front() else { break };
             window_bytes -= bodies[last].len();
             for run in &runs[last] {
@@ -98,7 +129,6 @@ fn places(bodies: &[&[u8]]) -> Vec<usize> {
             }
         }
     }
-    places
 }
 
 fn put_number(bytes: &mut Vec<u8>, mut number: u64) {
@@ -126,11 +156,12 @@ mod tests {
     #[test]
     fn alike_stands_beside_alike() {
         let bodies: [&[u8]; 5] = [b"abcdefgh", b"12345678", b"xabcdefg", b"2345678", b"other"];
-        let places = places(&bodies);
-        let mut all = places.clone();
-        all.sort_unstable();
-        assert_eq!(all, [0, 1, 2, 3, 4], "each has its place");
-        assert_eq!((places[4], places[0].abs_diff(places[2]), places[1].abs_diff(places[3])), (0, 1, 1));
+        for window in [10, 100] {
+            let order = order(&bodies, window);
+            let place = |body| order.iter().position(|other| *other == body).unwrap();
+            assert_eq!((order.len(), place(4)), (5, 0), "the smallest is first");
+            assert_eq!((place(0).abs_diff(place(2)), place(1).abs_diff(place(3))), (1, 1));
+        }
     }
 
     #[test]
@@ -139,7 +170,8 @@ mod tests {
         let code = [10, 8, 2, 3, 0, 1, 0x0b, 2, 0, 0x0b];
         let module = [&b"\0asm\x01\0\0\0"[..], &import, &code, &[0, 5, 4], b"name"].concat();
         let names = [&[0, 35, 4][..], b"name", &[1, 28, 3, 0, 7], b"a000000", &[1, 7], b"b000001", &[2, 7], b"b000000"].concat();
-        assert_eq!(with_places(&module), Some([&b"\0asm\x01\0\0\0"[..], &import, &code, &names].concat()));
-        assert_eq!(with_places(b"no module"), None);
+        let weigh = |bytes: &[u8]| Ok(bytes.len() as u64);
+        assert_eq!(with_places(&module, weigh).unwrap(), Some([&b"\0asm\x01\0\0\0"[..], &import, &code, &names].concat()));
+        assert_eq!(with_places(b"no module", weigh).unwrap(), None);
     }
 }

@@ -31,14 +31,16 @@ const STRIP: [&str; 4] = ["--strip-debug", "--strip-producers", "--minify-import
 const STD: [&str; 4] = ["-Z", "build-std=std,panic_abort", "-Z", "build-std-features=optimize_for_size"];
 
 /// The compiler's flags. A panic ends in a trap at once, and neither its place nor what `{:?}` would say is in the module.
-/// Loops stay as they were written, since what makes them faster makes them longer. The stack has 256 KB, far more than the
+/// Loops, loads and conditions stay as they were written, since what makes them faster makes them longer. The stack has 256 KB, far more than the
 /// deepest document takes: what stands behind it has addresses that are a byte shorter than behind a whole MB.
-const FLAGS: [&str; 6] = [
+const FLAGS: [&str; 8] = [
     "-Zunstable-options",
     "-Cpanic=immediate-abort",
     "-Zfmt-debug=none",
     "-Zlocation-detail=none",
     "-Cllvm-args=-disable-lsr",
+    "-Cllvm-args=-enable-load-pre=false",
+    "-Cllvm-args=-jump-is-expensive",
     "-Clink-arg=-zstack-size=262144",
 ];
 
@@ -107,7 +109,14 @@ fn bind(bindgen: &Path, compiled: &Path, room: &Path) -> Done<Module> {
     child::run(child::command(npm::program("wasm-opt")).arg(named(room)).args(OPTIMIZE).arg(&still_named))?;
     let (placed, ordered) = (bound.join("placed.wasm"), bound.join("ordered.wasm"));
     let optimized = fs::read(&still_named).map_err(Failure::at(&still_named))?;
-    let places = order::with_places(&optimized).ok_or_else(|| Failure::new("what wasm-opt wrote is no module"))?;
+    let weighed = bound.join("weighed");
+    let weigh = |bytes: &[u8]| {
+        fs::write(&weighed, bytes).map_err(Failure::at(&weighed))?;
+        child::run(child::command("gzip").args(["-9", "-n", "-f"]).arg(&weighed))?;
+        let packed = weighed.with_extension("gz");
+        fs::metadata(&packed).map(|packed| packed.len()).map_err(Failure::at(&packed))
+    };
+    let places = order::with_places(&optimized, weigh)?.ok_or_else(|| Failure::new("what wasm-opt wrote is no module"))?;
     fs::write(&placed, places).map_err(Failure::at(&placed))?;
     child::run(child::command(npm::program("wasm-opt")).arg(&placed).args(REORDER).arg(&ordered))?;
     let names = child::capture(child::command(npm::program("wasm-opt")).arg(&ordered).args(STRIP).arg(&module.wasm))?;

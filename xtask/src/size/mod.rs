@@ -16,9 +16,9 @@ use crate::tools::npm;
 /// The most that module and JavaScript together may weigh, gzipped: 85 KB, where a KB is 1000 bytes.
 const GZIP_BYTES_MAX: u64 = 85_000;
 
-/// The budget is not held yet. Until it is, this keeps what is gained: no change may make the download heavier than this,
-/// and one that makes it lighter lowers it.
-const GZIP_BYTES_CEILING: u64 = 96_000;
+/// What a test run allows. The names that a compiler gives to functions differ from folder to folder, and with them what
+/// gzip finds: the same sources weigh a few hundred bytes more or less.
+const GZIP_BYTES_CEILING: u64 = 85_500;
 
 /// One download, plain and compressed (gzip -9, brotli -11), in bytes.
 #[derive(Clone, Copy)]
@@ -51,7 +51,7 @@ pub fn word(mut arguments: Arguments) -> Done {
     weight.check()
 }
 
-/// What a test run asks: the table, and that nothing has become heavier.
+/// What a test run asks: the table, and that the budget is held but for chance.
 pub fn watch() -> Done {
     pack::package()?;
     let weight = measure(&project::package())?;
@@ -100,14 +100,11 @@ impl Weight {
         Err(Failure::new(format!("the download weighs {gzip} bytes gzipped, the budget is {GZIP_BYTES_MAX}")))
     }
 
-    /// Fails where the download has become heavier than it was.
+    /// Fails where the download is heavier than the budget, and not by chance.
     pub fn check_ceiling(&self) -> Done {
         let gzip = self.total().gzip;
         if gzip > GZIP_BYTES_CEILING {
-            return Err(Failure::new(format!("the download weighs {gzip} bytes gzipped, and weighed {GZIP_BYTES_CEILING} at most before")));
-        }
-        if let Err(missed) = self.check() {
-            println!("not held yet: {missed}; it may not grow beyond {GZIP_BYTES_CEILING}");
+            return Err(Failure::new(format!("the download weighs {gzip} bytes gzipped, and a test run allows {GZIP_BYTES_CEILING}")));
         }
         Ok(())
     }

@@ -13,7 +13,7 @@ usage: syncline-server --db PATH [options]
   --static FOLDER        serve these files at /
   --package FOLDER       serve these files at /pkg/
   --token TOKEN          answer 401 to sync requests without `Authorization: Bearer TOKEN`
-  --allow-origin ORIGIN  let pages of this origin call; may be repeated
+  --allow-origin ORIGIN  let pages of this origin call, or of any (*); may be repeated
   --copy-from PATH       replace the file by a copy of this older one first, as after a restore from a backup
   --keep-outcomes N      forget outcomes more than N positions back; default: never
   --request-bytes N      largest body of a request

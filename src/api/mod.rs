@@ -63,6 +63,7 @@ impl Client {
     }
 
     fn perform(&self, operation: &str, address: Address, text: &str) -> Result<JsValue, Fault> {
+        self.0.check_depth()?;
         match operation {
             "view" => Ok(match self.0.look(|engine| engine.view(&address)) {
                 View::Document(document) => document.as_str().into(),

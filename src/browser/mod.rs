@@ -28,6 +28,9 @@ use http::{Requests, Target};
 use idb::Store;
 use timer::Alarm;
 
+/// Turns inside notices of turns.
+const DEPTH_MAX: u32 = 100;
+
 /// Where a port says what happened.
 pub type Tell = Rc<dyn Fn(Input)>;
 
@@ -48,6 +51,8 @@ pub struct Driver {
     busy: Cell<bool>,
     heard: RefCell<Vec<Input>>,
     asks: Cell<u64>,
+    /// How many turns are being told at this moment: what hears of one may begin another.
+    depth: Cell<u32>,
     stage: Cell<Stage>,
 }
 
@@ -88,12 +93,22 @@ impl Driver {
                 busy: Cell::new(false),
                 heard: RefCell::default(),
                 asks: Cell::new(0),
+                depth: Cell::new(0),
                 stage: Cell::new(Stage::Open),
             }
         });
         driver.hear(Input::Started);
         signals::at_start(|hint| driver.hear(hint));
         driver
+    }
+
+    /// Fails where the app calls from inside so many notices that one more would be too much for the stack: observers that
+    /// write for ever get an error, and the module lives on.
+    pub fn check_depth(&self) -> Result<(), Fault> {
+        if self.depth.get() < DEPTH_MAX {
+            return Ok(());
+        }
+        Err(Fault::new(Code::Validation, "observers call each other for ever"))
     }
 
     /// Lets the app act on the engine, in a turn of its own. Fails where the client has ended.
@@ -199,7 +214,10 @@ impl Driver {
             return;
         }
         let text = Notice::list(notices);
-        if let Err(error) = self.host.notify(&text) {
+        self.depth.set(self.depth.get() + 1);
+        let told = self.host.notify(&text);
+        self.depth.set(self.depth.get() - 1);
+        if let Err(error) = told {
             // It is the host's own failure: it shows up as an unhandled rejection and harms nobody here.
             let _ = value::call(&value::global("Promise"), "reject", &[&error]);
         }

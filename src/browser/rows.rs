@@ -154,7 +154,7 @@ pub fn mismatch(guard: &Guard, asked: &JsValue) -> Option<StoreFailure> {
     }
 }
 
-/// What came of a request, once its transaction is complete.
+/// What came of a request, once it is answered.
 fn result(request: &JsValue) -> JsValue {
     member(request, "result")
 }

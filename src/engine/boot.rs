@@ -204,6 +204,9 @@ impl Boot<'_> {
             header.take("members", &mut members).take("place", &mut line.place);
             header.take_if_there("round", &mut line.round).take_if_there("root", &mut line.root);
             let mut entry = Fields::of(record.body);
+            // All of it goes to the server as it is.
+            entry.take("id", &mut String::new());
+            entry.take("seen", &mut Seen::default());
             entry.take("operations", &mut keyed);
             entry.finish().is_ok()
         };

@@ -109,14 +109,14 @@ impl<'a> Header<'a> {
         self
     }
 
-    /// The address among the members; whether there is one is seen by [`Header::check`].
-    pub fn address(&mut self) -> Address {
-        Address::take_up(&mut self.0)
-    }
-
     /// The same for a member that may be left out; then `slot` stays as it is.
     pub fn take_if_there(&mut self, name: &'static str, slot: &mut dyn Filled) -> &mut Self {
         if self.0.raw(name).is_some() { self.take(name, slot) } else { self }
+    }
+
+    /// The address among the members; whether there is one is seen by [`Header::check`].
+    pub fn address(&mut self) -> Address {
+        Address::take_up(&mut self.0)
     }
 
     /// Whether all members that were taken up are what they must be.

@@ -312,7 +312,11 @@ impl Engine {
                 }
             }
         }
+        let is_grounded = base.is_some();
         let befores = self.replica.rebase(address, unloaded, base, off);
+        if is_grounded {
+            self.keep_grounded(address);
+        }
         self.keep_befores(befores);
     }
 

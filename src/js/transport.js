@@ -5,12 +5,12 @@ import { check } from './errors.js';
 /** What a transport means for the module: who answers (`kind`), the server's address, and functions of the app. */
 export function bind(transport) {
   if (transport === undefined) return { kind: 'none', url: '', host: {} };
-  const { url, headers, fetch = globalThis.fetch, push, pull, ping } = transport;
+  const { url, headers, fetch, push, pull, ping } = transport;
   if (url !== undefined) {
     check(push === undefined && pull === undefined, 'a transport has a url, or push and pull');
     const host = {
-      headers: () => (typeof headers === 'function' ? headers() : headers),
-      fetch: (...call) => fetch(...call),
+      headers: () => (typeof headers === 'function' ? headers() : headers || undefined),
+      fetch: (...call) => (fetch || globalThis.fetch)(...call),
     };
     return { kind: 'protocol', url: absolute(url), host };
   }

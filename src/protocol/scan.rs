@@ -27,9 +27,9 @@ impl<'a> Walk<'a> {
         self.refuse(JsonError::Malformed { what, at: self.at })
     }
 
-    /// It is no good for this reason.
+    /// It is no good for this reason; the first one stands.
     pub fn refuse(&mut self, why: JsonError) -> bool {
-        self.wrong = Some(why);
+        self.wrong.get_or_insert(why);
         false
     }
 

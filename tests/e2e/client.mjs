@@ -155,6 +155,31 @@ await test('what one client writes, another one hears', async () => {
   await until('so is its end', () => here.evaluate(async () => (await notes.get('a')) === undefined));
 });
 
+await test('an observer that makes itself write again and again gets an error, and everything else goes on', async () => {
+  const page = await visit();
+  await start(page, 'for-ever');
+  const { writes, code, others, end } = await page.evaluate(async () => {
+    const told = { writes: 0, code: null };
+    const subscription = notes.watch('loop').subscribe(() => {
+      if (told.code !== null) return;
+      try {
+        notes.put('loop', { n: told.writes });
+        told.writes += 1;
+      } catch (error) {
+        told.code = error.code ?? error.name;
+      }
+    });
+    notes.put('loop', { n: -1 });
+    subscription();
+    const others = (await notes.put('other', { n: 1 }).settled).ending;
+    return { ...told, others, end: (await notes.put('loop', { n: 'end' }).settled).ending };
+  });
+  assert.deepEqual([code, others, end], ['VALIDATION', 'applied', 'applied']);
+  assert.ok(writes >= 90, `${writes} writes inside each other are fine`);
+  assert.deepEqual((await onServer(page)).get('notes/loop'), { n: 'end' });
+  assert.equal((await status(page)).error, null);
+});
+
 await test('bad calls throw an error with a code and change nothing', async () => {
   const page = await visit();
   await start(page, 'bad-calls');

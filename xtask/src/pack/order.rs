@@ -15,16 +15,16 @@ const COMMON_MAX: usize = 400;
 /// The next function is to be like the last ones, so many bytes of them. Which is best differs from build to build: the
 /// one is taken that gzip likes most.
 const WINDOWS_BYTES: [usize; 8] = [1_000, 1_500, 2_000, 2_500, 3_000, 4_000, 5_000, 6_000];
-/// A tiny function is not alike for one run only.
-const SMALL_BYTES: usize = 40;
+/// A tiny function is not alike for one run only: it counts as longer by this.
+const SMALL_BYTES: [usize; 3] = [20, 40, 80];
 
 /// The module with a name for each function that says where it is to stand, and without other names; `None` where the
 /// bytes are no module. `weigh` says what bytes weigh when they are packed.
 pub fn with_places(module: &[u8], mut weigh: impl FnMut(&[u8]) -> Done<u64>) -> Done<Option<Vec<u8>>> {
     let Some(Module { imported, bodies, nameless: mut placed }) = Module::of(module) else { return Ok(None) };
     let mut best: Option<(u64, Vec<usize>)> = None;
-    for window in WINDOWS_BYTES {
-        let order = order(&bodies, window);
+    for (window, small) in WINDOWS_BYTES.into_iter().flat_map(|window| SMALL_BYTES.map(|small| (window, small))) {
+        let order = order(&bodies, window, small);
         let in_order: Vec<&[u8]> = order.iter().map(|body| bodies[*body]).collect();
         let weight = weigh(&in_order.concat())?;
         if best.as_ref().is_none_or(|(least, _)| weight < *least) {
@@ -91,7 +91,7 @@ fn bodies_of<'a>(mut section: Reader<'a>) -> Option<Vec<&'a [u8]>> {
 }
 
 /// The smallest body is first, and behind each stands what has most in common with the last ones.
-fn order(bodies: &[&[u8]], window_max: usize) -> Vec<usize> {
+fn order(bodies: &[&[u8]], window_max: usize, small: usize) -> Vec<usize> {
     let runs: Vec<BTreeSet<&[u8]>> = bodies.iter().map(|body| body.windows(RUN).collect()).collect();
     let mut having: BTreeMap<&[u8], Vec<usize>> = BTreeMap::new();
     for (body, runs) in runs.iter().enumerate() {
@@ -103,7 +103,7 @@ fn order(bodies: &[&[u8]], window_max: usize) -> Vec<usize> {
     let (mut order, mut is_left, mut window, mut window_bytes) = (Vec::new(), vec![true; bodies.len()], VecDeque::new(), 0);
     loop {
         let left = (0..bodies.len()).filter(|body| is_left[*body]);
-        let likeness = |body: &usize| (common[*body] << 20) / (SMALL_BYTES + bodies[*body].len());
+        let likeness = |body: &usize| (common[*body] << 20) / (small + bodies[*body].len());
         let next = if order.is_empty() { left.min_by_key(|body| bodies[*body].len()) } else { left.rev().max_by_key(likeness) };
         let Some(next) = next else { return order };
         order.push(next);
@@ -157,7 +157,7 @@ mod tests {
     fn alike_stands_beside_alike() {
         let bodies: [&[u8]; 5] = [b"abcdefgh", b"12345678", b"xabcdefg", b"2345678", b"other"];
         for window in [10, 100] {
-            let order = order(&bodies, window);
+            let order = order(&bodies, window, 40);
             let place = |body| order.iter().position(|other| *other == body).unwrap();
             assert_eq!((order.len(), place(4)), (5, 0), "the smallest is first");
             assert_eq!((place(0).abs_diff(place(2)), place(1).abs_diff(place(3))), (1, 1));

@@ -31,8 +31,9 @@ const STRIP: [&str; 4] = ["--strip-debug", "--strip-producers", "--minify-import
 const STD: [&str; 4] = ["-Z", "build-std=std,panic_abort", "-Z", "build-std-features=optimize_for_size"];
 
 /// The compiler's flags. A panic ends in a trap at once, and neither its place nor what `{:?}` would say is in the module.
-/// Loops, loads and conditions stay as they were written, since what makes them faster makes them longer. The stack has 256 KB, far more than the
-/// deepest document takes: what stands behind it has addresses that are a byte shorter than behind a whole MB.
+/// Loops, loads and conditions stay as they were written, since what makes them faster makes them longer. The stack has
+/// 512 KB: a hundred turns inside each other, which the driver allows, take a fifth of it, and what stands behind it has
+/// addresses that are a byte shorter than behind a whole MB.
 const FLAGS: [&str; 8] = [
     "-Zunstable-options",
     "-Cpanic=immediate-abort",
@@ -41,7 +42,7 @@ const FLAGS: [&str; 8] = [
     "-Cllvm-args=-disable-lsr",
     "-Cllvm-args=-enable-load-pre=false",
     "-Cllvm-args=-jump-is-expensive",
-    "-Clink-arg=-zstack-size=262144",
+    "-Clink-arg=-zstack-size=524288",
 ];
 
 /// What wasm-bindgen calls the module of a crate named syncline.

@@ -16,8 +16,8 @@ use crate::tools::npm;
 /// The most that module and JavaScript together may weigh, gzipped: 85 KB, where a KB is 1000 bytes.
 const GZIP_BYTES_MAX: u64 = 85_000;
 
-/// What a test run allows. The names that a compiler gives to functions differ from folder to folder, and with them what
-/// gzip finds: the same sources weigh a few hundred bytes more or less.
+/// What a test run allows: another version of the compiler makes other code of the same sources, a few hundred bytes more or
+/// less.
 const GZIP_BYTES_CEILING: u64 = 85_500;
 
 /// One download, plain and compressed (gzip -9, brotli -11), in bytes.
@@ -51,7 +51,7 @@ pub fn word(mut arguments: Arguments) -> Done {
     weight.check()
 }
 
-/// What a test run asks: the table, and that the budget is held but for chance.
+/// What a test run asks: the table, and that the budget is held, give or take a compiler.
 pub fn watch() -> Done {
     pack::package()?;
     let weight = measure(&project::package())?;
@@ -100,7 +100,7 @@ impl Weight {
         Err(Failure::new(format!("the download weighs {gzip} bytes gzipped, the budget is {GZIP_BYTES_MAX}")))
     }
 
-    /// Fails where the download is heavier than the budget, and not by chance.
+    /// Fails where the download is heavier than a test run allows.
     pub fn check_ceiling(&self) -> Done {
         let gzip = self.total().gzip;
         if gzip > GZIP_BYTES_CEILING {

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use syncline::engine::error::Code;
+use syncline::engine::ident::MutationId;
 use syncline::engine::input::Input;
 use syncline::engine::mutation::Mutation;
 use syncline::engine::notice::Ending;
@@ -18,6 +19,22 @@ fn two(server: &mut Server) -> (Client, Client) {
     b.live(server, 6_000);
     assert_eq!(b.text("k"), "one two");
     (a, b)
+}
+
+/// Two clients, of whom the second has a splice that waits, and under which the base has moved: a pull came without a push.
+fn moved_under_a_splice(server: &mut Server) -> (Client, Client, MutationId) {
+    let (mut a, mut b) = two(server);
+    b.tell(Input::WentOffline);
+    let id = b.mutate(splice("k", 7, 0, "?")).unwrap();
+    b.turn();
+    a.mutate(splice("k", 0, 3, "1")).unwrap();
+    a.live(server, 1_000);
+    b.tell(Input::WentOnline);
+    b.turn();
+    b.answer(server);
+    b.pass(50);
+    assert_eq!(b.text("k"), "1 two?");
+    (a, b, id)
 }
 
 fn meet(server: &mut Server, a: &mut Client, b: &mut Client) {
@@ -81,21 +98,7 @@ fn a_splice_of_what_was_deleted_brings_its_text_back() {
 #[test]
 fn p7_what_waits_follows_the_text_across_a_restart() {
     let mut server = Server::new();
-    let (mut a, mut b) = two(&mut server);
-    b.tell(Input::WentOffline);
-    b.mutate(splice("k", 7, 0, "?")).unwrap();
-    b.turn();
-    a.mutate(splice("k", 0, 3, "1")).unwrap();
-    a.live(&mut server, 1_000);
-    // The pull comes without the push: the base moves under the splice, and then the page is gone.
-    b.tell(Input::WentOnline);
-    b.turn();
-    while let Some((request, call)) = b.sent.pop_front() {
-        let reply = server.answer(&b.engine.identity(), &call);
-        b.reply(request, reply);
-    }
-    b.pass(50);
-    assert_eq!(b.text("k"), "1 two?");
+    let (mut a, b, _) = moved_under_a_splice(&mut server);
     let mut b = b.crash();
     assert_eq!(b.text("k"), "1 two?");
     meet(&mut server, &mut a, &mut b);
@@ -121,19 +124,7 @@ fn a_follow_up_goes_before_what_was_written_later() {
 #[test]
 fn i17_a_splice_whose_text_is_lost_with_its_record_ends_in_the_inbox_once() {
     let mut server = Server::new();
-    let (mut a, mut b) = two(&mut server);
-    b.tell(Input::WentOffline);
-    let id = b.mutate(splice("k", 7, 0, "?")).unwrap();
-    b.turn();
-    a.mutate(splice("k", 0, 3, "1")).unwrap();
-    a.live(&mut server, 1_000);
-    b.tell(Input::WentOnline);
-    b.turn();
-    while let Some((request, call)) = b.sent.pop_front() {
-        let reply = server.answer(&b.engine.identity(), &call);
-        b.reply(request, reply);
-    }
-    b.pass(50);
+    let (_, mut b, id) = moved_under_a_splice(&mut server);
     for commit in b.disk.log.values_mut() {
         for found in record::decode(&commit.clone()) {
             if let Found::Record(record) = found

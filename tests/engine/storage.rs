@@ -229,6 +229,39 @@ fn i5_nobody_is_asked_before_the_pages_of_what_is_pending_are_read() {
 }
 
 #[test]
+fn what_the_server_told_of_waits_for_no_page() {
+    let mut server = Server::new();
+    let mut other = Client::open(Disk::default(), 1);
+    let mut client = Client::with(small(), Disk::default(), 50);
+    other.mutate(put("k", r#"{"n":1}"#)).unwrap();
+    other.live(&mut server, 1_000);
+    client.live(&mut server, 8_000);
+    assert!(!client.disk.pages.is_empty());
+    let mut client = Client::with(small(), client.disk, 51);
+    client.turn();
+    let (pull, call) = client.take_sent();
+    client.storing = false;
+    client.mutate(put("k", r#"{"n":2}"#)).unwrap();
+    other.mutate(put("k", r#"{"n":3}"#)).unwrap();
+    other.live(&mut server, 1_000);
+    // The page is never read; all else goes its way.
+    let store = |client: &mut Client| {
+        client.pass(200);
+        while let Some(write) = client.writes.pop_front() {
+            let position = client.disk.apply(&write).unwrap();
+            client.tell(Input::Written { write: write.write, position });
+            client.turn();
+        }
+    };
+    store(&mut client);
+    assert!(!client.loads.is_empty() && !client.has_push());
+    let reply = server.answer(&client.engine.identity(), &call);
+    client.reply(pull, reply);
+    store(&mut client);
+    assert!(client.has_push(), "its base is known");
+}
+
+#[test]
 fn s9_without_a_store_the_client_works_from_memory_and_says_so() {
     let mut server = Server::new();
     let mut fresh = Client::without_a_store(config(), 2);

@@ -153,6 +153,19 @@ mod tests {
     }
 
     #[test]
+    fn d5_the_reason_is_the_first_that_was_found() {
+        for (text, reason) in [
+            (r#"{"\udc00":1}"#, "no escape, or a lone surrogate"),
+            (r#"{"a":"\ud800","b" 1}"#, "no escape, or a lone surrogate"),
+            (r#"{"a" 1}"#, "no colon"),
+            (r#"[1 2]"#, "neither a comma nor an end"),
+        ] {
+            let refused = Json::parse(text);
+            assert!(matches!(&refused, Err(JsonError::Malformed { what, .. }) if *what == reason), "{text}: {refused:?}");
+        }
+    }
+
+    #[test]
     fn d5_what_is_not_json_is_refused() {
         for text in [
             "",

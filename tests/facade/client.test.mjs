@@ -363,3 +363,17 @@ test('headers are asked anew for each request, in every form', async () => {
   assert.deepEqual(await fixed.engine.host.headers(), { a: 'b' });
   assert.equal(await fixed.engine.host.fetch('x'), 'x');
 });
+
+test('no headers and no fetch of its own is what an app may say in any way', async () => {
+  for (const none of [null, undefined, false, '']) {
+    const { engine } = await opened({ transport: { url: 'http://server/', headers: none, fetch: none } });
+    assert.equal(await engine.host.headers(), undefined);
+    const { fetch } = globalThis;
+    try {
+      globalThis.fetch = async (...asked) => asked;
+      assert.deepEqual(await engine.host.fetch('x', {}), ['x', {}], 'the one that is there at the time');
+    } finally {
+      globalThis.fetch = fetch;
+    }
+  }
+});

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod conflicts;
+mod groups;
 mod harness;
 mod pulling;
 mod pushing;

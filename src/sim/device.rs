@@ -345,7 +345,16 @@ impl Device {
             return Ok(());
         }
         let engine = &mut self.tab.engine;
-        self.oracle.looked(&common.truths[self.user], all, |name| seen(engine, name))?;
+        let truth = &common.truths[self.user];
+        if let Err(violation) = self.oracle.looked(truth, all, |name| seen(engine, name)) {
+            // What was frozen while the disk was busy is not ordered yet, and is known to the engine alone. The view must
+            // be what that makes, or it is wrong.
+            let frozen = engine.as_ref().map(Engine::frozen).unwrap_or_default();
+            if !self.oracle.frozen(truth, frozen)? {
+                return Err(violation);
+            }
+            self.oracle.looked(truth, true, |name| seen(engine, name))?;
+        }
         let (said, must) = (engine.as_ref().map(|engine| engine.status().pending_mutations as usize), self.oracle.pending());
         if all && said.is_some_and(|said| said != must) {
             return self.violated(common, "I1", format!("the device says that {said:?} writes are pending, and {must} are"));

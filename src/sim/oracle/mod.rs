@@ -94,12 +94,19 @@ impl Oracle {
 
     /// The engine ordered a transaction: what is frozen in it is grounded on the base that it names.
     pub fn ordered(&mut self, truth: &Truth, write: &Write) -> Verdict {
-        for (entry, members, bytes) in stored::freezes(write) {
+        self.frozen(truth, stored::freezes(write)).map(|_| ())
+    }
+
+    /// These entries are frozen: their ids, members and bytes. Says whether one of them is news.
+    pub fn frozen(&mut self, truth: &Truth, entries: Vec<(String, Vec<String>, String)>) -> Result<bool, Violation> {
+        let mut is_news = false;
+        for (entry, members, bytes) in entries {
             if self.replica.entry_of(&entry) != Some(Some(&entry)) {
                 self.freeze(truth, &entry, &members, &bytes)?;
+                is_news = true;
             }
         }
-        Ok(())
+        Ok(is_news)
     }
 
     fn freeze(&mut self, truth: &Truth, entry: &str, members: &[String], bytes: &str) -> Verdict {

@@ -311,7 +311,7 @@ impl Oracle {
         if !matches!(ending, "applied" | "merged") {
             self.dependences.ended_unapplied(id);
         }
-        self.replica.end(id);
+        self.take_off(id);
         Ok(())
     }
 
@@ -328,8 +328,18 @@ impl Oracle {
     pub fn taken_back(&mut self, id: &str, is_in_memory: bool) {
         let is_lasting = is_in_memory && self.stored.is_pending(id);
         if self.replica.entry_of(id) == Some(None) && !is_lasting {
-            self.replica.end(id);
+            self.take_off(id);
         }
+    }
+
+    /// What leaves the view unfrozen may have been all that was known of a document.
+    fn take_off(&mut self, id: &str) {
+        if self.replica.entry_of(id) == Some(None) {
+            for name in self.replica.names_of(id) {
+                self.in_memory.remove(name);
+            }
+        }
+        self.replica.end(id);
     }
 
     /// Whether all that came after what was not applied has ended with it (law I8).

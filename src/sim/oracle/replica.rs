@@ -176,6 +176,11 @@ impl Replica {
         Some(fold(document.base.as_ref().and_then(|base| base.value.as_ref()), layers))
     }
 
+    /// The documents of a mutation.
+    pub fn names_of(&self, id: &str) -> impl Iterator<Item = &String> {
+        self.names.get(id).into_iter().flatten()
+    }
+
     /// Mutations that are laid over a document.
     pub fn pending_of(&self, name: &str) -> Vec<String> {
         let document = self.documents.get(name);

@@ -116,6 +116,13 @@ impl App {
         self.client.call("view", "notes", key, "").unwrap().as_string().map(|text| serde_json::from_str(&text).expect("JSON"))
     }
 
+    /// The answer to a question, about the document of this key where there is one.
+    async fn answer(&self, operation: &str, key: &str, text: &str) -> Value {
+        let collection = if key.is_empty() { "" } else { "notes" };
+        let ask = self.client.call(operation, collection, key, text).expect("a good call").as_f64();
+        self.heard_that("answered", |notice| notice["ask"].as_f64() == ask).await
+    }
+
     fn status(&self) -> Value {
         let text = text(self.client.call("status", "", "", ""));
         serde_json::from_str::<Value>(&text).expect("JSON")[0].take()
@@ -198,6 +205,28 @@ async fn what_one_client_writes_another_sees() {
     assert_eq!(answer["error"], Value::Null);
     assert_eq!(two.view("a"), Some(json!("from one")));
     two.heard_that("changed", |notice| notice["change"]["value"] == "\"from one\"").await;
+}
+
+#[wasm_bindgen_test]
+async fn what_is_awaited_is_sent_at_once_and_what_is_stopped_is_not() {
+    let server = server();
+    let app = App::open(&fresh("awaited"), &server).await;
+    app.client.call("stop", "", "", "").unwrap();
+    let id = app.put_durably("a", json!(1)).await;
+    assert_eq!(app.client.call("isPending", "", "", "").unwrap(), true);
+    assert_eq!(app.answer("wait", "", "150").await["error"]["code"], "TIMEOUT");
+    assert_eq!((app.status()["phase"].clone(), documents(&server).as_str()), (json!("paused"), "[]"));
+    app.client.call("start", "", "", "").unwrap();
+    assert_eq!(app.answer("sync", "a", "").await["error"], Value::Null);
+    assert_eq!(app.settled(&id).await["ending"], "applied");
+    assert_eq!(app.client.call("isPending", "", "", "").unwrap(), false);
+    assert_eq!(app.answer("push", "", "").await["error"], Value::Null);
+    assert_eq!(app.answer("wait", "", "0").await["error"], Value::Null);
+    set_mode(&server, "refusing");
+    let refused = app.put("a", json!(2));
+    app.client.call("mark", "notes", "a", "").unwrap();
+    assert_eq!(app.answer("wait", "", "8000").await["error"], Value::Null);
+    assert_eq!(app.settled(&refused).await["ending"], "rejected");
 }
 
 #[wasm_bindgen_test]

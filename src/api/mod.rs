@@ -17,6 +17,7 @@ use crate::engine::input::{Ask, Input};
 use crate::engine::mutation::Mutation;
 use crate::engine::notice::Notice;
 use crate::protocol::Address;
+use crate::protocol::digits;
 use convert::Options;
 
 const PAGE_BYTES: f64 = 65_536.0;
@@ -52,6 +53,12 @@ impl Client {
     /// | `release` | | nothing: it no longer looks |
     /// | `load` | | a number, and behind it the document is in memory |
     /// | `pull` | | a number, and behind it the server was asked |
+    /// | `push` | for how long at most, in milliseconds, or nothing | a number, and behind it all that was pending has ended |
+    /// | `sync` | the same | a number, and behind it what was pending of the document has ended |
+    /// | `wait` | for how long at most, in milliseconds | the same as `push`, though nothing is hurried |
+    /// | `isPending` | | whether there are writes that have not ended |
+    /// | `mark` | | nothing: the document is looked at soon |
+    /// | `start`, `stop` | | nothing: something is sent, or nothing more |
     /// | `close` | | a number, and behind it nothing more happens |
     /// | `status` | | what is going on, as the text of a turn's notices |
     /// | `memory` | | bytes of the module's memory |
@@ -70,9 +77,15 @@ impl Client {
                 View::Absent => JsValue::NULL,
                 View::NotLoaded => JsValue::UNDEFINED,
             }),
-            "hold" | "release" => self.0.tell(Input::Held { address, held: operation == "hold" }).map(|()| JsValue::UNDEFINED),
+            "hold" | "release" => self.tell(Input::Held { address, held: operation == "hold" }),
             "load" => self.ask(Ask::Load { address }),
             "pull" => self.ask(Ask::Pull),
+            "push" => self.ask(Ask::Push { timeout_ms: digits::read(text) }),
+            "sync" => self.ask(Ask::Sync { address, timeout_ms: digits::read(text) }),
+            "wait" => self.ask(Ask::Wait { timeout_ms: digits::read(text).unwrap_or_default() }),
+            "isPending" => Ok(self.0.look(|engine| engine.status().pending_mutations > 0).into()),
+            "mark" => self.tell(Input::Marked { address }),
+            "start" | "stop" => self.tell(Input::Stopped { stopped: operation == "stop" }),
             "close" => self.ask(Ask::Close),
             "status" => Ok(Notice::list(&[Notice::Status(self.0.look(|engine| engine.status()))]).into()),
             "memory" => Ok((core::arch::wasm32::memory_size(0) as f64 * PAGE_BYTES).into()),
@@ -84,6 +97,10 @@ impl Client {
         let mut staged = Ok(Vec::new());
         self.0.act(&mut |engine, now, effects| staged = engine.mutate_all(now, std::mem::take(&mut mutations), effects))?;
         Ok(convert::ids(&staged?))
+    }
+
+    fn tell(&self, input: Input) -> Result<JsValue, Fault> {
+        self.0.tell(input).map(|()| JsValue::UNDEFINED)
     }
 
     fn ask(&self, what: Ask) -> Result<JsValue, Fault> {

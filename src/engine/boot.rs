@@ -221,22 +221,24 @@ impl Boot<'_> {
             queued.bytes = record.body.len() as u64;
             queued.lineage = Some(line);
             queued.state = State::Ready;
-            queued.entry = Some(Box::new(Entry { members, base, text: record.body.into(), sent: 0, failures: 0 }));
+            queued.entry =
+                Some(Box::new(Entry { members, base, text: record.body.into(), sent: 0, failures: 0, asked: Timestamp::default() }));
         }
         self.put(queued, operations);
         Ok(true)
     }
 
     fn read_attempt(&mut self, header: &mut Header<'_>, id: &MutationId) -> Result<bool, &'static str> {
-        let (mut failures, mut at, mut delay_ms) = (0, 0_u64, 0_u64);
-        header.take("failures", &mut failures).take("at", &mut at).take("delay_ms", &mut delay_ms).check()?;
+        let (mut failures, mut at, mut delay_ms, mut asked_ms) = (0, 0_u64, 0_u64, None::<u64>);
+        header.take("failures", &mut failures).take("at", &mut at).take("delay_ms", &mut delay_ms);
+        header.take("asked_ms", &mut asked_ms).check()?;
         // What is left of the wait: the clock may have been set, so never more than was drawn (DESIGN 8).
-        let left = at.saturating_add(delay_ms).saturating_sub(self.wall.0).min(delay_ms);
-        let state = State::Waiting(self.now.after(left));
+        let left = |ms: u64| self.now.after(at.saturating_add(ms).saturating_sub(self.wall.0).min(ms));
+        let (state, asked) = (State::Waiting(left(delay_ms)), left(asked_ms.unwrap_or(0)));
         let Some(Queued { entry: Some(entry), state: earlier, .. }) = self.stored(id).map(|stored| &mut *stored.queued) else {
             return Ok(false);
         };
-        (entry.failures, *earlier) = (failures, state);
+        (entry.failures, entry.asked, *earlier) = (failures, asked, state);
         Ok(true)
     }
 

@@ -3,6 +3,7 @@
 //! The parts beside this file are plain data with verdicts; they do not drive each other. The four files that act —
 //! `storing`, `sending`, `settling`, `pulling` — turn verdicts into effects.
 
+mod awaiting;
 mod boot;
 pub mod clock;
 mod coalesce;
@@ -84,6 +85,8 @@ pub struct Engine {
     outbox: Outbox,
     /// Entries that were refused, or of which nobody knows.
     inbox: OrderedSet<Arc<str>>,
+    /// Who waits for writes to end.
+    waiters: Vec<awaiting::Waiter>,
     watch: Watch,
     link: Link,
     feeds: Vec<Feed>,
@@ -108,6 +111,8 @@ pub struct Engine {
     seen: Seen,
     generation: Arc<str>,
     pause: Option<Pause>,
+    /// The app wants nothing to be sent.
+    stopped: bool,
     hidden: bool,
     life: Life,
     troubles: Troubles,
@@ -178,6 +183,7 @@ impl Engine {
             replica: Replica::default(),
             outbox: Outbox::default(),
             inbox: Ordered::default(),
+            waiters: Vec::new(),
             watch: Watch::default(),
             link: Link::default(),
             batches: Vec::new(),
@@ -192,6 +198,7 @@ impl Engine {
             seen: Seen::default(),
             generation: "".into(),
             pause: None,
+            stopped: false,
             hidden: false,
             life: Life::Fresh,
             troubles: Troubles::default(),
@@ -313,6 +320,8 @@ impl Engine {
             Input::PageHid | Input::Woke => {}
             Input::Held { address, held } => self.on_held(address, held, effects),
             Input::Asked { ask, what } => self.on_asked(now, ask, what, effects),
+            Input::Marked { address } => self.on_marked(now, &address),
+            Input::Stopped { stopped } => self.stopped = stopped,
             Input::CancelAsked { mutation } => self.on_cancel_asked(now, &mutation, effects),
             Input::TokenGiven { present } => self.on_token(now, present),
         }
@@ -369,6 +378,7 @@ impl Engine {
             (_, Mode::Fenced, _) | (.., Some(Pause::Fenced)) => Phase::Fenced,
             (.., Some(Pause::Scope)) => Phase::Paused,
             (.., Some(Pause::Auth(_))) => Phase::NeedsAuth,
+            _ if self.stopped => Phase::Paused,
             _ if !self.link.is_online() => Phase::Offline,
             _ if pushing => Phase::Pushing,
             _ if self.link.retry_at().is_some() || self.outbox.next_wait().is_some() => Phase::Waiting,
@@ -454,6 +464,9 @@ impl Engine {
                 }
             }
             Ask::Pull => self.on_pull_asked(now, ask, effects),
+            Ask::Wait { timeout_ms } => self.on_wait_asked(now, ask, timeout_ms, effects),
+            Ask::Push { timeout_ms } => self.on_push_asked(now, ask, None, timeout_ms, effects),
+            Ask::Sync { address, timeout_ms } => self.on_push_asked(now, ask, Some(address), timeout_ms, effects),
             Ask::Close => self.on_close_asked(ask, effects),
         }
     }
@@ -502,11 +515,12 @@ impl Engine {
                 Timer::Link => self.probe(now, effects),
                 Timer::Progress => self.give_up_stalled(now, effects),
                 Timer::Compact => self.fold(effects),
-                Timer::Sweep => {}
+                Timer::Wait | Timer::Sweep => {}
             }
         }
         self.keep_in_memory(now, effects);
         self.tell_touched(effects);
+        self.answer_waiters(now, effects);
         let is_storing = self.store.is_writing() || self.store.is_staged() && self.store.mode() == Mode::Durable;
         if let (Life::Closing(ask), false) = (self.life, is_storing) {
             self.life = Life::Closed;
@@ -539,6 +553,7 @@ impl Engine {
         self.timers.set(Timer::Pull, self.next_pull(now));
         self.timers.set(Timer::Link, self.next_try(now));
         self.timers.set(Timer::Progress, self.next_stall());
+        self.timers.set(Timer::Wait, self.next_waiter());
         if self.outbox.len() == 0 {
             self.timers.set(Timer::Sweep, None);
         } else {
@@ -587,7 +602,7 @@ impl Engine {
     /// Whether requests of any kind may go out, the link aside.
     fn may_ask(&self) -> bool {
         let open = self.life == Life::Open && self.store.is_held() && self.store.mode() != Mode::Fenced;
-        open && self.pause.is_none() && self.ungrounded.is_empty() && self.config.transport != TransportKind::None
+        open && self.pause.is_none() && !self.stopped && self.ungrounded.is_empty() && self.config.transport != TransportKind::None
     }
 
     fn next_id(&mut self) -> u64 {

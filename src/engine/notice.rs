@@ -142,7 +142,7 @@ pub enum Phase {
     Offline,
     /// Waiting until something may be tried again.
     Waiting,
-    /// Stopped, because the server acts for another user.
+    /// Stopped by the app, or because the server acts for another user.
     Paused,
     /// Stopped, until there is a token.
     NeedsAuth,

@@ -40,6 +40,8 @@ pub struct Entry {
     pub sent: u32,
     /// How often the server has answered that it should be tried again.
     pub failures: u32,
+    /// The server asked not to have it before then.
+    pub asked: Timestamp,
 }
 
 /// How far something queued has come.
@@ -164,6 +166,43 @@ impl Outbox {
         self.refresh(address);
     }
 
+    /// The last place in the order that was given.
+    pub fn last_order(&self) -> u64 {
+        self.last_order
+    }
+
+    /// The first place in the order, of one document or of all; `None` where nothing is queued.
+    pub fn first(&self, address: Option<&Address>) -> Option<u64> {
+        match address {
+            Some(address) => self.keys.get(address)?.orders.first().map(|(order, ())| *order),
+            None => self.queue.first().map(|(order, _)| *order),
+        }
+    }
+
+    /// The first place of what may be frozen, of one document or of all.
+    pub fn head(&self, address: Option<&Address>) -> Option<u64> {
+        match address {
+            Some(address) => self.keys.get(address)?.head.map(|(order, _)| order),
+            None => self.heads.first().map(|(order, ())| *order),
+        }
+    }
+
+    /// Entries that wait, of one document or of all, wait until `at` at most, or as long as the server asked.
+    pub fn hasten(&mut self, address: Option<&Address>, at: Timestamp) {
+        let mut earlier = Vec::new();
+        for ((until, order), ()) in self.waiting.iter() {
+            if let Some(Queued { id, address: of, entry: Some(entry), .. }) = self.queue.get(order).map(|queued| &**queued)
+                && address.is_none_or(|address| address == of)
+                && at.max(entry.asked).0 < *until
+            {
+                earlier.push((id.clone(), at.max(entry.asked)));
+            }
+        }
+        for (id, at) in &earlier {
+            self.set_state(id, State::Waiting(*at));
+        }
+    }
+
     /// Whether anything may be frozen.
     pub fn has_heads(&self) -> bool {
         !self.heads.is_empty()
@@ -256,6 +295,13 @@ impl Outbox {
         entry.failures
     }
 
+    /// The server asked not to have the entry before then.
+    pub fn mark_asked(&mut self, id: &MutationId, until: Timestamp) {
+        if let Some(entry) = self.change(id).and_then(|queued| queued.entry.as_mut()) {
+            entry.asked = until;
+        }
+    }
+
     /// The entry does something else from here on.
     pub fn set_state(&mut self, id: &MutationId, state: State) {
         let Some(order) = self.order(id) else { return };
@@ -313,6 +359,11 @@ impl Outbox {
     /// Whether nothing of this document is sent any more.
     pub fn is_sealed(&self, address: &Address) -> bool {
         self.sealed.contains_key(address)
+    }
+
+    /// Whether that is so of this document, or of any.
+    pub fn has_sealed(&self, address: Option<&Address>) -> bool {
+        address.map_or(!self.sealed.is_empty(), |address| self.is_sealed(address))
     }
 
     /// When the next wait is over.
@@ -416,7 +467,7 @@ mod tests {
 
     fn entry(members: &[&str]) -> Box<Entry> {
         let members = members.iter().map(|member| MutationId((*member).into())).collect();
-        Box::new(Entry { members, base: None, text: "12345".into(), sent: 0, failures: 0 })
+        Box::new(Entry { members, base: None, text: "12345".into(), sent: 0, failures: 0, asked: Timestamp::default() })
     }
 
     fn heads(outbox: &Outbox) -> Vec<String> {

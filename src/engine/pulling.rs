@@ -22,8 +22,7 @@ impl Engine {
     }
 
     pub(super) fn on_pull_asked(&mut self, now: Timestamp, ask: AskId, effects: &mut impl Sink) {
-        if self.config.transport == TransportKind::None || self.check_open().is_err() {
-            let error = Fault::new(Code::Closed, "there is nobody to ask");
+        if let Err(error) = self.check_askable() {
             return self.answer(ask, Some(error), effects);
         }
         if let Some(feed) = self.feeds.first_mut() {

@@ -100,7 +100,7 @@ impl Engine {
         if !self.outbox.has_heads() {
             return wait;
         }
-        let window = self.window.unwrap_or(now).after(self.config.batch_window_ms);
+        let window = self.window.unwrap_or(now).after(if self.is_window_awaited() { 0 } else { self.config.batch_window_ms });
         Some(wait.map_or(window, |wait| wait.min(window)))
     }
 
@@ -166,7 +166,7 @@ impl Engine {
         let order = self.outbox.order(&id).unwrap_or_default();
         let befores = self.replica.replace(address, &members, order, id.clone(), operations);
         self.keep_befores(befores);
-        self.outbox.freeze(Box::new(Entry { members, base, text, sent: 0, failures: 0 }));
+        self.outbox.freeze(Box::new(Entry { members, base, text, sent: 0, failures: 0, asked: Timestamp::default() }));
         Some(id)
     }
 
@@ -471,12 +471,13 @@ impl Engine {
     pub(super) fn wait(&mut self, now: Timestamp, id: &MutationId, asked: Option<u64>) {
         let failures = self.outbox.mark_failed(id);
         let delay_ms = retry::ENTRY.draw(failures, &mut self.rng).saturating_add(asked.unwrap_or(0));
-        self.wait_for(now, id, failures, delay_ms);
+        self.outbox.mark_asked(id, now.after(asked.unwrap_or(0)));
+        self.wait_for(now, id, failures, delay_ms, asked);
     }
 
-    pub(super) fn wait_for(&mut self, now: Timestamp, id: &MutationId, failures: u32, delay_ms: u64) {
+    pub(super) fn wait_for(&mut self, now: Timestamp, id: &MutationId, failures: u32, delay_ms: u64, asked: Option<u64>) {
         self.outbox.set_state(id, State::Waiting(now.after(delay_ms)));
-        let header = header::attempt(id, failures, self.wall_at(now), delay_ms);
+        let header = header::attempt(id, failures, self.wall_at(now), delay_ms, asked);
         self.store.stage(Kind::Attempt, &header, "", Some(About::of(Kind::Attempt, id)));
     }
 

@@ -62,7 +62,7 @@ impl Engine {
             Verdict::Retry { after_ms: Some(after_ms) } => self.wait(now, id, Some((*after_ms).min(retry::RETRY_AFTER_MAX_MS))),
             Verdict::Retry { after_ms: None } => {
                 let failures = self.outbox.mark_failed(id);
-                self.wait_for(now, id, failures, retry::TOLD_TO_RETRY_MS);
+                self.wait_for(now, id, failures, retry::TOLD_TO_RETRY_MS, None);
             }
             Verdict::TooLarge => {
                 let error = Fault::new(Code::TooLarge, "the server takes nothing this large");

@@ -52,7 +52,7 @@ export class Documents {
 
   splice(key, path, at, remove, insert) {
     check(wellFormed(path) && wellFormed(insert), 'splice takes a path and an insert that are strings without lone surrogates');
-    check(isPosition(at) && isPosition(remove), 'splice takes a position and a length that are whole numbers, 0 or more');
+    check(isWhole(at) && isWhole(remove), 'splice takes a position and a length that are whole numbers, 0 or more');
     return this.#write('splice', key, JSON.stringify({ path, at, remove, insert }));
   }
 
@@ -100,12 +100,12 @@ function wellFormed(text) {
 }
 
 /** Checks the name of `what`. UTF-8 has at most three bytes a unit, so that most need no counting. */
-function name(text, what) {
+export function name(text, what) {
   const fits = wellFormed(text) && text !== '' && (text.length * 3 <= NAME_BYTES_MAX || new TextEncoder().encode(text).length <= NAME_BYTES_MAX);
   check(fits, `${what} is named by a string of 1 to ${NAME_BYTES_MAX} bytes without lone surrogates`);
   return text;
 }
 
-function isPosition(number) {
+export function isWhole(number) {
   return Number.isSafeInteger(number) && number >= 0;
 }

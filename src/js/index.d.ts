@@ -330,7 +330,7 @@ export interface Documents<T extends object> {
 
 /**
  * What the client is about. `opening`: reading the store, also after a panic; `waiting`: something failed and is tried again at
- * `retryAt`; `paused`: the server acts for another user; `fenced`: another client took over; `dead`: the module ended too
+ * `retryAt`; `paused`: stopped by the app, or since the server acts for another user; `fenced`: another client took over; `dead`: the module ended too
  * often, and only a reload of the page helps.
  */
 export type Phase = 'opening' | 'idle' | 'pulling' | 'pushing' | 'offline' | 'waiting' | 'paused' | 'needs-auth' | 'fenced' | 'closed' | 'dead';
@@ -408,10 +408,24 @@ export interface ClientEvents {
   error: SyncError;
 }
 
+/** The name of a document. */
+export interface ItemName {
+  readonly collection: string;
+  readonly key: string;
+}
+
 /** How a pull is asked for. */
 export interface PullOptions {
   /** Stops waiting: `ABORTED`. The pull itself goes on. */
   signal?: AbortSignal;
+}
+
+/** How something is waited for. */
+export interface WaitOptions {
+  /** Stops waiting: `ABORTED`. What is waited for goes on. */
+  signal?: AbortSignal;
+  /** Gives up after this long: `TIMEOUT`. */
+  timeoutMs?: number;
 }
 
 /** How a client is closed. */
@@ -429,6 +443,33 @@ export interface SyncClient<C extends Record<keyof C, object> = Record<string, a
   documents<K extends keyof C & string>(name: K): Documents<C[K]>;
   /** Asks the server for changes now. Rejects with what went wrong; the client itself tries again. */
   pull(options?: PullOptions): Promise<void>;
+  /**
+   * Sends all that is pending now, without gathering and without the waits that this client drew after failures (what the server
+   * asked for with Retry-After stands), and resolves when it has ended, however: a refused write counts. Rejects with what is in
+   * the way: `UNAUTHORIZED`, `WRONG_SCOPE`, `FENCED`, `STORAGE_UNAVAILABLE`, `CLOSED`, after the fifth request in a row without an
+   * answer `NETWORK` or `TIMEOUT`, and `QUEUE_FULL` where 10,000 calls wait. Nothing is dropped by that. While the client is
+   * stopped, it waits.
+   */
+  push(options?: WaitOptions): Promise<void>;
+  /** Whether there are writes that have not ended. */
+  hasPendingUpdates(): boolean;
+  /**
+   * Waits until the writes that are pending now have ended, those of earlier runs too; refused ones have, and merged ones have when
+   * what carries them on has. `true` where all have; `false` where that took longer than `timeoutMs` (default 30,000), `signal`
+   * aborted, or the client was closed. Never rejects.
+   */
+  waitForPendingUpdates(options?: WaitOptions): Promise<boolean>;
+  /**
+   * Marks a document to be looked at soon, for which nobody has to wait: what is pending of it is sent within `poll.baseMs`, whatever
+   * wait it had drawn (what the server asked for stands); where nothing is, the server is asked for changes soon.
+   */
+  queueForSync(item: ItemName): void;
+  /** The same as `push`, for one document. Where nothing of it is pending, the same as `pull`. */
+  syncImmediately(item: ItemName, options?: WaitOptions): Promise<void>;
+  /** Goes on after `stop`. A client that was opened is running; calling it again does nothing. */
+  start(): void;
+  /** Sends and asks nothing more until `start`: what is on its way ends as ever, and writes queue. */
+  stop(): void;
   metrics(): Metrics;
   /** Hears of what the client reports. */
   on<K extends keyof ClientEvents>(type: K, listener: (detail: ClientEvents[K]) => void, options?: SubscribeOptions): Unsubscribe;

@@ -19,6 +19,8 @@ export class Instance {
   #ready;
   #settleReady = null;
   #closing = null;
+  /** Whether the app wants anything to be sent: `start` or `stop`. */
+  #running = 'start';
   #over = false;
 
   /** `options` and `host` as the module's `Client.open` takes them; `life`, `notify` and `panicked` are added here. */
@@ -51,6 +53,12 @@ export class Instance {
   write(...call) {
     const ids = this.call(...call);
     return { ids, ...this.fold.mutations.follow(ids) };
+  }
+
+  /** What the app wants outlasts a panic. */
+  run(running) {
+    this.call(running);
+    this.#running = running;
   }
 
   close() {
@@ -102,6 +110,7 @@ export class Instance {
     if (this.#client === null) return;
     this.clientId = clientId;
     this.#absent = null;
+    if (this.#running === 'stop') this.#try('stop');
     this.#settleReady.resolve();
     this.#settleReady = null;
     this.fold.turn(this.#try('status'));

@@ -202,8 +202,10 @@ fn pin_entries(vectors: &mut Vectors) {
         follow_up,
         entry(12, r#"{"op":"put","collection":"todos","key":"12","base":null,"value":{}}"#),
     );
-    let attempt = header::attempt(&id(9), 2, AT, 4_711);
+    let attempt = header::attempt(&id(9), 2, AT, 4_711, None);
     pin(vectors, Spot("attempt", Kind::Attempt, 2), attempt, NOTHING);
+    let attempt = header::attempt(&id(9), 1, AT, 30_711, Some(30_000));
+    pin(vectors, Spot("attempt: as the server asked", Kind::Attempt, 3), attempt, NOTHING);
     pin(vectors, Spot("cancel", Kind::Cancel, 0), header::cancel(&id(3)), NOTHING);
     let settlement = header::settlement(&id(12), &[id(12)], "applied", Some(9));
     pin(vectors, Spot("settlement", Kind::Settlement, 1), settlement, NOTHING);

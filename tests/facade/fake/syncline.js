@@ -27,6 +27,7 @@ export class Client {
   loaded = null;
   held = new Set();
   freed = false;
+  pending = false;
   #ids = 0;
   #asks = 0;
 
@@ -122,6 +123,38 @@ export class Client {
   pull() {
     this.#enter(['pull']);
     return ++this.#asks;
+  }
+
+  push(...given) {
+    this.#enter(['push', ...given]);
+    return ++this.#asks;
+  }
+
+  sync(...given) {
+    this.#enter(['sync', ...given]);
+    return ++this.#asks;
+  }
+
+  wait(...given) {
+    this.#enter(['wait', ...given]);
+    return ++this.#asks;
+  }
+
+  isPending() {
+    this.#enter(['isPending']);
+    return this.pending;
+  }
+
+  mark(...given) {
+    this.#enter(['mark', ...given]);
+  }
+
+  start() {
+    this.#enter(['start']);
+  }
+
+  stop() {
+    this.#enter(['stop']);
   }
 
   close() {

@@ -1,0 +1,68 @@
+// Calls about what is pending, against a stand-in that follows the module's contract.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { opened, settle } from './stage.mjs';
+
+test('push and syncImmediately end with the answer to their question', async () => {
+  const { client, engine } = await opened();
+  const all = client.push();
+  const item = client.syncImmediately({ collection: 'notes', key: 'a' }, { timeoutMs: 500 });
+  await settle();
+  assert.deepEqual(engine.calls.slice(-2), [['push'], ['sync', 'notes', 'a', '500']]);
+  engine.answer(1);
+  assert.equal(await all, undefined);
+  engine.answer(2, { code: 'NETWORK', message: 'no answer' });
+  await assert.rejects(item, { code: 'NETWORK', retryable: true });
+  for (const timeoutMs of [-1, 1.5, Infinity, '5', null]) await assert.rejects(client.push({ timeoutMs }), { code: 'VALIDATION' });
+  for (const name of [undefined, {}, { collection: 'notes' }, { collection: '', key: 'a' }]) {
+    await assert.rejects(client.syncImmediately(name), { code: 'VALIDATION' }, JSON.stringify(name));
+    assert.throws(() => client.queueForSync(name), { code: 'VALIDATION' });
+  }
+  const given = new AbortController();
+  const late = client.push({ signal: given.signal });
+  given.abort('why');
+  await assert.rejects(late, { code: 'ABORTED', cause: 'why' });
+});
+
+test('waitForPendingUpdates never rejects', async () => {
+  const { client, engine } = await opened();
+  const waits = [client.waitForPendingUpdates(), client.waitForPendingUpdates({ timeoutMs: 0 }), client.waitForPendingUpdates(), client.waitForPendingUpdates()];
+  await settle();
+  assert.deepEqual(engine.calls.slice(-4), [['wait', '30000'], ['wait', '0'], ['wait', '30000'], ['wait', '30000']]);
+  engine.answer(1);
+  engine.answer(2, { code: 'TIMEOUT', message: 'not in time' });
+  assert.deepEqual(await Promise.all(waits.slice(0, 2)), [true, false]);
+  assert.equal(await client.waitForPendingUpdates({ signal: AbortSignal.abort() }), false);
+  engine.answer(3, { code: 'CLOSED', message: 'closed' });
+  assert.equal(await waits[2], false);
+  await client.close();
+  assert.deepEqual([await waits[3], await client.waitForPendingUpdates()], [false, false]);
+});
+
+test('what is pending is asked for, and nothing of it is remembered here', async () => {
+  const { client, engine } = await opened();
+  assert.equal(client.hasPendingUpdates(), false);
+  engine.pending = true;
+  assert.equal(client.hasPendingUpdates(), true);
+  client.queueForSync({ collection: 'notes', key: 'a' });
+  assert.deepEqual(engine.calls.at(-1), ['mark', 'notes', 'a']);
+  await client.close();
+  assert.throws(() => client.hasPendingUpdates(), { code: 'CLOSED' });
+});
+
+test('a client that was stopped stays so through a panic', async () => {
+  const { client, engine, fake } = await opened();
+  client.start();
+  client.stop();
+  client.stop();
+  assert.deepEqual(engine.calls.slice(-3), [['start'], ['stop'], ['stop']]);
+  engine.next = ([call]) => call === 'put' && engine.trap();
+  assert.throws(() => client.documents('notes').put('a', {}), { code: 'WASM_PANIC' });
+  await settle();
+  assert.notEqual(fake.Client.last, engine);
+  assert.deepEqual(fake.Client.last.calls[0], ['stop'], 'before anything else');
+  client.start();
+  assert.deepEqual(fake.Client.last.calls.at(-1), ['start']);
+});

@@ -4,6 +4,7 @@
 mod awaiting;
 mod bad_input;
 mod conflicts;
+mod groups;
 mod harness;
 mod pulling;
 mod pushing;

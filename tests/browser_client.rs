@@ -230,6 +230,30 @@ async fn what_is_awaited_is_sent_at_once_and_what_is_stopped_is_not() {
 }
 
 #[wasm_bindgen_test]
+async fn a_documents_way_to_the_server_is_told_to_who_looks() {
+    let server = server();
+    let app = App::open(&fresh("items"), &server).await;
+    app.client.call("observe", "notes", "a", "").unwrap();
+    app.client.call("observe", "", "", "").unwrap();
+    app.put("unseen", json!(0));
+    let id = app.put("a", json!(1));
+    app.settled(&id).await;
+    let told = app.notices();
+    let of = |kind: &'static str| told.iter().filter(move |notice| notice["notice"] == kind);
+    assert!(of("item").all(|notice| notice["address"] == json!({ "collection": "notes", "key": "a" })));
+    let states: Vec<&Value> = of("item").map(|notice| &notice["state"]).collect();
+    assert_eq!(states, ["unknown", "pending", "syncing", "synced"]);
+    assert!(of("item").next_back().is_some_and(|notice| notice["lastSync"].as_u64() > Some(1_700_000_000_000)));
+    let added: Vec<&Value> = of("pendingItems").flat_map(|notice| notice["added"].as_array().unwrap()).map(|item| &item["key"]).collect();
+    let removed = of("pendingItems").flat_map(|notice| notice["removed"].as_array().unwrap()).count();
+    assert_eq!((added, removed), (vec![&json!("unseen"), &json!("a")], 2));
+    app.client.call("unobserve", "notes", "a", "").unwrap();
+    app.client.call("unobserve", "", "", "").unwrap();
+    app.put("a", json!(2));
+    assert_eq!(app.notices().iter().filter(|notice| notice["notice"] == "item").count(), 4);
+}
+
+#[wasm_bindgen_test]
 async fn all_writes_of_one_turn_are_one_transaction() {
     let app = App::open(&fresh("group"), &JsValue::UNDEFINED).await;
     app.put_durably("first", json!(0)).await;

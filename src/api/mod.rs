@@ -51,6 +51,8 @@ impl Client {
     /// | `view` | | what a reader sees: the document's text, `null` where there is none, `undefined` where it is not in memory |
     /// | `hold` | | nothing: the app looks at the document, and hears of each change of it |
     /// | `release` | | nothing: it no longer looks |
+    /// | `observe` | | nothing: the app looks at how far the document's writes have come, or without one at which are pending |
+    /// | `unobserve` | | nothing: it no longer looks |
     /// | `load` | | a number, and behind it the document is in memory |
     /// | `pull` | | a number, and behind it the server was asked |
     /// | `push` | for how long at most, in milliseconds, or nothing | a number, and behind it all that was pending has ended |
@@ -78,6 +80,7 @@ impl Client {
                 View::NotLoaded => JsValue::UNDEFINED,
             }),
             "hold" | "release" => self.tell(Input::Held { address, held: operation == "hold" }),
+            "observe" | "unobserve" => self.tell(observed(address, operation == "observe")),
             "load" => self.ask(Ask::Load { address }),
             "pull" => self.ask(Ask::Pull),
             "push" => self.ask(Ask::Push { timeout_ms: digits::read(text) }),
@@ -106,4 +109,8 @@ impl Client {
     fn ask(&self, what: Ask) -> Result<JsValue, Fault> {
         Ok((self.0.ask(what)?.0 as f64).into())
     }
+}
+
+fn observed(address: Address, observed: bool) -> Input {
+    if address.collection.is_empty() { Input::PendingObserved { observed } } else { Input::ItemObserved { address, observed } }
 }

@@ -8,6 +8,7 @@ use super::clock::{Timestamp, Wall};
 use super::effect::Sink;
 use super::header::Header;
 use super::ident::MutationId;
+use super::inbox::Item;
 use super::input::Bytes;
 use super::log::About;
 use super::outbox::{Entry, Queued, State};
@@ -162,7 +163,7 @@ impl Boot<'_> {
                 false
             }
             Kind::Inbox => {
-                self.engine.inbox.insert(id.0.clone(), ());
+                self.read_inbox(&mut header, &id, record.body)?;
                 true
             }
             Kind::Base => {
@@ -269,6 +270,19 @@ impl Boot<'_> {
         let Some(stored) = self.stored(id) else { return Ok(false) };
         stored.befores.push((operation as usize, Text::of(&text)));
         Ok(true)
+    }
+
+    fn read_inbox(&mut self, header: &mut Header<'_>, id: &MutationId, body: &str) -> Result<(), &'static str> {
+        let mut ending = String::new();
+        header.take("ending", &mut ending).check()?;
+        let mut addresses = Vec::new();
+        for KeyedOperation { address, .. } in Vec::<KeyedOperation>::read(body).ok_or("its operations cannot be read")? {
+            if !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
+        self.engine.inbox.keep(id, Item { addresses, is_unknown: ending == "unknown" });
+        Ok(())
     }
 
     /// The later one stands, and with it what was known then of the server's log.

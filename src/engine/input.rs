@@ -102,6 +102,18 @@ pub enum Input {
         /// What it asks for.
         what: Ask,
     },
+    /// The app looks at how far a document's writes have come, or no longer does.
+    ItemObserved {
+        /// The document.
+        address: Address,
+        /// Whether it looks.
+        observed: bool,
+    },
+    /// The app looks at which documents have writes that have not ended, or no longer does.
+    PendingObserved {
+        /// Whether it looks.
+        observed: bool,
+    },
     /// The app marked a document to be looked at soon: what is pending of it goes with a batch of the next seconds; where
     /// nothing is, the server is asked.
     Marked {

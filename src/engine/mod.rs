@@ -12,7 +12,9 @@ pub mod effect;
 pub mod error;
 pub mod header;
 pub mod ident;
+mod inbox;
 pub mod input;
+mod item;
 mod link;
 mod log;
 mod merge;
@@ -43,6 +45,7 @@ use config::{Config, TransportKind};
 use effect::{Effect, Sink};
 use error::{Code, Fault};
 use ident::{AskId, LoadId, MutationId};
+use inbox::Inbox;
 use input::{Ask, Input};
 use link::Link;
 use log::About;
@@ -85,7 +88,9 @@ pub struct Engine {
     replica: Replica,
     outbox: Outbox,
     /// Entries that were refused, or of which nobody knows.
-    inbox: OrderedSet<Arc<str>>,
+    inbox: Inbox,
+    /// What the app looks at on its way to the server.
+    items: item::Items,
     /// Who waits for writes to end.
     waiters: Vec<awaiting::Waiter>,
     watch: Watch,
@@ -183,7 +188,8 @@ impl Engine {
             store: Store::new(),
             replica: Replica::default(),
             outbox: Outbox::default(),
-            inbox: Ordered::default(),
+            inbox: Inbox::default(),
+            items: item::Items::default(),
             waiters: Vec::new(),
             watch: Watch::default(),
             link: Link::default(),
@@ -272,7 +278,7 @@ impl Engine {
     /// Whether the mutation is one operation on one document. Fails where what it comes after was refused, and where the
     /// server takes no groups and it is one.
     fn check_group(&self, mutation: &Mutation) -> Result<bool, Fault> {
-        if mutation.after.iter().any(|id| self.inbox.contains_key(&id.0)) {
+        if mutation.after.iter().any(|id| self.inbox.has(id)) {
             return Err(Fault::new(Code::Rejected, "what it comes after was refused"));
         }
         if mutation.parts.len() > 1 && !self.config.groups {
@@ -298,6 +304,7 @@ impl Engine {
             }
             self.tell_own_change(address, operations, effects);
         }
+        self.tell_items(now, effects);
         self.window.get_or_insert(now);
         self.arm(now);
         id
@@ -361,6 +368,8 @@ impl Engine {
             Input::PageHid | Input::Woke => {}
             Input::Held { address, held } => self.on_held(address, held, effects),
             Input::Asked { ask, what } => self.on_asked(now, ask, what, effects),
+            Input::ItemObserved { address, observed } => self.on_item_observed(address, observed, effects),
+            Input::PendingObserved { observed } => self.on_pending_observed(observed, effects),
             Input::Marked { address } => self.on_marked(now, &address),
             Input::Stopped { stopped } => self.stopped = stopped,
             Input::CancelAsked { mutation } => self.on_cancel_asked(now, &mutation, effects),
@@ -542,6 +551,7 @@ impl Engine {
 
     /// Nothing that is on its way is waited for.
     fn cancel_all(&mut self, why: Fault, effects: &mut impl Sink) {
+        self.items.touch_all();
         for feed in 0..self.feeds.len() {
             self.answer_pull(feed, Some(why.clone()), effects);
         }
@@ -565,6 +575,7 @@ impl Engine {
         }
         self.keep_in_memory(now, effects);
         self.tell_touched(effects);
+        self.tell_items(now, effects);
         self.answer_waiters(now, effects);
         let is_storing = self.store.is_writing() || self.store.is_staged() && self.store.mode() == Mode::Durable;
         if let (Life::Closing(ask), false) = (self.life, is_storing) {

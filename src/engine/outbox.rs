@@ -55,8 +55,10 @@ pub enum State {
     Stored,
     /// A mutation that may be frozen: it is stored, or never will be.
     Kept,
-    /// An entry in a batch: being stored, or on its way.
+    /// An entry in a batch that is being stored.
     InBatch,
+    /// An entry on its way.
+    Sent,
     /// An entry that can be sent.
     Ready,
     /// An entry that can be sent from then on.
@@ -129,6 +131,8 @@ pub struct Outbox {
     joined: Ordered<Arc<str>, u64>,
     bytes: u64,
     last_order: u64,
+    /// Documents of which something has changed here, where anybody looks.
+    touched: Option<OrderedSet<Address>>,
 }
 
 impl Outbox {
@@ -258,6 +262,26 @@ impl Outbox {
         }
     }
 
+    /// What stands first of one document.
+    pub fn first_queued(&self, address: &Address) -> Option<&Queued> {
+        self.queue.get(&self.first(Some(address))?).map(|queued| &**queued)
+    }
+
+    /// Documents with writes that have not ended.
+    pub fn documents(&self) -> impl Iterator<Item = &Address> {
+        self.keys.keys()
+    }
+
+    /// From here on it is remembered of which documents something changes, or no longer.
+    pub fn observe(&mut self, observed: bool) {
+        self.touched = if observed { Some(self.touched.take().unwrap_or_default()) } else { None };
+    }
+
+    /// The documents of which something has changed since this was asked last.
+    pub fn take_touched(&mut self) -> OrderedSet<Address> {
+        self.touched.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
     /// The first place of what may be frozen, of one document or of all.
     pub fn head(&self, address: Option<&Address>) -> Option<u64> {
         match address {
@@ -377,6 +401,7 @@ impl Outbox {
         if let Some(entry) = self.change(id).and_then(|queued| queued.entry.as_mut()) {
             entry.sent += 1;
         }
+        self.set_state(id, State::Sent);
     }
 
     /// The server answered that the entry should be tried again; says how often so far.
@@ -398,6 +423,11 @@ impl Outbox {
         let Some(order) = self.orders.get(&id.0).copied() else { return };
         let Some(queued) = self.queue.get_mut(&order).filter(|queued| queued.entry.is_some()) else { return };
         let earlier = std::mem::replace(&mut queued.state, state);
+        if let Some(touched) = &mut self.touched {
+            for address in &queued.addresses {
+                touched.insert(address.clone(), ());
+            }
+        }
         self.list(order, earlier, state);
     }
 
@@ -534,6 +564,9 @@ impl Outbox {
     /// Keeps `heads` true for some documents.
     fn refresh(&mut self, addresses: &[Address]) {
         for address in addresses {
+            if let Some(touched) = &mut self.touched {
+                touched.insert(address.clone(), ());
+            }
             let Some(key) = self.keys.get(address) else { continue };
             let first = key.orders.keys().next().copied();
             self.set_head(address, first.filter(|order| self.may_freeze(*order)));

@@ -5,6 +5,7 @@ use super::effect::{Effect, Sink};
 use super::error::{Code, Fault};
 use super::header;
 use super::ident::MutationId;
+use super::inbox::Item;
 use super::log::About;
 use super::notice::{Ending, Notice};
 use super::outbox::{Entry, Queued};
@@ -227,7 +228,9 @@ impl Engine {
             parts.push(Part { address: address.clone(), operations: self.replica.laid(address, ended.layers), base: None });
         }
         self.store.stage(Kind::Inbox, &header, &text_of(&Parts(&parts)), Some(About::of(Kind::Inbox, id)));
-        self.inbox.insert(id.0.clone(), ());
+        ended.addresses.iter().for_each(|address| self.items.touch(address));
+        let is_unknown = matches!(ending, Ending::Unknown { .. });
+        self.inbox.keep(id, Item { addresses: ended.addresses.to_vec(), is_unknown });
     }
 
     /// What ends leaves the overlay, its documents' bases move where there are others, and the app hears of it.

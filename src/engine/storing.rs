@@ -305,6 +305,7 @@ impl Engine {
     pub(super) fn rebase(&mut self, address: &Address, base: Option<Box<Base>>, off: &[super::MutationId]) {
         let unloaded = self.store.pages.page_of(address).is_some();
         if base.is_some() {
+            self.items.note_sync(address);
             self.store.stage_base(address);
             // Whatever is heard of a document while everything is pulled again, it is there.
             for feed in &mut self.feeds {

@@ -19,6 +19,10 @@ export class SyncClient {
     return this.#instance.fold.status;
   }
 
+  get pendingItems() {
+    return this.#instance.fold.pending.source;
+  }
+
   documents(name) {
     let documents = this.#documents.get(name);
     if (documents === undefined) this.#documents.set(name, (documents = new Documents(this.#instance, name)));

@@ -32,6 +32,10 @@ export class Documents {
     return this.#cell(key).source;
   }
 
+  status(key) {
+    return this.#instance.fold.items.at(this.#collection, name(key, 'a document')).source;
+  }
+
   put(key, value) {
     const text = textOf(value);
     return this.#write('put', key, text);

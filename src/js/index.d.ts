@@ -291,6 +291,22 @@ export interface Mutations {
   readonly settled: Promise<readonly Settlement[]>;
 }
 
+/** How far a document's writes have come. */
+export interface ItemStatus {
+  /**
+   * - `unknown`: nothing is known of it here.
+   * - `pending`: it has writes that wait. One that is changed while it syncs is pending behind that.
+   * - `syncing`: a write of it is on its way.
+   * - `synced`: it is as the server has it, as far as is known.
+   * - `failed`: a write got no answer, or a passing no, and is tried again; or nobody knows what became of one, which is in the inbox.
+   * - `conflicted`: somebody else was there first, and what was meant is sent again on what is there.
+   * - `rejected`: a write of it was refused, and is in the inbox.
+   */
+  readonly state: 'unknown' | 'pending' | 'syncing' | 'synced' | 'failed' | 'conflicted' | 'rejected';
+  /** When the server's truth about it last came, by an answer or a pull; `null` where that was before this run, or before anybody asked. */
+  readonly lastSync: number | null;
+}
+
 /**
  * The documents of a collection. Writes throw at once, and change nothing, with `VALIDATION` (a bad name, pointer or position),
  * `INVALID_DOCUMENT` (not JSON, lone surrogates, nested deeper than 100), `TOO_LARGE`, `QUEUE_FULL`, `FENCED`, `CLOSED`,
@@ -324,6 +340,8 @@ export interface Documents<T extends object> {
    * document that is not in memory, `NOT_LOADED`.
    */
   splice(key: string, path: Pointer, at: number, remove: number, insert: string): Mutation;
+  /** How far the document's writes have come. The statuses of the 1,000 documents that were asked for last are kept. */
+  status(key: string): Source<ItemStatus>;
 }
 
 // ------------------------------------------------------------------ what is going on
@@ -439,6 +457,8 @@ export interface SyncClient<C extends Record<keyof C, object> = Record<string, a
   /** This installation's name at the server. */
   readonly clientId: string;
   readonly status: Source<SyncStatus>;
+  /** The documents with writes that have not ended, in the order in which they came to be told. */
+  readonly pendingItems: Source<readonly ItemName[]>;
   /** The documents of a collection. */
   documents<K extends keyof C & string>(name: K): Documents<C[K]>;
   /** Asks the server for changes now. Rejects with what went wrong; the client itself tries again. */

@@ -114,7 +114,7 @@ export class Instance {
     this.#settleReady.resolve();
     this.#settleReady = null;
     this.fold.turn(this.#try('status'));
-    this.fold.cells.retell();
+    this.fold.retell();
   }
 
   openFailed(error) {
@@ -123,6 +123,11 @@ export class Instance {
 
   hold({ collection, key }, held) {
     if (!this.#absent) this.#try(held ? 'hold' : 'release', collection, key);
+  }
+
+  /** Of a document its status; without one, which are pending. */
+  observe(yes, { collection = '', key = '' } = {}) {
+    if (!this.#absent) this.#try(yes ? 'observe' : 'unobserve', collection, key);
   }
 
   load({ collection, key }) {

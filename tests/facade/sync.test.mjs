@@ -66,3 +66,64 @@ test('a client that was stopped stays so through a panic', async () => {
   client.start();
   assert.deepEqual(fake.Client.last.calls.at(-1), ['start']);
 });
+
+test("a document's status is unknown first, and the same as long as it is the same", async () => {
+  const { client, engine, fake } = await opened();
+  const notes = client.documents('notes');
+  const status = notes.status('a');
+  assert.equal(status, notes.status('a'));
+  assert.deepEqual(status.current, { state: 'unknown', lastSync: null });
+  assert.ok(Object.isFrozen(status.current));
+  const heard = [];
+  let completed = false;
+  status.subscribe({ next: ({ state, lastSync }) => heard.push([state, lastSync]), complete: () => (completed = true) });
+  engine.item('notes', 'a', 'pending');
+  engine.item('notes', 'a', 'syncing');
+  engine.item('notes', 'a', 'syncing');
+  engine.item('notes', 'nobody looks at this one', 'syncing');
+  engine.item('notes', 'a', 'synced', 7);
+  assert.deepEqual(heard, [['unknown', null], ['pending', null], ['syncing', null], ['synced', 7]]);
+  assert.equal(status.getSnapshot(), status.current);
+  engine.items.set('notes/b', 'rejected');
+  assert.equal(notes.status('b').current.state, 'rejected', 'what the engine knows is known at once');
+  assert.throws(() => notes.status(''), { code: 'VALIDATION' });
+
+  engine.next = ([call]) => call === 'put' && engine.trap();
+  assert.throws(() => notes.put('a', {}), { code: 'WASM_PANIC' });
+  await settle();
+  fake.Client.last.item('notes', 'a', 'pending');
+  assert.deepEqual(heard.slice(4), [['unknown', null], ['pending', null]], 'another module knows of nothing, and is asked');
+  await client.close();
+  assert.equal(completed, true);
+  assert.equal(notes.status('late').current.state, 'unknown');
+});
+
+test('pending items are told as long as somebody looks', async () => {
+  const { client, engine, fake } = await opened();
+  const [a, b, c] = ['a', 'b', 'c'].map((key) => ({ collection: 'notes', key }));
+  const calls = () => engine.calls.splice(0).map(([call]) => call);
+  calls();
+  engine.pendingItems = [a, b];
+  const { current } = client.pendingItems;
+  assert.deepEqual(current, [a, b]);
+  assert.equal(client.pendingItems.getSnapshot(), current, 'the same as long as it is the same');
+  assert.deepEqual(calls(), ['observe', 'unobserve', 'observe', 'unobserve']);
+  const heard = [];
+  let completed = 0;
+  const stop = client.pendingItems.subscribe({ next: (items) => heard.push(items.map(({ key }) => key).join()), complete: () => (completed += 1) });
+  const others = client.pendingItems.subscribe(() => {});
+  engine.tell({ notice: 'pendingItems', added: [c], removed: [a] });
+  engine.tell({ notice: 'pendingItems', added: [], removed: [b, c] });
+  assert.deepEqual(heard, ['a,b', 'b,c', '']);
+  others();
+  assert.deepEqual(calls(), ['observe']);
+  stop();
+  assert.deepEqual(calls(), ['unobserve']);
+  client.pendingItems.subscribe({ complete: () => (completed += 1) });
+  engine.next = ([call]) => call === 'put' && engine.trap();
+  assert.throws(() => client.documents('notes').put('a', {}), { code: 'WASM_PANIC' });
+  await settle();
+  assert.ok(fake.Client.last.calls.some(([call]) => call === 'observe'));
+  await client.close();
+  assert.equal(completed, 1);
+});

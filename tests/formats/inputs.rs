@@ -10,7 +10,7 @@ use crate::vectors::{Vectors, assert_covered, variants};
 
 variants!(Input as input_name, INPUTS:
     Started, Loaded, LoadFailed, Written, WriteFailed, Progressed, Replied, SendFailed, WentOnline, WentOffline, BecameVisible,
-    BecameHidden, PageHid, Resumed, ClockRead, Woke, Held, Asked, Marked, Stopped, CancelAsked, TokenGiven,
+    BecameHidden, PageHid, Resumed, ClockRead, Woke, Held, Asked, ItemObserved, PendingObserved, Marked, Stopped, CancelAsked, TokenGiven,
 );
 variants!(Found as found_name, FOUNDS: Boot, Pages);
 variants!(Ask as ask_name, ASKS: Load, Pull, Wait, Push, Sync, Close);
@@ -48,6 +48,9 @@ fn samples() -> Vec<(&'static str, Input)> {
         ("woke", Input::Woke),
         ("held", Input::Held { address: address(), held: true }),
         ("held no longer", Input::Held { address: address(), held: false }),
+        ("item observed", Input::ItemObserved { address: address(), observed: true }),
+        ("item observed no longer", Input::ItemObserved { address: address(), observed: false }),
+        ("pending observed", Input::PendingObserved { observed: true }),
         ("marked", Input::Marked { address: address() }),
         ("stopped", Input::Stopped { stopped: true }),
         ("stopped no longer", Input::Stopped { stopped: false }),

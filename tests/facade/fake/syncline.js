@@ -28,6 +28,8 @@ export class Client {
   held = new Set();
   freed = false;
   pending = false;
+  pendingItems = [];
+  items = new Map();
   #ids = 0;
   #asks = 0;
 
@@ -143,6 +145,20 @@ export class Client {
   isPending() {
     this.#enter(['isPending']);
     return this.pending;
+  }
+
+  observe(...given) {
+    this.#enter(['observe', ...given]);
+    if (given.length === 0) this.tell({ notice: 'pendingItems', added: this.pendingItems, removed: [] });
+    else this.item(...given, this.items.get(given.join('/')) ?? 'unknown');
+  }
+
+  unobserve(...given) {
+    this.#enter(['unobserve', ...given]);
+  }
+
+  item(collection, key, state, lastSync = null) {
+    this.tell({ notice: 'item', address: { collection, key }, state, lastSync });
   }
 
   mark(...given) {

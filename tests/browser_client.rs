@@ -123,6 +123,10 @@ impl App {
         self.heard_that("answered", |notice| notice["ask"].as_f64() == ask).await
     }
 
+    fn heard_client(&self) -> Value {
+        self.notices().iter().find(|notice| notice["notice"] == "opened").expect("it is open")["client"].clone()
+    }
+
     fn status(&self) -> Value {
         let text = text(self.client.call("status", "", "", ""));
         serde_json::from_str::<Value>(&text).expect("JSON")[0].take()
@@ -296,6 +300,27 @@ async fn a_documents_way_to_the_server_is_told_to_who_looks() {
     app.client.call("unobserve", "", "", "").unwrap();
     app.put("a", json!(2));
     assert_eq!(app.notices().iter().filter(|notice| notice["notice"] == "item").count(), 4);
+}
+
+#[wasm_bindgen_test]
+async fn the_last_syncs_are_there_after_reopening() {
+    let server = server();
+    let name = fresh("history");
+    let app = App::open(&name, &server).await;
+    let id = app.put("a", json!(1));
+    assert_eq!(app.settled(&id).await["ending"], "applied");
+    set_mode(&server, "down");
+    app.put_durably("b", json!(2)).await;
+    app.heard_that("status", |status| status["error"]["code"] == "NETWORK").await;
+    app.put_durably("c", json!(3)).await;
+    app.close().await;
+    let again = App::open(&name, &JsValue::UNDEFINED).await;
+    let rows: Vec<Value> = serde_json::from_str(&text(again.client.call("history", "", "", ""))).unwrap();
+    let pushes: Vec<_> = rows.iter().filter(|row| row["direction"] == "push").collect();
+    assert_eq!((&pushes[0]["outcome"], &pushes[0]["items"]), (&json!("ok"), &json!(1)));
+    assert_eq!(pushes[1]["outcome"], "NETWORK", "{rows:?}");
+    assert!(rows.iter().all(|row| row["at"].as_u64() > Some(1_700_000_000_000) && row["client"] == again.heard_client()));
+    assert_eq!(again.status()["lastPushAt"], pushes[0]["at"]);
 }
 
 #[wasm_bindgen_test]

@@ -19,6 +19,7 @@ use crate::engine::mutation::Mutation;
 use crate::engine::notice::Notice;
 use crate::protocol::Address;
 use crate::protocol::digits;
+use crate::protocol::member::text_of;
 use convert::Options;
 
 const PAGE_BYTES: f64 = 65_536.0;
@@ -66,6 +67,7 @@ impl Client {
     /// | `start`, `stop` | | nothing: something is sent, or nothing more |
     /// | `close` | | a number, and behind it nothing more happens |
     /// | `status` | | what is going on, as the text of a turn's notices |
+    /// | `history` | | the last syncs, as the text of a list |
     /// | `memory` | | bytes of the module's memory |
     ///
     /// All of a write is checked before anything of it is staged; the ids are those of its mutations. The `answered` notice
@@ -95,6 +97,7 @@ impl Client {
             "start" | "stop" => self.tell(Input::Stopped { stopped: operation == "stop" }),
             "close" => self.ask(Ask::Close),
             "status" => Ok(Notice::list(&[Notice::Status(self.0.look(|engine| engine.status()))]).into()),
+            "history" => Ok(self.0.look(|engine| text_of(engine.history())).into()),
             "memory" => Ok((core::arch::wasm32::memory_size(0) as f64 * PAGE_BYTES).into()),
             _ => self.write(convert::mutations(operation, address, text)?),
         }

@@ -7,6 +7,7 @@ use super::Engine;
 use super::clock::{Timestamp, Wall};
 use super::effect::Sink;
 use super::header::Header;
+use super::history::{ROWS_MAX, Row};
 use super::ident::MutationId;
 use super::inbox::Item;
 use super::input::Bytes;
@@ -71,6 +72,8 @@ impl Engine {
                 self.take_up_stored(*stored, effects);
             }
         }
+        self.counters.last_push = self.history.last("push");
+        self.counters.last_pull = self.history.last("pull");
         self.window = self.outbox.has_heads().then_some(now);
         for Broken { source, why, text } in &broken {
             self.quarantine(now, source, why, text, effects);
@@ -182,6 +185,12 @@ impl Boot<'_> {
                     self.engine.store.found_in_page(row);
                 }
                 false
+            }
+            Kind::History => {
+                let row = Row::read(record.header).filter(|row| row.slot < ROWS_MAX as u32).ok_or("its header has another shape")?;
+                operation = row.slot;
+                self.engine.history.restore(row);
+                true
             }
             Kind::Cursor => self.read_cursor(&mut header, &id.0)?,
             Kind::Quarantine => {

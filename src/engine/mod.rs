@@ -11,6 +11,7 @@ pub mod config;
 pub mod effect;
 pub mod error;
 pub mod header;
+pub mod history;
 pub mod ident;
 mod inbox;
 pub mod input;
@@ -89,6 +90,7 @@ pub struct Engine {
     outbox: Outbox,
     /// Entries that were refused, or of which nobody knows.
     inbox: Inbox,
+    history: history::History,
     /// What the app looks at on its way to the server.
     items: item::Items,
     /// Who waits for writes to end.
@@ -189,6 +191,7 @@ impl Engine {
             replica: Replica::default(),
             outbox: Outbox::default(),
             inbox: Inbox::default(),
+            history: history::History::default(),
             items: item::Items::default(),
             waiters: Vec::new(),
             watch: Watch::default(),

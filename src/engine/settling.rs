@@ -46,6 +46,9 @@ impl Engine {
         if let Some(seq) = outcome.seq {
             self.seen.seq = self.seen.seq.max(seq);
         }
+        if let Some(word) = outcome.verdict.complaint() {
+            self.history.note(word);
+        }
         match &outcome.verdict {
             Verdict::Ok { version, value } => self.settle_ok(now, id, version, outcome.seq, value, effects),
             Verdict::Conflict { address, version, value, value_seq } => {

@@ -111,6 +111,7 @@ impl Engine {
 
     /// One transaction with all that is staged.
     pub(super) fn commit(&mut self, effects: &mut impl Sink) {
+        self.stage_history();
         if let Some(write) = self.store.commit(&self.replica, &self.config) {
             effects.push(Effect::Write(write));
         }

@@ -71,6 +71,11 @@ export class SyncClient {
     this.#instance.run('stop');
   }
 
+  async history() {
+    const rows = JSON.parse(this.#instance.call('history'));
+    return Object.freeze(rows.map(({ number, slot, at, ...row }) => Object.freeze({ ...row, at: new Date(at).toISOString() })));
+  }
+
   metrics() {
     return Object.freeze({ wasmMemoryBytes: this.#instance.call('memory') });
   }

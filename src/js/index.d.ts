@@ -448,6 +448,24 @@ export declare class SyncError extends Error {
   readonly cause?: unknown;
 }
 
+/** One sync: a push or a pull, however it ended. */
+export interface HistoryRow {
+  readonly direction: 'push' | 'pull';
+  /** This installation's name at the server. */
+  readonly client: string;
+  /** Of the request's body for a push, of the reply's for a pull. */
+  readonly bytes: number;
+  /** Entries that were sent, or changes that came. */
+  readonly items: number;
+  /**
+   * `ok`; what the server said of the first entry that it did not apply (`conflict`, `rejected`, `retry`, `tooLarge`, `expired`); or
+   * the `SyncErrorCode` of what went wrong with the request as a whole.
+   */
+  readonly outcome: string;
+  /** RFC 3339, UTC. */
+  readonly at: string;
+}
+
 /** Measurements. */
 export interface Metrics {
   /** The module's memory, shared by all clients of the page. */
@@ -530,6 +548,11 @@ export interface SyncClient<C extends Record<keyof C, object> = Record<string, a
   start(): void;
   /** Sends and asks nothing more until `start`: what is on its way ends as ever, and writes queue. */
   stop(): void;
+  /**
+   * The last 100 syncs, oldest first. The oldest one goes, but the last good push and the last good pull stay. They are stored with
+   * the next write that is stored for another reason.
+   */
+  history(): Promise<readonly HistoryRow[]>;
   metrics(): Metrics;
   /** Hears of what the client reports. */
   on<K extends keyof ClientEvents>(type: K, listener: (detail: ClientEvents[K]) => void, options?: SubscribeOptions): Unsubscribe;

@@ -10,7 +10,16 @@ use crate::harness::*;
 
 /// A client that pulled once and then leaves the network to its pushes.
 fn opened(server: &mut Server) -> Client {
-    let mut client = Client::with(Config { poll_base_ms: 1 << 40, ..config() }, Disk::default(), 1);
+    with_seed(server, 1)
+}
+
+/// Another client of the same user.
+fn another(server: &mut Server) -> Client {
+    with_seed(server, 100)
+}
+
+fn with_seed(server: &mut Server, seed: u64) -> Client {
+    let mut client = Client::with(Config { poll_base_ms: 1 << 40, ..config() }, Disk::default(), seed);
     client.live(server, 10);
     client
 }
@@ -71,11 +80,11 @@ fn waiting_is_for_what_an_earlier_run_left_too_and_ends_at_its_deadline() {
 #[test]
 fn a_refused_write_counts_as_settled_and_a_merged_one_as_its_follow_up() {
     let mut server = Server::new();
-    let mut other = opened(&mut server);
+    let mut other = another(&mut server);
     let mut client = opened(&mut server);
     other.mutate(put("k", r#"{"by":"other"}"#)).unwrap();
     other.live(&mut server, 200);
-    let refused = client.mutate(put("r", r#"{"refuse":true}"#)).unwrap();
+    let refused = client.mutate(put("r", r#"{"reject":true}"#)).unwrap();
     let merged = client.mutate(put("k", r#"{"by":"me"}"#)).unwrap();
     let wait = client.ask(Ask::Wait { timeout_ms: 30_000 });
     client.pass(100);

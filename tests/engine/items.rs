@@ -10,7 +10,16 @@ use syncline::protocol::Call;
 use crate::harness::*;
 
 fn opened(server: &mut Server) -> Client {
-    let mut client = Client::with(Config { poll_base_ms: 1 << 40, ..config() }, Disk::default(), 1);
+    with_seed(server, 1)
+}
+
+/// Another client of the same user.
+fn another(server: &mut Server) -> Client {
+    with_seed(server, 100)
+}
+
+fn with_seed(server: &mut Server, seed: u64) -> Client {
+    let mut client = Client::with(Config { poll_base_ms: 1 << 40, ..config() }, Disk::default(), seed);
     client.live(server, 10);
     client
 }
@@ -123,13 +132,13 @@ fn after_a_restart_nothing_is_syncing_that_is_not_sent() {
 #[test]
 fn a_refused_write_leaves_it_rejected_and_a_conflict_conflicted() {
     let mut server = Server::new();
-    let mut other = opened(&mut server);
+    let mut other = another(&mut server);
     let mut client = opened(&mut server);
     other.mutate(put("k", r#"{"by":"other"}"#)).unwrap();
     other.live(&mut server, 200);
     observe(&mut client, "r");
     observe(&mut client, "k");
-    client.mutate(put("r", r#"{"refuse":true}"#)).unwrap();
+    client.mutate(put("r", r#"{"reject":true}"#)).unwrap();
     client.mutate(put("k", r#"{"by":"me"}"#)).unwrap();
     client.pass(100);
     let (request, ids, body) = client.take_push();
@@ -152,7 +161,7 @@ fn a_refused_write_leaves_it_rejected_and_a_conflict_conflicted() {
 fn what_comes_with_a_pull_is_synced_and_what_is_paged_is_known() {
     let mut server = Server::new();
     let mut client = opened(&mut server);
-    let mut other = opened(&mut server);
+    let mut other = another(&mut server);
     observe(&mut client, "k");
     other.mutate(put("k", "1")).unwrap();
     other.live(&mut server, 200);

@@ -6,6 +6,7 @@ mod bad_input;
 mod conflicts;
 mod groups;
 mod harness;
+mod history;
 mod items;
 mod pulling;
 mod pushing;

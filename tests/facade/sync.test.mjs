@@ -127,3 +127,13 @@ test('pending items are told as long as somebody looks', async () => {
   await client.close();
   assert.equal(completed, 1);
 });
+
+test('the history has its times as RFC 3339 says', async () => {
+  const { client, engine } = await opened();
+  engine.rows = [{ number: 3, slot: 1, direction: 'push', client: 'c', bytes: 9, items: 2, outcome: 'ok', at: 1700000000123 }];
+  const rows = await client.history();
+  assert.deepEqual(rows, [{ direction: 'push', client: 'c', bytes: 9, items: 2, outcome: 'ok', at: '2023-11-14T22:13:20.123Z' }]);
+  assert.ok(Object.isFrozen(rows) && Object.isFrozen(rows[0]));
+  await client.close();
+  await assert.rejects(client.history(), { code: 'CLOSED' });
+});

@@ -29,6 +29,7 @@ export class Client {
   freed = false;
   pending = false;
   pendingItems = [];
+  rows = [];
   items = new Map();
   #ids = 0;
   #asks = 0;
@@ -198,6 +199,10 @@ export class Client {
   status() {
     this.#enter(['status']);
     return JSON.stringify([{ notice: 'status', ...status() }]);
+  }
+
+  history() {
+    return JSON.stringify(this.rows);
   }
 
   memory() {

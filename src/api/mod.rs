@@ -44,6 +44,8 @@ impl Client {
     /// | `put` | the document becomes this | ids |
     /// | `merge` | an RFC 7396 patch | ids |
     /// | `patch` | `{ set, remove, object }` | ids |
+    /// | `increment` | `{ path, by }`: the integer there grows by an integer | ids |
+    /// | `append` | `{ path, items }`: the list or string there grows at its end | ids |
     /// | `splice` | `{ path, at, remove, insert }`: so many units of the string there are replaced | ids |
     /// | `delete` | | ids |
     /// | `putAll` | documents by key, one mutation each, in one turn | ids |

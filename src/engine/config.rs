@@ -42,6 +42,9 @@ options! {
     "crossOrigin" cross_origin: bool = false,
     /// Feeds that are pulled.
     "feeds" feeds: Vec<String> = vec!["main".into()],
+    /// Collections whose writes are not sent as one with others: each is an entry of its own, and can be refused by itself. Only
+    /// splices in a row on a text that somebody else has changed stay the one change that they were merged as.
+    "uncoalesced" uncoalesced: Vec<String> = Vec::new(),
     /// Whether an acknowledged-to-the-app write outlasts a loss of power (`true`) or a crash only.
     "strict" strict: bool = true,
     /// Most writes that wait to be sent; one more is `QUEUE_FULL`.

@@ -9,6 +9,7 @@ mod coalesce;
 pub mod config;
 pub mod effect;
 pub mod error;
+mod fitting;
 pub mod header;
 pub mod ident;
 pub mod input;
@@ -58,7 +59,7 @@ use watch::Watch;
 
 use crate::ordered::{Ordered, OrderedSet};
 use crate::protocol::member::text_of;
-use crate::protocol::{Address, Identity, Json, KeyedOperation, Operation, Run, Seen, Splice, TextMark};
+use crate::protocol::{Address, Identity, Json, KeyedOperation, Operation, Pointer, Run, Seen, Splice, TextMark};
 use crate::protocol::{digits, words};
 
 /// What a reader of a document sees: the server's truth with everything pending laid over it.
@@ -211,8 +212,10 @@ impl Engine {
 
     /// The app changes a document. The view has changed when this returns; the write is kept when `Durable` says so.
     ///
-    /// Fails, with nothing changed, as `CLOSED`, `FENCED`, `QUEUE_FULL`, `TOO_LARGE`, `VALIDATION`, or, for a splice of
-    /// a document that is not in memory, `NOT_LOADED`.
+    /// Fails, with nothing changed, as `CLOSED`, `FENCED`, `QUEUE_FULL`, `TOO_LARGE`, `VALIDATION` (also an increment, append or
+    /// splice that cannot be applied to what is seen), or, for a splice of a document that is not in memory, `NOT_LOADED`. An
+    /// increment or append of such a document is taken; where it turns out that it cannot be applied, the view is as without
+    /// it, and it ends when the server refuses it.
     pub fn mutate(&mut self, now: Timestamp, mutation: Mutation, effects: &mut impl Sink) -> Result<MutationId, Fault> {
         Ok(self.mutate_all(now, vec![mutation], effects)?.remove(0))
     }
@@ -240,8 +243,13 @@ impl Engine {
     fn check(&mut self, mutation: &mut Mutation) -> Result<String, Fault> {
         mutation.check_names()?;
         let Mutation { address, operation } = mutation;
-        if let Operation::Splice(splice) = operation {
-            splice.on = Some(self.check_splice(address, splice)?);
+        match operation {
+            Operation::Splice(splice) => splice.on = Some(self.check_splice(address, splice)?),
+            Operation::Increment { .. } | Operation::Append { .. } if self.replica.is_known(address, self.is_paged(address)) => {
+                let fits = self.replica.check(address, operation);
+                fits.map_err(|why| Fault::new(Code::Validation, why.said()))?;
+            }
+            _ => {}
         }
         let body = text_of(&Run { address, operations: std::slice::from_ref(operation), base: &None });
         if body.len() as u64 > self.config.mutation_bytes_max {
@@ -423,12 +431,23 @@ impl Engine {
             Operation::Put(value) => ViewChange::Value { value: Some(value.clone()) },
             Operation::Delete => ViewChange::Value { value: None },
             _ if !self.replica.is_known(&address, self.is_paged(&address)) => return,
+            // A listener that counts in doubles would come to another number.
+            Operation::Increment { path, by } if !self.is_in_doubles(&address, path, *by) => {
+                let View::Document(json) = self.view(&address) else { return };
+                ViewChange::Value { value: Some(json) }
+            }
             _ => {
                 let keyed = KeyedOperation { address: address.clone(), operation: operation.clone(), base: None };
                 ViewChange::Operations { operations: vec![keyed] }
             }
         };
         effects.push(Effect::Notify(Notice::Changed { address, change }));
+    }
+
+    /// Whether the integer at `path` is exact as a double, and was before it grew by `by`.
+    fn is_in_doubles(&mut self, address: &Address, path: &Pointer, by: i64) -> bool {
+        let is_exact = |number: i64| number.unsigned_abs() <= 1 << 53;
+        self.replica.integer(address, path).is_some_and(|number| is_exact(number) && is_exact(number.wrapping_sub(by)))
     }
 
     fn on_held(&mut self, address: Address, held: bool, effects: &mut impl Sink) {

@@ -24,9 +24,6 @@ use crate::protocol::member::Wrong;
 use crate::protocol::{self, Address, Call, MessageError, PushReply, Run, Whole};
 use crate::protocol::{digits, words};
 
-/// More writes of one document than this are more than one entry: a server takes 1,000 operations in one.
-const MEMBERS_MAX: usize = 500;
-
 /// A request on its way.
 #[derive(Debug)]
 pub(super) struct Request {
@@ -137,17 +134,9 @@ impl Engine {
 
     /// Makes the kept mutations of one document an entry. Nothing that could change it happens after this.
     fn freeze(&mut self, now: Timestamp, address: &Address, effects: &mut impl Sink) -> Option<MutationId> {
-        let mut members = self.outbox.members(address, MEMBERS_MAX, self.config.batch_bytes_max);
-        if members.last().is_some_and(|last| self.replica.goes_on_behind(address, last)) {
-            members = self.outbox.members(address, usize::MAX, u64::MAX);
-        }
+        let (members, operations) = self.fit(address)?;
         let first = self.outbox.queued(members.first()?)?;
         let (id, line) = (first.id.clone(), first.line(first.round()));
-        if members.last().is_some_and(|last| self.replica.goes_on_behind(address, last)) {
-            self.outbox.postpone(address);
-            return None;
-        }
-        let operations = self.replica.grounded(address, &members)?;
         if operations.is_empty() {
             self.give_up_unplaceable(now, address, &members, effects);
             return None;

@@ -140,7 +140,13 @@ impl Engine {
             );
             return self.end(now, id, &Ending::Rejected { error }, &None, seq, effects);
         }
-        let operations = self.replica.grounded(&address, std::slice::from_ref(id)).unwrap_or_default();
+        let grounded = self.replica.grounded(&address, std::slice::from_ref(id));
+        let (operations, unfit) = grounded.map_or_else(Default::default, |grounded| (grounded.operations, grounded.unfit));
+        if let Some((_, why)) = unfit {
+            // The server has just said what is there, and would refuse all of it.
+            let error = Fault::new(Code::Rejected, words::join(&["not_applicable: ", why.said()]));
+            return self.end(now, id, &Ending::Rejected { error }, &None, seq, effects);
+        }
         if operations.is_empty() {
             let error = Fault::new(Code::StorageCorrupt, "the text this was made on is lost");
             return self.end(now, id, &Ending::Unknown { error }, &None, seq, effects);

@@ -226,6 +226,12 @@ export interface StorageOptions {
   durability?: 'relaxed' | 'strict';
 }
 
+/** How the writes of a collection are treated. */
+export interface CollectionOptions {
+  /** `false`: each write is sent by itself, and can be refused by itself. Otherwise writes of one document go as one where that does the same. */
+  coalesce?: boolean;
+}
+
 /** What to open. `C` maps the names of collections to the types of their documents. */
 export interface OpenOptions<C extends Record<keyof C, object> = Record<string, any>> {
   /** The app, or a part of it with data of its own. */
@@ -234,6 +240,7 @@ export interface OpenOptions<C extends Record<keyof C, object> = Record<string, 
   scope?: string;
   /** Who answers. Left out: writes are kept and go nowhere. */
   transport?: Transport;
+  collections?: { readonly [K in keyof C]?: CollectionOptions };
   storage?: StorageOptions;
   poll?: PollOptions;
   batch?: BatchOptions;
@@ -318,6 +325,18 @@ export interface Documents<T extends object> {
   update(key: string, change: MergePatch<T> | ((draft: T) => void)): Mutation;
   /** Deletes a document. Where there is none, that is so already and the write ends as applied. */
   delete(key: string): Mutation;
+  /**
+   * Adds the whole number `by` to the 64-bit integer at `path`. Adding commutes: when somebody else has changed the number
+   * meanwhile, both changes count. Where the document is in memory and there is no integer, or the sum would be none, it throws
+   * `VALIDATION`. A document need not be in memory; should there be no integer after all, the view stays as it is without the
+   * write, which ends as `rejected`.
+   */
+  increment(key: string, path: Pointer, by: number): Mutation;
+  /**
+   * Adds to the end of the list at `path` the elements of a list, or to the end of the text there a text. Nothing that others
+   * add meanwhile is lost. Where there is nothing of the same type, it is as with `increment`.
+   */
+  append(key: string, path: Pointer, items: readonly JsonValue[] | string): Mutation;
   /**
    * Replaces `remove` units of the text at `path`, from position `at` on, by `insert`. Positions are UTF-16 units, as in
    * JavaScript strings. A range that begins or ends inside a surrogate pair, or reaches past the end, throws `VALIDATION`; a

@@ -11,6 +11,7 @@ const OPTIONS = {
   name: null,
   scope: null,
   transport: null,
+  collections: null,
   storage: ['durability'],
   poll: ['baseMs', 'maxMs'],
   batch: ['windowMs', 'itemsMax', 'bytesMax'],
@@ -19,7 +20,7 @@ const OPTIONS = {
 };
 
 export async function open(options = {}) {
-  const { name, scope = '', transport, storage, poll, batch, wasm, signal } = options;
+  const { name, scope = '', transport, collections = {}, storage, poll, batch, wasm, signal } = options;
   // An option that nothing reads would be a promise that nobody keeps.
   for (const [given, group] of Object.entries(options)) {
     check(Object.hasOwn(OPTIONS, given), `there is no option "${given}"`);
@@ -31,6 +32,11 @@ export async function open(options = {}) {
   check(typeof scope === 'string', 'a scope is a string');
   check([undefined, 'strict', 'relaxed'].includes(storage?.durability), 'storage.durability is "strict" or "relaxed"');
   const { kind, url, host } = bind(transport);
+  const uncoalesced = Object.keys(collections).filter((collection) => {
+    const { coalesce = true, ...others } = collections[collection] ?? {};
+    check(typeof coalesce === 'boolean' && Object.keys(others).length === 0, `of the collection "${collection}", coalesce is true or false, and nothing else`);
+    return !coalesce;
+  });
   const numbers = {
     pollBaseMs: poll?.baseMs,
     pollMaxMs: poll?.maxMs,
@@ -44,6 +50,7 @@ export async function open(options = {}) {
   }
   const config = {
     transport: kind,
+    uncoalesced: uncoalesced.length > 0 ? uncoalesced : undefined,
     crossOrigin: kind === 'protocol' && new URL(url).origin !== globalThis.location?.origin,
     strict: storage?.durability ? storage.durability === 'strict' : undefined,
     ...numbers,

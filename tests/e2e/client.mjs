@@ -85,6 +85,8 @@ await test('every kind of write arrives as it was meant', async () => {
         delete draft.n;
       }).settled,
     );
+    ended.push(notes.append('text', '/list', [3, [4]]).settled, notes.append('text', '/text', '!').settled);
+    ended.push(notes.increment('text', '/deep/er/x', 41).settled);
     ended.push(notes.put('gone', { here: true }).settled, notes.delete('gone').settled);
     ended.push(notes.putAll(Array.from({ length: 250 }, (_, index) => [`k${index}`, { index }])).settled);
     ended.push(notes.update('made', { by: 'a patch' }).settled);
@@ -92,7 +94,7 @@ await test('every kind of write arrives as it was meant', async () => {
     if (all.some(({ ending }) => ending !== 'applied')) throw new Error(JSON.stringify(all));
   });
   const documents = await onServer(page);
-  assert.deepEqual(documents.get('notes/text'), { text: 'Hello 🙂🙃 world', deep: { er: { x: 1 } }, none: null, list: [1, 2] });
+  assert.deepEqual(documents.get('notes/text'), { text: 'Hello 🙂🙃 world!', deep: { er: { x: 42 } }, none: null, list: [1, 2, 3, [4]] });
   assert.equal(documents.has('notes/gone'), false);
   assert.deepEqual(documents.get('notes/made'), { by: 'a patch' });
   for (let index = 0; index < 250; index += 1) assert.deepEqual(documents.get(`notes/k${index}`), { index });

@@ -82,13 +82,14 @@ test('every notice is understood', async () => {
 test('the options of the package are options of the engine', async () => {
   const { engine } = await opened({
     transport: { url: 'http://server/' },
+    collections: { votes: { coalesce: false } },
     storage: { durability: 'strict' },
     poll: { baseMs: 1, maxMs: 2 },
     batch: { windowMs: 3, itemsMax: 4, bytesMax: 5 },
   });
   const known = Object.keys(vectors('options').options[0].options);
   const given = Object.keys(engine.options.config);
-  assert.equal(given.length, 8);
+  assert.equal(given.length, 9);
   for (const option of given) assert.ok(known.includes(option), option);
 });
 

@@ -86,6 +86,14 @@ export class Client {
     return this.#write(['patch', ...call]);
   }
 
+  increment(...call) {
+    return this.#write(['increment', ...call]);
+  }
+
+  append(...call) {
+    return this.#write(['append', ...call]);
+  }
+
   splice(...call) {
     return this.#write(['splice', ...call]);
   }

@@ -28,6 +28,9 @@ notes.update('first', (draft) => {
   draft.title = draft.title.toUpperCase();
 });
 notes.splice('first', '/text', 0, 1, 'd');
+notes.increment('first', '/likes', 1);
+notes.append('first', '/text', 'e');
+notes.append('first', '/tags', ['f', 1]);
 notes.delete('first');
 
 const stop = notes.watch('first').subscribe((note, change) => {

@@ -53,7 +53,7 @@ pub(super) fn answer<S: Store>(store: &S, scope: &str, id: &str, remembered: Rem
             let current = store.document(scope, &address)?;
             let value_seq = current.as_ref().map(|current| current.seq);
             let (version, value) = current.and_then(|current| Some((current.version, current.value?))).unzip();
-            Verdict::Conflict { version, value, value_seq }
+            Verdict::Conflict { address: Some(address), version, value, value_seq }
         }
         Ending::Rejected { code, message, fields } => {
             let fields = fields.map(|fields| serde_json::Value::Object(fields).to_string());

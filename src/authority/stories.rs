@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::contract::Case;
 use super::{Authority, Feed, Limits, PullAsk, PushBodyError, RefuseMarked, Store};
-use crate::protocol::{ChangeBody, Identity, Json, Outcome, PullReply, PushReply, Verdict, Whole};
+use crate::protocol::{Address, ChangeBody, Identity, Json, Outcome, PullReply, PushReply, Verdict, Whole};
 
 /// Every story. Each takes a fresh store whose generation is `g1`.
 pub fn stories<S: Store>() -> Vec<Case<S>> {
@@ -98,12 +98,13 @@ fn ok(version: &str) -> Verdict {
 /// A conflict with this document at the position that its version names.
 fn conflict(version: &str, value: &str) -> Verdict {
     let value_seq = version.rsplit('.').next().unwrap().parse().unwrap();
-    Verdict::Conflict { version: Some(version.into()), value: Some(Json::parse(value).unwrap()), value_seq: Some(value_seq) }
+    let value = Some(Json::parse(value).unwrap());
+    Verdict::Conflict { address: Some(Address::of("n", "k")), version: Some(version.into()), value, value_seq: Some(value_seq) }
 }
 
 /// A conflict where no document is: deleted at this position, or never made.
 fn conflict_with_none(value_seq: Option<u64>) -> Verdict {
-    Verdict::Conflict { version: None, value: None, value_seq }
+    Verdict::Conflict { address: Some(Address::of("n", "k")), version: None, value: None, value_seq }
 }
 
 fn code(outcome: &Outcome) -> &str {
@@ -194,7 +195,8 @@ fn i26_a_group_is_applied_whole_or_not_at_all<S: Store>(store: S) {
             ]),
         )
     };
-    assert_eq!(desk.one(group("e2", "g1.9")).verdict, conflict("g1.1", "1"));
+    let Verdict::Conflict { address, version, .. } = desk.one(group("e2", "g1.9")).verdict else { panic!("no conflict") };
+    assert_eq!((address, version.as_deref()), (Some(Address::of("n", "b")), Some("g1.1")), "it names the document");
     assert_eq!(desk.documents(), "n/b=1");
     assert_eq!(desk.one(group("e3", "g1.1")).verdict, ok("g1.3"), "a base is of the documents as they are before the entry");
     assert_eq!(desk.documents(), "m/c=2 n/a=2 n/b=-");

@@ -16,12 +16,14 @@ use super::record::{self, DirectoryRow, Found, Kind, Lineage, Record};
 use crate::ordered::Ordered;
 use crate::protocol::digits;
 use crate::protocol::member::{Fields, Member};
-use crate::protocol::{Address, KeyedOperation, Operation, Pointer, Seen, Text};
+use crate::protocol::{Address, KeyedOperation, Part, Pointer, Seen, Text};
 
 /// What has not ended.
 struct Stored {
     queued: Box<Queued>,
-    operations: Vec<Operation>,
+    parts: Vec<Part>,
+    /// What it waits for.
+    after: Vec<MutationId>,
     /// Texts that were kept for runs of splices in it.
     befores: Vec<(usize, Text)>,
 }
@@ -76,30 +78,35 @@ impl Engine {
     }
 
     fn take_up_stored(&mut self, stored: Stored, effects: &mut impl Sink) {
-        let Stored { queued, operations, befores } = stored;
-        let (id, address, place) = (queued.id.clone(), queued.address.clone(), queued.place);
+        let Stored { queued, parts, after, befores } = stored;
+        let (id, place) = (queued.id.clone(), queued.place);
         let is_frozen = queued.entry.is_some();
         #[cfg(feature = "sim")]
         if self.planted == Some(super::planted::Bug::B1) && !is_frozen {
             let again = MutationId(self.rng.uuid(0).into());
             let order = self.outbox.stage(Queued { id: again.clone(), ..(*queued).clone() }.into(), None);
-            self.lay_found(&address, order, again.clone(), operations.clone(), effects);
+            self.lay_found(&parts, order, &again, effects);
             self.keep(&again, place);
         }
         let order = self.outbox.stage(queued, None);
-        self.lay_found(&address, order, id.clone(), operations, effects);
-        self.replica.restore_befores(&address, &id, befores);
+        self.outbox.depend(order, &after, &[]);
+        self.lay_found(&parts, order, &id, effects);
+        if let [Part { address, .. }] = &parts[..] {
+            self.replica.restore_befores(address, &id, befores);
+        }
         if !is_frozen {
             self.keep(&id, place);
         }
     }
 
-    fn lay_found(&mut self, address: &Address, order: u64, id: MutationId, operations: Vec<Operation>, effects: &mut impl Sink) {
-        let unloaded = self.store.pages.page_of(address).is_some();
-        self.replica.lay(address, unloaded, order, id, operations);
-        if unloaded && !self.replica.is_resident(address) {
-            self.ungrounded.insert(address.clone(), ());
-            self.load_page_of(address, None, effects);
+    fn lay_found(&mut self, parts: &[Part], order: u64, id: &MutationId, effects: &mut impl Sink) {
+        for Part { address, operations, .. } in parts {
+            let unloaded = self.is_paged(address);
+            self.replica.lay(address, unloaded, order, id.clone(), operations.clone());
+            if unloaded && !self.replica.is_resident(address) {
+                self.ungrounded.insert(address.clone(), ());
+                self.load_page_of(address, None, effects);
+            }
         }
     }
 }
@@ -141,6 +148,11 @@ impl Boot<'_> {
             Kind::Before => {
                 header.take("operation", &mut operation).check()?;
                 self.read_before(&mut header, &id, operation, record.body)?
+            }
+            Kind::After => {
+                let mut after = Vec::new();
+                header.take("after", &mut after).check()?;
+                self.stored(&id).map(|stored| stored.after = after).is_some()
             }
             Kind::Cancel | Kind::Settlement => {
                 let mut members = Vec::<MutationId>::new();
@@ -190,10 +202,11 @@ impl Boot<'_> {
         let mut line = Lineage { root: id.clone(), round: 0, place };
         let mut queued = Box::new(Queued {
             id: id.clone(),
-            address: Address::blank(),
+            addresses: Vec::new(),
             bytes: record.raw.len() as u64,
             place: Some(place),
             lineage: None,
+            after: Vec::new(),
             state: State::New,
             entry: None,
         });
@@ -214,16 +227,24 @@ impl Boot<'_> {
         if !is_read {
             return Err("its operations cannot be read");
         }
-        let base = keyed.first_mut().and_then(|keyed| keyed.base.take());
-        let operations = on_one(&mut keyed, &mut queued.address)?;
+        let mut parts = Vec::new();
+        keyed.into_iter().for_each(|keyed| add_to_part(&mut parts, keyed));
+        if parts.is_empty() {
+            return Err("it has no operations");
+        }
+        let mut bases = Vec::with_capacity(parts.len());
+        for part in &mut parts {
+            queued.addresses.push(part.address.clone());
+            bases.push(part.base.take());
+        }
         if record.kind == Kind::Freeze {
             self.end_all(&members);
             queued.bytes = record.body.len() as u64;
             queued.lineage = Some(line);
             queued.state = State::Ready;
-            queued.entry = Some(Box::new(Entry { members, base, text: record.body.into(), sent: 0, failures: 0 }));
+            queued.entry = Some(Box::new(Entry { members, bases, text: record.body.into(), sent: 0, failures: 0 }));
         }
-        self.put(queued, operations);
+        self.put(queued, parts);
         Ok(true)
     }
 
@@ -265,11 +286,11 @@ impl Boot<'_> {
         Ok(true)
     }
 
-    fn put(&mut self, queued: Box<Queued>, operations: Vec<Operation>) {
+    fn put(&mut self, queued: Box<Queued>, parts: Vec<Part>) {
         let place = queued.line(0).place;
         let order = (place.0, place.1.into());
         self.orders.insert(queued.id.0.clone(), order);
-        let stored = Box::new(Stored { queued, operations, befores: Vec::new() });
+        let stored = Box::new(Stored { queued, parts, after: Vec::new(), befores: Vec::new() });
         if let Some(earlier) = self.queue.insert(order, stored) {
             self.engine.store.log.retire(&earlier.queued.id);
         }
@@ -298,18 +319,12 @@ impl Boot<'_> {
     }
 }
 
-/// Takes operations that are all on one document out, and says which.
-fn on_one(keyed: &mut [KeyedOperation], address: &mut Address) -> Result<Vec<Operation>, &'static str> {
-    let Some(first) = keyed.first() else { return Err("it has no operations") };
-    address.clone_from(&first.address);
-    let mut operations = Vec::with_capacity(keyed.len());
-    for one in keyed {
-        if one.address != *address {
-            return Err("it is a group, which this build cannot send");
-        }
-        operations.push(std::mem::replace(&mut one.operation, Operation::Delete));
+/// Adds an operation to what is done to its document.
+fn add_to_part(parts: &mut Vec<Part>, KeyedOperation { address, operation, base }: KeyedOperation) {
+    match parts.iter_mut().find(|part| part.address == address) {
+        Some(part) => part.operations.push(operation),
+        None => parts.push(Part { address, operations: vec![operation], base }),
     }
-    Ok(operations)
 }
 
 /// Bytes as text: themselves where they are UTF-8, else in hexadecimal.

@@ -40,6 +40,8 @@ options! {
     "transport" transport: TransportKind = TransportKind::Protocol,
     /// Whether the server is at another origin.
     "crossOrigin" cross_origin: bool = false,
+    /// Whether the server applies writes to several documents whole or not at all; without, such a write is `VALIDATION`.
+    "groups" groups: bool = true,
     /// Feeds that are pulled.
     "feeds" feeds: Vec<String> = vec!["main".into()],
     /// Collections whose writes are not sent as one with others: each is an entry of its own, and can be refused by itself. Only

@@ -40,6 +40,11 @@ pub fn attempt(entry: &MutationId, failures: u32, at: Wall, delay_ms: u64) -> St
     object!("entry": entry, "failures": &failures, "at": &at, "delay_ms": &delay_ms)
 }
 
+/// What a mutation waits for: it goes when all of these have been applied, and is refused where one of them is.
+pub fn after(id: &MutationId, after: &[MutationId]) -> String {
+    object!("id": id, "after": &after)
+}
+
 /// A mutation taken back.
 pub fn cancel(id: &MutationId) -> String {
     object!("id": id)

@@ -45,6 +45,7 @@ use error::{Code, Fault};
 use ident::{AskId, LoadId, MutationId};
 use input::{Ask, Input};
 use link::Link;
+use log::About;
 use mutation::Mutation;
 use notice::{Ending, Notice, Phase, Status, StorageKind, ViewChange};
 use outbox::{Outbox, Queued, State};
@@ -59,7 +60,7 @@ use watch::Watch;
 
 use crate::ordered::{Ordered, OrderedSet};
 use crate::protocol::member::text_of;
-use crate::protocol::{Address, Identity, Json, KeyedOperation, Operation, Pointer, Run, Seen, Splice, TextMark};
+use crate::protocol::{Address, Identity, Json, KeyedOperation, Operation, Part, Parts, Seen, Splice, TextMark};
 use crate::protocol::{digits, words};
 
 /// What a reader of a document sees: the server's truth with everything pending laid over it.
@@ -242,16 +243,24 @@ impl Engine {
     /// The body of the mutation's record. A splice says what it was made on from here on.
     fn check(&mut self, mutation: &mut Mutation) -> Result<String, Fault> {
         mutation.check_names()?;
-        let Mutation { address, operation } = mutation;
-        match operation {
-            Operation::Splice(splice) => splice.on = Some(self.check_splice(address, splice)?),
-            Operation::Increment { .. } | Operation::Append { .. } if self.replica.is_known(address, self.is_paged(address)) => {
-                let fits = self.replica.check(address, operation);
+        let is_single = self.check_group(mutation)?;
+        for Part { address, operations, .. } in &mut mutation.parts {
+            let mut grows = false;
+            for operation in &mut *operations {
+                if let Operation::Splice(splice) = operation {
+                    if !is_single {
+                        return Err(Fault::new(Code::Validation, "a splice cannot be part of a group"));
+                    }
+                    splice.on = Some(self.check_splice(address, splice)?);
+                }
+                grows |= matches!(operation, Operation::Increment { .. } | Operation::Append { .. });
+            }
+            if grows && self.replica.is_known(address, self.is_paged(address)) {
+                let fits = self.replica.check(address, operations);
                 fits.map_err(|why| Fault::new(Code::Validation, why.said()))?;
             }
-            _ => {}
         }
-        let body = text_of(&Run { address, operations: std::slice::from_ref(operation), base: &None });
+        let body = text_of(&Parts(&mutation.parts));
         if body.len() as u64 > self.config.mutation_bytes_max {
             let limit = self.config.mutation_bytes_max;
             return Err(Fault::new(
@@ -262,31 +271,64 @@ impl Engine {
         Ok(body)
     }
 
-    fn stage(&mut self, now: Timestamp, mutation: &Mutation, body: &str, effects: &mut impl Sink) -> MutationId {
-        let Mutation { address, operation } = mutation;
-        let unloaded = self.is_paged(address);
-        let (id, order) = self.queue(now, address, body, None, None);
-        self.replica.lay(address, unloaded, order, id.clone(), vec![operation.clone()]);
-        if unloaded && !self.replica.is_resident(address) {
-            self.load_page_of(address, None, effects);
+    /// Whether the mutation is one operation on one document. Fails where what it comes after was refused, and where the
+    /// server takes no groups and it is one.
+    fn check_group(&self, mutation: &Mutation) -> Result<bool, Fault> {
+        if mutation.after.iter().any(|id| self.inbox.contains_key(&id.0)) {
+            return Err(Fault::new(Code::Rejected, "what it comes after was refused"));
         }
-        self.tell_own_change(address, operation, effects);
+        if mutation.parts.len() > 1 && !self.config.groups {
+            return Err(Fault::new(Code::Validation, "the server takes no groups: say `atomic: false`, or write one document"));
+        }
+        Ok(mutation.parts.len() == 1 && mutation.parts[0].operations.len() == 1)
+    }
+
+    fn stage(&mut self, now: Timestamp, mutation: &Mutation, body: &str, effects: &mut impl Sink) -> MutationId {
+        let mut addresses = Vec::with_capacity(mutation.parts.len());
+        for part in &mutation.parts {
+            addresses.push(part.address.clone());
+        }
+        let (id, order) = self.queue(now, addresses, body, None, None);
+        if self.outbox.depend(order, &mutation.after, &mutation.reads) {
+            self.keep_dependencies(&self.outbox.dependencies(&[order]));
+        }
+        for Part { address, operations, .. } in &mutation.parts {
+            let unloaded = self.is_paged(address);
+            self.replica.lay(address, unloaded, order, id.clone(), operations.clone());
+            if unloaded && !self.replica.is_resident(address) {
+                self.load_page_of(address, None, effects);
+            }
+            self.tell_own_change(address, operations, effects);
+        }
         self.window.get_or_insert(now);
         self.arm(now);
         id
     }
 
+    /// Stages what these wait for, by the names that has by now.
+    fn keep_dependencies(&mut self, dependencies: &[(MutationId, Vec<MutationId>)]) {
+        for (id, after) in dependencies {
+            self.store.stage(Kind::After, &header::after(id, after), "", Some(About::of(Kind::After, id)));
+        }
+    }
+
     /// Queues a write and stages its record: a new one at the end, a follow-up at its line's place in the order. Says its
     /// id and place.
-    fn queue(&mut self, now: Timestamp, address: &Address, body: &str, lineage: Option<Lineage>, order: Option<u64>) -> (MutationId, u64) {
+    fn queue(
+        &mut self,
+        now: Timestamp,
+        addresses: Vec<Address>,
+        body: &str,
+        lineage: Option<Lineage>,
+        order: Option<u64>,
+    ) -> (MutationId, u64) {
         let wall = self.wall_at(now);
         let id = MutationId(self.rng.uuid(wall.0).into());
-        let header = header::mutation(&id, wall, &self.config.scope, std::slice::from_ref(address), &lineage);
+        let header = header::mutation(&id, wall, &self.config.scope, &addresses, &lineage);
         self.store.stage_mutation(&id, &header, body, self.config.strict);
         let bytes = (body.len() + id.0.len()) as u64;
-        let (state, address) = (State::New, address.clone());
-        let queued = Box::new(Queued { id: id.clone(), address, bytes, place: None, lineage, state, entry: None });
-        (id, self.outbox.stage(queued, order))
+        let queued = Queued { id: id.clone(), addresses, bytes, place: None, lineage, after: Vec::new(), state: State::New, entry: None };
+        (id, self.outbox.stage(Box::new(queued), order))
     }
 
     /// Something happened.
@@ -422,32 +464,32 @@ impl Engine {
     }
 
     /// A held document's watchers hear of the app's own write in the same tick.
-    fn tell_own_change(&mut self, address: &Address, operation: &Operation, effects: &mut impl Sink) {
+    fn tell_own_change(&mut self, address: &Address, operations: &[Operation], effects: &mut impl Sink) {
         if !self.watch.is_held(address) {
             return;
         }
         let address = address.clone();
-        let change = match operation {
-            Operation::Put(value) => ViewChange::Value { value: Some(value.clone()) },
-            Operation::Delete => ViewChange::Value { value: None },
+        let change = match operations {
+            [Operation::Put(value)] => ViewChange::Value { value: Some(value.clone()) },
+            [Operation::Delete] => ViewChange::Value { value: None },
             _ if !self.replica.is_known(&address, self.is_paged(&address)) => return,
-            // A listener that counts in doubles would come to another number.
-            Operation::Increment { path, by } if !self.is_in_doubles(&address, path, *by) => {
-                let View::Document(json) = self.view(&address) else { return };
-                ViewChange::Value { value: Some(json) }
-            }
-            _ => {
+            [operation] if self.is_in_doubles(&address, operation) => {
                 let keyed = KeyedOperation { address: address.clone(), operation: operation.clone(), base: None };
                 ViewChange::Operations { operations: vec![keyed] }
             }
+            _ => match self.view(&address) {
+                View::Document(json) => ViewChange::Value { value: Some(json) },
+                _ => ViewChange::Value { value: None },
+            },
         };
         effects.push(Effect::Notify(Notice::Changed { address, change }));
     }
 
-    /// Whether the integer at `path` is exact as a double, and was before it grew by `by`.
-    fn is_in_doubles(&mut self, address: &Address, path: &Pointer, by: i64) -> bool {
+    /// Whether a listener comes to the same: it counts in doubles.
+    fn is_in_doubles(&mut self, address: &Address, operation: &Operation) -> bool {
+        let Operation::Increment { path, by } = operation else { return true };
         let is_exact = |number: i64| number.unsigned_abs() <= 1 << 53;
-        self.replica.integer(address, path).is_some_and(|number| is_exact(number) && is_exact(number.wrapping_sub(by)))
+        self.replica.integer(address, path).is_some_and(|number| is_exact(number) && is_exact(number.wrapping_sub(*by)))
     }
 
     fn on_held(&mut self, address: Address, held: bool, effects: &mut impl Sink) {
@@ -479,13 +521,13 @@ impl Engine {
 
     /// The app takes a mutation back. What is frozen cannot be.
     fn on_cancel_asked(&mut self, now: Timestamp, id: &MutationId, effects: &mut impl Sink) {
-        let Some(queued) = self.outbox.take(id) else { return };
-        self.touch(&queued.address);
+        let (Some(order), Some(queued)) = (self.outbox.order(id), self.outbox.take(id)) else { return };
         self.store.stage(Kind::Cancel, &header::cancel(id), "", None);
         self.store.log.retire(id);
-        self.rebase(&queued.address, None, std::slice::from_ref(id));
-        self.arm(now);
+        self.take_off(&queued.addresses, std::slice::from_ref(id));
         settling::tell_settled(std::slice::from_ref(id), &Ending::Cancelled, effects);
+        self.block_dependents(now, order, effects);
+        self.arm(now);
     }
 
     fn on_token(&mut self, now: Timestamp, present: bool) {
@@ -579,6 +621,14 @@ impl Engine {
     fn touch(&mut self, address: &Address) {
         let (unloaded, replica) = (self.is_paged(address), &mut self.replica);
         self.watch.touch(address, || replica.view(address, unloaded).ok());
+    }
+
+    /// Takes the layers of mutations that have ended off their documents.
+    fn take_off(&mut self, addresses: &[Address], ids: &[MutationId]) {
+        for address in addresses {
+            self.touch(address);
+            self.rebase(address, None, ids);
+        }
     }
 
     fn tell_touched(&mut self, effects: &mut impl Sink) {

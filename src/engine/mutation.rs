@@ -1,16 +1,21 @@
 //! A write of the app, checked.
 
 use crate::protocol::member::{Fields, Wrong};
-use crate::protocol::{Address, Append, Json, JsonError, Operation, Patch, Pointer, Splice, Value};
+use crate::protocol::{Address, Append, Json, JsonError, Operation, Part, Patch, Pointer, Splice, Value};
 
 use super::error::{Code, Fault};
+use super::ident::MutationId;
 
-/// A write of the app to one document. Whoever holds one holds a good one.
+/// A write of the app: to one document, or to several as a group that is applied whole or not at all. Whoever holds one
+/// holds a good one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mutation {
-    pub(super) address: Address,
-    /// A splice's `on` is the engine's to say.
-    pub(super) operation: Operation,
+    /// One for each document. A splice's `on` is the engine's to say.
+    pub(super) parts: Vec<Part>,
+    /// What has to be applied before.
+    pub(super) after: Vec<MutationId>,
+    /// Documents it was made of: what is pending of them has to be applied before.
+    pub(super) reads: Vec<Address>,
 }
 
 impl Mutation {
@@ -60,12 +65,48 @@ impl Mutation {
     }
 
     fn of(address: Address, operation: Operation) -> Mutation {
-        Mutation { address, operation }
+        let part = Part { address, operations: vec![operation], base: None };
+        Mutation { parts: vec![part], after: Vec::new(), reads: Vec::new() }
+    }
+
+    /// All of these as one: applied together or not at all. Fails where there is none.
+    pub fn group(mutations: Vec<Mutation>) -> Result<Mutation, Fault> {
+        let mut group: Option<Mutation> = None;
+        for Mutation { parts, after, reads } in mutations {
+            let Some(group) = &mut group else {
+                group = Some(Mutation { parts, after, reads });
+                continue;
+            };
+            group.after.extend(after);
+            group.reads.extend(reads);
+            for part in parts {
+                match group.parts.iter_mut().find(|other| other.address == part.address) {
+                    Some(other) => other.operations.extend(part.operations),
+                    None => group.parts.push(part),
+                }
+            }
+        }
+        group.ok_or_else(|| Fault::new(Code::Validation, "a group of no writes"))
+    }
+
+    /// The same, to go only when these have been applied; where one of them is refused, so is this.
+    pub fn after(mut self, ids: Vec<MutationId>) -> Mutation {
+        self.after.extend(ids);
+        self
+    }
+
+    /// The same, made of what these documents hold: it goes only when all that is pending of them has been applied.
+    pub fn reading(mut self, addresses: Vec<Address>) -> Mutation {
+        self.reads.extend(addresses);
+        self
     }
 
     /// Whether every name has a lawful length.
     pub(super) fn check_names(&self) -> Result<(), Fault> {
-        self.address.check_names().map_err(|why| Fault::new(Code::Validation, why))
+        for part in &self.parts {
+            part.address.check_names().map_err(|why| Fault::new(Code::Validation, why))?;
+        }
+        Ok(())
     }
 }
 
@@ -105,6 +146,14 @@ mod tests {
         let mut expected = Patch::default();
         expected.plant(&Pointer::parse("/a").unwrap(), Patch::Set(Value::Null)).unwrap();
         expected.plant(&Pointer::parse("/b").unwrap(), Patch::Remove).unwrap();
-        assert_eq!(mutation.operation, Operation::Patch(expected));
+        assert_eq!(mutation.parts[0].operations, [Operation::Patch(expected)]);
+    }
+
+    #[test]
+    fn a_group_has_one_part_for_each_document() {
+        let put = |key: &str| Mutation::put(Address::of("c", key), "1").unwrap();
+        let group = Mutation::group(vec![put("a"), put("b"), Mutation::delete(Address::of("c", "a"))]).unwrap();
+        assert_eq!(group.parts.iter().map(|part| (&*part.address.key, part.operations.len())).collect::<Vec<_>>(), [("a", 2), ("b", 1)]);
+        assert_eq!(Mutation::group(Vec::new()).unwrap_err().code, Code::Validation);
     }
 }

@@ -13,14 +13,16 @@ use crate::protocol::Address;
 pub struct Queued {
     /// Its id.
     pub id: MutationId,
-    /// Its document.
-    pub address: Address,
+    /// Its document; of a group all of them, each once.
+    pub addresses: Vec<Address>,
     /// Its size, as the limits count it.
     pub bytes: u64,
     /// Where its record is in the log, or was when it was frozen; `None` until it is stored, and for ever in memory mode.
     pub place: Option<Place>,
     /// What it carries on.
     pub lineage: Option<Lineage>,
+    /// Places in the order of what has to be applied before it may go.
+    pub after: Vec<u64>,
     /// How far it has come.
     pub state: State,
     /// What it is as an entry, once it is frozen.
@@ -32,8 +34,8 @@ pub struct Queued {
 pub struct Entry {
     /// Its members, in order.
     pub members: Vec<MutationId>,
-    /// The version its operations were made on.
-    pub base: Option<Option<String>>,
+    /// The version of each of its documents that its operations were made on.
+    pub bases: Vec<Option<Option<String>>>,
     /// Its bytes.
     pub text: Arc<str>,
     /// How often it was sent.
@@ -68,6 +70,11 @@ impl Queued {
         }
     }
 
+    /// Whether it is on several documents, and goes as it is or not at all.
+    pub fn is_group(&self) -> bool {
+        self.addresses.len() > 1
+    }
+
     /// How many follow-ups led to it.
     pub fn round(&self) -> u32 {
         self.lineage.as_ref().map_or(0, |lineage| lineage.round)
@@ -79,8 +86,8 @@ impl Queued {
 pub struct Chosen {
     /// Entries that are frozen already.
     pub entries: Vec<MutationId>,
-    /// Documents whose first mutations become entries now.
-    pub heads: Vec<Address>,
+    /// First mutations of their documents, that become entries now.
+    pub heads: Vec<MutationId>,
 }
 
 impl Chosen {
@@ -95,10 +102,8 @@ impl Chosen {
 #[derive(Debug, Default)]
 struct KeyQueue {
     orders: OrderedSet<u64>,
-    /// Whether there is an entry in it.
-    is_frozen: bool,
-    /// The first, and its bytes, where it may be frozen.
-    head: Option<(u64, u64)>,
+    /// The first, where it may be frozen.
+    head: Option<u64>,
 }
 
 /// All that has not ended.
@@ -109,15 +114,17 @@ pub struct Outbox {
     keys: Ordered<Address, KeyQueue>,
     /// Documents of which nothing is sent any more: see [`Outbox::seal`].
     sealed: OrderedSet<Address>,
-    /// First mutations of documents with no entry, that may be frozen.
-    heads: OrderedSet<u64>,
+    /// What may be frozen, and its bytes: what heads all its documents and waits for nothing else.
+    heads: Ordered<u64, u64>,
     heads_bytes: u64,
+    /// What waits for what stands at this place in the order.
+    dependents: Ordered<u64, Vec<u64>>,
     /// Entries that can be sent.
     ready: OrderedSet<u64>,
     /// Entries that can be sent later: when, and their orders.
     waiting: OrderedSet<(u64, u64)>,
-    /// Members of all entries, but for the first ones.
-    joined: usize,
+    /// Members of all entries, but for the first ones, and the places of their entries.
+    joined: Ordered<Arc<str>, u64>,
     bytes: u64,
     last_order: u64,
 }
@@ -129,39 +136,111 @@ impl Outbox {
         self.last_order = self.last_order.max(order);
         self.bytes += queued.bytes;
         self.orders.insert(queued.id.0.clone(), order);
-        let address = queued.address.clone();
-        let key = self.keys.get_or_insert_with(address.clone(), KeyQueue::default);
-        key.orders.insert(order, ());
+        let addresses = queued.addresses.clone();
+        for address in &addresses {
+            self.keys.get_or_insert_with(address.clone(), KeyQueue::default).orders.insert(order, ());
+        }
         if let Some(entry) = &queued.entry {
-            key.is_frozen = true;
-            self.joined += entry.members.len().saturating_sub(1);
+            for member in entry.members.iter().skip(1) {
+                self.joined.insert(member.0.clone(), order);
+            }
         }
         self.list(order, State::New, queued.state);
         self.queue.insert(order, queued);
-        self.refresh(&address);
+        self.refresh(&addresses);
         order
     }
 
-    /// The mutation is stored, at this place of the log if in a log; it may be frozen if its document's base is known.
+    /// What stands at `order` goes only when these have been applied, and all that is pending of documents it was made of.
+    /// What has ended already is nothing to wait for. Whether there is anything.
+    pub fn depend(&mut self, order: u64, after: &[MutationId], reads: &[Address]) -> bool {
+        let mut all = OrderedSet::default();
+        for id in after {
+            if let Some(earlier) = self.order(id) {
+                all.insert(earlier, ());
+            }
+        }
+        for address in reads {
+            let pending = self.keys.get(address).into_iter().flat_map(|key| key.orders.keys());
+            for earlier in pending {
+                all.insert(*earlier, ());
+            }
+        }
+        let earlier: Vec<u64> = all.keys().copied().filter(|other| *other < order).collect();
+        for other in &earlier {
+            self.dependents.get_or_insert_with(*other, Vec::new).push(order);
+        }
+        let Some(queued) = self.queue.get_mut(&order).filter(|_| !earlier.is_empty()) else { return false };
+        queued.after = earlier;
+        let addresses = queued.addresses.clone();
+        self.refresh(&addresses);
+        true
+    }
+
+    /// What each of these waits for, by the names that those have by now.
+    pub fn dependencies(&self, orders: &[u64]) -> Vec<(MutationId, Vec<MutationId>)> {
+        let mut all = Vec::with_capacity(orders.len());
+        for queued in orders.iter().filter_map(|order| self.queue.get(order)) {
+            let mut after = Vec::with_capacity(queued.after.len());
+            for other in queued.after.iter().filter_map(|order| self.queue.get(order)) {
+                after.push(other.id.clone());
+            }
+            all.push((queued.id.clone(), after));
+        }
+        all
+    }
+
+    /// The same of all that wait for what stands at `order`.
+    pub fn dependents(&self, order: u64) -> Vec<(MutationId, Vec<MutationId>)> {
+        self.dependents.get(&order).map_or_else(Vec::new, |orders| self.dependencies(orders))
+    }
+
+    /// What stood at `order` is applied: nothing waits for it any more.
+    pub fn release_dependents(&mut self, order: u64) {
+        for dependent in &self.dependents.remove(&order).unwrap_or_default() {
+            let Some(queued) = self.queue.get_mut(dependent) else { continue };
+            queued.after.retain(|other| *other != order);
+            let addresses = queued.addresses.clone();
+            self.refresh(&addresses);
+        }
+    }
+
+    /// What stood at `order` will never be applied: takes out all that waited for it, and for that, in order.
+    pub fn take_dependents(&mut self, order: u64) -> Vec<Queued> {
+        let (mut ended, mut taken) = (vec![order], Vec::new());
+        while let Some(order) = ended.pop() {
+            for dependent in &self.dependents.remove(&order).unwrap_or_default() {
+                let id = self.queue.get(dependent).map(|queued| queued.id.clone());
+                if let Some((order, queued)) = id.and_then(|id| self.remove(&id)) {
+                    ended.push(order);
+                    taken.push(*queued);
+                }
+            }
+        }
+        taken
+    }
+
+    /// The mutation is stored, at this place of the log if in a log; it may be frozen if its documents' bases are known.
     pub fn mark_stored(&mut self, id: &MutationId, place: Option<Place>, is_grounded: bool) {
         let Some(queued) = self.change(id) else { return };
         queued.place = place;
         queued.state = if is_grounded { State::Kept } else { State::Stored };
-        let address = queued.address.clone();
-        self.refresh(&address);
+        let addresses = queued.addresses.clone();
+        self.refresh(&addresses);
     }
 
-    /// The document's base is known: what is stored of it may be frozen.
-    pub fn ground(&mut self, address: &Address) {
+    /// The document's base is known: what is stored of it may be frozen, unless another document's base is not.
+    pub fn ground(&mut self, address: &Address, ungrounded: &OrderedSet<Address>) {
         let Some(key) = self.keys.get(address) else { return };
-        for (order, ()) in key.orders.iter() {
+        for order in key.orders.keys() {
             if let Some(queued) = self.queue.get_mut(order)
                 && queued.state == State::Stored
+                && !queued.addresses.iter().any(|address| ungrounded.contains_key(address))
             {
                 queued.state = State::Kept;
             }
         }
-        self.refresh(address);
+        self.refresh(std::slice::from_ref(address));
     }
 
     /// Whether anything may be frozen.
@@ -177,42 +256,42 @@ impl Outbox {
     /// What the next batch is made of: at most so many entries of at most so many bytes, though one goes whatever its size.
     pub fn choose(&self, items: usize, mut bytes: u64) -> Chosen {
         let mut chosen = Chosen::default();
-        for orders in [&self.ready, &self.heads] {
-            for (order, ()) in orders.iter() {
-                let Some(queued) = self.queue.get(order).filter(|queued| !self.is_sealed(&queued.address)) else { continue };
-                if !chosen.fits(items, bytes, queued.bytes) {
-                    return chosen;
-                }
-                bytes = bytes.saturating_sub(queued.bytes);
-                match queued.entry {
-                    Some(_) => chosen.entries.push(queued.id.clone()),
-                    None => chosen.heads.push(queued.address.clone()),
-                }
+        for order in self.ready.keys().chain(self.heads.keys()) {
+            let Some(queued) = self.queue.get(order).filter(|queued| !self.is_sealed(&queued.addresses)) else { continue };
+            if !chosen.fits(items, bytes, queued.bytes) {
+                break;
             }
+            bytes = bytes.saturating_sub(queued.bytes);
+            let kind = if queued.entry.is_some() { &mut chosen.entries } else { &mut chosen.heads };
+            kind.push(queued.id.clone());
         }
         chosen
     }
 
-    /// The mutations of `address` that an entry would hold now: from the first on, as far as they are kept, at most so many
-    /// of at most so many bytes, though one whatever its size.
-    pub fn members(&self, address: &Address, most: usize, mut bytes: u64) -> Vec<MutationId> {
+    /// The mutations that an entry beginning with this one would hold now: those of its document from it on, as far as they
+    /// are kept and depend on nothing, at most so many of at most so many bytes, though one whatever its size. A group is
+    /// by itself.
+    pub fn members(&self, first: &MutationId, most: usize, mut bytes: u64) -> Vec<MutationId> {
         let mut members = Vec::new();
+        let Some(address) = self.queued(first).and_then(|queued| queued.addresses.first()) else { return members };
         let Some(key) = self.keys.get(address) else { return members };
-        for (order, ()) in key.orders.iter() {
-            match self.queue.get(order) {
-                Some(queued) if queued.state == State::Kept && (members.is_empty() || members.len() < most && queued.bytes <= bytes) => {
-                    bytes = bytes.saturating_sub(queued.bytes);
-                    members.push(queued.id.clone());
-                }
-                _ => break,
+        for queued in key.orders.keys().filter_map(|order| self.queue.get(order)) {
+            let joins = !queued.is_group() && queued.after.is_empty() && members.len() < most && queued.bytes <= bytes;
+            if queued.state != State::Kept || !(members.is_empty() || joins) {
+                break;
+            }
+            bytes = bytes.saturating_sub(queued.bytes);
+            members.push(queued.id.clone());
+            if queued.is_group() {
+                break;
             }
         }
         members
     }
 
-    /// The order of a mutation or entry.
+    /// The place in the order of a mutation or entry, or of the entry that a mutation is part of.
     pub fn order(&self, id: &MutationId) -> Option<u64> {
-        self.orders.get(&id.0).copied()
+        self.orders.get(&id.0).or_else(|| self.joined.get(&id.0)).copied()
     }
 
     /// A mutation or entry.
@@ -227,10 +306,22 @@ impl Outbox {
     /// The first of these members becomes the entry, and the others part of it.
     pub fn freeze(&mut self, entry: Box<Entry>) {
         let Some((first, others)) = entry.members.split_first() else { return };
+        let mut waiting = Vec::new();
         for other in others {
-            self.remove(other);
+            let order = self.remove(other).map(|(order, _)| order);
+            waiting.extend(order.map(|order| (order, self.dependents.remove(&order).unwrap_or_default())));
         }
         let Some((order, mut queued)) = self.remove(first) else { return };
+        for (other, dependents) in waiting {
+            for dependent in &dependents {
+                if let Some(queued) = self.queue.get_mut(dependent) {
+                    queued.after.iter_mut().filter(|after| **after == other).for_each(|after| *after = order);
+                }
+            }
+            if !dependents.is_empty() {
+                self.dependents.get_or_insert_with(order, Vec::new).extend(dependents);
+            }
+        }
         queued.bytes = entry.text.len() as u64;
         queued.state = State::InBatch;
         queued.entry = Some(entry);
@@ -258,7 +349,7 @@ impl Outbox {
 
     /// The entry does something else from here on.
     pub fn set_state(&mut self, id: &MutationId, state: State) {
-        let Some(order) = self.order(id) else { return };
+        let Some(order) = self.orders.get(&id.0).copied() else { return };
         let Some(queued) = self.queue.get_mut(&order).filter(|queued| queued.entry.is_some()) else { return };
         let earlier = std::mem::replace(&mut queued.state, state);
         self.list(order, earlier, state);
@@ -290,7 +381,7 @@ impl Outbox {
 
     /// Whether an entry can be sent.
     pub fn has_ready(&self) -> bool {
-        let is_free = |order| self.queue.get(order).is_some_and(|entry| !self.is_sealed(&entry.address));
+        let is_free = |order| self.queue.get(order).is_some_and(|entry| !self.is_sealed(&entry.addresses));
         self.ready.iter().any(|(order, ())| is_free(order))
     }
 
@@ -301,18 +392,18 @@ impl Outbox {
         let mut sealed = Vec::new();
         for (_, queued) in self.queue.iter() {
             if queued.place.is_some() || queued.lineage.is_some() || queued.entry.is_some() {
-                sealed.push(queued.address.clone());
+                sealed.extend_from_slice(&queued.addresses);
             }
         }
         for address in &sealed {
             self.sealed.insert(address.clone(), ());
-            self.refresh(address);
         }
+        self.refresh(&sealed);
     }
 
-    /// Whether nothing of this document is sent any more.
-    pub fn is_sealed(&self, address: &Address) -> bool {
-        self.sealed.contains_key(address)
+    /// Whether nothing of one of these documents is sent any more.
+    pub fn is_sealed(&self, addresses: &[Address]) -> bool {
+        addresses.iter().any(|address| self.sealed.contains_key(address))
     }
 
     /// When the next wait is over.
@@ -338,19 +429,23 @@ impl Outbox {
         let queued = self.queue.remove(&order)?;
         self.bytes -= queued.bytes;
         self.list(order, queued.state, State::New);
-        let key = self.keys.get_mut(&queued.address)?;
-        key.orders.remove(&order);
-        if let Some(entry) = &queued.entry {
-            key.is_frozen = false;
-            self.joined -= entry.members.len().saturating_sub(1);
+        for address in &queued.addresses {
+            if let Some(key) = self.keys.get_mut(address) {
+                key.orders.remove(&order);
+            }
         }
-        self.refresh(&queued.address);
+        if let Some(entry) = &queued.entry {
+            for member in entry.members.iter().skip(1) {
+                self.joined.remove(&member.0);
+            }
+        }
+        self.refresh(&queued.addresses);
         Some((order, queued))
     }
 
     /// Writes that have not ended, each member of an entry counted.
     pub fn mutations(&self) -> usize {
-        self.queue.len() + self.joined
+        self.queue.len() + self.joined.len()
     }
 
     /// Entries, frozen or to be.
@@ -373,35 +468,38 @@ impl Outbox {
         self.set_head(address, None);
     }
 
-    fn set_head(&mut self, address: &Address, head: Option<(u64, u64)>) {
+    fn set_head(&mut self, address: &Address, head: Option<u64>) {
         let Some(key) = self.keys.get_mut(address) else { return };
-        if let Some((order, bytes)) = std::mem::replace(&mut key.head, head) {
-            self.heads.remove(&order);
-            self.heads_bytes -= bytes;
+        if let Some(order) = std::mem::replace(&mut key.head, head) {
+            self.heads_bytes -= self.heads.remove(&order).unwrap_or_default();
         }
-        if let Some((order, bytes)) = head {
-            self.heads.insert(order, ());
+        if let Some(order) = head {
+            let bytes = self.queue.get(&order).map_or(0, |queued| queued.bytes);
             self.heads_bytes += bytes;
+            self.heads_bytes -= self.heads.insert(order, bytes).unwrap_or_default();
         }
     }
 
-    /// Keeps `heads` true for one document.
-    fn refresh(&mut self, address: &Address) {
-        let Some(key) = self.keys.get(address) else { return };
-        let mut head = None;
-        if let Some((order, ())) = key.orders.first()
-            && let Some(first) = self.queue.get(order)
-            && first.state == State::Kept
-            && !key.is_frozen
-            && !self.is_sealed(address)
-        {
-            head = Some((*order, first.bytes));
+    /// Keeps `heads` true for some documents.
+    fn refresh(&mut self, addresses: &[Address]) {
+        for address in addresses {
+            let Some(key) = self.keys.get(address) else { continue };
+            let first = key.orders.keys().next().copied();
+            self.set_head(address, first.filter(|order| self.may_freeze(*order)));
+            if first.is_none() {
+                self.keys.remove(address);
+            }
         }
-        let is_over = key.orders.is_empty();
-        self.set_head(address, head);
-        if is_over {
-            self.keys.remove(address);
-        }
+    }
+
+    /// Whether what stands at `order` is a mutation that may go as far as all others are concerned: it is kept, depends on
+    /// nothing, and heads all its documents.
+    fn may_freeze(&self, order: u64) -> bool {
+        let heads = |address: &Address| self.keys.get(address).is_some_and(|key| key.orders.keys().next() == Some(&order));
+        self.queue.get(&order).is_some_and(|queued| {
+            let is_free = queued.state == State::Kept && queued.after.is_empty() && !self.is_sealed(&queued.addresses);
+            is_free && queued.addresses.iter().all(heads)
+        })
     }
 }
 
@@ -411,17 +509,25 @@ mod tests {
 
     fn queued(id: &str, key: &str) -> Box<Queued> {
         let (id, address) = (MutationId(id.into()), Address::of("c", key));
-        Box::new(Queued { id, address, bytes: 10, place: None, lineage: None, state: State::New, entry: None })
+        Box::new(Queued {
+            id,
+            addresses: vec![address],
+            bytes: 10,
+            place: None,
+            lineage: None,
+            after: Vec::new(),
+            state: State::New,
+            entry: None,
+        })
     }
 
     fn entry(members: &[&str]) -> Box<Entry> {
         let members = members.iter().map(|member| MutationId((*member).into())).collect();
-        Box::new(Entry { members, base: None, text: "12345".into(), sent: 0, failures: 0 })
+        Box::new(Entry { members, bases: vec![None], text: "12345".into(), sent: 0, failures: 0 })
     }
 
     fn heads(outbox: &Outbox) -> Vec<String> {
-        let heads = outbox.choose(99, u64::MAX).heads;
-        heads.iter().map(|address| outbox.members(address, 1, 0)[0].to_string()).collect()
+        outbox.choose(99, u64::MAX).heads.iter().map(MutationId::to_string).collect()
     }
 
     #[test]
@@ -432,7 +538,7 @@ mod tests {
         assert!(!outbox.has_heads());
         outbox.mark_stored(&MutationId("b".into()), Some((1, 1)), false);
         assert!(!outbox.has_heads());
-        outbox.ground(&Address::of("c", "l"));
+        outbox.ground(&Address::of("c", "l"), &Ordered::default());
         assert_eq!(heads(&outbox), ["b"]);
     }
 
@@ -452,8 +558,8 @@ mod tests {
         outbox.stage(queued("follow-up", "k"), Some(order));
         outbox.mark_stored(&MutationId("follow-up".into()), None, true);
         assert_eq!(heads(&outbox), ["follow-up", "c"]);
-        let at = Address::of("c", "k");
-        assert_eq!([outbox.members(&at, 9, 99), outbox.members(&at, 1, 99), outbox.members(&at, 9, 19)].map(|all| all.len()), [2, 1, 1]);
+        let first = MutationId("follow-up".into());
+        assert_eq!([(9, 99), (1, 99), (9, 19)].map(|(most, bytes)| outbox.members(&first, most, bytes).len()), [2, 1, 1]);
         outbox.take(&MutationId("c".into())).unwrap();
         assert_eq!((heads(&outbox), outbox.items()), (vec!["follow-up".to_owned()], 1));
     }

@@ -10,6 +10,7 @@ use super::error::{Code, Fault};
 use super::ident::{AskId, MutationId};
 use super::input::Reply;
 use super::link::Tried;
+use super::outbox::Queued;
 use super::outcome::{self, Class};
 use super::replica::Base;
 use super::sending::{asked_wait, read_body};
@@ -179,11 +180,13 @@ impl Engine {
             ChangeBody::Value(value) => Some(value.clone()),
             ChangeBody::Deleted | ChangeBody::Gone => None,
         };
-        if let Some(id) = own
-            && self.outbox.entry(&id).is_some_and(|entry| entry.address == *address)
-        {
-            self.forget_in_batches(&id);
-            return self.settle_ok(now, &id, &Some(version.clone()), *seq, &value, effects);
+        let entry = own.as_ref().and_then(|id| self.outbox.entry(id)).filter(|entry| entry.addresses.contains(address));
+        if let (Some(id), Some(is_group)) = (&own, entry.map(Queued::is_group)) {
+            self.forget_in_batches(id);
+            self.settle_ok(now, id, &Some(version.clone()), *seq, &value, effects);
+            if !is_group {
+                return;
+            }
         }
         let (version, generation) = (version.as_str().into(), self.generation.clone());
         let theirs = Box::new(Base { version, seq: *seq, generation, value });

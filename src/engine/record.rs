@@ -70,6 +70,8 @@ pub enum Kind {
     Paged = 17,
     /// Which page holds which document: [`header::directory`]; body: a list of `[page, collection, [key, …]]`.
     Directory = 18,
+    /// What a mutation waits for: [`header::after`].
+    After = 20,
 }
 
 impl Kind {
@@ -91,6 +93,7 @@ impl Kind {
             16 => Kind::Before,
             17 => Kind::Paged,
             18 => Kind::Directory,
+            20 => Kind::After,
             _ => return None,
         })
     }
@@ -98,7 +101,7 @@ impl Kind {
     /// The member of the header that says what a record is about: a mutation, an entry or a feed.
     pub fn named_by(self) -> Option<&'static str> {
         match self {
-            Kind::Mutation | Kind::Cancel | Kind::Before => Some("id"),
+            Kind::Mutation | Kind::Cancel | Kind::Before | Kind::After => Some("id"),
             Kind::Freeze | Kind::Attempt | Kind::Settlement | Kind::Inbox => Some("entry"),
             Kind::Cursor => Some("feed"),
             _ => None,

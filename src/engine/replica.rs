@@ -112,9 +112,15 @@ impl Replica {
         Ok(Some(text.mark()))
     }
 
-    /// Whether an increment or append can be applied to what a reader sees, which is known.
-    pub fn check(&mut self, address: &Address, operation: &Operation) -> Result<(), ApplyError> {
-        self.documents.get_mut(address).and_then(|document| document.draft()).unwrap_or(&mut Draft::of(None)).check(operation)
+    /// Whether increments and appends among these, one after the other, can be applied to what a reader sees, which is known.
+    pub fn check(&mut self, address: &Address, operations: &[Operation]) -> Result<(), ApplyError> {
+        let mut nothing = Draft::of(None);
+        let draft = self.documents.get_mut(address).and_then(|document| document.draft()).unwrap_or(&mut nothing);
+        if let [operation] = operations {
+            return draft.check(operation);
+        }
+        let mut trial = draft.clone();
+        operations.iter().try_for_each(|operation| trial.apply(operation))
     }
 
     /// The 64-bit integer at `path` in what a reader sees.

@@ -21,7 +21,7 @@ use super::retry;
 use super::settling::Ended;
 use super::{AUTH_PAUSE_MS, Engine, Pause};
 use crate::protocol::member::Wrong;
-use crate::protocol::{self, Address, Call, MessageError, PushReply, Run, Whole};
+use crate::protocol::{self, Address, Call, MessageError, Part, PushReply, Whole};
 use crate::protocol::{digits, words};
 
 /// A request on its way.
@@ -110,8 +110,8 @@ impl Engine {
         let Chosen { mut entries, heads } = self.outbox.choose(self.size.items(), self.config.batch_bytes_max);
         let batch = BatchId(self.next_id());
         let sent_before = entries.len();
-        for address in &heads {
-            if let Some(frozen) = self.freeze(now, address, effects) {
+        for head in &heads {
+            if let Some(frozen) = self.freeze(now, head, effects) {
                 entries.push(frozen);
             }
         }
@@ -132,43 +132,48 @@ impl Engine {
         }
     }
 
-    /// Makes the kept mutations of one document an entry. Nothing that could change it happens after this.
-    fn freeze(&mut self, now: Timestamp, address: &Address, effects: &mut impl Sink) -> Option<MutationId> {
-        let (members, operations) = self.fit(address)?;
-        let first = self.outbox.queued(members.first()?)?;
-        let (id, line) = (first.id.clone(), first.line(first.round()));
-        if operations.is_empty() {
-            self.give_up_unplaceable(now, address, &members, effects);
+    /// Makes an entry of the kept mutations of one document, or of a group. Nothing that could change it happens after this.
+    fn freeze(&mut self, now: Timestamp, head: &MutationId, effects: &mut impl Sink) -> Option<MutationId> {
+        let first = self.outbox.queued(head)?;
+        let (id, line, addresses) = (head.clone(), first.line(first.round()), first.addresses.clone());
+        let (members, parts) = self.fit(head, &addresses)?;
+        let Some(parts) = parts else {
+            self.give_up_unplaceable(now, &addresses, &members, effects);
             return None;
-        }
-        let base = match self.replica.base(address) {
-            None => Some(None),
-            Some(base) if base.value.is_none() => Some(None),
-            Some(base) if base.version.is_empty() => None,
-            Some(base) => Some(Some(String::from(&*base.version))),
         };
-        let text: Arc<str> = protocol::Entry::text(&id.0, &self.seen, &Run { address, operations: &operations, base: &base }).into();
+        let text: Arc<str> = protocol::Entry::text(&id.0, &self.seen, &parts).into();
         let root = Some(line.root).filter(|root| *root != id);
         let header = header::freeze(&id, &members, line.place, line.round, &root);
         members.iter().for_each(|member| self.store.log.retire(member));
         self.store.stage(Kind::Freeze, &header, &text, Some(About::of(Kind::Freeze, &id)));
         let order = self.outbox.order(&id).unwrap_or_default();
-        let befores = self.replica.replace(address, &members, order, id.clone(), operations);
-        self.keep_befores(befores);
-        self.outbox.freeze(Box::new(Entry { members, base, text, sent: 0, failures: 0 }));
+        let mut bases = Vec::with_capacity(parts.len());
+        for Part { address, operations, base } in parts {
+            let befores = self.replica.replace(&address, &members, order, id.clone(), operations);
+            self.keep_befores(befores);
+            bases.push(base);
+        }
+        let has_others = members.len() > 1;
+        self.outbox.freeze(Box::new(Entry { members, bases, text, sent: 0, failures: 0 }));
+        if has_others {
+            // What waits for one of the others waits for the entry from here on.
+            self.keep_dependencies(&self.outbox.dependents(order));
+        }
         Some(id)
     }
 
     /// The text that these were made on is lost, and with it where they belong: they go to the inbox.
-    fn give_up_unplaceable(&mut self, now: Timestamp, address: &Address, members: &[MutationId], effects: &mut impl Sink) {
+    fn give_up_unplaceable(&mut self, now: Timestamp, addresses: &[Address], members: &[MutationId], effects: &mut impl Sink) {
         let error = Fault::new(Code::StorageCorrupt, "the text this was made on is lost");
-        let (ended, ending) = (Ended { address, layers: members, members }, Ending::Unknown { error });
-        self.touch(address);
-        self.set_aside(now, &ended, &ending, &None);
-        self.conclude(&ended, None, &ending, None, effects);
+        let (ended, ending) = (Ended { addresses, layers: members, members }, Ending::Unknown { error });
+        addresses.iter().for_each(|address| self.touch(address));
+        self.set_aside(now, &ended, ending.name(), &ending, &None);
+        self.conclude(&ended, Vec::new(), &ending, None, effects);
         for member in members {
+            let order = self.outbox.order(member);
             self.outbox.take(member);
             self.store.log.retire(member);
+            order.into_iter().for_each(|order| self.block_dependents(now, order, effects));
         }
     }
 
@@ -179,8 +184,8 @@ impl Engine {
         let (mut ids, mut attempt) = (Vec::new(), 0);
         let mut body = String::from(r#"{"entries":["#);
         for id in &entries {
-            let Some(Queued { address, entry: Some(entry), .. }) = self.outbox.queued(id) else { continue };
-            if !is_open || self.outbox.is_sealed(address) {
+            let Some(Queued { addresses, entry: Some(entry), .. }) = self.outbox.queued(id) else { continue };
+            if !is_open || self.outbox.is_sealed(addresses) {
                 continue;
             }
             if !ids.is_empty() {

@@ -3,6 +3,7 @@
 use super::clock::Timestamp;
 use super::effect::{Effect, Sink};
 use super::error::{Code, Fault};
+use super::fitting::Made;
 use super::header;
 use super::ident::MutationId;
 use super::log::About;
@@ -12,19 +13,21 @@ use super::record::Kind;
 use super::replica::Base;
 use super::{Engine, retry};
 use crate::protocol::member::text_of;
-use crate::protocol::{Address, Json, Operation, Outcome, Run, Verdict};
+use crate::protocol::{Address, Json, Outcome, Part, Parts, Verdict};
 use crate::protocol::{digits, words};
 
-/// A conflict that comes back this many times goes to the inbox.
-const ROUNDS_MAX: u32 = 20;
+/// A conflict that comes back this many times, and once for each document, goes to the inbox.
+const ROUNDS_MAX: usize = 19;
+/// How a write ended that waited for one that was not applied.
+const BLOCKED: &str = "blockedBy";
 /// From this round on a follow-up waits before it goes.
 const ROUNDS_AT_ONCE: u32 = 5;
 
 /// What ends: an entry, or mutations that can be none.
 pub(super) struct Ended<'e> {
-    /// Which document it is on.
-    pub(super) address: &'e Address,
-    /// What is laid over the document for it; the first names it.
+    /// Which documents it is on.
+    pub(super) addresses: &'e [Address],
+    /// What is laid over the documents for it; the first names it.
     pub(super) layers: &'e [MutationId],
     /// What the app calls it.
     pub(super) members: &'e [MutationId],
@@ -45,10 +48,10 @@ impl Engine {
         }
         match &outcome.verdict {
             Verdict::Ok { version, value } => self.settle_ok(now, id, version, outcome.seq, value, effects),
-            Verdict::Conflict { version, value, value_seq } => {
+            Verdict::Conflict { address, version, value, value_seq } => {
                 let (version, generation) = (version.as_deref().unwrap_or_default().into(), self.generation.clone());
                 let theirs = Box::new(Base { version, seq: *value_seq, generation, value: value.clone() });
-                self.settle_conflict(now, id, theirs, outcome.seq, effects);
+                self.settle_conflict(now, id, address.as_ref(), theirs, outcome.seq, effects);
             }
             #[cfg(feature = "sim")]
             Verdict::Rejected { .. } if self.planted == Some(super::planted::Bug::B12) => {
@@ -85,20 +88,27 @@ impl Engine {
         value: &Option<Json>,
         effects: &mut impl Sink,
     ) {
-        let Some((_, queued, entry)) = self.take_entry(id) else { return };
+        let Some((order, queued, entry)) = self.take_entry(id) else { return };
         self.counters.acknowledged += 1;
         self.counters.last_push = Some(self.wall_at(now));
-        let version = version.clone();
-        let base = self.acknowledged_base(&queued, &entry, version.as_deref(), seq, value.clone());
-        let ended = Ended { address: &queued.address, layers: std::slice::from_ref(id), members: &entry.members };
-        self.conclude(&ended, base, &Ending::Applied { version }, seq, effects);
+        let mut bases = Vec::with_capacity(entry.bases.len());
+        for (address, made_on) in queued.addresses.iter().zip(&entry.bases) {
+            // Of a group's documents only a pull says what they have become.
+            let value = value.clone().filter(|_| !queued.is_group());
+            let made_on = made_on.as_ref().map(Option::as_deref);
+            bases.push(self.acknowledged_base(id, address, made_on, version.as_deref(), seq, value));
+        }
+        let ended = Ended { addresses: &queued.addresses, layers: std::slice::from_ref(id), members: &entry.members };
+        self.conclude(&ended, bases, &Ending::Applied { version: version.clone() }, seq, effects);
+        self.outbox.release_dependents(order);
     }
 
-    /// The base that an acknowledged entry makes; `None` where the base is newer already.
+    /// The base that an acknowledged entry makes of a document; `None` where the base is newer already.
     fn acknowledged_base(
         &self,
-        Queued { id, address, .. }: &Queued,
-        entry: &Entry,
+        id: &MutationId,
+        address: &Address,
+        made_on: Option<Option<&str>>,
         version: Option<&str>,
         seq: Option<u64>,
         value: Option<Json>,
@@ -108,69 +118,76 @@ impl Engine {
         if same_log && current.and_then(|base| base.seq).zip(seq).is_some_and(|(have, made)| have >= made) {
             return None;
         }
-        let made_on = match &entry.base {
-            Some(Some(version)) => current.is_some_and(|base| *base.version == **version),
-            Some(None) => true,
-            None => true,
+        let is_current = match made_on {
+            Some(Some(version)) => current.is_some_and(|base| *base.version == *version),
+            Some(None) | None => true,
         };
         // Where there had to be no document, what was made is made of nothing, whatever is known here.
-        let made_of_nothing = entry.base == Some(None);
+        let made_of_nothing = made_on == Some(None);
         let value = value.or_else(|| {
             let made_on = current.and_then(|base| base.value.clone()).filter(|_| !made_of_nothing);
             self.replica.with_layer(address, id, made_on)
         });
         // Made on another version than is known here: what the document is now only a pull can say, and it must not be
         // taken for old news.
-        let seq = if made_on { seq } else { current.and_then(|base| base.seq) };
+        let seq = if is_current { seq } else { current.and_then(|base| base.seq) };
         Some(Box::new(Base { version: version.unwrap_or_default().into(), seq, generation: self.generation.clone(), value }))
     }
 
     /// Somebody else was there first: what was meant is made again on what is there.
-    fn settle_conflict(&mut self, now: Timestamp, id: &MutationId, theirs: Box<Base>, seq: Option<u64>, effects: &mut impl Sink) {
+    fn settle_conflict(
+        &mut self,
+        now: Timestamp,
+        id: &MutationId,
+        moved: Option<&Address>,
+        theirs: Box<Base>,
+        seq: Option<u64>,
+        effects: &mut impl Sink,
+    ) {
         let Some(entry) = self.outbox.entry(id) else { return };
-        let (round, address) = (entry.round() + 1, entry.address.clone());
-        self.touch(&address);
-        if self.is_news(&address, &theirs) {
-            self.rebase(&address, Some(theirs), &[]);
+        let (round, addresses) = (entry.round() + 1, entry.addresses.clone());
+        let only = if addresses.len() == 1 { addresses.first() } else { None };
+        let Some(address) = addresses.iter().find(|address| Some(*address) == moved.or(only)) else {
+            let error = Fault::new(Code::Protocol, "the server's answer does not say which document of the group has moved");
+            return self.end(now, id, &Ending::Unknown { error }, &None, seq, effects);
+        };
+        addresses.iter().for_each(|address| self.touch(address));
+        if self.is_news(address, &theirs) {
+            self.rebase(address, Some(theirs), &[]);
         }
-        if round > ROUNDS_MAX {
-            let error = Fault::new(
-                Code::Rejected,
-                words::join(&["conflict: somebody else was first ", &digits::text(ROUNDS_MAX.into()), " times in a row"]),
-            );
+        if addresses.len() > 1 {
+            // The others may have moved, too, and each costs a round.
+            self.ask_soon(now);
+        }
+        if round as usize > ROUNDS_MAX + addresses.len() {
+            let rounds = digits::text(u64::from(round) - 1);
+            let error = Fault::new(Code::Rejected, words::join(&["conflict: somebody else was first ", &rounds, " times in a row"]));
             return self.end(now, id, &Ending::Rejected { error }, &None, seq, effects);
         }
-        let grounded = self.replica.grounded(&address, std::slice::from_ref(id));
-        let (operations, unfit) = grounded.map_or_else(Default::default, |grounded| (grounded.operations, grounded.unfit));
+        let Some(Made { parts, unfit }) = self.grounded_parts(&addresses, std::slice::from_ref(id)).flatten() else {
+            let error = Fault::new(Code::StorageCorrupt, "the text this was made on is lost");
+            return self.end(now, id, &Ending::Unknown { error }, &None, seq, effects);
+        };
         if let Some((_, why)) = unfit {
             // The server has just said what is there, and would refuse all of it.
             let error = Fault::new(Code::Rejected, words::join(&["not_applicable: ", why.said()]));
             return self.end(now, id, &Ending::Rejected { error }, &None, seq, effects);
         }
-        if operations.is_empty() {
-            let error = Fault::new(Code::StorageCorrupt, "the text this was made on is lost");
-            return self.end(now, id, &Ending::Unknown { error }, &None, seq, effects);
-        }
-        self.follow_up(now, id, round, operations, seq, effects);
+        self.follow_up(now, id, round, parts, seq, effects);
     }
 
-    fn follow_up(
-        &mut self,
-        now: Timestamp,
-        id: &MutationId,
-        round: u32,
-        operations: Vec<Operation>,
-        seq: Option<u64>,
-        effects: &mut impl Sink,
-    ) {
+    fn follow_up(&mut self, now: Timestamp, id: &MutationId, round: u32, mut parts: Vec<Part>, seq: Option<u64>, effects: &mut impl Sink) {
         let Some((order, queued, entry)) = self.outbox.settle(id) else { return };
         let lineage = queued.line(round);
-        let address = queued.address;
-        let body = text_of(&Run { address: &address, operations: &operations, base: &None });
-        let (follow_up, order) = self.queue(now, &address, &body, Some(lineage), Some(order));
+        // What it is made on is said when it is frozen.
+        parts.iter_mut().for_each(|part| part.base = None);
+        let (follow_up, order) = self.queue(now, queued.addresses, &text_of(&Parts(&parts)), Some(lineage), Some(order));
         self.stage_settlement(id, &entry.members, "merged", seq);
-        let befores = self.replica.replace(&address, std::slice::from_ref(id), order, follow_up.clone(), operations);
-        self.keep_befores(befores);
+        for Part { address, operations, .. } in parts {
+            let befores = self.replica.replace(&address, std::slice::from_ref(id), order, follow_up.clone(), operations);
+            self.keep_befores(befores);
+        }
+        self.keep_dependencies(&self.outbox.dependents(order));
         if round > ROUNDS_AT_ONCE {
             let wait = retry::ENTRY.draw(round - ROUNDS_AT_ONCE, &mut self.rng);
             self.window = Some(now.after(wait));
@@ -188,27 +205,42 @@ impl Engine {
         seq: Option<u64>,
         effects: &mut impl Sink,
     ) {
-        let Some((_, queued, entry)) = self.take_entry(id) else { return };
-        let ended = Ended { address: &queued.address, layers: std::slice::from_ref(id), members: &entry.members };
-        self.set_aside(now, &ended, ending, fields);
-        self.conclude(&ended, None, ending, seq, effects);
+        let Some((order, queued, entry)) = self.take_entry(id) else { return };
+        let ended = Ended { addresses: &queued.addresses, layers: std::slice::from_ref(id), members: &entry.members };
+        self.set_aside(now, &ended, ending.name(), ending, fields);
+        self.conclude(&ended, Vec::new(), ending, seq, effects);
+        self.block_dependents(now, order, effects);
     }
 
-    /// Keeps a refused or unknown write until the app removes it.
-    pub(super) fn set_aside(&mut self, now: Timestamp, ended: &Ended<'_>, ending: &Ending, fields: &Option<Json>) {
+    /// What stood at `order` will never be applied: what waits for it goes to the inbox unsent, and the app hears of it.
+    pub(super) fn block_dependents(&mut self, now: Timestamp, order: u64, effects: &mut impl Sink) {
+        for queued in &self.outbox.take_dependents(order) {
+            let layers = std::slice::from_ref(&queued.id);
+            let ended = Ended { addresses: &queued.addresses, layers, members: layers };
+            let ending = Ending::Rejected { error: Fault::new(Code::Rejected, "what it comes after was not applied") };
+            queued.addresses.iter().for_each(|address| self.touch(address));
+            self.set_aside(now, &ended, BLOCKED, &ending, &None);
+            self.conclude(&ended, Vec::new(), &ending, None, effects);
+        }
+    }
+
+    /// Keeps a refused, blocked or unknown write until the app removes it.
+    pub(super) fn set_aside(&mut self, now: Timestamp, ended: &Ended<'_>, name: &str, ending: &Ending, fields: &Option<Json>) {
         let (Some(id), Some(error)) = (ended.members.first(), ending.error()) else { return };
-        let header = header::inbox(id, ended.members, ending.name(), error, fields, self.wall_at(now));
-        let operations = self.replica.laid(ended.address, ended.layers);
-        let body = text_of(&Run { address: ended.address, operations: &operations, base: &None });
-        self.store.stage(Kind::Inbox, &header, &body, Some(About::of(Kind::Inbox, id)));
+        let header = header::inbox(id, ended.members, name, error, fields, self.wall_at(now));
+        let mut parts = Vec::with_capacity(ended.addresses.len());
+        for address in ended.addresses {
+            parts.push(Part { address: address.clone(), operations: self.replica.laid(address, ended.layers), base: None });
+        }
+        self.store.stage(Kind::Inbox, &header, &text_of(&Parts(&parts)), Some(About::of(Kind::Inbox, id)));
         self.inbox.insert(id.0.clone(), ());
     }
 
-    /// What ends leaves the overlay, its base moves where there is another, and the app hears of it.
+    /// What ends leaves the overlay, its documents' bases move where there are others, and the app hears of it.
     pub(super) fn conclude(
         &mut self,
         ended: &Ended<'_>,
-        base: Option<Box<Base>>,
+        bases: Vec<Option<Box<Base>>>,
         ending: &Ending,
         seq: Option<u64>,
         effects: &mut impl Sink,
@@ -216,13 +248,16 @@ impl Engine {
         if let Some(id) = ended.layers.first() {
             self.stage_settlement(id, ended.members, ending.name(), seq);
         }
-        self.rebase(ended.address, base, ended.layers);
+        let mut bases = bases.into_iter();
+        for address in ended.addresses {
+            self.rebase(address, bases.next().flatten(), ended.layers);
+        }
         tell_settled(ended.members, ending, effects);
     }
 
     fn take_entry(&mut self, id: &MutationId) -> Option<(u64, Box<Queued>, Box<Entry>)> {
-        let address = self.outbox.entry(id)?.address.clone();
-        self.touch(&address);
+        let addresses = self.outbox.entry(id)?.addresses.clone();
+        addresses.iter().for_each(|address| self.touch(address));
         self.outbox.settle(id)
     }
 

@@ -147,8 +147,7 @@ impl Engine {
         let mutations = self.store.fence();
         for id in &mutations {
             let Some(queued) = self.outbox.take(id) else { continue };
-            self.touch(&queued.address);
-            self.rebase(&queued.address, None, std::slice::from_ref(id));
+            self.take_off(&queued.addresses, std::slice::from_ref(id));
         }
         if !mutations.is_empty() {
             effects.push(Effect::Notify(Notice::NotDurable { mutations, error: error.clone() }));
@@ -193,13 +192,15 @@ impl Engine {
 
     /// A mutation is kept; it may be frozen once its document's base is known.
     pub(super) fn keep(&mut self, id: &super::MutationId, place: Option<Place>) {
-        let Some(queued) = self.outbox.queued(id) else { return };
-        let address = queued.address.clone();
-        let is_grounded = self.store.pages.page_of(&address).is_none() || self.replica.is_resident(&address);
-        self.outbox.mark_stored(id, place, is_grounded);
-        if !is_grounded {
-            self.ungrounded.insert(address, ());
+        let Some(addresses) = self.outbox.queued(id).map(|queued| queued.addresses.clone()) else { return };
+        let mut is_grounded = true;
+        for address in &addresses {
+            if self.is_paged(address) && !self.replica.is_resident(address) {
+                is_grounded = false;
+                self.ungrounded.insert(address.clone(), ());
+            }
         }
+        self.outbox.mark_stored(id, place, is_grounded);
     }
 
     /// Brings the page that holds `address` into memory. One reading is on its way at a time: what is wanted meanwhile
@@ -288,7 +289,7 @@ impl Engine {
 
     fn keep_grounded(&mut self, address: &Address) {
         self.ungrounded.remove(address);
-        self.outbox.ground(address);
+        self.outbox.ground(address, &self.ungrounded);
     }
 
     /// Sets aside what cannot be read, and says so.

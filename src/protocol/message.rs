@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::json::Json;
 use super::member::{Fields, Member, ObjectWriter, Wrong};
-use super::operation::{KeyedOperation, Run};
+use super::operation::{KeyedOperation, Part, Parts};
 use super::{Address, words};
 use crate::members;
 
@@ -87,6 +87,8 @@ pub enum Verdict {
     },
     /// It was made on another version than the current one; nothing was applied.
     Conflict {
+        /// Which of the entry's documents has moved; may be left out where it has one.
+        address: Option<Address>,
         /// The current version; `None` where there is no document.
         version: Option<String>,
         /// The current document; `None` where there is none.
@@ -208,11 +210,11 @@ members! {
 }
 
 impl Entry {
-    /// The text of an entry on one document.
-    pub fn text(id: &str, seen: &Seen, operations: &Run<'_>) -> String {
+    /// The text of an entry of these parts.
+    pub fn text(id: &str, seen: &Seen, parts: &[Part]) -> String {
         let mut text = String::new();
         let mut object = ObjectWriter::begin(&mut text);
-        object.member("id", &id).member("seen", seen).member("operations", operations);
+        object.member("id", &id).member("seen", seen).member("operations", &Parts(parts));
         object.end();
         text
     }
@@ -223,7 +225,7 @@ impl Verdict {
     fn named(name: &str) -> Option<Verdict> {
         Some(match name {
             "ok" => Verdict::Ok { version: None, value: None },
-            "conflict" => Verdict::Conflict { version: None, value: None, value_seq: None },
+            "conflict" => Verdict::Conflict { address: None, version: None, value: None, value_seq: None },
             "rejected" => Verdict::Rejected { code: String::new(), message: String::new(), fields: None },
             "retry" => Verdict::Retry { after_ms: None },
             "tooLarge" => Verdict::TooLarge,
@@ -239,7 +241,10 @@ impl Verdict {
                 told.take("version", version);
                 told.take("value", value);
             }
-            Verdict::Conflict { version, value, value_seq } => {
+            Verdict::Conflict { address, version, value, value_seq } => {
+                if told.raw("collection").is_some() {
+                    *address = Some(Address::take_up(told));
+                }
                 told.take("version", version);
                 told.take("value", value);
                 told.take("valueSeq", value_seq);
@@ -402,6 +407,10 @@ mod library {
         #[serde(skip_serializing_if = "Option::is_none")]
         seq: Option<u64>,
         #[serde(skip_serializing_if = "Option::is_none")]
+        collection: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        key: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
         version: Option<&'a str>,
         #[serde(skip_serializing_if = "Option::is_none")]
         value: Option<Option<&'a Json>>,
@@ -426,8 +435,10 @@ mod library {
                     wire.version = version.as_deref();
                     wire.value = value.as_ref().map(Some);
                 }
-                Verdict::Conflict { version, value, value_seq } => {
+                Verdict::Conflict { address, version, value, value_seq } => {
                     wire.outcome = "conflict";
+                    wire.collection = address.as_ref().map(|address| &*address.collection);
+                    wire.key = address.as_ref().map(|address| &*address.key);
                     wire.version = version.as_deref();
                     wire.value = Some(value.as_ref());
                     wire.value_seq = *value_seq;
@@ -546,7 +557,7 @@ mod tests {
 
     #[test]
     fn a_push_reply_comes_back_as_it_went_in() {
-        let text = r#"{"generation":"g","scope":"s","outcomes":[{"id":"1","outcome":"ok","seq":7,"version":"g.7"},{"id":"2","outcome":"conflict","seq":8,"version":"g.3","value":{"a":1},"valueSeq":3},{"id":"3","outcome":"conflict","value":null},{"id":"3n","outcome":"conflict","version":"g.4","value":null},{"id":"4","outcome":"rejected","seq":9,"code":"c","message":"m","fields":{"/a":"no"}},{"id":"5","outcome":"retry","afterMs":5},{"id":"6","outcome":"tooLarge"},{"id":"7","outcome":"expired"}]}"#;
+        let text = r#"{"generation":"g","scope":"s","outcomes":[{"id":"1","outcome":"ok","seq":7,"version":"g.7"},{"id":"2","outcome":"conflict","seq":8,"collection":"c","key":"k","version":"g.3","value":{"a":1},"valueSeq":3},{"id":"3","outcome":"conflict","value":null},{"id":"3n","outcome":"conflict","version":"g.4","value":null},{"id":"4","outcome":"rejected","seq":9,"code":"c","message":"m","fields":{"/a":"no"}},{"id":"5","outcome":"retry","afterMs":5},{"id":"6","outcome":"tooLarge"},{"id":"7","outcome":"expired"}]}"#;
         assert_eq!(serde_json::to_string(&PushReply::parse(text).unwrap()).unwrap(), text);
     }
 

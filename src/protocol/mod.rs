@@ -27,7 +27,7 @@ pub use document::{ApplyError, Draft};
 pub use http::{Call, HttpRequest, Identity, Method};
 pub use json::{Json, JsonError};
 pub use message::{Applied, Change, ChangeBody, Entry, MessageError, Outcome, PullReply, PushReply, PushRequest, Seen, Verdict, Whole};
-pub use operation::{Append, KeyedOperation, Operation, OperationError, Run, Splice};
+pub use operation::{Append, KeyedOperation, Operation, OperationError, Part, Parts, Splice};
 pub use patch::Patch;
 pub use pointer::Pointer;
 pub use text::{Text, TextMark};

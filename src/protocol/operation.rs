@@ -113,26 +113,34 @@ impl Operation {
     }
 }
 
-/// Operations on one document, to be written as a list of [`KeyedOperation`]s.
-pub struct Run<'a> {
+/// What is done to one document: all of a write, or its part of a group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Part {
     /// Which document.
-    pub address: &'a Address,
-    /// What they do, in order.
-    pub operations: &'a [Operation],
+    pub address: Address,
+    /// What is done, in order.
+    pub operations: Vec<Operation>,
     /// What the first is made on; the others are made on what the earlier ones left.
-    pub base: &'a Option<Option<String>>,
+    pub base: Option<Option<String>>,
 }
 
-impl Written for Run<'_> {
+/// Parts, to be written as one list of [`KeyedOperation`]s.
+pub struct Parts<'a>(pub &'a [Part]);
+
+impl Written for Parts<'_> {
     fn append(&self, out: &mut String) {
-        let mut base = self.base;
-        out.push('[');
-        for (index, operation) in self.operations.iter().enumerate() {
-            if index > 0 {
-                out.push(',');
+        let mut separator = '[';
+        for part in self.0 {
+            let mut base = &part.base;
+            for operation in &part.operations {
+                out.push(separator);
+                separator = ',';
+                operation.write(&part.address, base, out);
+                base = &None;
             }
-            operation.write(self.address, base, out);
-            base = &None;
+        }
+        if separator == '[' {
+            out.push('[');
         }
         out.push(']');
     }

@@ -250,3 +250,23 @@ fn h17_a_moved_run_of_an_uncoalesced_collection_stays_one_change() {
     assert!(ids.iter().all(|id| matches!(client.ending(id), Some(Ending::Applied { .. }))));
     assert_eq!((server.document("k"), client.view("k")), (seen.clone(), seen));
 }
+
+#[test]
+fn i26_what_grows_in_a_group_is_refused_with_all_of_it() {
+    let mut server = Server::new();
+    let mut client = Client::open(Disk::default(), 1);
+    let group = |mutations: Vec<Mutation>| Mutation::group(mutations).unwrap();
+    // What an earlier write of the group makes counts.
+    client.mutate(group(vec![put("a", r#"{"n":5}"#), increment("a", 2), put("b", r#"{"n":1}"#)])).unwrap();
+    client.live(&mut server, 1_000);
+    assert_eq!(server.document("a"), Some(json!({"n":7})));
+    assert_eq!(client.mutate(group(vec![increment("a", 1), increment("none", 1)])).unwrap_err().code, Code::Validation);
+    assert_eq!(client.view("a"), Some(json!({"n":7})), "nothing of it was made");
+    let moved = client.mutate(group(vec![increment("a", -3), increment("b", 3)])).unwrap();
+    assert_eq!((client.view("a"), client.view("b")), (Some(json!({"n":4})), Some(json!({"n":4}))));
+    elsewhere(&mut server, "b", r#"{"n":"closed"}"#);
+    client.live(&mut server, 2_000);
+    assert!(is_refused(&client, &moved), "{:?}", client.ending(&moved));
+    assert_eq!((client.view("a"), client.view("b")), (Some(json!({"n":7})), Some(json!({"n":"closed"}))));
+    assert_eq!((server.document("a"), client.status().inbox), (Some(json!({"n":7})), 1));
+}

@@ -115,6 +115,11 @@ impl Server {
         json(200, &body.unwrap())
     }
 
+    /// Answers a push with this body.
+    pub fn push(&mut self, asker: &Identity, body: &str) -> Reply {
+        self.answer(asker, &Call::Push { ids: Vec::new(), body: body.to_owned(), attempt: 0 })
+    }
+
     /// The document at `key` of collection `c`.
     pub fn document(&self, key: &str) -> Option<serde_json::Value> {
         let found = self.store.documents(&scope_hash("user")).find(|revision| *revision.address.key == *key);

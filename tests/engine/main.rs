@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod conflicts;
+mod groups;
 mod growing;
 mod harness;
 mod pulling;

@@ -20,6 +20,7 @@ fn all(transport: TransportKind) -> Config {
         scope: "3da0fd9c44cfc9ee".into(),
         transport,
         cross_origin: true,
+        groups: false,
         feeds: vec!["mine".into(), "room?id=7".into()],
         uncoalesced: vec!["votes".into()],
         strict: false,

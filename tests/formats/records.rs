@@ -21,7 +21,7 @@ const SCOPE: &str = "3da0fd9c44cfc9ee";
 
 variants!(Kind as kind_name, KINDS:
     Mutation, Freeze, Attempt, Cancel, Settlement, Parked, Inbox, Base, Cursor, Shadow, Event, Ledger, History, Claim, Quarantine, Before,
-    Paged, Directory,
+    Paged, Directory, After,
 );
 
 /// Kinds that have a number and nothing else yet.
@@ -177,9 +177,7 @@ fn full() -> String {
     let followed = header::mutation(&id(8), AT, SCOPE, &keys, &Some(lineage()));
     let (front, back) = followed.split_once(r#","keys":"#).expect("keys");
     let (keys, back) = back.split_once(r#","lineage":"#).expect("a lineage");
-    let after = text_of(&vec![id(1), id(2)]);
-    let read = text_of(&vec![Address::of("settings", "main")]);
-    let others = format!(r#""after":{after},"read":{read},"collection_version":3,"fingerprint":"9c1185a5c5e9fc54""#);
+    let others = r#""collection_version":3,"fingerprint":"9c1185a5c5e9fc54""#;
     format!(r#"{front},"node":"agent-7","keys":{keys},{others},"lineage":{back}"#)
 }
 
@@ -204,6 +202,7 @@ fn pin_entries(vectors: &mut Vectors) {
     );
     let attempt = header::attempt(&id(9), 2, AT, 4_711);
     pin(vectors, Spot("attempt", Kind::Attempt, 2), attempt, NOTHING);
+    pin(vectors, Spot("after", Kind::After, 4), header::after(&id(5), &[id(3), id(4)]), NOTHING);
     pin(vectors, Spot("cancel", Kind::Cancel, 0), header::cancel(&id(3)), NOTHING);
     let settlement = header::settlement(&id(12), &[id(12)], "applied", Some(9));
     pin(vectors, Spot("settlement", Kind::Settlement, 1), settlement, NOTHING);

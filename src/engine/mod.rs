@@ -205,12 +205,6 @@ impl Engine {
         }
     }
 
-    /// Plants a bug.
-    #[cfg(feature = "sim")]
-    pub fn plant(&mut self, bug: planted::Bug) {
-        self.planted = Some(bug);
-    }
-
     /// The app changes a document. The view has changed when this returns; the write is kept when `Durable` says so.
     ///
     /// Fails, with nothing changed, as `CLOSED`, `FENCED`, `QUEUE_FULL`, `TOO_LARGE`, `VALIDATION` (also an increment, append or

@@ -151,6 +151,12 @@ impl Outbox {
         order
     }
 
+    /// All entries there are.
+    #[cfg(feature = "sim")]
+    pub fn entries(&self) -> impl Iterator<Item = (&MutationId, &Entry)> {
+        self.queue.iter().filter_map(|(_, queued)| Some((&queued.id, queued.entry.as_deref()?)))
+    }
+
     /// What stands at `order` goes only when these have been applied, and all that is pending of documents it was made of.
     /// What has ended already is nothing to wait for. Whether there is anything.
     pub fn depend(&mut self, order: u64, after: &[MutationId], reads: &[Address]) -> bool {

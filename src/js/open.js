@@ -31,7 +31,7 @@ export async function open(options = {}) {
   check(typeof name === 'string' && name !== '', 'a name is needed');
   check(typeof scope === 'string', 'a scope is a string');
   check([undefined, 'strict', 'relaxed'].includes(storage?.durability), 'storage.durability is "strict" or "relaxed"');
-  const { kind, url, host } = bind(transport);
+  const { kind, url, groups, host } = bind(transport);
   const uncoalesced = Object.keys(collections).filter((collection) => {
     const { coalesce = true, ...others } = collections[collection] ?? {};
     check(typeof coalesce === 'boolean' && Object.keys(others).length === 0, `of the collection "${collection}", coalesce is true or false, and nothing else`);
@@ -51,6 +51,7 @@ export async function open(options = {}) {
   const config = {
     transport: kind,
     uncoalesced: uncoalesced.length > 0 ? uncoalesced : undefined,
+    groups: groups === false ? false : undefined,
     crossOrigin: kind === 'protocol' && new URL(url).origin !== globalThis.location?.origin,
     strict: storage?.durability ? storage.durability === 'strict' : undefined,
     ...numbers,

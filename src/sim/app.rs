@@ -1,4 +1,5 @@
-//! The random user: writes this and that into a few documents, looks at some, and is not gentle about it.
+//! The random user: writes this and that into a few documents, looks at some, and is not gentle about it. What one user
+//! writes carries a mark that nobody else's has.
 
 use serde_json::{Value, json};
 
@@ -9,19 +10,26 @@ use crate::engine::rng::Rng;
 /// The user of a run.
 pub struct User {
     keys: u32,
+    /// Which user it is.
+    user: usize,
+    /// At which device.
+    device: u64,
     marks: u64,
 }
 
 /// What is seen of a document: `None` where it is not in memory.
 pub type Seen = Option<Option<Value>>;
 
+/// What each user's texts carry, and nobody else's: of as many users as there are at the most.
+pub const MARKS: [char; 3] = ['†', '‡', '•'];
+
 const COLLECTIONS: [&str; 2] = ["notes", "todos"];
 const WORDS: [&str; 8] = ["one", "two ", "drei", "😀", "e\u{301}", " ", "\"\\", "né"];
 
 impl User {
-    /// One who uses this many documents of each collection.
-    pub fn new(keys: u32) -> User {
-        User { keys: keys.max(1), marks: 0 }
+    /// One who uses this many documents of each collection, at one of its devices.
+    pub fn new(keys: u32, user: usize, device: usize) -> User {
+        User { keys: keys.max(1), user, device: device as u64, marks: 0 }
     }
 
     /// All documents it may use.
@@ -127,12 +135,12 @@ impl User {
 
     /// A short text that no other is equal to.
     fn text(&mut self, rng: &mut Rng) -> String {
-        format!("{}{}", WORDS[rng.up_to(WORDS.len() as u64 - 1) as usize], self.mark())
+        format!("{}{}{}", WORDS[rng.up_to(WORDS.len() as u64 - 1) as usize], self.mark(), MARKS[self.user % MARKS.len()])
     }
 
     fn mark(&mut self) -> u64 {
         self.marks += 1;
-        self.marks
+        self.marks * 8 + self.device
     }
 }
 
@@ -142,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_user_does_everything_and_splices_fit() {
-        let (mut user, mut rng) = (User::new(3), Rng::new([1, 2]));
+        let (mut user, mut rng) = (User::new(3, 0, 0), Rng::new([1, 2]));
         let mut dice = Dice::new(1, [(Fault::Refused, 100_000)].into());
         let seen = json!({ "text": "a😀b", "n": 1, "tags": { "b": [] } });
         let mut kinds = std::collections::BTreeSet::new();

@@ -1,4 +1,5 @@
-//! The simulator as a command: `--runs N --seed S [--bug B1|B12|B17|ALL] [--without N1,S13] [--plan FILE] [--tell] [--json]`.
+//! The simulator as a command: `--runs N --seed S [--bug B1|ALL] [--without N1,S13] [--plan FILE] [--tell] [--json]`, or
+//! `--sum FILES`, which adds up what `--json` said of slices.
 
 #![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "how long a person waited, not the world's time")]
 
@@ -13,6 +14,8 @@ use serde_json::json;
 use super::fault::Fault;
 use super::oracle::Violation;
 use super::plan::Plan;
+use super::shrink;
+use super::tally::{Failure, Tally};
 use super::world::{Outcome, World};
 use crate::engine::planted::{self, Bug};
 
@@ -28,34 +31,41 @@ struct Asked {
     json: bool,
 }
 
-/// What many runs have come to.
-#[derive(Default)]
-struct Sum {
-    runs: u64,
-    events: u64,
-    mutations: u64,
-    crashes: u64,
-    thin: u64,
-    struck: BTreeMap<&'static str, u64>,
-    digest: u64,
-    failures: Vec<(u64, u64, Violation)>,
-}
-
-/// So many failures are told in full.
-const TOLD_MAX: usize = 10;
+/// So many failures are made smaller.
+const SHRUNK_MAX: usize = 3;
+/// Where plans of failures are put.
+const PLANS: &str = "target/sim";
+const USAGE: &str =
+    "usage: sim [--runs N] [--seed S] [--bug B1|ALL] [--without N1,S13] [--plan FILE] [--tell] [--json]\n       sim --sum FILES";
 
 /// Does what the arguments ask for. Success means that no law was broken; with `--bug`, that every planted bug was
-/// caught.
-pub fn run(arguments: &[String]) -> ExitCode {
-    let asked = match asked(arguments) {
-        Ok(asked) => asked,
-        Err(why) => {
-            eprintln!("{why}\nusage: sim [--runs N] [--seed S] [--bug B1|B12|B17|ALL] [--without N1,S13] [--plan FILE] [--tell] [--json]");
-            return ExitCode::from(2);
-        }
+/// caught; with `--sum`, that all slices together broke none. `commit` says which sources these are.
+pub fn run(arguments: &[String], commit: &str) -> ExitCode {
+    let holds = match arguments {
+        [first, files @ ..] if first == "--sum" => sum(files),
+        _ => asked(arguments).map(|asked| if asked.bugs.is_empty() { check(&asked, commit) } else { hunt(&asked) }),
     };
-    let holds = if asked.bugs.is_empty() { check(&asked) } else { hunt(&asked) };
-    if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    match holds {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(why) => {
+            eprintln!("{why}\n{USAGE}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Adds up what `--json` said of several slices.
+fn sum(files: &[String]) -> Result<bool, String> {
+    let mut slices = Vec::new();
+    for path in files {
+        let text = std::fs::read_to_string(path).map_err(|why| format!("{path}: {why}"))?;
+        slices.push(Tally::read(&text).map_err(|why| format!("{path}: {why}"))?);
+    }
+    let tally = Tally::sum(slices)?;
+    println!("{}", tally.said());
+    println!("{}", tally.to_json());
+    Ok(tally.is_good())
 }
 
 /// The run of one plan, telling on the way what happens or not. A panic of the engine is a broken law like any other.
@@ -113,11 +123,59 @@ fn bugs(name: &str) -> Result<Vec<Bug>, String> {
 }
 
 /// Runs everything that was asked for and tells what came of it.
-fn check(asked: &Asked) -> bool {
+fn check(asked: &Asked, commit: &str) -> bool {
     let start = Instant::now();
-    let sum = run_many(asked, None, |_| true);
-    tell(asked, &sum, start.elapsed());
-    sum.failures.is_empty() && sum.thin == 0
+    let mut tally = run_many(asked, None, |_| true);
+    tally.commit = commit.to_owned();
+    tally.without = asked.without.iter().map(|fault| fault.id().to_owned()).collect();
+    (tally.seconds, tally.core_seconds) = (start.elapsed().as_secs_f64(), core_seconds(start.elapsed()));
+    for (number, failure) in tally.failures.iter_mut().enumerate() {
+        failure.again = again(asked, failure.seed);
+        if number < SHRUNK_MAX {
+            shrink_failure(asked, failure);
+        }
+        failure.tell();
+    }
+    println!("{}", tally.said());
+    if asked.json {
+        println!("{}", tally.to_json());
+    }
+    tally.is_good()
+}
+
+/// Says with how little a failure comes again.
+fn shrink_failure(asked: &Asked, failure: &mut Failure) {
+    let plan = asked.plan_of(failure.seed);
+    let off: Vec<&str> = plan.faults.keys().map(|fault| fault.id()).collect();
+    let shrunk = shrink::shrink(&plan, None, failure.law);
+    failure.faults = shrunk.faults.iter().map(|fault| fault.id().to_owned()).collect();
+    let left_out: Vec<&str> = off.into_iter().filter(|id| !failure.faults.iter().any(|needed| needed == id)).collect();
+    if !shrunk.is_written {
+        let without = asked.without.iter().map(|fault| fault.id()).chain(left_out).collect::<Vec<_>>().join(",");
+        failure.again = format!("cargo xtask sim --runs 1 --seed {} --without {without}", failure.seed);
+        return;
+    }
+    let path = format!("{PLANS}/{}-{}.json", failure.law, failure.seed);
+    let text = serde_json::to_string_pretty(&shrunk.plan).expect("a plan is plain data");
+    let written = std::fs::create_dir_all(PLANS).and_then(|()| std::fs::write(&path, text));
+    if written.is_ok() {
+        failure.shrunk = Some((format!("cargo xtask sim --plan {path}"), shrunk.step));
+    }
+}
+
+/// How long all cores together have worked on this: what the system says, or, where it does not, all of them all the
+/// time.
+fn core_seconds(wall: Duration) -> f64 {
+    const TICKS_PER_SECOND: f64 = 100.0;
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // Behind the program's name, which may hold anything: user and system time are the 12th and 13th field.
+    let times = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
+    let ticks: f64 = times.filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
+    if ticks > 0.0 { ticks / TICKS_PER_SECOND } else { wall.as_secs_f64() * cores() as f64 }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 /// Runs seeds with each bug until it is caught.
@@ -126,21 +184,21 @@ fn hunt(asked: &Asked) -> bool {
     for bug in &asked.bugs {
         // What is broken without the bug too is no catch.
         let holds_without = |seed| run_plan(asked.plan_of(seed), None, false).violation.is_none();
-        let mut sum = run_many(asked, Some(*bug), |outcome| outcome.violation.is_none() || !holds_without(outcome.seed));
-        let last = sum.failures.pop().filter(|(seed, ..)| holds_without(*seed));
-        let first = last.as_ref();
-        match first {
-            Some((seed, step, Violation { law, what })) => {
-                println!("{bug:?}: caught by {law} with seed {seed}, the {}. tried, at event {step}: {what}", seed - asked.seed + 1);
+        let mut tally = run_many(asked, Some(*bug), |outcome| outcome.violation.is_none() || !holds_without(outcome.seed));
+        let first = tally.failures.pop().filter(|failure| holds_without(failure.seed));
+        let tried = first.as_ref().map_or(asked.runs, |failure| failure.seed - asked.seed + 1);
+        match &first {
+            Some(Failure { seed, step, law, what, .. }) => {
+                println!("{bug:?}: caught by {law} with seed {seed}, the {tried}. tried, at event {step}: {what}");
             }
-            None => println!("{bug:?}: not caught in {} runs", sum.runs),
+            None => println!("{bug:?}: not caught in {tried} runs"),
         }
         caught.push(json!({
             "bug": format!("{bug:?}"),
             "caught": first.is_some(),
-            "seed": first.map(|failure| failure.0),
-            "runs": first.map_or(sum.runs, |failure| failure.0 - asked.seed + 1),
-            "law": first.map(|failure| failure.2.law),
+            "seed": first.as_ref().map(|failure| failure.seed),
+            "runs": tried,
+            "law": first.as_ref().map(|failure| failure.law),
         }));
     }
     let all = caught.iter().all(|bug| bug["caught"] == true);
@@ -152,7 +210,7 @@ fn hunt(asked: &Asked) -> bool {
 
 /// Runs the seeds on all cores, in order of their numbers, as long as `go_on` says so. What comes out does not hang on
 /// how many cores there are.
-fn run_many(asked: &Asked, bug: Option<Bug>, go_on: impl Fn(&Outcome) -> bool + Sync) -> Sum {
+fn run_many(asked: &Asked, bug: Option<Bug>, go_on: impl Fn(&Outcome) -> bool + Sync) -> Tally {
     let next = AtomicU64::new(0);
     let stop_at = AtomicU64::new(asked.runs);
     let outcomes = Mutex::new(BTreeMap::new());
@@ -169,30 +227,13 @@ fn run_many(asked: &Asked, bug: Option<Bug>, go_on: impl Fn(&Outcome) -> bool + 
             outcomes.lock().unwrap_or_else(PoisonError::into_inner).insert(number, outcome);
         }
     };
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    std::thread::scope(|scope| (0..cores).for_each(|_| drop(scope.spawn(work))));
+    std::thread::scope(|scope| (0..cores()).for_each(|_| drop(scope.spawn(work))));
     let stop_at = stop_at.into_inner();
     let outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let mut sum = Sum::default();
-    outcomes.into_iter().filter(|(number, _)| *number < stop_at).for_each(|(_, outcome)| sum.add(outcome, asked.plan.is_some()));
-    sum
-}
-
-impl Sum {
-    fn add(&mut self, outcome: Outcome, is_scripted: bool) {
-        self.runs += 1;
-        self.events += outcome.events;
-        self.mutations += outcome.mutations;
-        self.crashes += outcome.crashes;
-        self.thin += u64::from(outcome.violation.is_none() && !is_scripted && !outcome.counts());
-        self.digest = self.digest.rotate_left(1) ^ outcome.digest;
-        for (fault, times) in outcome.struck {
-            *self.struck.entry(fault).or_insert(0) += times;
-        }
-        if let Some((step, violation)) = outcome.violation {
-            self.failures.push((outcome.seed, step, violation));
-        }
-    }
+    let mut tally = Tally::default();
+    outcomes.into_iter().filter(|(number, _)| *number < stop_at).for_each(|(_, outcome)| tally.add(outcome, asked.plan.is_some()));
+    tally.ranges = vec![(asked.seed, stop_at)];
+    tally
 }
 
 fn again(asked: &Asked, seed: u64) -> String {
@@ -201,52 +242,5 @@ fn again(asked: &Asked, seed: u64) -> String {
     match &asked.plan {
         Some((path, _)) => format!("cargo xtask sim --plan {path}{without}"),
         None => format!("cargo xtask sim --runs 1 --seed {seed}{without}"),
-    }
-}
-
-fn tell(asked: &Asked, sum: &Sum, took: Duration) {
-    for (seed, step, Violation { law, what }) in sum.failures.iter().take(TOLD_MAX) {
-        println!("seed {seed}, event {step}: {law} does not hold: {what}\n  again: {}", again(asked, *seed));
-    }
-    let mut laws: BTreeMap<&str, u64> = BTreeMap::new();
-    sum.failures.iter().for_each(|(.., violation)| *laws.entry(violation.law).or_insert(0) += 1);
-    let seconds = took.as_secs_f64();
-    let rate = sum.events as f64 / seconds;
-    println!(
-        "{} runs, {} events, {:.0} events/s, {} mutations, {} crashes, {} kinds of fault, {} violations {laws:?}, {} runs too easy to count, digest {:016x}",
-        sum.runs,
-        sum.events,
-        rate,
-        sum.mutations,
-        sum.crashes,
-        sum.struck.len(),
-        sum.failures.len(),
-        sum.thin,
-        sum.digest,
-    );
-    if asked.json {
-        let failures: Vec<_> = sum
-            .failures
-            .iter()
-            .take(TOLD_MAX)
-            .map(|(seed, step, violation)| json!({ "seed": seed, "step": step, "law": violation.law, "what": violation.what, "again": again(asked, *seed) }))
-            .collect();
-        println!(
-            "{}",
-            json!({
-                "runs": sum.runs,
-                "firstSeed": asked.seed,
-                "events": sum.events,
-                "eventsPerSecond": rate.round(),
-                "seconds": seconds,
-                "mutations": sum.mutations,
-                "crashes": sum.crashes,
-                "faults": sum.struck,
-                "tooEasy": sum.thin,
-                "violations": sum.failures.len(),
-                "failures": failures,
-                "digest": format!("{:016x}", sum.digest),
-            })
-        );
     }
 }

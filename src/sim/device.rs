@@ -1,28 +1,57 @@
 //! One device with one tab: an engine, and its shell as the simulator has it. The shell carries out effects, wakes the
-//! engine at its deadline, and when the tab is killed begins again from the disk alone.
+//! engine at its deadline, and when the tab is killed begins again from the disk alone. Disk, network, clock, user and
+//! judge are the device's own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::action::{Edit, Name};
-use super::disk::{Done, Fate};
-use super::fault::Fault;
-use super::oracle::{Look, Violation};
-use super::world::{Event, Halt, World};
+use super::app;
+use super::common::{Common, Event, Halt};
+use super::disk::{Disk, Done, Fate};
+use super::fault::{Dice, Fault};
+use super::net::Net;
+use super::oracle::{Look, Oracle, Violation};
+use super::plan::{Plan, User};
 use crate::engine::clock::{Timestamp, Wall};
+use crate::engine::config::Config;
 use crate::engine::effect::Effect;
 use crate::engine::error::Code;
 use crate::engine::ident::{AskId, RequestId};
 use crate::engine::input::{Ask, Input, SendFailure};
 use crate::engine::mutation::Mutation;
-use crate::engine::notice::{Notice, Status};
+use crate::engine::notice::{Notice, Status, StorageKind};
+use crate::engine::rng::Rng;
 use crate::engine::{Engine, View, record};
 use crate::protocol::{Address, Call};
 
-/// The tab.
-#[derive(Default)]
+/// One device.
 pub(super) struct Device {
+    pub number: usize,
+    /// Whose it is.
+    pub user: usize,
+    pub config: Config,
+    pub tab: Tab,
+    pub disk: Disk,
+    disk_is_busy: bool,
+    pub disk_full_until: u64,
+    pub clock_skew: i64,
+    pub net: Net,
+    pub dice: Dice,
+    pub rng: Rng,
+    pub app_rng: Rng,
+    pub app: app::User,
+    pub oracle: Oracle,
+    pub requests: u64,
+    pub is_acting: bool,
+    pub came_later: u32,
+    steps: u64,
+}
+
+/// The tab: all that goes when it is killed.
+#[derive(Default)]
+pub(super) struct Tab {
     pub engine: Option<Engine>,
     /// Which life of the tab this is; what belongs to another one does not reach it.
     pub life: u64,
@@ -30,20 +59,19 @@ pub(super) struct Device {
     pub is_open: bool,
     pub frozen_until: u64,
     pub outstanding: BTreeMap<RequestId, Call>,
-    pub requests: u64,
     asks: u64,
-    pub open_asks: BTreeSet<u64>,
+    open_asks: BTreeSet<u64>,
     held: BTreeSet<Name>,
     wake_at: Option<u64>,
-    pub status: Option<Status>,
-    pub disk_full_until: u64,
-    pub clock_skew: i64,
+    status: Option<Status>,
 }
 
 /// Turns without a pause after which a device counts as running in circles.
 const TURNS_MAX: u32 = 300;
 /// When the world began, by the wall.
 const EPOCH_MS: i64 = 1_790_000_000_000;
+/// Everything is compared after so many steps, and what has changed after each turn.
+const LOOK_AT_ALL: u64 = 128;
 
 /// The address of a document.
 pub(super) fn address(name: &str) -> Address {
@@ -51,252 +79,329 @@ pub(super) fn address(name: &str) -> Address {
     Address::of(collection, key)
 }
 
-impl World {
+/// What the app sees of a document.
+pub(super) fn seen(engine: &mut Option<Engine>, name: &str) -> Look {
+    match engine.as_mut()?.view(&address(name)) {
+        View::NotLoaded => None,
+        View::Absent => Some(None),
+        View::Document(json) => Some(serde_json::from_str::<Value>(json.as_str()).ok()),
+    }
+}
+
+impl Device {
+    /// The device of this number, before its first tab.
+    pub fn new(plan: &Plan, number: usize) -> Device {
+        let keys = if let User::Random { keys, .. } = plan.user { keys } else { 1 };
+        let (user, apart) = (number % plan.users(), (number as u64) << 32);
+        let dice = Dice::new(plan.seed ^ apart, plan.faults.clone());
+        Device {
+            number,
+            user,
+            config: Config { scope: plan.scope(user), ..plan.config.clone() },
+            tab: Tab::default(),
+            disk: Disk::default(),
+            disk_is_busy: false,
+            disk_full_until: 0,
+            clock_skew: 0,
+            net: Net::default(),
+            dice: match &plan.strikes {
+                Some(strikes) => {
+                    let own = strikes.iter().filter(|strike| strike.0 as usize == number);
+                    dice.only(own.map(|strike| (strike.1, strike.2)).collect())
+                }
+                None => dice,
+            },
+            rng: Rng::new([plan.seed, 1 + apart]),
+            app_rng: Rng::new([plan.seed, 2 + apart]),
+            app: app::User::new(keys, user, number),
+            oracle: Oracle::of(user),
+            requests: 0,
+            is_acting: true,
+            came_later: 0,
+            steps: 0,
+        }
+    }
+
+    /// One event. `is_hard`: enough was written, and enough has gone wrong.
+    pub fn step(&mut self, common: &mut Common, event: Event, is_hard: bool) -> Halt {
+        self.steps += 1;
+        if self.steps.is_multiple_of(LOOK_AT_ALL) {
+            self.look(common, true)?;
+        }
+        if self.dice.strikes(Fault::Crash) {
+            self.crash(common, false)?;
+        } else if self.dice.strikes(Fault::PowerLost) {
+            self.crash(common, true)?;
+        }
+        let thaws_at = self.tab.frozen_until;
+        let is_awake = common.now >= thaws_at;
+        match event {
+            Event::Arrive(parcel) => self.arrive(common, *parcel),
+            Event::Disk => self.finish_disk(common),
+            Event::Line(action) => self.perform(common, action),
+            Event::Act if is_awake => self.act(common, is_hard),
+            Event::Boot { life } => self.boot(common, life),
+            Event::Wake { life, .. } | Event::Tell { life, .. } if life != self.tab.life => Ok(()),
+            Event::Reply(letter) if letter.life != self.tab.life => Ok(()),
+            Event::Wake { at, .. } if is_awake => self.wake(common, at),
+            Event::Tell { input, .. } if is_awake => self.tell(common, *input),
+            Event::Reply(letter) if is_awake => self.deliver(common, *letter),
+            frozen => {
+                common.schedule(thaws_at, self.number, frozen);
+                Ok(())
+            }
+        }
+    }
+
     /// A new tab opens on what the disk has.
-    pub(super) fn boot(&mut self, life: u64) -> Halt {
-        if life != self.device.life || self.device.engine.is_some() {
+    fn boot(&mut self, common: &mut Common, life: u64) -> Halt {
+        if life != self.tab.life || self.tab.engine.is_some() {
             return Ok(());
         }
-        self.device.born_at = self.now;
-        let seed = [self.plan.seed, life];
-        let mut engine = Engine::new(self.plan.config.clone(), seed, self.engine_time(), self.wall());
-        if let Some(bug) = self.bug {
+        self.tab.born_at = common.now;
+        let seed = [common.plan.seed, life + ((self.number as u64) << 32)];
+        let mut engine = Engine::new(self.config.clone(), seed, self.engine_time(common), self.wall(common));
+        if let Some(bug) = common.bug {
             engine.plant(bug);
         }
-        self.device.engine = Some(engine);
-        self.tell(Input::Started)
+        self.tab.engine = Some(engine);
+        self.tell(common, Input::Started)
     }
 
-    fn engine_time(&self) -> Timestamp {
-        Timestamp(self.now - self.device.born_at + 1)
+    fn engine_time(&self, common: &Common) -> Timestamp {
+        Timestamp(common.now - self.tab.born_at + 1)
     }
 
-    pub(super) fn wall(&self) -> Wall {
-        Wall(u64::try_from(EPOCH_MS + self.now as i64 + self.device.clock_skew).unwrap_or(0))
+    pub fn wall(&self, common: &Common) -> Wall {
+        Wall(u64::try_from(EPOCH_MS + common.now as i64 + self.clock_skew).unwrap_or(0))
     }
 
     /// Tells the engine, and does all that follows within the turn.
-    pub(super) fn tell(&mut self, input: Input) -> Halt {
-        self.put(input)?;
-        self.end_turn()
+    pub fn tell(&mut self, common: &mut Common, input: Input) -> Halt {
+        self.put(common, input)?;
+        self.end_turn(common)
     }
 
-    fn put(&mut self, input: Input) -> Halt {
-        let now = self.engine_time();
-        let told = self.tells().then(|| format!("{input:?}"));
-        let Some(engine) = &mut self.device.engine else { return Ok(()) };
+    fn put(&mut self, common: &mut Common, input: Input) -> Halt {
+        let now = self.engine_time(common);
+        let told = common.tells.then(|| format!("{input:?}"));
+        let Some(engine) = &mut self.tab.engine else { return Ok(()) };
         let kind = kind(&input);
         let mut effects = Vec::new();
         engine.handle(now, input, &mut effects);
-        self.trace.event(kind, self.now, self.device.life, effects.len());
-        self.say(|| format!("engine <- {}", told.unwrap_or_default()));
-        self.carry_out(effects)
+        common.trace.event(kind, common.now, self.place(), effects.len());
+        common.say(self.number, || format!("engine <- {}", told.unwrap_or_default()));
+        self.carry_out(common, effects)
+    }
+
+    /// Which life of which device this is.
+    fn place(&self) -> u64 {
+        self.tab.life + ((self.number as u64) << 32)
     }
 
     /// A deadline that has come when a turn ends is due at once; one that lies ahead is armed.
-    pub(super) fn end_turn(&mut self) -> Halt {
+    pub fn end_turn(&mut self, common: &mut Common) -> Halt {
         for _ in 0..TURNS_MAX {
-            let Some(engine) = &self.device.engine else { return Ok(()) };
+            let Some(engine) = &self.tab.engine else { return Ok(()) };
             match engine.deadline() {
-                Some((at, _)) if at <= self.engine_time() => self.put(Input::Woke)?,
+                Some((at, _)) if at <= self.engine_time(common) => self.put(common, Input::Woke)?,
                 deadline => {
-                    self.arm(deadline.map(|(at, _)| at.0 + self.device.born_at - 1));
-                    return self.look(false);
+                    self.arm(common, deadline.map(|(at, _)| at.0 + self.tab.born_at - 1));
+                    return self.look(common, false);
                 }
             }
         }
-        let deadline = self.device.engine.as_ref().and_then(Engine::deadline);
-        self.violated("V4", format!("woken {TURNS_MAX} times at one moment, and it still wants {deadline:?}"))
+        let deadline = self.tab.engine.as_ref().and_then(Engine::deadline);
+        self.violated(common, "V4", format!("woken {TURNS_MAX} times at one moment, and it still wants {deadline:?}"))
     }
 
-    fn arm(&mut self, at: Option<u64>) {
-        if self.device.wake_at == at {
+    fn arm(&mut self, common: &mut Common, at: Option<u64>) {
+        if self.tab.wake_at == at {
             return;
         }
-        self.device.wake_at = at;
+        self.tab.wake_at = at;
         if let Some(at) = at {
-            let life = self.device.life;
+            let life = self.tab.life;
             let late = if self.dice.strikes(Fault::TimersLate) { self.dice.size(Fault::TimersLate, 0, 60_000) } else { 0 };
-            self.schedule(at + late, Event::Wake { life, at });
+            common.schedule(at + late, self.number, Event::Wake { life, at });
             if late > 0 {
                 // It also fires when nobody asked.
-                let early = self.now + self.dice.size(Fault::TimersLate, 1, 1_000);
-                self.schedule(early, Event::Tell { life, input: Box::new(Input::Woke) });
+                let early = common.now + self.dice.size(Fault::TimersLate, 1, 1_000);
+                common.schedule(early, self.number, Event::Tell { life, input: Box::new(Input::Woke) });
             }
         }
     }
 
     /// A timer fires; one that was armed anew since then is nothing.
-    pub(super) fn wake(&mut self, at: u64) -> Halt {
-        if self.device.wake_at != Some(at) {
+    fn wake(&mut self, common: &mut Common, at: u64) -> Halt {
+        if self.tab.wake_at != Some(at) {
             return Ok(());
         }
-        self.device.wake_at = None;
-        self.tell(Input::Woke)
+        self.tab.wake_at = None;
+        self.tell(common, Input::Woke)
     }
 
-    fn carry_out(&mut self, effects: Vec<Effect>) -> Halt {
+    fn carry_out(&mut self, common: &mut Common, effects: Vec<Effect>) -> Halt {
         for effect in effects {
-            self.say(|| format!("engine -> {}", told_effect(&effect)));
+            common.say(self.number, || format!("engine -> {}", told_effect(&effect)));
             match effect {
                 Effect::Load { load, what } => {
                     self.disk.load(load, what);
-                    self.start_disk();
+                    self.start_disk(common);
                 }
                 Effect::Write(write) => {
-                    self.judge(|oracle| oracle.ordered(&write))?;
-                    self.trace.mark("write", self.now, write.write.0, write.append.as_ref().map_or(0, Vec::len));
+                    self.oracle.ordered(&common.truths[self.user], &write)?;
+                    common.trace.mark("write", common.now, write.write.0, write.append.as_ref().map_or(0, Vec::len));
                     self.disk.write(write);
-                    self.start_disk();
+                    self.start_disk(common);
                 }
-                Effect::Send { request, call, .. } => self.send(request, call)?,
+                Effect::Send { request, call, .. } => self.send(common, request, call)?,
                 Effect::Cancel { request } => {
-                    self.device.outstanding.remove(&request);
-                    self.tell_later(0, Input::SendFailed { request, why: SendFailure::Cancelled });
+                    self.tab.outstanding.remove(&request);
+                    self.tell_later(common, 0, Input::SendFailed { request, why: SendFailure::Cancelled });
                 }
-                Effect::Notify(notice) => self.hear(notice)?,
+                Effect::Notify(notice) => self.hear(common, notice)?,
             }
         }
         Ok(())
     }
 
-    fn hear(&mut self, notice: Notice) -> Halt {
-        self.judge(|oracle| oracle.noticed(&notice))?;
+    fn hear(&mut self, common: &mut Common, notice: Notice) -> Halt {
+        self.oracle.noticed(&common.truths[self.user], &notice)?;
         match notice {
             Notice::Opened { .. } => {
-                self.device.is_open = true;
-                self.look(true)?;
+                self.tab.is_open = true;
+                self.look(common, true)?;
             }
-            Notice::Answered { ask, .. } => drop(self.device.open_asks.remove(&ask.0)),
-            Notice::Status(status) => self.device.status = Some(status),
-            Notice::OpenFailed { error } => return self.violated("V5", format!("it cannot be opened: {error}")),
+            Notice::Answered { ask, .. } => drop(self.tab.open_asks.remove(&ask.0)),
+            Notice::Status(status) => self.tab.status = Some(status),
+            Notice::OpenFailed { error } => return self.violated(common, "V5", format!("it cannot be opened: {error}")),
             _ => {}
         }
         Ok(())
     }
 
     /// Tells the engine something after so many milliseconds, if the tab lives that long.
-    pub(super) fn tell_later(&mut self, ms: u64, input: Input) {
-        let life = self.device.life;
-        self.schedule(self.now + ms, Event::Tell { life, input: Box::new(input) });
+    pub fn tell_later(&self, common: &mut Common, ms: u64, input: Input) {
+        let life = self.tab.life;
+        common.schedule(common.now + ms, self.number, Event::Tell { life, input: Box::new(input) });
     }
 
-    pub(super) fn ask(&mut self, what: Ask) -> Halt {
-        self.device.asks += 1;
-        self.device.open_asks.insert(self.device.asks);
-        self.tell(Input::Asked { ask: AskId(self.device.asks), what })
+    pub fn ask(&mut self, common: &mut Common, what: Ask) -> Halt {
+        self.tab.asks += 1;
+        self.tab.open_asks.insert(self.tab.asks);
+        self.tell(common, Input::Asked { ask: AskId(self.tab.asks), what })
     }
 
-    pub(super) fn hold(&mut self, name: Name, held: bool) -> Halt {
+    pub fn hold(&mut self, common: &mut Common, name: Name, held: bool) -> Halt {
         let address = address(&name);
         if held {
-            self.device.held.insert(name);
+            self.tab.held.insert(name);
         } else {
-            self.device.held.remove(&name);
+            self.tab.held.remove(&name);
             self.oracle.no_longer_shown(&name);
         }
-        self.tell(Input::Held { address, held })
+        self.tell(common, Input::Held { address, held })
     }
 
     /// The app writes, and its turn is not over. Says whether the tab is still there.
-    pub(super) fn write(&mut self, edits: Vec<(Name, Edit)>) -> Result<bool, Violation> {
+    pub fn write(&mut self, common: &mut Common, edits: Vec<(Name, Edit)>) -> Result<bool, Violation> {
         for (name, edit) in edits {
-            let seen = self.seen(&name);
-            let now = self.engine_time();
-            let Some(engine) = &mut self.device.engine else { return Ok(false) };
+            let seen = seen(&mut self.tab.engine, &name);
+            let now = self.engine_time(common);
+            let Some(engine) = &mut self.tab.engine else { return Ok(false) };
             let Some(mutation) = mutation(&name, &edit) else { continue };
             let mut effects = Vec::new();
             match engine.mutate(now, mutation, &mut effects) {
                 Ok(id) => {
-                    self.say(|| format!("{id} = {edit:?} on {name}"));
-                    self.mutations += 1;
-                    self.trace.event("mutate", self.now, self.mutations, effects.len());
-                    self.judge(|oracle| oracle.invoked(&id.0, &name, &edit, seen.flatten().as_ref()))?;
-                    self.carry_out(effects)?;
-                    self.look(false)?;
+                    common.say(self.number, || format!("{id} = {edit:?} on {name}"));
+                    common.mutations += 1;
+                    common.trace.event("mutate", common.now, common.mutations, effects.len());
+                    self.oracle.invoked(&id.0, &name, &edit, seen.flatten().as_ref())?;
+                    self.carry_out(common, effects)?;
+                    self.look(common, false)?;
                     if self.dice.strikes(Fault::ClosedAtOnce) {
-                        self.crash(false)?;
+                        self.crash(common, false)?;
                         return Ok(false);
                     }
                 }
                 Err(fault) if fault.code == Code::NotLoaded => {
-                    self.ask(Ask::Load { address: address(&name) })?;
+                    self.ask(common, Ask::Load { address: address(&name) })?;
                 }
-                Err(fault) if matches!(fault.code, Code::QueueFull | Code::TooLarge) || self.is_scripted() => {
-                    self.trace.mark("refused", self.now, 0, fault.message.len());
+                Err(fault) if matches!(fault.code, Code::QueueFull | Code::TooLarge) || common.is_scripted() => {
+                    common.trace.mark("refused", common.now, self.place(), fault.message.len());
                 }
-                Err(fault) => return self.violated("I22", format!("{edit:?} on {seen:?} was not taken: {fault}")).map(|()| false),
+                Err(fault) => {
+                    return self.violated(common, "I22", format!("{edit:?} on {seen:?} was not taken: {fault}")).map(|()| false);
+                }
             }
         }
         Ok(true)
     }
 
-    /// What the app sees of a document.
-    pub(super) fn seen(&mut self, name: &str) -> Look {
-        match self.device.engine.as_mut()?.view(&address(name)) {
-            View::NotLoaded => None,
-            View::Absent => Some(None),
-            View::Document(json) => Some(serde_json::from_str::<Value>(json.as_str()).ok()),
-        }
-    }
-
     /// The oracle looks at what has changed, or at everything.
-    pub(super) fn look(&mut self, all: bool) -> Halt {
-        if !self.device.is_open {
+    fn look(&mut self, common: &Common, all: bool) -> Halt {
+        if !self.tab.is_open {
             return Ok(());
         }
-        let mut oracle = std::mem::take(&mut self.oracle);
-        let verdict = oracle.looked(all, |name| self.seen(name));
-        self.oracle = oracle;
-        verdict?;
-        let (said, must) = (self.device.engine.as_ref().map(|engine| engine.status().pending_mutations as usize), self.oracle.pending());
+        let engine = &mut self.tab.engine;
+        let truth = &common.truths[self.user];
+        if let Err(violation) = self.oracle.looked(truth, all, |name| seen(engine, name)) {
+            // What was frozen while the disk was busy is not ordered yet, and is known to the engine alone. The view must
+            // be what that makes, or it is wrong.
+            let frozen = engine.as_ref().map(Engine::frozen).unwrap_or_default();
+            if !self.oracle.frozen(truth, frozen)? {
+                return Err(violation);
+            }
+            self.oracle.looked(truth, true, |name| seen(engine, name))?;
+        }
+        let (said, must) = (engine.as_ref().map(|engine| engine.status().pending_mutations as usize), self.oracle.pending());
         if all && said.is_some_and(|said| said != must) {
-            return self.violated("I1", format!("the device says that {said:?} writes are pending, and {must} are"));
+            return self.violated(common, "I1", format!("the device says that {said:?} writes are pending, and {must} are"));
         }
         Ok(())
     }
 
     /// The tab is gone; a new one comes.
-    pub(super) fn crash(&mut self, power: bool) -> Halt {
-        if self.device.engine.is_none() {
+    pub fn crash(&mut self, common: &mut Common, power: bool) -> Halt {
+        if self.tab.engine.is_none() {
             return Ok(());
         }
-        self.crashes += 1;
-        self.say(|| format!("crash, power {power}"));
-        self.trace.event("crash", self.now, self.device.life, self.disk.waiting());
+        common.crashes += 1;
+        common.say(self.number, || format!("crash, power {power}"));
+        common.trace.event("crash", common.now, self.place(), self.disk.waiting());
+        let truth = &common.truths[self.user];
         let kept = self.dice.size(Fault::Crash, 0, self.disk.waiting() as u64) as usize;
         if power {
             let kept = self.dice.size(Fault::PowerLost, 0, self.disk.unflushed() as u64) as usize;
             self.disk.lose_power(kept);
         } else {
             for (write, position) in self.disk.crash(kept) {
-                self.judge(|oracle| oracle.committed(&write, position))?;
+                self.oracle.committed(truth, &write, position)?;
             }
         }
-        let (disk_full_until, clock_skew) = (self.device.disk_full_until, self.device.clock_skew);
-        let (life, requests) = (self.device.life + 1, self.device.requests);
-        self.device = Device { life, requests, disk_full_until, clock_skew, ..Device::default() };
-        let image = self.disk.image().clone();
-        self.judge(|oracle| oracle.crashed(&image, power))?;
+        let life = self.tab.life + 1;
+        self.tab = Tab { life, ..Tab::default() };
+        self.oracle.crashed(truth, self.disk.image(), power)?;
         let pause = 50 + self.rng.up_to(5_000);
-        self.schedule(self.now + pause, Event::Boot { life });
+        common.schedule(common.now + pause, self.number, Event::Boot { life });
         Ok(())
     }
 
-    pub(super) fn start_disk(&mut self) {
+    fn start_disk(&mut self, common: &mut Common) {
         if self.disk.waiting() > 0 && !self.disk_is_busy {
             self.disk_is_busy = true;
             let slow = if self.dice.strikes(Fault::SlowDisk) { self.dice.size(Fault::SlowDisk, 0, 5_000) } else { 0 };
             let ms = self.rng.up_to(3) + slow;
-            self.schedule(self.now + ms, Event::Disk);
+            common.schedule(common.now + ms, self.number, Event::Disk);
         }
     }
 
     /// The oldest job of the disk has come to its end.
-    pub(super) fn finish_disk(&mut self) -> Halt {
+    fn finish_disk(&mut self, common: &mut Common) -> Halt {
         self.disk_is_busy = false;
         let fate = match self.disk.is_write_next() {
-            true if self.now < self.device.disk_full_until => Fate::Full,
+            true if common.now < self.disk_full_until => Fate::Full,
             true if self.dice.strikes(Fault::WriteAborts) => Fate::Aborts,
             _ => Fate::Completes,
         };
@@ -305,14 +410,80 @@ impl World {
             Some(Done::Loaded(load, found)) => Input::Loaded { load, found },
             Some(Done::Failed(write, why)) => Input::WriteFailed { write, why },
             Some(Done::Written { write, position }) => {
-                self.trace.event("stored", self.now, position, 0);
-                self.judge(|oracle| oracle.committed(&write, position))?;
+                common.trace.event("stored", common.now, position, self.number);
+                self.oracle.committed(&common.truths[self.user], &write, position)?;
                 Input::Written { write: write.write, position }
             }
         };
-        self.start_disk();
-        self.tell_later(0, input);
+        self.start_disk(common);
+        self.tell_later(common, 0, input);
         Ok(())
+    }
+
+    pub fn frozen_until(&self) -> u64 {
+        self.tab.frozen_until
+    }
+
+    /// No fault any more.
+    pub fn heal(&mut self, common: &mut Common) -> Halt {
+        self.dice.heal();
+        self.net.heal();
+        self.disk_full_until = 0;
+        if self.tab.status.as_ref().is_some_and(|status| status.storage == StorageKind::Memory) {
+            // A tab that has given its store up goes on in memory; the next one finds the store again.
+            return self.crash(common, false);
+        }
+        self.tell(common, Input::Resumed { wall: self.wall(common) })?;
+        self.tell(common, Input::BecameVisible)?;
+        // A browser that never says `online` again must not keep the device from finding out.
+        if common.plan.seed.is_multiple_of(2) { self.tell(common, Input::WentOnline) } else { Ok(()) }
+    }
+
+    /// The app wants all documents there are.
+    pub fn load_all(&mut self, common: &mut Common) -> Halt {
+        let mut names = self.app.names();
+        names.extend(common.truths[self.user].names().cloned());
+        names.into_iter().try_for_each(|name| self.ask(common, Ask::Load { address: address(&name) }))
+    }
+
+    /// Whether everything that was asked is answered.
+    pub fn has_answers(&self) -> bool {
+        self.tab.open_asks.is_empty()
+    }
+
+    pub fn is_at_rest(&self, common: &Common) -> bool {
+        self.tab.is_open && self.disk.waiting() == 0 && self.oracle.is_at_rest(&common.truths[self.user])
+    }
+
+    /// Everything must have ended, and the device show what the server has.
+    pub fn check_rest(&mut self, common: &Common) -> Halt {
+        let engine = &mut self.tab.engine;
+        let verdict = self.oracle.rested(&common.truths[self.user], |name| seen(engine, name));
+        verdict.map_err(|violation| self.with_state(common, violation))?;
+        match &self.tab.status {
+            Some(status) if status.pending_mutations == 0 => Ok(()),
+            other => self.violated(common, "V1", format!("everything is at rest, and the status says {other:?}")),
+        }
+    }
+
+    fn violated(&self, common: &Common, law: &'static str, what: String) -> Halt {
+        Err(self.with_state(common, Violation { law, what }))
+    }
+
+    /// What is stuck, and what the device says about it.
+    fn with_state(&self, common: &Common, violation: Violation) -> Violation {
+        let engine = self.tab.engine.as_ref();
+        let status = engine.map(|engine| json!(engine.status()).to_string()).unwrap_or_else(|| "no tab".into());
+        let deadline = engine.and_then(|engine| engine.deadline());
+        let what = format!(
+            "{}; device {} at {} ms, disk jobs {}, requests out {:?}, deadline {deadline:?}, status {status}",
+            violation.what,
+            self.number,
+            common.now,
+            self.disk.waiting(),
+            self.tab.outstanding.keys().collect::<Vec<_>>(),
+        );
+        Violation { what, ..violation }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What can go wrong, by the ids of the fault catalogue, and the dice that decide when it does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh64::xxh64;
@@ -108,6 +108,10 @@ pub struct Dice {
     ordered: BTreeMap<Fault, Vec<u64>>,
     opportunities: [u64; Fault::ALL.len()],
     struck: [u64; Fault::ALL.len()],
+    /// Where faults may strike, if not everywhere.
+    only: Option<BTreeSet<(Fault, u64)>>,
+    /// Where they have, if somebody writes it down.
+    noted: Option<Vec<(Fault, u64)>>,
     healed: bool,
 }
 
@@ -115,7 +119,22 @@ impl Dice {
     /// Dice for a seed, with rates in parts per million.
     pub fn new(seed: u64, rates: BTreeMap<Fault, u32>) -> Dice {
         let none = [0; Fault::ALL.len()];
-        Dice { seed, rates, ordered: BTreeMap::new(), opportunities: none, struck: none, healed: false }
+        Dice { seed, rates, ordered: BTreeMap::new(), opportunities: none, struck: none, only: None, noted: None, healed: false }
+    }
+
+    /// Dice whose faults strike at these opportunities and at no others, whatever their rates.
+    pub fn only(self, strikes: BTreeSet<(Fault, u64)>) -> Dice {
+        Dice { only: Some(strikes), ..self }
+    }
+
+    /// Writes down from here on where faults strike.
+    pub fn note(&mut self) {
+        self.noted = Some(Vec::new());
+    }
+
+    /// Where faults have struck, as far as it was written down.
+    pub fn noted(&self) -> &[(Fault, u64)] {
+        self.noted.as_deref().unwrap_or_default()
     }
 
     /// Whether `fault` strikes at this opportunity.
@@ -127,7 +146,13 @@ impl Dice {
         let opportunity = self.opportunities[fault as usize];
         self.opportunities[fault as usize] += 1;
         let ordered = self.ordered.get(&fault).is_some_and(|at| at.contains(&opportunity));
-        let struck = ordered || self.draw(fault, opportunity, 0) % 1_000_000 < u64::from(rate);
+        let struck = match &self.only {
+            Some(only) => ordered || only.contains(&(fault, opportunity)),
+            None => ordered || self.draw(fault, opportunity, 0) % 1_000_000 < u64::from(rate),
+        };
+        if let Some(noted) = self.noted.as_mut().filter(|_| struck) {
+            noted.push((fault, opportunity));
+        }
         self.struck[fault as usize] += u64::from(struck);
         struck
     }
@@ -148,6 +173,11 @@ impl Dice {
     /// No fault strikes from here on.
     pub fn heal(&mut self) {
         self.healed = true;
+    }
+
+    /// Whether `fault` has struck yet.
+    pub fn has_struck(&self, fault: Fault) -> bool {
+        self.struck[fault as usize] > 0
     }
 
     /// Which faults have struck, and how often.

@@ -1,10 +1,13 @@
-//! The simulator: one device with one tab, a disk, a network and a server, all of them at their worst, in virtual time.
+//! The simulator: one to four devices of one to three users, each with a tab, a disk and a link of its own, in front of one
+//! server, all of them at their worst, in virtual time.
 //!
 //! The engine in it is the very one that ships, and the server is the reference [`crate::authority`]. Everything else
 //! here hurts them: the network loses, delays, doubles and reorders messages both ways, the disk aborts transactions at
-//! the last moment and forgets what was not flushed, tabs die at any step, somebody else writes the same documents. An
-//! [`oracle`] that shares no code with the engine judges every event. After a while everything heals, and the run must
-//! come to rest with the device and the server equal, before and after a reload.
+//! the last moment and forgets what was not flushed, tabs die at any step, clocks jump, and devices of one user and
+//! somebody else besides write the same documents. Each device has a judge, an [`oracle`] that shares no code with the
+//! engine and judges every event; users have no document in common, and nothing that one writes may reach another. After
+//! a while everything heals, and the run must come to rest with the devices of each user and the server equal, before
+//! and after a reload.
 //!
 //! A run is decided by its [`Plan`] alone. One drawn from a seed has its own mix of faults and its own options:
 //!
@@ -16,7 +19,8 @@
 //! assert_eq!(outcome.digest, World::new(Plan::draw(7), None).run().digest, "the same plan is the same run");
 //! ```
 //!
-//! One that is written down tells a story, with faults where they are wanted:
+//! One that is written down tells a story, with faults where they are wanted; a line of it may name another `device`
+//! than the first one:
 //!
 //! ```
 //! use syncline::sim::{Plan, World};
@@ -36,6 +40,7 @@
 pub mod action;
 mod app;
 pub mod cli;
+mod common;
 mod device;
 pub mod disk;
 pub mod fault;
@@ -44,6 +49,8 @@ pub mod oracle;
 mod outside;
 pub mod plan;
 pub mod server;
+pub mod shrink;
+mod tally;
 pub mod trace;
 mod traffic;
 pub mod world;

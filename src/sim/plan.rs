@@ -21,8 +21,25 @@ pub struct Plan {
     /// The engine's options.
     #[serde(default)]
     pub config: Config,
+    /// At how many devices, up to [`DEVICES_MAX`].
+    #[serde(default = "one")]
+    pub devices: u32,
+    /// Of how many users, up to [`USERS_MAX`]. Devices go to users in turn.
+    #[serde(default = "one")]
+    pub users: u32,
+    /// Where faults strike, if that is written down: there and nowhere else, whatever their rates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strikes: Option<Vec<Strike>>,
     /// Who acts.
     pub user: User,
+}
+
+/// One strike of a fault: at which device, which, and at which of its opportunities there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Strike(pub u32, pub Fault, pub u64);
+
+fn one() -> u32 {
+    1
 }
 
 /// Who acts in a run.
@@ -49,6 +66,9 @@ pub enum User {
 pub struct Step {
     /// When, in milliseconds from the beginning.
     pub at: u64,
+    /// At which device, counted from 0.
+    #[serde(default)]
+    pub device: u32,
     /// What.
     #[serde(rename = "do")]
     pub action: Action,
@@ -71,6 +91,12 @@ const FREQUENT: [Fault; 10] = [
 /// Mutations in a run that a seed draws.
 pub const MUTATIONS: u32 = 200;
 
+/// Devices in a run, at the most.
+pub const DEVICES_MAX: u32 = 4;
+
+/// Users in a run, at the most.
+pub const USERS_MAX: u32 = super::app::MARKS.len() as u32;
+
 /// Kinds of fault that strike at the least in a run that counts.
 pub const KINDS: usize = 3;
 
@@ -82,7 +108,24 @@ impl Plan {
         let config = config(&mut rng);
         let keys = 1 + rng.up_to(5) as u32;
         let pause_ms = pick(&mut rng, &[5, 50, 300, 2_000]);
-        Plan { seed, faults, config, user: User::Random { mutations: MUTATIONS, keys, pause_ms } }
+        let devices = pick(&mut rng, &[1, 2, 2, 3, 4]).min(DEVICES_MAX);
+        let users = pick(&mut rng, &[1, 1, 2, 3]).min(devices);
+        Plan { seed, faults, config, devices, users, strikes: None, user: User::Random { mutations: MUTATIONS, keys, pause_ms } }
+    }
+
+    /// How many devices there are.
+    pub fn devices(&self) -> usize {
+        self.devices.clamp(1, DEVICES_MAX) as usize
+    }
+
+    /// How many users there are.
+    pub fn users(&self) -> usize {
+        self.users.clamp(1, USERS_MAX) as usize
+    }
+
+    /// The scope of a user.
+    pub fn scope(&self, user: usize) -> String {
+        if user == 0 { self.config.scope.clone() } else { crate::protocol::http::scope_hash(&format!("somebody else {user}")) }
     }
 }
 

@@ -15,6 +15,8 @@ use crate::protocol::{Address, Applied, Call, Identity, Whole};
 /// What a commit was, for the oracle.
 #[derive(Clone, Debug)]
 pub struct Committed {
+    /// The user it was done for.
+    pub scope: String,
     /// The client that sent it.
     pub client: String,
     /// The entry.
@@ -189,6 +191,7 @@ impl Store for Recording {
     fn commit(&mut self, commit: &Commit<'_>) -> Result<(), Infallible> {
         let documents = || commit.documents.iter().map(|(address, value)| (address.clone(), value.as_ref().map(|value| value.to_value())));
         self.commits.push(Committed {
+            scope: commit.scope.to_owned(),
             client: commit.client.to_owned(),
             entry: commit.id.to_owned(),
             seq: commit.remembered.seq,

@@ -2,10 +2,12 @@
 
 use serde_json::{Value, json};
 
+use super::common::{Common, Event, Halt};
+use super::device::Device;
 use super::fault::Fault;
 use super::net::Way;
+use super::oracle::Violation;
 use super::server::Answer;
-use super::world::{Event, Halt, World};
 use crate::engine::ident::RequestId;
 use crate::engine::input::{Bytes, Input, Reply, SendFailure};
 use crate::engine::notice::StorageKind;
@@ -35,49 +37,47 @@ pub(super) struct Letter {
 /// The longest wait that the server asks for.
 const RETRY_AFTER_MAX_S: u64 = 120;
 
-impl World {
+impl Device {
     /// The engine sends a request.
-    pub(super) fn send(&mut self, request: RequestId, call: Call) -> Halt {
-        let Some(identity) = self.device.engine.as_ref().map(|engine| engine.identity()) else { return Ok(()) };
-        self.device.requests += 1;
-        self.trace.mark(name(&call), self.now, request.0, size(&call));
+    pub fn send(&mut self, common: &mut Common, request: RequestId, call: Call) -> Halt {
+        let Some(identity) = self.tab.engine.as_ref().map(|engine| engine.identity()) else { return Ok(()) };
+        self.requests += 1;
+        common.trace.mark(name(&call), common.now, request.0, size(&call));
         if let Call::Push { body, .. } = &call {
-            let is_stored = self.device.engine.as_ref().is_some_and(|engine| engine.status().storage == StorageKind::IndexedDb);
-            self.judge(|oracle| oracle.sent(body, is_stored))?;
+            let is_stored = self.tab.engine.as_ref().is_some_and(|engine| engine.status().storage == StorageKind::IndexedDb);
+            self.oracle.sent(&common.truths[self.user], body, is_stored)?;
         }
-        self.device.outstanding.insert(request, call.clone());
+        if let Call::Pull { feed, cursor, .. } = &call {
+            self.oracle.pulls(&common.truths[self.user], feed, cursor.as_deref())?;
+        }
+        self.tab.outstanding.insert(request, call.clone());
         if let Some(reply) = self.intercept() {
-            let letter = Letter { life: self.device.life, request, reply, is_genuine: false };
+            let letter = Letter { life: self.tab.life, request, reply, is_genuine: false };
             let ms = 5 + self.rng.up_to(200);
-            self.schedule(self.now + ms, Event::Reply(Box::new(letter)));
+            common.schedule(common.now + ms, self.number, Event::Reply(Box::new(letter)));
             return Ok(());
         }
         let silent = self.dice.strikes(Fault::NoAnswer);
         if silent && self.dice.size(Fault::NoAnswer, 0, 1) == 0 {
             return Ok(());
         }
-        let arrivals = self.net.carry(Way::Up, self.now, &mut self.dice, &mut self.rng);
+        let arrivals = self.net.carry(Way::Up, common.now, &mut self.dice, &mut self.rng);
         if arrivals.is_empty() {
-            self.fail(request);
+            self.fail(common, request);
         }
         for (copy, ms) in arrivals.into_iter().enumerate() {
-            let parcel = Parcel {
-                life: self.device.life,
-                request,
-                call: call.clone(),
-                identity: identity.clone(),
-                is_answered: copy == 0 && !silent,
-            };
-            self.schedule(self.now + ms, Event::Arrive(Box::new(parcel)));
+            let parcel =
+                Parcel { life: self.tab.life, request, call: call.clone(), identity: identity.clone(), is_answered: copy == 0 && !silent };
+            common.schedule(common.now + ms, self.number, Event::Arrive(Box::new(parcel)));
         }
         Ok(())
     }
 
     /// A request fails after a while, or nobody ever hears of it again.
-    fn fail(&mut self, request: RequestId) {
+    fn fail(&mut self, common: &mut Common, request: RequestId) {
         if self.rng.up_to(2) > 0 {
             let ms = 1 + self.rng.up_to(2_000);
-            self.tell_later(ms, Input::SendFailed { request, why: SendFailure::NoAnswer });
+            self.tell_later(common, ms, Input::SendFailed { request, why: SendFailure::NoAnswer });
         }
     }
 
@@ -92,7 +92,7 @@ impl World {
     }
 
     /// A request reaches the server.
-    pub(super) fn arrive(&mut self, parcel: Parcel) -> Halt {
+    pub fn arrive(&mut self, common: &mut Common, parcel: Parcel) -> Halt {
         let Parcel { life, request, call, identity, is_answered } = parcel;
         let mut genuine = true;
         let reply = match self.refuse_unread() {
@@ -101,10 +101,10 @@ impl World {
                 reply
             }
             None => {
-                let Answer { status, body } = self.server.answer(&identity, &call);
-                self.say(|| format!("server: {call:?} -> {status} {body}"));
-                self.judge_commits()?;
-                self.trace.event("answer", self.now, u64::from(status), body.len());
+                let Answer { status, body } = common.server.answer(&identity, &call);
+                common.say(self.number, || format!("server: {call:?} -> {status} {body}"));
+                self.judge_commits(common)?;
+                common.trace.event("answer", common.now, u64::from(status), body.len());
                 let answer = reply(status, "application/json", body);
                 match self.spoil(&answer, &call) {
                     Some((spoilt, is_genuine)) => {
@@ -119,30 +119,34 @@ impl World {
             return Ok(());
         }
         if self.dice.strikes(Fault::ReplyTruncated) {
-            return self.break_off(life, request, SendFailure::Truncated);
+            return self.break_off(common, life, request, SendFailure::Truncated);
         }
         if self.dice.strikes(Fault::ReplyStalls) {
-            self.schedule(self.now + 20, Event::Tell { life, input: Box::new(Input::Progressed { request, received: 0 }) });
+            common.schedule(
+                common.now + 20,
+                self.number,
+                Event::Tell { life, input: Box::new(Input::Progressed { request, received: 0 }) },
+            );
             return Ok(());
         }
-        let arrivals = self.net.carry(Way::Down, self.now, &mut self.dice, &mut self.rng);
+        let arrivals = self.net.carry(Way::Down, common.now, &mut self.dice, &mut self.rng);
         if arrivals.is_empty() && self.rng.up_to(2) > 0 {
-            return self.break_off(life, request, SendFailure::NoAnswer);
+            return self.break_off(common, life, request, SendFailure::NoAnswer);
         }
         for ms in arrivals {
             if ms > 5_000 {
                 let progress = Input::Progressed { request, received: 1 };
-                self.schedule(self.now + ms / 2, Event::Tell { life, input: Box::new(progress) });
+                common.schedule(common.now + ms / 2, self.number, Event::Tell { life, input: Box::new(progress) });
             }
             let letter = Letter { life, request, reply: reply.clone(), is_genuine: genuine && reply.status == 200 };
-            self.schedule(self.now + ms, Event::Reply(Box::new(letter)));
+            common.schedule(common.now + ms, self.number, Event::Reply(Box::new(letter)));
         }
         Ok(())
     }
 
-    fn break_off(&mut self, life: u64, request: RequestId, why: SendFailure) -> Halt {
+    fn break_off(&mut self, common: &mut Common, life: u64, request: RequestId, why: SendFailure) -> Halt {
         let ms = 1 + self.rng.up_to(100);
-        self.schedule(self.now + ms, Event::Tell { life, input: Box::new(Input::SendFailed { request, why }) });
+        common.schedule(common.now + ms, self.number, Event::Tell { life, input: Box::new(Input::SendFailed { request, why }) });
         Ok(())
     }
 
@@ -207,31 +211,39 @@ impl World {
     }
 
     /// A reply reaches the device.
-    pub(super) fn deliver(&mut self, letter: Letter) -> Halt {
+    pub fn deliver(&mut self, common: &mut Common, letter: Letter) -> Halt {
         let Letter { request, reply, is_genuine, .. } = letter;
-        let call = self.device.outstanding.remove(&request);
-        self.trace.mark("reply", self.now, request.0, reply.body.0.len());
+        let call = self.tab.outstanding.remove(&request);
+        common.trace.mark("reply", common.now, request.0, reply.body.0.len());
+        self.oracle.carried(&String::from_utf8_lossy(&reply.body.0))?;
         let body = serde_json::from_slice::<Value>(&reply.body.0).ok().filter(|_| is_genuine);
+        let truth = &common.truths[self.user];
         match call.zip(body) {
-            Some((Call::Push { ids, .. }, body)) => self.oracle.push_delivered(&ids, &body),
-            Some((Call::Pull { .. }, body)) => self.oracle.pull_delivered(&body),
+            Some((Call::Push { ids, .. }, body)) => self.oracle.push_delivered(truth, &ids, &body),
+            Some((Call::Pull { feed, .. }, body)) => self.oracle.pull_delivered(truth, &feed, &body)?,
             Some((Call::Outcome { .. } | Call::Ping, _)) | None => {}
         }
-        self.tell(Input::Replied { request, reply })
+        self.tell(common, Input::Replied { request, reply })
     }
 
     /// What was committed at the server is part of the history from here on.
-    pub(super) fn judge_commits(&mut self) -> Halt {
-        for commit in self.server.take_commits() {
-            let own = !commit.is_from_elsewhere();
-            match commit.documents {
-                None => self.judge(|oracle| oracle.refused(&commit.entry))?,
-                Some(documents) => {
-                    for (address, value) in documents {
-                        let name = format!("{}/{}", address.collection, address.key);
-                        self.judge(|oracle| oracle.applied(own, &commit.entry, &name, commit.seq, value))?;
-                    }
+    pub fn judge_commits(&mut self, common: &mut Common) -> Halt {
+        let truth = &mut common.truths[self.user];
+        for commit in common.server.take_commits() {
+            if commit.scope != self.config.scope {
+                let what = format!("entry {} of device {} was committed for {}", commit.entry, self.number, commit.scope);
+                return Err(Violation { law: "I20", what });
+            }
+            let Some(documents) = &commit.documents else {
+                truth.refused(&commit.entry)?;
+                continue;
+            };
+            for (address, value) in documents {
+                let name = format!("{}/{}", address.collection, address.key);
+                if !commit.is_from_elsewhere() {
+                    self.oracle.applied(truth, &commit.entry, &name, value)?;
                 }
+                truth.applied(&commit.entry, &name, commit.seq, value.clone())?;
             }
         }
         Ok(())

@@ -3,23 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
-
-use super::action::Action;
-use super::app;
-use super::device::{Device, address};
-use super::disk::Disk;
-use super::fault::{Dice, Fault};
-use super::net::Net;
-use super::oracle::{Oracle, Verdict, Violation};
-use super::plan::{KINDS, Plan, User};
-use super::server::Server;
-use super::trace::Trace;
-use super::traffic::{Letter, Parcel};
-use crate::engine::input::{Ask, Input};
-use crate::engine::notice::StorageKind;
+use super::common::{Common, Event, Halt};
+use super::device::Device;
+use super::fault::Fault;
+use super::oracle::Violation;
+use super::plan::{KINDS, Plan, Step, Strike, User};
 use crate::engine::planted::Bug;
-use crate::engine::rng::Rng;
 
 /// What a run has come to.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,9 +17,9 @@ pub struct Outcome {
     pub seed: u64,
     /// How many events there were.
     pub events: u64,
-    /// How many writes of the user were taken.
+    /// How many writes of users were taken.
     pub mutations: u64,
-    /// How often the tab was killed or lost its power.
+    /// How often a tab was killed or lost its power.
     pub crashes: u64,
     /// Which faults struck, by id, and how often.
     pub struck: BTreeMap<&'static str, u64>,
@@ -49,132 +38,88 @@ impl Outcome {
     }
 }
 
-/// Whether the run goes on.
-pub(super) type Halt = Result<(), Violation>;
-
-/// What is going to happen.
-#[derive(Clone, Debug)]
-pub(super) enum Event {
-    /// The user does something.
-    Act,
-    /// A line of the script.
-    Line(Action),
-    /// A new tab opens.
-    Boot { life: u64 },
-    /// A timer fires that was armed for `at`.
-    Wake { life: u64, at: u64 },
-    /// The engine is told something.
-    Tell { life: u64, input: Box<Input> },
-    /// The disk ends its oldest job.
-    Disk,
-    /// A request reaches the server.
-    Arrive(Box<Parcel>),
-    /// A reply reaches the device.
-    Reply(Box<Letter>),
+/// What was done in a run, and where faults struck.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recorded {
+    /// What users and the world did.
+    pub lines: Vec<Step>,
+    /// Where faults struck.
+    pub strikes: Vec<Strike>,
 }
 
 /// The world of one run.
 pub struct World {
-    pub(super) plan: Plan,
-    pub(super) bug: Option<Bug>,
-    pub(super) now: u64,
-    queue: BTreeMap<(u64, u64), Event>,
-    scheduled: u64,
-    pub(super) dice: Dice,
-    pub(super) rng: Rng,
-    pub(super) app_rng: Rng,
-    pub(super) user: app::User,
-    pub(super) device: Device,
-    pub(super) disk: Disk,
-    pub(super) disk_is_busy: bool,
-    pub(super) net: Net,
-    pub(super) server: Server,
-    pub(super) oracle: Oracle,
-    pub(super) trace: Trace,
-    pub(super) mutations: u64,
-    pub(super) crashes: u64,
-    pub(super) acting: bool,
-    pub(super) came_later: u32,
-    steps: u64,
-    tells: bool,
+    common: Common,
+    devices: Vec<Device>,
 }
 
 /// Everything must have come to rest this long after the last fault: the longest wait of an entry, the longest that the
 /// server asks for, and time for as many rounds as conflicts may take.
 const REST_MS: u64 = 30 * 60_000;
-/// For how long the device is watched when it should have nothing to do, each time.
+/// For how long the devices are watched when they should have nothing to do, each time.
 const IDLE_MS: u64 = 60_000;
-/// So often it is watched before it counts as restless.
+/// So often they are watched before one counts as restless.
 const IDLE_MINUTES: u64 = 10;
-/// Everything is compared after so many steps, and what has changed after each turn.
-const LOOK_AT_ALL: u64 = 128;
 
 impl World {
     /// A world for a plan, with a planted bug or none.
     pub fn new(plan: Plan, bug: Option<Bug>) -> World {
-        let keys = if let User::Random { keys, .. } = plan.user { keys } else { 1 };
-        World {
-            bug,
-            now: 0,
-            queue: BTreeMap::new(),
-            scheduled: 0,
-            dice: Dice::new(plan.seed, plan.faults.clone()),
-            rng: Rng::new([plan.seed, 1]),
-            app_rng: Rng::new([plan.seed, 2]),
-            user: app::User::new(keys),
-            device: Device::default(),
-            disk: Disk::default(),
-            disk_is_busy: false,
-            net: Net::default(),
-            server: Server::new(),
-            oracle: Oracle::default(),
-            trace: Trace::new(),
-            mutations: 0,
-            crashes: 0,
-            acting: true,
-            came_later: 0,
-            steps: 0,
-            tells: false,
-            plan,
-        }
+        let devices = (0..plan.devices()).map(|number| Device::new(&plan, number)).collect();
+        World { common: Common::new(plan, bug), devices }
     }
 
     /// The same world, that tells on the way what happens in it.
-    pub fn telling(self) -> World {
-        World { tells: true, ..self }
-    }
-
-    pub(super) fn tells(&self) -> bool {
-        self.tells
-    }
-
-    /// Says what happens, where somebody listens.
-    pub(super) fn say(&self, what: impl FnOnce() -> String) {
-        if self.tells {
-            eprintln!("{:>6} {:>9} ms  {}", self.trace.events(), self.now, what());
-        }
+    pub fn telling(mut self) -> World {
+        self.common.tells = true;
+        self
     }
 
     /// Runs it to its end, or to the first law that does not hold.
     pub fn run(mut self) -> Outcome {
-        let violation = self.live().err().map(|violation| (self.trace.events(), violation));
+        let violation = self.live().err().map(|violation| (self.common.trace.events(), violation));
+        let mut struck = BTreeMap::new();
+        for device in &self.devices {
+            for (fault, times) in device.dice.struck() {
+                *struck.entry(fault).or_insert(0) += times;
+            }
+        }
         Outcome {
-            seed: self.plan.seed,
-            events: self.trace.events(),
-            mutations: self.mutations,
-            crashes: self.crashes,
-            struck: self.dice.struck(),
-            digest: self.trace.digest(),
-            ms: self.now,
+            seed: self.common.plan.seed,
+            events: self.common.trace.events(),
+            mutations: self.common.mutations,
+            crashes: self.common.crashes,
+            struck,
+            digest: self.common.trace.digest(),
+            ms: self.common.now,
             violation,
         }
     }
 
+    /// Runs it to the law that does not hold, and writes down what was done up to there and where faults struck. `None`
+    /// where all hold, or the engine panicked.
+    pub fn record(mut self) -> Option<Recorded> {
+        self.common.lines = Some(Vec::new());
+        self.devices.iter_mut().for_each(|device| device.dice.note());
+        let world = std::panic::AssertUnwindSafe(&mut self);
+        std::panic::catch_unwind(|| { world }.live()).ok()?.err()?;
+        let noted = |device: &Device| {
+            let strike = |(fault, opportunity): &(Fault, u64)| Strike(device.number as u32, *fault, *opportunity);
+            device.dice.noted().iter().map(strike).collect::<Vec<_>>()
+        };
+        let strikes = self.devices.iter().flat_map(noted).collect();
+        Some(Recorded { lines: self.common.lines.unwrap_or_default(), strikes })
+    }
+
     fn live(&mut self) -> Halt {
-        self.schedule(0, Event::Boot { life: 0 });
-        match self.plan.user.clone() {
-            User::Random { .. } => self.schedule(10, Event::Act),
-            User::Script(lines) => lines.into_iter().for_each(|line| self.schedule(line.at, Event::Line(line.action))),
+        (0..self.devices.len()).for_each(|device| self.common.schedule(0, device, Event::Boot { life: 0 }));
+        match self.common.plan.user.clone() {
+            User::Random { .. } => (0..self.devices.len()).for_each(|device| self.common.schedule(10, device, Event::Act)),
+            User::Script(lines) => {
+                for line in lines {
+                    let device = (line.device as usize).min(self.devices.len() - 1);
+                    self.common.schedule(line.at, device, Event::Line(line.action));
+                }
+            }
         }
         while self.is_acting() {
             self.step()?;
@@ -184,154 +129,81 @@ impl World {
         self.idle()?;
         self.check_rest()?;
         // What is true now is true after a reload.
-        self.crash(false)?;
+        self.devices.iter_mut().try_for_each(|device| device.crash(&mut self.common, false))?;
         self.rest()
     }
 
-    /// With nothing to do the device only polls: in some minute soon, when the last wait of a feed is over and its pages
+    /// With nothing to do a device only polls: in some minute soon, when the last wait of a feed is over and its pages
     /// have come.
     fn idle(&mut self) -> Halt {
-        let polls = IDLE_MS / self.plan.config.poll_base_ms + 2;
+        let config = &self.common.plan.config;
+        let polls = (IDLE_MS / config.poll_base_ms + 2) * config.feeds.len() as u64;
         for _ in 0..IDLE_MINUTES {
-            let before = self.device.requests;
-            self.steps_until(self.now + IDLE_MS)?;
-            if self.device.requests - before <= polls {
+            let before: Vec<u64> = self.devices.iter().map(|device| device.requests).collect();
+            self.steps_until(self.common.now + IDLE_MS)?;
+            if self.devices.iter().zip(before).all(|(device, before)| device.requests - before <= polls) {
                 return Ok(());
             }
         }
-        self.violated("V4", format!("in each of {IDLE_MINUTES} idle minutes more than {polls} requests"))
+        Err(Violation { law: "V4", what: format!("in each of {IDLE_MINUTES} idle minutes more than {polls} requests of a device") })
     }
 
     fn is_acting(&self) -> bool {
-        match self.plan.user {
-            User::Random { .. } => self.acting,
-            User::Script(_) => self.queue.values().any(|event| matches!(event, Event::Line(_))),
+        match self.common.plan.user {
+            User::Random { .. } => self.devices.iter().any(|device| device.is_acting),
+            User::Script(_) => self.common.has_lines(),
         }
     }
 
-    pub(super) fn is_scripted(&self) -> bool {
-        matches!(self.plan.user, User::Script(_))
-    }
-
-    /// No fault any more: the network is there, the tab is in view and awake, the disk has room.
+    /// No fault any more: the network is there, the tabs are in view and awake, the disks have room.
     fn heal(&mut self) -> Halt {
-        self.dice.heal();
-        self.net.heal();
-        self.device.disk_full_until = 0;
-        if self.device.frozen_until > self.now {
-            self.now = self.device.frozen_until;
-        }
-        if self.device.status.as_ref().is_some_and(|status| status.storage == StorageKind::Memory) {
-            // A tab that has given its store up goes on in memory; the next one finds the store again.
-            return self.crash(false);
-        }
-        self.tell(Input::Resumed { wall: self.wall() })?;
-        self.tell(Input::BecameVisible)?;
-        // A browser that never says `online` again must not keep the device from finding out.
-        if self.plan.seed.is_multiple_of(2) { self.tell(Input::WentOnline) } else { Ok(()) }
+        let thawed = self.devices.iter().map(|device| device.frozen_until()).max();
+        self.common.now = self.common.now.max(thawed.unwrap_or(0));
+        self.devices.iter_mut().try_for_each(|device| device.heal(&mut self.common))
     }
 
     /// Lets everything come to rest, and holds it against the server.
     fn rest(&mut self) -> Halt {
-        let until = self.now + REST_MS;
-        while !self.is_at_rest() && self.now < until {
+        let until = self.common.now + REST_MS;
+        while !self.is_at_rest() && self.common.now < until {
             self.step()?;
         }
-        let mut names = self.user.names();
-        names.extend(self.oracle.names());
-        for name in names {
-            self.ask(Ask::Load { address: address(&name) })?;
-        }
-        while !(self.device.open_asks.is_empty() && self.is_at_rest()) && self.now < until {
+        self.devices.iter_mut().try_for_each(|device| device.load_all(&mut self.common))?;
+        while !(self.devices.iter().all(Device::has_answers) && self.is_at_rest()) && self.common.now < until {
             self.step()?;
         }
         self.check_rest()
     }
 
     fn check_rest(&mut self) -> Halt {
-        let mut oracle = std::mem::take(&mut self.oracle);
-        let verdict = oracle.rested(|name| self.seen(name));
-        self.oracle = oracle;
-        verdict.map_err(|violation| self.with_state(violation))?;
-        match &self.device.status {
-            Some(status) if status.pending_mutations == 0 => Ok(()),
-            other => self.violated("V1", format!("everything is at rest, and the status says {other:?}")),
-        }
+        self.devices.iter_mut().try_for_each(|device| device.check_rest(&self.common))
     }
 
     fn is_at_rest(&self) -> bool {
-        self.device.is_open && self.disk.waiting() == 0 && self.oracle.is_at_rest()
+        self.devices.iter().all(|device| device.is_at_rest(&self.common))
     }
 
     fn steps_until(&mut self, until: u64) -> Halt {
-        while self.queue.first_key_value().is_some_and(|((at, _), _)| *at < until) {
+        while self.common.next_at().is_some_and(|at| at < until) {
             self.step()?;
         }
-        self.now = until;
+        self.common.now = until;
         Ok(())
-    }
-
-    pub(super) fn schedule(&mut self, at: u64, event: Event) {
-        self.scheduled += 1;
-        self.queue.insert((at.max(self.now), self.scheduled), event);
     }
 
     /// One event.
     fn step(&mut self) -> Halt {
-        let Some(((at, _), event)) = self.queue.pop_first() else {
-            self.now += REST_MS;
+        let Some((at, event)) = self.common.next() else {
+            self.common.now += REST_MS;
             return Ok(());
         };
-        self.now = self.now.max(at);
-        self.steps += 1;
-        if self.steps.is_multiple_of(LOOK_AT_ALL) {
-            self.look(true)?;
-        }
-        if self.dice.strikes(Fault::Crash) {
-            self.crash(false)?;
-        } else if self.dice.strikes(Fault::PowerLost) {
-            self.crash(true)?;
-        }
-        let thaws_at = self.device.frozen_until;
-        match event {
-            Event::Arrive(parcel) => self.arrive(*parcel),
-            Event::Disk => self.finish_disk(),
-            Event::Line(action) => self.perform(action),
-            Event::Act if self.now >= thaws_at => self.act(),
-            Event::Boot { life } => self.boot(life),
-            Event::Wake { life, .. } | Event::Tell { life, .. } if life != self.device.life => Ok(()),
-            Event::Reply(letter) if letter.life != self.device.life => Ok(()),
-            Event::Wake { at, .. } if self.now >= thaws_at => self.wake(at),
-            Event::Tell { input, .. } if self.now >= thaws_at => self.tell(*input),
-            Event::Reply(letter) if self.now >= thaws_at => self.deliver(*letter),
-            frozen => {
-                self.schedule(thaws_at, frozen);
-                Ok(())
-            }
-        }
+        let is_hard = self.common.has_written() && self.kinds_struck() >= KINDS;
+        let common = &mut self.common;
+        self.devices[at].step(common, event, is_hard)
     }
 
-    /// Asks the oracle; what it says against the run ends it.
-    pub(super) fn judge(&mut self, ask: impl FnOnce(&mut Oracle) -> Verdict) -> Halt {
-        ask(&mut self.oracle)
-    }
-
-    pub(super) fn violated(&self, law: &'static str, what: String) -> Halt {
-        Err(self.with_state(Violation { law, what }))
-    }
-
-    /// What is stuck, and what the device says about it.
-    fn with_state(&self, violation: Violation) -> Violation {
-        let engine = self.device.engine.as_ref();
-        let status = engine.map(|engine| json!(engine.status()).to_string()).unwrap_or_else(|| "no tab".into());
-        let deadline = engine.and_then(|engine| engine.deadline());
-        let what = format!(
-            "{}; at {} ms, disk jobs {}, requests out {:?}, deadline {deadline:?}, status {status}",
-            violation.what,
-            self.now,
-            self.disk.waiting(),
-            self.device.outstanding.keys().collect::<Vec<_>>(),
-        );
-        Violation { what, ..violation }
+    /// How many kinds of fault have struck, at whatever device.
+    fn kinds_struck(&self) -> usize {
+        Fault::ALL.into_iter().filter(|fault| self.devices.iter().any(|device| device.dice.has_struck(*fault))).count()
     }
 }

@@ -1,6 +1,6 @@
 //! A judge that has never said no is not trusted: one good history, and bad ones that differ from it in one thing.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use syncline::engine::clock::Wall;
 use syncline::engine::effect::{Guard, Write};
 use syncline::engine::error::{Code, Fault};
@@ -11,7 +11,7 @@ use syncline::engine::record::{self, Kind};
 use syncline::protocol::{Address, Seen};
 use syncline::sim::action::Edit;
 use syncline::sim::disk::{Disk, Fate, Image};
-use syncline::sim::oracle::{Oracle, Verdict};
+use syncline::sim::oracle::{Oracle, Truth, Verdict};
 
 const NAME: &str = "c/k";
 const ENTRY: &str = r#"{"id":"m1","operations":[{"op":"put","collection":"c","key":"k","base":null,"value":1}]}"#;
@@ -70,10 +70,11 @@ fn write(append: Commit, rewrite: Vec<(u64, Option<Vec<u8>>)>) -> Write {
     Write { write: WriteId(1), strict: true, guard: Guard::Fresh, append, rewrite, pages: Vec::new(), directory: None, meta: None }
 }
 
-/// A device with a disk and an oracle, told by hand.
+/// A device with a disk and a judge, and what is true at the server, told by hand.
 #[derive(Default)]
 struct Told {
     oracle: Oracle,
+    truth: Truth,
     disk: Disk,
     position: u64,
 }
@@ -85,11 +86,11 @@ impl Told {
 
     fn rewrites(&mut self, commit: Commit, rewrite: Vec<(u64, Option<Vec<u8>>)>) -> Verdict {
         let write = write(commit, rewrite);
-        self.oracle.ordered(&write)?;
+        self.oracle.ordered(&self.truth, &write)?;
         self.position += u64::from(write.append.is_some());
         self.disk.write(write.clone());
         self.disk.finish(Fate::Completes);
-        self.oracle.committed(&write, self.position)
+        self.oracle.committed(&self.truth, &write, self.position)
     }
 
     fn puts(&mut self, id: &str, value: u64) -> Verdict {
@@ -97,19 +98,46 @@ impl Told {
     }
 
     fn settled(&mut self, id: &str, ending: Ending) -> Verdict {
-        self.oracle.noticed(&Notice::Settled { mutation: MutationId(id.into()), ending })
+        self.oracle.noticed(&self.truth, &Notice::Settled { mutation: MutationId(id.into()), ending })
     }
 
     fn durable(&mut self, id: &str) -> Verdict {
-        self.oracle.noticed(&Notice::Durable { mutations: ids(&[id]), durability: Durability::Strict })
+        self.oracle.noticed(&self.truth, &Notice::Durable { mutations: ids(&[id]), durability: Durability::Strict })
     }
 
     fn sees(&mut self, value: u64) -> Verdict {
-        self.oracle.looked(true, |_| Some(Some(json!(value))))
+        self.oracle.looked(&self.truth, true, |_| Some(Some(json!(value))))
+    }
+
+    fn sends(&mut self, body: &str) -> Verdict {
+        self.oracle.sent(&self.truth, body, true)
+    }
+
+    /// The server applies what the device sent.
+    fn applied(&mut self, entry: &str, seq: u64, value: Option<Value>) -> Verdict {
+        self.oracle.applied(&self.truth, entry, NAME, &value)?;
+        self.truth.applied(entry, NAME, seq, value)
+    }
+
+    /// The server applies what somebody else sent.
+    fn written_elsewhere(&mut self, entry: &str, seq: u64, value: Option<Value>) -> Verdict {
+        self.truth.applied(entry, NAME, seq, value)
+    }
+
+    fn pulled(&mut self, body: Value) -> Verdict {
+        self.oracle.pull_delivered(&self.truth, "main", &body)
+    }
+
+    fn rested(&mut self, value: u64) -> Verdict {
+        self.oracle.rested(&self.truth, |_| Some(Some(json!(value))))
+    }
+
+    fn loses_all(&mut self) -> Verdict {
+        self.oracle.crashed(&self.truth, &Image::default(), true)
     }
 
     fn crashes(&mut self) -> Verdict {
-        self.oracle.crashed(&self.disk.image().clone(), false)
+        self.oracle.crashed(&self.truth, self.disk.image(), false)
     }
 }
 
@@ -128,15 +156,15 @@ fn sent() -> Told {
     told.stores(Commit::default().mutation("m1")).unwrap();
     told.durable("m1").unwrap();
     told.stores(Commit::default().freeze("m1", &["m1"], ENTRY)).unwrap();
-    told.oracle.sent(&format!(r#"{{"entries":[{ENTRY}]}}"#), true).unwrap();
+    told.sends(&format!(r#"{{"entries":[{ENTRY}]}}"#)).unwrap();
     told
 }
 
 /// And committed at the server, and answered.
 fn answered() -> Told {
     let mut told = sent();
-    told.oracle.applied(true, "m1", NAME, 1, Some(json!(1))).unwrap();
-    told.oracle.push_delivered(&["m1".into()], &json!({ "outcomes": [{ "id": "m1", "outcome": "ok", "seq": 1 }] }));
+    told.applied("m1", 1, Some(json!(1))).unwrap();
+    told.oracle.push_delivered(&told.truth, &["m1".into()], &json!({ "outcomes": [{ "id": "m1", "outcome": "ok", "seq": 1 }] }));
     told
 }
 
@@ -151,8 +179,8 @@ fn a_good_history_breaks_no_law() {
     told.settled("m1", applied()).unwrap();
     told.stores(Commit::default().settlement("m1", &["m1"], "applied").base(1, "1").cursor(1)).unwrap();
     told.crashes().unwrap();
-    assert!(told.oracle.is_at_rest());
-    told.oracle.rested(|_| Some(Some(json!(1)))).unwrap();
+    assert!(told.oracle.is_at_rest(&told.truth));
+    told.rested(1).unwrap();
 }
 
 #[test]
@@ -165,22 +193,22 @@ fn i1_what_was_called_durable_is_there() {
     told.puts("m1", 1).unwrap();
     told.stores(Commit::default().mutation("m1")).unwrap();
     told.durable("m1").unwrap();
-    assert_eq!(law(told.oracle.crashed(&Image::default(), true)), "I1", "gone with the power");
+    assert_eq!(law(told.loses_all()), "I1", "gone with the power");
 
     let mut told = answered();
     told.settled("m1", applied()).unwrap();
     assert_eq!(law(told.settled("m1", applied())), "I1", "ended twice");
 
     let mut told = sent();
-    told.oracle.refused("m1").unwrap();
+    told.truth.refused("m1").unwrap();
     assert_eq!(law(told.stores(Commit::default().settlement("m1", &["m1"], "rejected"))), "I1", "refused, and not in the inbox");
 
     let mut told = sent();
-    told.oracle.refused("m1").unwrap();
+    told.truth.refused("m1").unwrap();
     assert_eq!(law(told.stores(Commit::default().settlement("m1", &["m1"], "merged"))), "I1", "merged, and nothing carries it on");
 
     let mut told = sent();
-    told.oracle.refused("m1").unwrap();
+    told.truth.refused("m1").unwrap();
     told.stores(Commit::default().settlement("m1", &["m1"], "rejected").inbox(&["m1"])).unwrap();
     assert_eq!(law(told.rewrites(Commit::default(), vec![(1, None), (2, None), (3, None)])), "I1", "and the inbox lost it");
 }
@@ -190,22 +218,22 @@ fn i2_an_effect_is_there_once_and_when_it_is_said() {
     assert_eq!(law(sent().settled("m1", applied())), "I2", "said to be applied, and never arrived");
     assert_eq!(law(sent().stores(Commit::default().settlement("m1", &["m1"], "applied"))), "I2", "stored as applied (B12)");
     assert_eq!(law(answered().settled("m1", rejected())), "I2", "said to be refused, and applied");
-    assert_eq!(law(answered().oracle.applied(true, "m1", NAME, 2, Some(json!(1)))), "I9", "again, out of order");
-    assert_eq!(law(answered().oracle.applied(false, "m1", NAME, 2, Some(json!(1)))), "I2", "again");
-    assert_eq!(law(sent().oracle.applied(true, "m2", NAME, 1, Some(json!(1)))), "I2", "nobody wrote it (B1)");
-    assert_eq!(law(answered().oracle.refused("m1")), "I2");
+    assert_eq!(law(answered().applied("m1", 2, Some(json!(1)))), "I9", "again, out of order");
+    assert_eq!(law(answered().written_elsewhere("m1", 2, Some(json!(1)))), "I2", "again");
+    assert_eq!(law(sent().applied("m2", 1, Some(json!(1)))), "I2", "nobody wrote it (B1)");
+    assert_eq!(law(answered().truth.refused("m1")), "I2");
 }
 
 #[test]
 fn i5_i6_the_view_is_base_and_pending() {
     assert_eq!(law(sent().sees(2)), "I5");
     let mut told = sent();
-    assert_eq!(law(told.oracle.looked(true, |_| None)), "I6", "a pending put is seen without a base");
-    told.oracle.applied(false, "x", NAME, 1, Some(json!(7))).unwrap();
-    told.oracle.pull_delivered(&json!({ "changes": [{ "collection": "c", "key": "k", "seq": 1 }] }));
+    assert_eq!(law(told.oracle.looked(&told.truth, true, |_| None)), "I6", "a pending put is seen without a base");
+    told.written_elsewhere("x", 1, Some(json!(7))).unwrap();
+    told.pulled(json!({ "changes": [{ "collection": "c", "key": "k", "seq": 1 }] })).unwrap();
     assert_eq!(law(told.sees(7)), "I5", "the pending put vanished behind somebody else's");
     told.sees(1).unwrap();
-    told.oracle.refused("m1").unwrap();
+    told.truth.refused("m1").unwrap();
     told.settled("m1", rejected()).unwrap();
     assert_eq!(law(told.sees(1)), "I5", "taken back, and still seen (I8)");
     told.sees(7).unwrap();
@@ -214,13 +242,13 @@ fn i5_i6_the_view_is_base_and_pending() {
 #[test]
 fn i7_what_leaves_pending_is_in_the_base() {
     let mut told = sent();
-    told.oracle.applied(true, "m1", NAME, 1, Some(json!(1))).unwrap();
+    told.applied("m1", 1, Some(json!(1))).unwrap();
     assert_eq!(law(told.settled("m1", applied())), "I7", "the answer never came");
 }
 
 #[test]
 fn i9_i13_entries_are_what_their_members_are_and_come_in_order() {
-    assert_eq!(law(sent().oracle.applied(true, "m1", NAME, 1, Some(json!(2)))), "I13");
+    assert_eq!(law(sent().applied("m1", 1, Some(json!(2)))), "I13");
     let mut told = Told::default();
     told.puts("m1", 1).unwrap();
     told.puts("m2", 2).unwrap();
@@ -228,9 +256,49 @@ fn i9_i13_entries_are_what_their_members_are_and_come_in_order() {
 }
 
 #[test]
+fn i10_a_device_goes_along_the_log_and_not_back() {
+    let pulls = |told: &mut Told, cursor| law(told.oracle.pulls(&told.truth, "main", cursor));
+    let mut told = answered();
+    assert_eq!(pulls(&mut told, Some("g.1")), "none");
+    assert_eq!(pulls(&mut told, Some("g.0")), "I10");
+    assert_eq!(pulls(&mut answered(), Some("g.1")), "none");
+    told.written_elsewhere("x", 2, Some(json!(7))).unwrap();
+    assert_eq!(pulls(&mut told, Some("g.2")), "I16", "nobody brought it");
+
+    let mut told = answered();
+    told.stores(Commit::default().settlement("m1", &["m1"], "applied").base(1, "1").cursor(1)).unwrap();
+    told.crashes().unwrap();
+    assert_eq!(pulls(&mut told, None), "I10", "the disk had a cursor");
+    told.rewrites(Commit::default(), vec![(1, None), (2, None), (3, None)]).unwrap();
+    assert_eq!(law(told.crashes()), "I10", "and has lost it");
+}
+
+#[test]
+fn i11_who_has_caught_up_sees_all_that_a_writer_had_seen() {
+    let mut told = answered();
+    told.written_elsewhere("x", 2, Some(json!(7))).unwrap();
+    let page = |changes: Value| json!({ "changes": changes, "cursor": "g.2", "more": false });
+    assert_eq!(law(told.pulled(page(json!([])))), "I11");
+    assert_eq!(law(told.pulled(page(json!([{ "collection": "c", "key": "k", "seq": 2 }])))), "none");
+}
+
+#[test]
+fn i20_what_another_user_wrote_is_nowhere() {
+    let mut told = answered();
+    assert_eq!(law(told.oracle.carried("one‡")), "I20");
+    assert_eq!(law(told.oracle.carried("one†")), "none", "the user's own mark");
+    assert_eq!(law(told.sends("{\"entries\":[\"one•\"]}")), "I20");
+    assert_eq!(law(told.oracle.looked(&told.truth, true, |_| Some(Some(json!("one‡"))))), "I20");
+    let mut told = Told::default();
+    told.written_elsewhere("x", 4, Some(json!("one‡"))).unwrap();
+    told.stores(Commit::default().base(4, "\"one‡\"")).unwrap();
+    assert_eq!(law(told.crashes()), "I20");
+}
+
+#[test]
 fn i16_the_cursor_is_not_ahead() {
     let mut told = sent();
-    told.oracle.applied(false, "x", NAME, 4, Some(json!(7))).unwrap();
+    told.written_elsewhere("x", 4, Some(json!(7))).unwrap();
     told.stores(Commit::default().cursor(4)).unwrap();
     assert_eq!(law(told.crashes()), "I16");
     told.stores(Commit::default().base(4, "7")).unwrap();
@@ -257,19 +325,19 @@ fn i28_what_is_sent_is_what_is_stored() {
     let mut told = Told::default();
     told.puts("m1", 1).unwrap();
     let body = format!(r#"{{"entries":[{ENTRY}]}}"#);
-    assert_eq!(law(told.oracle.sent(&body, true)), "I28", "sent before it was frozen");
-    assert_eq!(law(sent().oracle.sent(&body.replace("null", "\"g.1\""), true)), "I28", "other bytes the second time");
-    assert_eq!(law(sent().oracle.crashed(&Image::default(), true)), "I28", "sent, and forgotten");
+    assert_eq!(law(told.sends(&body)), "I28", "sent before it was frozen");
+    assert_eq!(law(sent().sends(&body.replace("null", "\"g.1\""))), "I28", "other bytes the second time");
+    assert_eq!(law(sent().loses_all()), "I28", "sent, and forgotten");
 }
 
 #[test]
 fn v1_i4_in_the_end_nothing_waits_and_all_is_equal() {
-    assert_eq!(law(sent().oracle.rested(|_| Some(Some(json!(1))))), "V1");
+    assert_eq!(law(sent().rested(1)), "V1");
     let mut told = answered();
     told.settled("m1", applied()).unwrap();
-    assert_eq!(law(told.oracle.rested(|_| Some(Some(json!(1))))), "I4", "still pending on the disk");
+    assert_eq!(law(told.rested(1)), "I4", "still pending on the disk");
     told.stores(Commit::default().settlement("m1", &["m1"], "applied").base(1, "1")).unwrap();
-    told.oracle.applied(false, "x", NAME, 2, None).unwrap();
-    assert!(!told.oracle.is_at_rest());
-    assert_eq!(law(told.oracle.rested(|_| Some(Some(json!(1))))), "I4", "the server has something else");
+    told.written_elsewhere("x", 2, None).unwrap();
+    assert!(!told.oracle.is_at_rest(&told.truth));
+    assert_eq!(law(told.rested(1)), "I4", "the server has something else");
 }

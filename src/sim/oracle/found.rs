@@ -33,13 +33,21 @@ pub fn base_of_entry(bytes: &str, truth: &Truth) -> Option<Value> {
     let entry: Value = serde_json::from_str(bytes).ok()?;
     let first = entry["operations"].get(0)?;
     let name = format!("{}/{}", first["collection"].as_str()?, first["key"].as_str()?);
-    truth.at(&name, position(first["base"].as_str()?)?)?.value.clone()
+    truth.at(&name, truth.position(first["base"].as_str()?)?)?.value.clone()
 }
 
-/// The bases on a disk, by name.
-pub fn bases(image: &Image, truth: &Truth) -> Result<BTreeMap<String, State>, Violation> {
-    let mut bases: BTreeMap<String, State> = BTreeMap::new();
-    let mut cursor = 0;
+/// How far what is on a disk has come.
+#[derive(Debug, Default)]
+pub struct Durable {
+    /// The bases by name.
+    pub bases: BTreeMap<String, State>,
+    /// The cursors by feed.
+    pub cursors: BTreeMap<String, u64>,
+}
+
+/// The bases and cursors on a disk.
+pub fn durable(image: &Image, truth: &Truth) -> Result<Durable, Violation> {
+    let mut durable = Durable::default();
     for bytes in image.log.values().chain(image.pages.values()) {
         for found in record::decode(bytes) {
             let Found::Record(record) = found else {
@@ -47,47 +55,50 @@ pub fn bases(image: &Image, truth: &Truth) -> Result<BTreeMap<String, State>, Vi
             };
             match record.kind {
                 Kind::Base => {
-                    let (name, state) = base(&record).map_err(|what| Violation { law: "S15", what: what.into() })?;
+                    let (name, state) = base(&record, truth).map_err(|what| Violation { law: "S15", what: what.into() })?;
                     let had = truth.at(&name, state.seq);
                     if state.seq > 0 && had != Some(&state) {
                         return broken("I3", format!("{name} is on the disk as {state:?}, and the server had {had:?}"));
                     }
-                    if bases.get(&name).is_none_or(|other| other.seq < state.seq) {
-                        bases.insert(name, state);
+                    if durable.bases.get(&name).is_none_or(|other| other.seq < state.seq) {
+                        durable.bases.insert(name, state);
                     }
                 }
                 Kind::Cursor => {
-                    let read = record.header().and_then(|mut header| header.read("cursor"));
-                    let at: Option<String> = read.map_err(|what| Violation { law: "S15", what: what.into() })?;
-                    cursor = cursor.max(at.as_deref().and_then(position).unwrap_or(0));
+                    let (feed, at) = cursor(&record).map_err(|what| Violation { law: "S15", what: what.into() })?;
+                    // The later record stands.
+                    durable.cursors.insert(feed, at.as_deref().and_then(|at| truth.position(at)).unwrap_or(0));
                 }
                 _ => {}
             }
         }
     }
-    for name in truth.names() {
-        // A document that was written again behind the cursor comes with a later page, and only with that.
-        let must = truth.latest(name).map_or(0, |state| state.seq);
-        let there = bases.get(name).map_or(0, |state| state.seq);
-        if there < must && must <= cursor {
-            return broken("I16", format!("the cursor stands at {cursor}, and {name} at {there} instead of {must}"));
+    for (feed, cursor) in &durable.cursors {
+        for (name, latest) in truth.latest_of(feed) {
+            // A document that was written again behind the cursor comes with a later page, and only with that.
+            let there = durable.bases.get(name).map_or(0, |state| state.seq);
+            if there < latest.seq && latest.seq <= *cursor {
+                let what = format!("the cursor of {feed} stands at {cursor}, and {name} at {there} instead of {}", latest.seq);
+                return broken("I16", what);
+            }
         }
     }
-    Ok(bases)
+    Ok(durable)
 }
 
-fn base(record: &record::Record<'_>) -> Result<(String, State), &'static str> {
+fn cursor(record: &record::Record<'_>) -> Result<(String, Option<String>), &'static str> {
+    let mut header = record.header()?;
+    Ok((header.read("feed")?, header.read("cursor")?))
+}
+
+fn base(record: &record::Record<'_>, truth: &Truth) -> Result<(String, State), &'static str> {
     let mut header = record.header()?;
     let (collection, key): (String, String) = (header.read("collection")?, header.read("key")?);
-    let seq: Option<u64> = header.read("seq")?;
+    let (seq, generation): (Option<u64>, String) = (header.read("seq")?, header.read("generation")?);
     let value: Option<Value> = match record.body {
         "" => None,
         text => Some(serde_json::from_str(text).map_err(|_| "a base is no JSON")?),
     };
-    Ok((format!("{collection}/{key}"), State { seq: seq.unwrap_or(0), value }))
-}
-
-/// The position in a cursor of the reference server: what is behind its last dot.
-fn position(cursor: &str) -> Option<u64> {
-    cursor.rsplit_once('.')?.1.parse().ok()
+    let seq = truth.position_in(&generation, seq.unwrap_or(0)).ok_or("a base is of a generation that never was")?;
+    Ok((format!("{collection}/{key}"), State { seq, value }))
 }

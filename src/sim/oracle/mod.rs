@@ -1,7 +1,9 @@
-//! The judge of a run. It is told everything that happens, keeps its own plain idea of what must be true, and says at
-//! every event which law is broken. It shares no code with the engine, the protocol or the server: it has its own JSON
-//! handling, its own patches, its own splices and its own merge.
+//! The judges of a run, one a device. A judge is told everything that happens there, keeps its own plain idea of what must
+//! be true, and says at every event which law is broken. What devices of one user have in common is the [`Truth`]: what
+//! happened at the server. The judges share no code with the engine, the protocol or the server: they have their
+//! own JSON handling, their own patches, their own splices and their own merge.
 
+mod course;
 mod document;
 mod found;
 mod replica;
@@ -14,11 +16,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use self::course::Course;
 use self::document::Meant;
 use self::replica::{Atom, Replica};
 use self::shown::Shown;
 use self::stored::Stored;
-use self::truth::{Fate, Truth};
+use self::truth::Fate;
+pub use self::truth::Truth;
 use super::action::Edit;
 use crate::engine::effect::Write;
 use crate::engine::notice::{Durability, Ending, Notice};
@@ -49,13 +53,14 @@ struct Told {
     ending: Option<String>,
 }
 
-/// The judge of a run.
+/// The judge of one device.
 #[derive(Default)]
 pub struct Oracle {
-    truth: Truth,
+    user: usize,
     stored: Stored,
     replica: Replica,
     shown: Shown,
+    course: Course,
     told: BTreeMap<String, Told>,
     atoms: BTreeMap<String, Atom>,
     grounded: BTreeMap<String, Vec<Meant>>,
@@ -69,6 +74,11 @@ pub struct Oracle {
 }
 
 impl Oracle {
+    /// The judge of a device of this user.
+    pub fn of(user: usize) -> Oracle {
+        Oracle { user, ..Oracle::default() }
+    }
+
     /// The app wrote, and `seen` is what it saw of the document before.
     pub fn invoked(&mut self, id: &str, name: &str, edit: &Edit, seen: Option<&Value>) -> Verdict {
         let Some(meant) = Meant::of(edit, seen) else { return broken("I22", format!("{edit:?} was taken and does not fit {seen:?}")) };
@@ -83,17 +93,24 @@ impl Oracle {
     }
 
     /// The engine ordered a transaction: what is frozen in it is grounded on the base that it names.
-    pub fn ordered(&mut self, write: &Write) -> Verdict {
-        for (entry, members, bytes) in stored::freezes(write) {
-            if self.replica.entry_of(&entry) != Some(Some(&entry)) {
-                self.freeze(&entry, &members, &bytes)?;
-            }
-        }
-        Ok(())
+    pub fn ordered(&mut self, truth: &Truth, write: &Write) -> Verdict {
+        self.frozen(truth, stored::freezes(write)).map(|_| ())
     }
 
-    fn freeze(&mut self, entry: &str, members: &[String], bytes: &str) -> Verdict {
-        let base = found::base_of_entry(bytes, &self.truth);
+    /// These entries are frozen: their ids, members and bytes. Says whether one of them is news.
+    pub fn frozen(&mut self, truth: &Truth, entries: Vec<(String, Vec<String>, String)>) -> Result<bool, Violation> {
+        let mut is_news = false;
+        for (entry, members, bytes) in entries {
+            if self.replica.entry_of(&entry) != Some(Some(&entry)) {
+                self.freeze(truth, &entry, &members, &bytes)?;
+                is_news = true;
+            }
+        }
+        Ok(is_news)
+    }
+
+    fn freeze(&mut self, truth: &Truth, entry: &str, members: &[String], bytes: &str) -> Verdict {
+        let base = found::base_of_entry(bytes, truth);
         match self.replica.freeze(entry, members, base) {
             Ok(meant) => {
                 self.grounded.insert(entry.to_owned(), meant);
@@ -104,13 +121,14 @@ impl Oracle {
     }
 
     /// A transaction completed.
-    pub fn committed(&mut self, write: &Write, position: u64) -> Verdict {
-        self.stored.commit(write, position, &self.truth).map_err(|(law, what)| Violation { law, what })
+    pub fn committed(&mut self, truth: &Truth, write: &Write, position: u64) -> Verdict {
+        self.stored.commit(write, position, truth).map_err(|(law, what)| Violation { law, what })
     }
 
     /// A push left the device: its entries are frozen, stored, and byte for byte what is stored. Without a store, what
     /// was frozen is seen here for the first time.
-    pub fn sent(&mut self, body: &str, is_stored: bool) -> Verdict {
+    pub fn sent(&mut self, truth: &Truth, body: &str, is_stored: bool) -> Verdict {
+        self.carried(body)?;
         self.is_without_store = !is_stored;
         for (id, bytes) in found::entries(body) {
             match self.stored.frozen(&id) {
@@ -121,56 +139,46 @@ impl Oracle {
                 None if is_stored => return broken("I28", format!("entry {id} was sent before its freezing was stored")),
                 None if self.replica.entry_of(&id) == Some(Some(&id)) => {}
                 None => {
-                    let base = found::base_of_entry(&bytes, &self.truth);
+                    let base = found::base_of_entry(&bytes, truth);
                     let members = self.replica.members_by_effect(&id, base.as_ref(), |document| shown::operate_all(document, &bytes));
-                    self.freeze(&id, &members, &bytes)?;
+                    self.freeze(truth, &id, &members, &bytes)?;
                 }
             }
         }
         Ok(())
     }
 
-    /// The server applied an entry; `own` says whether the device sent it.
-    pub fn applied(&mut self, own: bool, entry: &str, name: &str, seq: u64, value: Option<Value>) -> Verdict {
-        if own {
-            let Some(meant) = self.grounded.get(entry) else {
-                return broken("I2", format!("entry {entry} has an effect, and nobody wrote it"));
-            };
-            let before = self.truth.latest(name).and_then(|state| state.value.as_ref());
-            let expected = document::fold(before, meant);
-            if expected != value {
-                return broken("I13", format!("entry {entry} made {} of {name} where its members make {}", text(&value), text(&expected)));
-            }
-            if !document::fits(before, meant) {
-                return broken(
-                    "I1",
-                    format!("entry {entry} was applied to {} without all that is meant: {meant:?}", text(&before.cloned())),
-                );
-            }
-            let order = self.atoms.get(entry).map_or(0, |atom| atom.order);
-            if self.committed_order.insert(name.to_owned(), order).is_some_and(|last| last >= order) {
-                return broken("I9", format!("entry {entry} of {name} was committed after a later one"));
-            }
+    /// The server is about to apply an entry of this device.
+    pub fn applied(&mut self, truth: &Truth, entry: &str, name: &str, value: &Option<Value>) -> Verdict {
+        let Some(meant) = self.grounded.get(entry) else {
+            return broken("I2", format!("entry {entry} has an effect, and nobody wrote it"));
+        };
+        let before = truth.latest(name).and_then(|state| state.value.as_ref());
+        let expected = document::fold(before, meant);
+        if expected != *value {
+            return broken("I13", format!("entry {entry} made {} of {name} where its members make {}", text(value), text(&expected)));
         }
-        self.truth.applied(entry, name, seq, value).map_err(|what| Violation { law: "I2", what })
-    }
-
-    /// The server refused an entry, for good or for a conflict.
-    pub fn refused(&mut self, entry: &str) -> Verdict {
-        self.truth.refused(entry).map_err(|what| Violation { law: "I2", what })
+        if !document::fits(before, meant) {
+            return broken("I1", format!("entry {entry} was applied to {} without all that is meant: {meant:?}", text(&before.cloned())));
+        }
+        let order = self.atoms.get(entry).map_or(0, |atom| atom.order);
+        if self.committed_order.insert(name.to_owned(), order).is_some_and(|last| last >= order) {
+            return broken("I9", format!("entry {entry} of {name} was committed after a later one"));
+        }
+        Ok(())
     }
 
     /// A good reply to a push reached the engine.
-    pub fn push_delivered(&mut self, asked: &[String], body: &Value) {
+    pub fn push_delivered(&mut self, truth: &Truth, asked: &[String], body: &Value) {
         for outcome in body["outcomes"].as_array().into_iter().flatten() {
             let Some(id) = outcome["id"].as_str().filter(|id| asked.iter().any(|asked| asked == id)) else { continue };
             match outcome["outcome"].as_str() {
                 Some("ok") => {
-                    self.deliver_entry(id);
+                    self.deliver_entry(truth, id);
                 }
                 Some("conflict") => {
                     let atom = self.atoms.get(id);
-                    let state = atom.zip(outcome["valueSeq"].as_u64()).and_then(|(atom, seq)| self.truth.at(&atom.name, seq));
+                    let state = atom.zip(outcome["valueSeq"].as_u64()).and_then(|(atom, seq)| truth.at(&atom.name, seq));
                     if let Some((atom, state)) = atom.zip(state) {
                         self.replica.deliver(&atom.name, state);
                     }
@@ -181,25 +189,34 @@ impl Oracle {
     }
 
     /// The device heard that an entry was applied: its document is at least as the entry left it.
-    fn deliver_entry(&mut self, id: &str) {
-        let Some(Fate::Applied { seq, name }) = self.truth.fate(id) else { return };
-        if let Some(state) = self.truth.at(name, *seq) {
+    fn deliver_entry(&mut self, truth: &Truth, id: &str) {
+        let Some(Fate::Applied { seq, name }) = truth.fate(id) else { return };
+        if let Some(state) = truth.at(name, *seq) {
             self.replica.deliver(name, state);
         }
     }
 
-    /// A good reply to a pull reached the engine.
-    pub fn pull_delivered(&mut self, body: &Value) {
+    /// The device asks for what is new in a feed.
+    pub fn pulls(&mut self, truth: &Truth, feed: &str, cursor: Option<&str>) -> Verdict {
+        self.course.pulls(feed, cursor, &self.replica, truth)
+    }
+
+    /// A good reply to a pull of a feed reached the engine.
+    pub fn pull_delivered(&mut self, truth: &Truth, feed: &str, body: &Value) -> Verdict {
         for applied in body["applied"].as_array().into_iter().flatten() {
             // What the device does not know of any more, having been without a store, tells it nothing.
             let own = applied["id"].as_str().filter(|id| self.replica.entry_of(id) == Some(Some(id)));
-            own.into_iter().for_each(|id| self.deliver_entry(id));
+            own.into_iter().for_each(|id| self.deliver_entry(truth, id));
         }
         for change in body["changes"].as_array().into_iter().flatten() {
             let name = format!("{}/{}", change["collection"].as_str().unwrap_or(""), change["key"].as_str().unwrap_or(""));
-            if let Some(state) = change["seq"].as_u64().and_then(|seq| self.truth.at(&name, seq)) {
+            if let Some(state) = change["seq"].as_u64().and_then(|seq| truth.at(&name, seq)) {
                 self.replica.deliver(&name, state);
             }
+        }
+        match body["cursor"].as_str() {
+            Some(cursor) if body["more"] == false => Course::caught_up(feed, cursor, &self.replica, truth),
+            _ => Ok(()),
         }
     }
 
@@ -209,7 +226,7 @@ impl Oracle {
     }
 
     /// The engine told the app.
-    pub fn noticed(&mut self, notice: &Notice) -> Verdict {
+    pub fn noticed(&mut self, truth: &Truth, notice: &Notice) -> Verdict {
         match notice {
             Notice::Durable { mutations, durability } => mutations.iter().try_for_each(|id| self.promised(&id.0, *durability)),
             Notice::NotDurable { mutations, .. } => mutations.iter().try_for_each(|id| {
@@ -218,7 +235,7 @@ impl Oracle {
                 }
                 self.end(&id.0, "not durable")
             }),
-            Notice::Settled { mutation, ending } => self.settled(&mutation.0, ending),
+            Notice::Settled { mutation, ending } => self.settled(truth, &mutation.0, ending),
             Notice::Changed { address, change } => {
                 self.shown.change(format!("{}/{}", address.collection, address.key), change).map_err(|what| Violation { law: "I24", what })
             }
@@ -237,12 +254,12 @@ impl Oracle {
         }
     }
 
-    fn settled(&mut self, id: &str, ending: &Ending) -> Verdict {
+    fn settled(&mut self, truth: &Truth, id: &str, ending: &Ending) -> Verdict {
         if let Some(before) = self.told.get(id).and_then(|told| told.ending.as_deref()) {
             return broken("I1", format!("{id} ended {before} and then {ending:?}"));
         }
         let entry = self.replica.entry_of(id).flatten().map(str::to_owned);
-        let fate = entry.as_deref().and_then(|entry| self.truth.fate(entry)).cloned();
+        let fate = entry.as_deref().and_then(|entry| truth.fate(entry)).cloned();
         let is_unseen = entry.is_none() && self.is_without_store;
         let (name, refused) = match ending {
             Ending::Applied { .. } if is_unseen => ("applied", false),
@@ -282,7 +299,7 @@ impl Oracle {
     }
 
     /// A turn has ended: what changed in it looks as it must. With `all`, so does everything.
-    pub fn looked(&mut self, all: bool, mut look: impl FnMut(&str) -> Look) -> Verdict {
+    pub fn looked(&mut self, truth: &Truth, all: bool, mut look: impl FnMut(&str) -> Look) -> Verdict {
         let mut names = self.replica.take_touched();
         names.extend(self.shown.take_touched());
         if all {
@@ -290,14 +307,14 @@ impl Oracle {
         }
         for name in names {
             let seen = look(&name);
-            let must = self.replica.visible(&name, &self.truth, self.in_memory.contains(&name));
+            let must = self.replica.visible(&name, truth, self.in_memory.contains(&name));
             match (&seen, &must) {
                 (None, None) => {}
                 (Some(seen), _) => {
                     self.in_memory.insert(name.clone());
-                    let must = self.replica.visible(&name, &self.truth, true).flatten();
+                    let must = self.replica.visible(&name, truth, true).flatten();
                     if *seen != must {
-                        return broken("I5", format!("{name} looks like {} and must be {}", text(seen), text(&must)));
+                        return broken(self.law_of(seen), format!("{name} looks like {} and must be {}", text(seen), text(&must)));
                     }
                     self.shown.compare(&name, seen).map_err(|what| Violation { law: "I24", what })?;
                 }
@@ -316,7 +333,7 @@ impl Oracle {
     }
 
     /// Everything was well for long enough: nothing waits, and the device shows what the server has (laws I1, I4, V1).
-    pub fn rested(&mut self, look: impl FnMut(&str) -> Look) -> Verdict {
+    pub fn rested(&mut self, truth: &Truth, look: impl FnMut(&str) -> Look) -> Verdict {
         let open: Vec<&String> = self.told.iter().filter(|(_, told)| told.ending.is_none()).map(|(id, _)| id).collect();
         if !open.is_empty() {
             return broken("V1", format!("these have not ended: {open:?}"));
@@ -325,27 +342,22 @@ impl Oracle {
         if !laid.is_empty() || !stored.is_empty() {
             return broken("I4", format!("pending in the view: {laid:?}; on the disk: {stored:?}"));
         }
-        for name in self.truth.names() {
-            if self.truth.latest(name).map_or(0, |state| state.seq) != self.replica.base_seq(name) {
+        for name in truth.names() {
+            if truth.latest(name).map_or(0, |state| state.seq) != self.replica.base_seq(name) {
                 return broken(
                     "I4",
-                    format!("{name} stands at {} and the server's at {:?}", self.replica.base_seq(name), self.truth.latest(name)),
+                    format!("{name} stands at {} and the server's at {:?}", self.replica.base_seq(name), truth.latest(name)),
                 );
             }
         }
-        self.looked(true, look)
-    }
-
-    /// All documents that anybody wrote.
-    pub fn names(&self) -> Vec<String> {
-        self.truth.names().cloned().collect()
+        self.looked(truth, true, look)
     }
 
     /// Whether every write has ended and the device has heard of every change.
-    pub fn is_at_rest(&self) -> bool {
+    pub fn is_at_rest(&self, truth: &Truth) -> bool {
         self.told.values().all(|told| told.ending.is_some())
             && self.stored.pending().next().is_none()
-            && self.truth.names().all(|name| self.truth.latest(name).is_some_and(|state| state.seq <= self.replica.base_seq(name)))
+            && truth.names().all(|name| truth.latest(name).is_some_and(|state| state.seq <= self.replica.base_seq(name)))
     }
 }
 

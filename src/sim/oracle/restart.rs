@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use super::replica::Replica;
 use super::shown::Shown;
-use super::{Oracle, Told, Verdict, broken, found};
+use super::{Oracle, Told, Truth, Verdict, broken, found};
 use crate::engine::notice::Durability;
 use crate::sim::disk::Image;
 
 impl Oracle {
     /// The tab is gone, and `image` is what a new one will find. What it promised must be there.
-    pub fn crashed(&mut self, image: &Image, power: bool) -> Verdict {
+    pub fn crashed(&mut self, truth: &Truth, image: &Image, power: bool) -> Verdict {
         if power {
             self.stored.restore(image.log.iter().map(|(at, bytes)| (*at, bytes)));
         }
@@ -44,17 +44,19 @@ impl Oracle {
                 told.ending.get_or_insert_with(|| "never durable".to_owned());
             }
         }
-        self.restart(image)
+        self.has_nothing_foreign(image)?;
+        self.restart(truth, image, power)
     }
 
     /// The device as it must come up again, from the disk alone.
-    fn restart(&mut self, image: &Image) -> Verdict {
-        let bases = found::bases(image, &self.truth)?;
+    fn restart(&mut self, truth: &Truth, image: &Image, power: bool) -> Verdict {
+        let durable = found::durable(image, truth)?;
         self.replica = Replica::default();
         self.shown = Shown::default();
         self.in_memory.clear();
         self.is_without_store = false;
-        bases.iter().for_each(|(name, state)| self.replica.deliver(name, state));
+        durable.bases.iter().for_each(|(name, state)| self.replica.deliver(name, state));
+        self.course.restarted(durable, power)?;
         let pending: BTreeSet<String> = self.stored.pending().cloned().collect();
         for id in &pending {
             match self.stored.frozen_in(id) {

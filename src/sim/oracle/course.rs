@@ -1,0 +1,108 @@
+//! Which way a device goes along the server's log: only forward, and not past anything that it does not have (laws I10,
+//! I11, I16). What one user writes never reaches another (law I20).
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::found::Durable;
+use super::replica::Replica;
+use super::truth::Truth;
+use super::{Oracle, Verdict, broken};
+use crate::engine::record::{self, Found};
+use crate::sim::app::MARKS;
+use crate::sim::disk::Image;
+
+/// How far a device has come.
+#[derive(Debug, Default)]
+pub struct Course {
+    /// Where each feed's next pull may not fall behind.
+    cursors: BTreeMap<String, u64>,
+    /// What was found on the disk at the last crash.
+    durable: Durable,
+}
+
+impl Course {
+    /// A tab is gone, and this is what the next one finds. A loss of power may take the disk back.
+    pub fn restarted(&mut self, durable: Durable, power: bool) -> Verdict {
+        if !power {
+            for (name, state) in &self.durable.bases {
+                let there = durable.bases.get(name).map_or(0, |state| state.seq);
+                if there < state.seq {
+                    return broken("I10", format!("{name} stood at {} on the disk, and now stands at {there}", state.seq));
+                }
+            }
+            for (feed, cursor) in &self.durable.cursors {
+                let there = durable.cursors.get(feed).copied().unwrap_or(0);
+                if there < *cursor {
+                    return broken("I10", format!("the cursor of {feed} stood at {cursor} on the disk, and now stands at {there}"));
+                }
+            }
+        }
+        self.cursors = durable.cursors.clone();
+        self.durable = durable;
+        Ok(())
+    }
+
+    /// A feed is pulled from `cursor` on: no earlier place than before, and none behind which something is missing.
+    pub fn pulls(&mut self, feed: &str, cursor: Option<&str>, replica: &Replica, truth: &Truth) -> Verdict {
+        let at = cursor.and_then(|cursor| truth.position(cursor)).unwrap_or(0);
+        let before = self.cursors.insert(feed.to_owned(), at).unwrap_or(0);
+        // A store that was restored is pulled from the beginning.
+        if at < before && !(cursor.is_none() && truth.was_restored()) {
+            return broken("I10", format!("{feed} was pulled from {before} on, and then from {cursor:?}"));
+        }
+        for (name, latest) in truth.latest_of(feed) {
+            if latest.seq <= at && replica.base_seq(name) < latest.seq {
+                let has = replica.base_seq(name);
+                return broken("I16", format!("{feed} is pulled from {cursor:?}, and {name} came to {has} instead of {}", latest.seq));
+            }
+        }
+        Ok(())
+    }
+
+    /// The last page of a feed came. Whoever sees what somebody wrote sees all that the writer had seen: there is nothing
+    /// up to the page's end that a document lags behind.
+    pub fn caught_up(feed: &str, cursor: &str, replica: &Replica, truth: &Truth) -> Verdict {
+        let Some(through) = truth.position(cursor) else { return Ok(()) };
+        for (name, _) in truth.latest_of(feed) {
+            let must = truth.at(name, through).map_or(0, |state| state.seq);
+            if replica.base_seq(name) < must {
+                let has = replica.base_seq(name);
+                return broken("I11", format!("{feed} has come to {cursor}, and {name} to {has} instead of {must}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Oracle {
+    /// A request or a reply of the device, as text: there is nothing in it that another user wrote.
+    pub fn carried(&self, text: &str) -> Verdict {
+        match self.foreign_in(text) {
+            Some(mark) => broken("I20", format!("what user {} sends or gets holds the mark {mark} of another: {text}", self.user)),
+            None => Ok(()),
+        }
+    }
+
+    /// What another user wrote is nowhere on the disk.
+    pub(super) fn has_nothing_foreign(&self, image: &Image) -> Verdict {
+        for found in image.log.values().chain(image.pages.values()).flat_map(|bytes| record::decode(bytes)) {
+            let Found::Record(record) = found else { continue };
+            if let Some(mark) = self.foreign_in(record.body).or_else(|| self.foreign_in(record.header)) {
+                return broken("I20", format!("the disk of user {} holds the mark {mark} of another", self.user));
+            }
+        }
+        Ok(())
+    }
+
+    /// Which law a document breaks that is not what it must be: what shows another user's text is worse than wrong.
+    pub(super) fn law_of(&self, seen: &Option<Value>) -> &'static str {
+        let is_foreign = seen.as_ref().is_some_and(|value| self.foreign_in(&value.to_string()).is_some());
+        if is_foreign { "I20" } else { "I5" }
+    }
+
+    fn foreign_in(&self, text: &str) -> Option<char> {
+        MARKS.into_iter().enumerate().find(|(user, mark)| *user != self.user && text.contains(*mark)).map(|(_, mark)| mark)
+    }
+}

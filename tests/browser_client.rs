@@ -305,6 +305,25 @@ async fn what_grows_in_place_is_seen_and_stored() {
 }
 
 #[wasm_bindgen_test]
+async fn h3_nothing_is_asked_of_the_server_before_there_is_a_token() {
+    let server = server();
+    let host = app(&server);
+    let options = json!({ "name": fresh("token"), "scope": "user", "url": "", "config": { "transport": "functions", "auth": true } });
+    let client = Client::open(&options.to_string(), host.clone()).expect("good options");
+    let app = App { name: options["name"].as_str().unwrap().into(), client, host };
+    assert_eq!(app.heard("tokenWanted").await["reason"], "initial");
+    let id = app.put("a", json!(1));
+    app.durable(&id).await;
+    sleep(300).await;
+    assert_eq!(requests(&server), 0);
+    app.client.call("token", "", "", "none").unwrap();
+    assert_eq!(app.status()["phase"], "needs-auth");
+    app.client.call("pull", "", "", "").unwrap();
+    app.client.call("token", "", "", "1700000000000").unwrap();
+    assert_eq!(app.settled(&id).await["ending"], "applied", "a token that is too old by this clock is tried");
+}
+
+#[wasm_bindgen_test]
 async fn bad_calls_throw_faults() {
     let app = App::open(&fresh("bad-calls"), &JsValue::UNDEFINED).await;
     let client = &app.client;

@@ -12,12 +12,13 @@ use wasm_bindgen::prelude::*;
 use crate::browser::host::Host;
 use crate::browser::{Driver, idb};
 use crate::engine::View;
+use crate::engine::clock::Wall;
 use crate::engine::error::Fault;
 use crate::engine::ident::MutationId;
 use crate::engine::input::{Ask, Input};
 use crate::engine::mutation::Mutation;
 use crate::engine::notice::Notice;
-use crate::protocol::Address;
+use crate::protocol::{Address, digits};
 use convert::Options;
 
 const PAGE_BYTES: f64 = 65_536.0;
@@ -57,6 +58,7 @@ impl Client {
     /// | `release` | | nothing: it no longer looks |
     /// | `load` | | a number, and behind it the document is in memory |
     /// | `pull` | | a number, and behind it the server was asked |
+    /// | `token` | `none`, or `token`, or when it expires in milliseconds since 1970 | nothing: the app's answer to `tokenWanted` |
     /// | `close` | | a number, and behind it nothing more happens |
     /// | `status` | | what is going on, as the text of a turn's notices |
     /// | `memory` | | bytes of the module's memory |
@@ -79,6 +81,10 @@ impl Client {
             "cancel" => self.0.tell(Input::CancelAsked { mutation: MutationId(address.key.clone()) }).map(|()| JsValue::UNDEFINED),
             "load" => self.ask(Ask::Load { address }),
             "pull" => self.ask(Ask::Pull),
+            "token" => {
+                let given = Input::TokenGiven { present: text != "none", expires_at: digits::read(text).map(Wall) };
+                self.0.tell(given).map(|()| JsValue::UNDEFINED)
+            }
             "close" => self.ask(Ask::Close),
             "status" => Ok(Notice::list(&[Notice::Status(self.0.look(|engine| engine.status()))]).into()),
             "memory" => Ok((core::arch::wasm32::memory_size(0) as f64 * PAGE_BYTES).into()),

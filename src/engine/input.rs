@@ -111,6 +111,9 @@ pub enum Input {
     TokenGiven {
         /// Whether there is one. The token itself never comes here.
         present: bool,
+        /// Until when it is good, by this device's clock, where the app says so.
+        #[serde(default, rename = "expiresAt", skip_serializing_if = "Option::is_none")]
+        expires_at: Option<Wall>,
     },
 }
 

@@ -3,6 +3,7 @@
 //! The parts beside this file are plain data with verdicts; they do not drive each other. The four files that act —
 //! `storing`, `sending`, `settling`, `pulling` — turn verdicts into effects.
 
+pub mod auth;
 mod boot;
 pub mod clock;
 mod coalesce;
@@ -38,6 +39,7 @@ mod watch;
 
 use std::sync::Arc;
 
+use auth::Auth;
 use clock::{Timer, TimerTable, Timestamp, Wall};
 use config::{Config, TransportKind};
 use effect::{Effect, Sink};
@@ -110,6 +112,7 @@ pub struct Engine {
     seen: Seen,
     generation: Arc<str>,
     pause: Option<Pause>,
+    auth: Auth,
     hidden: bool,
     life: Life,
     troubles: Troubles,
@@ -172,6 +175,7 @@ impl Engine {
         Engine {
             size: BatchSize::new(&config),
             feeds,
+            auth: Auth::new(config.auth),
             config,
             rng: Rng::new(seed),
             wall: (wall, now),
@@ -358,7 +362,7 @@ impl Engine {
             Input::Held { address, held } => self.on_held(address, held, effects),
             Input::Asked { ask, what } => self.on_asked(now, ask, what, effects),
             Input::CancelAsked { mutation } => self.on_cancel_asked(now, &mutation, effects),
-            Input::TokenGiven { present } => self.on_token(now, present),
+            Input::TokenGiven { present, expires_at } => self.on_token(now, present, expires_at, effects),
         }
         self.end_turn(now, effects);
     }
@@ -524,14 +528,6 @@ impl Engine {
         self.arm(now);
     }
 
-    fn on_token(&mut self, now: Timestamp, present: bool) {
-        if present && self.pause != Some(Pause::Fenced) {
-            self.pause = None;
-            self.troubles.network = None;
-            self.ask_soon(now);
-        }
-    }
-
     fn on_close_asked(&mut self, ask: AskId, effects: &mut impl Sink) {
         self.life = Life::Closing(ask);
         self.cancel_all(Fault::new(Code::Closed, "the client was closed"), effects);
@@ -549,6 +545,7 @@ impl Engine {
 
     /// Everything that follows from a turn, in one place: what was touched is told, what is due is armed.
     fn end_turn(&mut self, now: Timestamp, effects: &mut impl Sink) {
+        self.check_token(now, effects);
         while let Some(timer) = self.timers.expire(now) {
             match timer {
                 Timer::Commit => self.commit(effects),
@@ -557,9 +554,11 @@ impl Engine {
                 Timer::Link => self.probe(now, effects),
                 Timer::Progress => self.give_up_stalled(now, effects),
                 Timer::Compact => self.fold(effects),
+                Timer::Token => self.end_auth_pause(now),
                 Timer::Sweep => {}
             }
         }
+        self.want_token(now, effects);
         self.keep_in_memory(now, effects);
         self.tell_touched(effects);
         let is_storing = self.store.is_writing() || self.store.is_staged() && self.store.mode() == Mode::Durable;
@@ -594,6 +593,7 @@ impl Engine {
         self.timers.set(Timer::Pull, self.next_pull(now));
         self.timers.set(Timer::Link, self.next_try(now));
         self.timers.set(Timer::Progress, self.next_stall());
+        self.timers.set(Timer::Token, self.token_due());
         if self.outbox.len() == 0 {
             self.timers.set(Timer::Sweep, None);
         } else {
@@ -649,6 +649,11 @@ impl Engine {
 
     /// Whether requests of any kind may go out, the link aside.
     fn may_ask(&self) -> bool {
+        self.is_free() && self.auth.is_good()
+    }
+
+    /// Whether they may, but for a token.
+    fn is_free(&self) -> bool {
         let open = self.life == Life::Open && self.store.is_held() && self.store.mode() != Mode::Fenced;
         open && self.pause.is_none() && self.ungrounded.is_empty() && self.config.transport != TransportKind::None
     }

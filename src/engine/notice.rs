@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use super::auth::TokenReason;
 use super::clock::Wall;
 use super::error::Fault;
 use super::ident::{AskId, MutationId};
@@ -59,6 +60,13 @@ pub enum Notice {
         /// What went wrong, if anything.
         error: Option<Fault>,
     },
+    /// A token is needed: the app's provider is to be asked, and what it says is `Input::TokenGiven`.
+    TokenWanted {
+        /// Why.
+        reason: TokenReason,
+    },
+    /// The provider's answer is waited for no longer.
+    TokenGivenUp,
     /// The status is something else.
     Status(Status),
     /// Something went wrong that belongs to no call.
@@ -235,6 +243,8 @@ impl Notice {
             Notice::NotDurable { .. } => "notDurable",
             Notice::Settled { .. } => "settled",
             Notice::Answered { .. } => "answered",
+            Notice::TokenWanted { .. } => "tokenWanted",
+            Notice::TokenGivenUp => "tokenGivenUp",
             Notice::Status(_) => "status",
             Notice::Troubled { .. } => "troubled",
         }
@@ -254,6 +264,8 @@ impl Notice {
             Notice::NotDurable { mutations, error } => drop(object.member("mutations", mutations).member("error", error)),
             Notice::Settled { mutation, ending } => ending.write(object.member("mutation", mutation).name("ending")),
             Notice::Answered { ask, error } => error.write(object.member("ask", ask).name("error")),
+            Notice::TokenWanted { reason } => drop(object.member("reason", &reason.name())),
+            Notice::TokenGivenUp => {}
             Notice::Status(status) => status.members(&mut object),
         }
         object.end();
@@ -408,6 +420,8 @@ mod tests {
             Notice::Settled { mutation, ending: Ending::Unknown { error: error() } },
             Notice::Answered { ask: AskId(1), error: None },
             Notice::Answered { ask: AskId(2), error: Some(error()) },
+            Notice::TokenWanted { reason: TokenReason::Unauthorized },
+            Notice::TokenGivenUp,
             Notice::Status(status(None)),
             Notice::Status(status(Some(Wall(1)))),
             Notice::Troubled { error: error() },

@@ -11,7 +11,7 @@ use super::ident::{AskId, MutationId};
 use super::input::Reply;
 use super::link::Tried;
 use super::outbox::Queued;
-use super::outcome::{self, Class};
+use super::outcome;
 use super::replica::Base;
 use super::sending::{asked_wait, read_body};
 use crate::protocol::{Change, ChangeBody, PullReply};
@@ -26,6 +26,10 @@ impl Engine {
         if self.config.transport == TransportKind::None || self.check_open().is_err() {
             let error = Fault::new(Code::Closed, "there is nobody to ask");
             return self.answer(ask, Some(error), effects);
+        }
+        if matches!(self.pause, Some(super::Pause::Auth(_))) {
+            // Perhaps there is a token by now.
+            self.pause = None;
         }
         if let Some(feed) = self.feeds.first_mut() {
             feed.asks.push(ask);
@@ -63,9 +67,7 @@ impl Engine {
     }
 
     pub(super) fn pull_due(&mut self, now: Timestamp, effects: &mut impl Sink) {
-        if self.auth_pause().is_some_and(|until| until <= now) {
-            self.pause = None;
-        }
+        self.end_auth_pause(now);
         while self.may_ask() && self.link.is_open(now, self.requests.len()) {
             // Where only one may ask, it is the one that has waited longest.
             let mut longest: Option<usize> = None;
@@ -92,17 +94,11 @@ impl Engine {
             };
         }
         self.link.on_answer();
-        let mut refused = outcome::refusal(reply.status);
-        if outcome::classify(reply.status) == Class::Auth {
-            refused = refused.as_kind(Code::Unauthorized);
-            self.feeds[feed].due = now;
-            self.pause_for_auth(now, refused.clone());
-        } else {
-            let asked = asked_wait(reply);
-            self.feeds[feed].on_retry(now, asked, &mut self.rng);
-            asked.into_iter().for_each(|asked| self.link.on_asked_to_wait(now.after(asked)));
-            self.troubles.network = Some(refused.clone());
-        }
+        let refused = outcome::refusal(reply.status);
+        let asked = asked_wait(reply);
+        self.feeds[feed].on_retry(now, asked, &mut self.rng);
+        asked.into_iter().for_each(|asked| self.link.on_asked_to_wait(now.after(asked)));
+        self.troubles.network = Some(refused.clone());
         self.answer_pull(feed, Some(refused), effects);
     }
 

@@ -19,7 +19,7 @@ use super::push::{Batch, BatchId};
 use super::record::Kind;
 use super::retry;
 use super::settling::Ended;
-use super::{AUTH_PAUSE_MS, Engine, Pause};
+use super::{Engine, Pause};
 use crate::protocol::member::Wrong;
 use crate::protocol::{self, Address, Call, MessageError, Part, PushReply, Whole};
 use crate::protocol::{digits, words};
@@ -31,6 +31,8 @@ pub(super) struct Request {
     what: What,
     /// The server's generation as it was known when the request left.
     generation: Arc<str>,
+    /// Which token it left with.
+    token: u32,
     /// It is aborted then, unless there is progress...
     stalls: Timestamp,
     /// ...and then in any case.
@@ -226,6 +228,7 @@ impl Engine {
             id: request,
             what,
             generation: self.generation.clone(),
+            token: self.auth.number(),
             stalls: now.after(self.config.progress_ms + upload),
             ends: now.after(self.config.request_ms_max.max(upload)),
         });
@@ -314,6 +317,9 @@ impl Engine {
 
     pub(super) fn on_replied(&mut self, now: Timestamp, id: RequestId, reply: Reply, effects: &mut impl Sink) {
         let Some(request) = self.take_request(id) else { return };
+        if outcome::classify(reply.status) == Class::Auth && !reply.redirected {
+            return self.on_auth(now, &request, &outcome::refusal(reply.status), effects);
+        }
         match request.what {
             What::Push(batch) => self.on_push_reply(now, batch, &request, &reply, effects),
             What::Pull(feed) => self.on_pull_reply(now, feed, &request.generation, &reply, effects),
@@ -331,6 +337,9 @@ impl Engine {
             let mut said = PushReply::default();
             let read = read_body(reply, &mut |text| said.take_up(text));
             return match read.and_then(|()| self.check_reply(now, &said.generation, &said.scope, &request.generation)) {
+                Ok(()) if said.whole == Some(Whole::Auth) => {
+                    self.on_auth(now, request, &Fault::new(Code::Unauthorized, "the server wants a token"), effects);
+                }
                 Ok(()) => self.on_outcomes(now, batch, &said, effects),
                 Err(Some(error)) => self.on_no_answer(now, What::Push(batch), error, effects),
                 Err(None) => drop(self.release(batch)),
@@ -343,7 +352,6 @@ impl Engine {
                 self.troubles.network = Some(refused);
                 self.on_retry_later(now, batch, if class == Class::Retry { asked_wait(reply) } else { None });
             }
-            Class::Auth => self.on_auth(now, batch, refused),
             Class::TooLarge | Class::Refused if count > 1 => {
                 self.size.halve(count);
                 self.release(batch);
@@ -369,27 +377,31 @@ impl Engine {
         }
     }
 
-    fn on_auth(&mut self, now: Timestamp, batch: BatchId, error: Fault) {
-        self.release(batch);
-        self.pause_for_auth(now, error);
-    }
-
-    pub(super) fn pause_for_auth(&mut self, now: Timestamp, error: Fault) {
-        self.pause = Some(Pause::Auth(now.after(AUTH_PAUSE_MS)));
-        self.troubles.network = Some(error.as_kind(Code::Unauthorized));
+    /// A request came back for want of a token. It uses no attempt.
+    fn on_auth(&mut self, now: Timestamp, request: &Request, error: &Fault, effects: &mut impl Sink) {
+        self.link.on_answer();
+        match request.what {
+            What::Push(batch) => drop(self.release(batch)),
+            What::Pull(feed) => {
+                self.feeds[feed].request = None;
+                self.feeds[feed].due = now;
+            }
+            What::Ping => {}
+        }
+        self.on_unauthorized(now, request.token, error, effects);
     }
 
     /// A request was answered as it should be.
     #[inline(never)]
     pub(super) fn on_good_answer(&mut self) {
         self.link.on_answer();
+        self.auth.on_taken();
         self.troubles.network = None;
     }
 
     fn on_outcomes(&mut self, now: Timestamp, batch: BatchId, reply: &PushReply, effects: &mut impl Sink) {
         self.on_good_answer();
         match reply.whole {
-            Some(Whole::Auth) => return self.on_auth(now, batch, Fault::new(Code::Unauthorized, "the server wants a token")),
             Some(Whole::Fenced) => {
                 self.release(batch);
                 self.pause = Some(Pause::Fenced);
@@ -399,7 +411,7 @@ impl Engine {
             Some(Whole::Retry { after_ms }) => {
                 return self.on_retry_later(now, batch, after_ms.map(|ms| ms.min(retry::RETRY_AFTER_MAX_MS)));
             }
-            None => {}
+            Some(Whole::Auth) | None => {}
         }
         self.size.grow();
         let mut entries = self.take_batch(batch);

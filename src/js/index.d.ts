@@ -131,8 +131,21 @@ export type Outcome =
 /** What became of a whole request. */
 export type WholeOutcome = { outcome: 'auth' } | { outcome: 'fenced' } | { outcome: 'retry'; afterMs?: number };
 
+/** A token, or `null` where the user has to sign in. `expiresAt` is milliseconds since 1970 by this device's clock. */
+export type Token = string | null | { token: string; expiresAt?: number };
+
+/**
+ * Gives a token when one is needed: before anything is sent, when the one it gave expires, and when the server refuses it (a 401,
+ * or the outcome `auth`). One question at a time a client; meanwhile writes queue. One that gives `null`, throws, or has not
+ * answered after 30 s (`signal` aborts then) leaves the client in phase `needs-auth`: it asks again after 60 s, or when the app
+ * calls `pull()`, for example after a sign-in. So it does where the server refuses the next token, too.
+ */
+export type AuthProvider = (context: { reason: 'initial' | 'expired' | 'unauthorized'; signal: AbortSignal }) => Token | PromiseLike<Token>;
+
 /** What an app's own function is told about the call. */
 export interface CallContext {
+  /** The token that the `auth` option gave; `null` where there is none. Never stored. */
+  readonly auth: string | null;
   /** Aborts when the call has taken too long, or the client is closed. What the function does afterwards is ignored. */
   readonly signal: AbortSignal;
   /** How many times these entries were sent before. */
@@ -243,6 +256,8 @@ export interface OpenOptions<C extends Record<keyof C, object> = Record<string, 
   scope?: string;
   /** Who answers. Left out: writes are kept and go nowhere. */
   transport?: Transport;
+  /** Where tokens come from. A transport with a `url` sends them as `Authorization: Bearer`. They are in memory only. */
+  auth?: AuthProvider;
   collections?: { readonly [K in keyof C]?: CollectionOptions };
   storage?: StorageOptions;
   poll?: PollOptions;

@@ -9,4 +9,5 @@ mod harness;
 mod pulling;
 mod pushing;
 mod storage;
+mod tokens;
 mod writing;

@@ -46,7 +46,7 @@ test('options reach the module, and none is taken that nothing reads', async () 
     {},
     { name: '' },
     { name: 'a', scope: 7 },
-    { name: 'a', auth: () => null },
+    { name: 'a', auth: 'token' },
     { name: 'a', transport: {} },
     { name: 'a', transport: { url: 'http://' } },
     { name: 'a', transport: { url: 'http://server/?tenant=1' } },
@@ -365,12 +365,13 @@ test("an app's own functions get entries and give outcomes", async () => {
   transport.answer = { outcome: 'auth' };
   assert.equal(await push('[]', {}), '{"outcome":"auth"}');
   assert.equal(await pull({ cursor: undefined, feed: 'main', limit: 10 }), '{"changes":[],"cursor":"1","more":false}');
-  assert.deepEqual(seen, [[{ id: '1', operations: [] }], { attempt: 2 }, [], {}, null, { feed: 'main', limit: 10 }]);
+  const auth = null;
+  assert.deepEqual(seen, [[{ id: '1', operations: [] }], { attempt: 2, auth }, [], { auth }, null, { feed: 'main', limit: 10, auth }]);
   assert.equal(await ping({ attempt: 0 }), undefined);
-  assert.deepEqual(seen.slice(6), [null, { attempt: 0, feed: 'main', limit: 1 }], 'without a ping of its own, one change is pulled');
+  assert.deepEqual(seen.slice(6), [null, { attempt: 0, auth, feed: 'main', limit: 1 }], 'without a ping of its own, one change is pulled');
   const own = await opened({ transport: { ...transport, ping: (context) => seen.push(context) } });
   await own.engine.host.ping({ attempt: 1 });
-  assert.deepEqual(seen.slice(8), [{ attempt: 1 }]);
+  assert.deepEqual(seen.slice(8), [{ attempt: 1, auth }]);
 });
 
 test('headers are asked anew for each request, in every form', async () => {

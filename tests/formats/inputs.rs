@@ -49,8 +49,9 @@ fn samples() -> Vec<(&'static str, Input)> {
         ("held", Input::Held { address: address(), held: true }),
         ("held no longer", Input::Held { address: address(), held: false }),
         ("cancel asked", Input::CancelAsked { mutation }),
-        ("token given", Input::TokenGiven { present: true }),
-        ("token missing", Input::TokenGiven { present: false }),
+        ("token given", Input::TokenGiven { present: true, expires_at: None }),
+        ("token given for a while", Input::TokenGiven { present: true, expires_at: Some(Wall(1_700_000_000_000)) }),
+        ("token missing", Input::TokenGiven { present: false, expires_at: None }),
     ];
     let asks = [("asked: load", Ask::Load { address: address() }), ("asked: pull", Ask::Pull), ("asked: close", Ask::Close)];
     samples.extend(asks.map(|(name, what)| (name, Input::Asked { ask: AskId(6), what })));

@@ -21,6 +21,7 @@ fn all(transport: TransportKind) -> Config {
         transport,
         cross_origin: true,
         groups: false,
+        auth: true,
         feeds: vec!["mine".into(), "room?id=7".into()],
         uncoalesced: vec!["votes".into()],
         strict: false,

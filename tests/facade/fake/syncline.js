@@ -138,6 +138,10 @@ export class Client {
     return ask;
   }
 
+  token(answer) {
+    this.#enter(['token', answer]);
+  }
+
   pull() {
     this.#enter(['pull']);
     return ++this.#asks;

@@ -15,7 +15,9 @@ await init();
 const client = await open<Collections>({
   name: 'consumer',
   scope: 'ada',
-  transport: { url: 'https://example.org/sync', headers: async () => ({ authorization: 'Bearer token' }) },
+  transport: { url: 'https://example.org/sync', headers: async () => ({ 'x-app': '1' }) },
+  auth: async ({ reason, signal }) => (reason === 'expired' && !signal.aborted ? { token: 'b', expiresAt: Date.now() + 1000 } : null),
+  collections: { notes: { coalesce: false } },
 });
 const notes = client.documents('notes');
 

@@ -302,7 +302,7 @@ pub struct Reply {
 }
 
 /// The headers of a reply that the shell passes on, in the order of their names.
-pub const REPLY_HEADERS: [&str; 3] = ["content-type", "date", "retry-after"];
+pub const REPLY_HEADERS: [&str; 6] = ["content-type", "date", "ratelimit", "ratelimit-remaining", "ratelimit-reset", "retry-after"];
 
 /// Why a request has no whole reply.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -94,8 +94,14 @@ impl Engine {
             };
         }
         self.link.on_answer();
+        if reply.status == 410 && self.feeds[feed].cursor.is_some() {
+            // The server no longer knows what came after it (H6). Without a cursor there is nothing to begin again.
+            self.feeds[feed].restart(now, true);
+            return self.stage_cursor(feed);
+        }
         let refused = outcome::refusal(reply.status);
         let asked = asked_wait(reply);
+        self.link.on_retry(now);
         self.feeds[feed].on_retry(now, asked, &mut self.rng);
         asked.into_iter().for_each(|asked| self.link.on_asked_to_wait(now.after(asked)));
         self.troubles.network = Some(refused.clone());

@@ -79,6 +79,13 @@ pub(super) fn asked_wait(reply: &Reply) -> Option<u64> {
     retry::retry_after(header("retry-after"), header("date"))
 }
 
+/// The wait that a server's quotas suggest, in milliseconds, where it does not ask for one outright.
+fn suggested_wait(reply: &Reply) -> Option<u64> {
+    let header = |name: &str| reply.headers.get(name).map(String::as_str);
+    let hint = retry::rate_limit(header("ratelimit"), header("ratelimit-remaining"), header("ratelimit-reset"));
+    hint.filter(|_| asked_wait(reply).is_none())
+}
+
 impl Engine {
     /// When the next batch is due; `None` where something else has to happen first.
     pub(super) fn push_due(&self, now: Timestamp) -> Option<Timestamp> {
@@ -317,6 +324,7 @@ impl Engine {
 
     pub(super) fn on_replied(&mut self, now: Timestamp, id: RequestId, reply: Reply, effects: &mut impl Sink) {
         let Some(request) = self.take_request(id) else { return };
+        suggested_wait(&reply).into_iter().for_each(|ms| self.link.on_asked_to_wait(now.after(ms)));
         if outcome::classify(reply.status) == Class::Auth && !reply.redirected {
             return self.on_auth(now, &request, &outcome::refusal(reply.status), effects);
         }
@@ -352,9 +360,14 @@ impl Engine {
                 self.troubles.network = Some(refused);
                 self.on_retry_later(now, batch, if class == Class::Retry { asked_wait(reply) } else { None });
             }
-            Class::TooLarge | Class::Refused if count > 1 => {
+            Class::TooLarge | Class::Refused | Class::Precondition if count > 1 => {
                 self.size.halve(count);
                 self.release(batch);
+            }
+            Class::Precondition => {
+                for id in &self.release(batch) {
+                    self.make_conditional(now, id, &refused, effects);
+                }
             }
             class => {
                 let code = if class == Class::TooLarge { Code::TooLarge } else { Code::Rejected };
@@ -370,6 +383,7 @@ impl Engine {
     /// The server answered that it should be tried again: each entry waits, and nobody else is asked before the time
     /// that the server named.
     fn on_retry_later(&mut self, now: Timestamp, batch: BatchId, asked: Option<u64>) {
+        self.link.on_retry(now);
         let entries = self.take_batch(batch);
         entries.iter().for_each(|id| self.wait(now, id, asked));
         if let Some(asked) = asked {
@@ -395,6 +409,7 @@ impl Engine {
     #[inline(never)]
     pub(super) fn on_good_answer(&mut self) {
         self.link.on_answer();
+        self.link.on_success();
         self.auth.on_taken();
         self.troubles.network = None;
     }

@@ -1,6 +1,7 @@
 //! Stories about the engine: one promise each, time moved by hand. They need the feature `sim`.
 #![cfg(feature = "sim")]
 
+mod answers;
 mod bad_input;
 mod conflicts;
 mod groups;

@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use super::auth::TokenReason;
 use super::clock::Wall;
 use super::error::Fault;
 use super::ident::{AskId, MutationId};
@@ -74,6 +75,13 @@ pub enum Notice {
         /// These no longer are.
         removed: Vec<Address>,
     },
+    /// A token is needed: the app's provider is to be asked, and what it says is `Input::TokenGiven`.
+    TokenWanted {
+        /// Why.
+        reason: TokenReason,
+    },
+    /// The provider's answer is waited for no longer.
+    TokenGivenUp,
     /// The status is something else.
     Status(Status),
     /// Something went wrong that belongs to no call.
@@ -297,6 +305,8 @@ impl Notice {
             Notice::Answered { .. } => "answered",
             Notice::Item { .. } => "item",
             Notice::PendingItems { .. } => "pendingItems",
+            Notice::TokenWanted { .. } => "tokenWanted",
+            Notice::TokenGivenUp => "tokenGivenUp",
             Notice::Status(_) => "status",
             Notice::Troubled { .. } => "troubled",
         }
@@ -324,6 +334,8 @@ impl Notice {
                 added.append(object.name("added"));
                 removed.append(object.name("removed"));
             }
+            Notice::TokenWanted { reason } => drop(object.member("reason", &reason.name())),
+            Notice::TokenGivenUp => {}
             Notice::Status(status) => status.members(&mut object),
         }
         object.end();
@@ -483,6 +495,8 @@ mod tests {
             Notice::Item { address: item.clone(), status: ItemStatus { state: ItemState::Unknown, last_sync: None } },
             Notice::PendingItems { added: vec![item.clone(), item.clone()], removed: vec![] },
             Notice::PendingItems { added: vec![], removed: vec![item] },
+            Notice::TokenWanted { reason: TokenReason::Unauthorized },
+            Notice::TokenGivenUp,
             Notice::Status(status(None)),
             Notice::Status(status(Some(Wall(1)))),
             Notice::Troubled { error: error() },

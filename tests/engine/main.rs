@@ -1,14 +1,17 @@
 //! Stories about the engine: one promise each, time moved by hand. They need the feature `sim`.
 #![cfg(feature = "sim")]
 
+mod answers;
 mod awaiting;
 mod bad_input;
 mod conflicts;
 mod groups;
+mod growing;
 mod harness;
 mod history;
 mod items;
 mod pulling;
 mod pushing;
 mod storage;
+mod tokens;
 mod writing;

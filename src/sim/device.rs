@@ -45,6 +45,8 @@ pub(super) struct Device {
     pub oracle: Oracle,
     pub requests: u64,
     pub is_acting: bool,
+    /// Whether the last write was refused for want of room.
+    pub is_refused: bool,
     pub came_later: u32,
     steps: u64,
 }
@@ -117,6 +119,7 @@ impl Device {
             oracle: Oracle::of(user),
             requests: 0,
             is_acting: true,
+            is_refused: false,
             came_later: 0,
             steps: 0,
         }
@@ -312,6 +315,8 @@ impl Device {
             let Some(engine) = &mut self.tab.engine else { return Ok(false) };
             let Some(mutation) = mutation(&name, &edit) else { continue };
             let mut effects = Vec::new();
+            common.tried += 1;
+            self.is_refused = false;
             match engine.mutate(now, mutation, &mut effects) {
                 Ok(id) => {
                     common.say(self.number, || format!("{id} = {edit:?} on {name}"));
@@ -329,6 +334,7 @@ impl Device {
                     self.ask(common, Ask::Load { address: address(&name) })?;
                 }
                 Err(fault) if matches!(fault.code, Code::QueueFull | Code::TooLarge) || common.is_scripted() => {
+                    self.is_refused = fault.code == Code::QueueFull;
                     common.trace.mark("refused", common.now, self.place(), fault.message.len());
                 }
                 Err(fault) => {
@@ -429,7 +435,7 @@ impl Device {
         self.dice.heal();
         self.net.heal();
         self.disk_full_until = 0;
-        if self.tab.status.as_ref().is_some_and(|status| status.storage == StorageKind::Memory) {
+        if self.is_without_store() {
             // A tab that has given its store up goes on in memory; the next one finds the store again.
             return self.crash(common, false);
         }
@@ -437,6 +443,11 @@ impl Device {
         self.tell(common, Input::BecameVisible)?;
         // A browser that never says `online` again must not keep the device from finding out.
         if common.plan.seed.is_multiple_of(2) { self.tell(common, Input::WentOnline) } else { Ok(()) }
+    }
+
+    /// Whether the tab has given its store up.
+    pub fn is_without_store(&self) -> bool {
+        self.tab.status.as_ref().is_some_and(|status| status.storage == StorageKind::Memory)
     }
 
     /// The app wants all documents there are.

@@ -186,6 +186,51 @@ async fn i8_a_refused_write_is_rolled_back() {
     assert_eq!(app.status()["inbox"], 1);
 }
 
+/// Puts these values under these keys in one call.
+fn group(app: &App, documents: &[(&str, Value)], others: Value) -> Result<JsValue, JsValue> {
+    let writes: Vec<_> =
+        documents.iter().map(|(key, value)| json!({ "op": "put", "collection": "notes", "key": key, "value": value })).collect();
+    let mut text = json!({ "writes": writes });
+    text.as_object_mut().unwrap().extend(others.as_object().unwrap().clone());
+    app.client.call("mutate", "", "", &text.to_string())
+}
+
+#[wasm_bindgen_test]
+async fn i26_a_group_is_applied_whole_and_taken_back_whole() {
+    let server = server();
+    let app = App::open(&fresh("group"), &server).await;
+    let good = ids(group(&app, &[("a", json!(1)), ("b", json!(2))], json!({})));
+    assert_eq!((good.len(), app.view("a"), app.view("b")), (1, Some(json!(1)), Some(json!(2))));
+    assert_eq!(app.durable(&good[0]).await, "strict");
+    assert_eq!(app.settled(&good[0]).await["ending"], "applied");
+    set_mode(&server, "refusing");
+    let bad = ids(group(&app, &[("a", json!(3)), ("c", json!(4))], json!({ "reads": [{ "collection": "notes", "key": "b" }] })));
+    let blocked = ids(group(&app, &[("d", json!(5))], json!({ "after": bad })));
+    assert_eq!(app.settled(&bad[0]).await["ending"], "rejected");
+    assert_eq!(app.settled(&blocked[0]).await["ending"], "rejected");
+    assert_eq!((app.view("a"), app.view("c"), app.view("d")), (Some(json!(1)), None, None));
+    assert_eq!(app.status()["inbox"], 2);
+    assert_eq!(ids(group(&app, &[("e", json!(6)), ("f", json!(7))], json!({ "atomic": false }))).len(), 2);
+    assert_eq!(code(group(&app, &[], json!({}))), "VALIDATION");
+    assert_eq!(code(group(&app, &[("e", json!(6))], json!({ "after": [7] }))), "VALIDATION");
+}
+
+#[wasm_bindgen_test]
+async fn a_group_that_waits_is_there_after_reopening_and_can_be_taken_back() {
+    let name = fresh("group_reopened");
+    let app = App::open(&name, &JsValue::UNDEFINED).await;
+    let first = ids(group(&app, &[("a", json!(1)), ("b", json!(1))], json!({}))).remove(0);
+    let second = ids(group(&app, &[("c", json!(2))], json!({ "after": [first] }))).remove(0);
+    app.durable(&second).await;
+    app.close().await;
+    let app = App::open(&name, &JsValue::UNDEFINED).await;
+    assert_eq!((app.view("a"), app.view("b"), app.view("c")), (Some(json!(1)), Some(json!(1)), Some(json!(2))));
+    app.client.call("cancel", "", &first, "").unwrap();
+    assert_eq!(app.settled(&first).await["ending"], "cancelled");
+    assert_eq!(app.settled(&second).await["ending"], "rejected");
+    assert_eq!((app.view("a"), app.view("b"), app.view("c")), (None, None, None));
+}
+
 #[wasm_bindgen_test]
 async fn what_one_client_writes_another_sees() {
     let server = server();

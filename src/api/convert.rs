@@ -9,7 +9,7 @@ use crate::engine::ident::MutationId;
 use crate::engine::mutation::Mutation;
 use crate::protocol::Address;
 use crate::protocol::http::scope_hash;
-use crate::protocol::member::{Fields, Wrong, text_of};
+use crate::protocol::member::{Fields, Wrong, list, text_of};
 use crate::protocol::words;
 
 /// What a client is opened with.
@@ -47,6 +47,7 @@ pub fn mutations(operation: &str, address: Address, text: &str) -> Result<Vec<Mu
         "splice" => splice(address, text),
         "delete" => Ok(Mutation::delete(address)),
         "putAll" => return put_all(&address.collection, text),
+        "mutate" => return mutate(text),
         _ => Err(wrong(operation)),
     };
     Ok(vec![mutation?])
@@ -60,6 +61,29 @@ fn put_all(collection: &str, text: &str) -> Result<Vec<Mutation>, Fault> {
         mutations.push(Mutation::put(Address::of(collection, key), text)?);
     }
     Ok(mutations)
+}
+
+/// Writes of one call: one group, or `atomic` is `false` and each is by itself.
+fn mutate(text: &str) -> Result<Vec<Mutation>, Fault> {
+    let mut given = Fields::of(text);
+    let (mut after, mut reads, mut is_atomic) = (Vec::<MutationId>::new(), Vec::<Address>::new(), None::<bool>);
+    given.take("after", &mut after);
+    given.take("reads", &mut reads);
+    given.take("atomic", &mut is_atomic);
+    taken(&given, "mutate")?;
+    let mut all = Vec::new();
+    for write in list(given.raw("writes").unwrap_or_default()).unwrap_or_default() {
+        let mut write = Fields::of(write);
+        let mut operation = String::new();
+        write.take("op", &mut operation);
+        let address = Address::take_up(&mut write);
+        taken(&write, "writes")?;
+        all.extend(mutations(&operation, address, write.raw("value").unwrap_or_default())?);
+    }
+    if is_atomic != Some(false) {
+        all = vec![Mutation::group(all)?];
+    }
+    Ok(all.into_iter().map(|one| one.after(after.clone()).reading(reads.clone())).collect())
 }
 
 fn splice(address: Address, text: &str) -> Result<Mutation, Fault> {

@@ -13,6 +13,7 @@ use crate::browser::host::Host;
 use crate::browser::{Driver, idb};
 use crate::engine::View;
 use crate::engine::error::Fault;
+use crate::engine::ident::MutationId;
 use crate::engine::input::{Ask, Input};
 use crate::engine::mutation::Mutation;
 use crate::engine::notice::Notice;
@@ -47,6 +48,8 @@ impl Client {
     /// | `splice` | `{ path, at, remove, insert }`: so many units of the string there are replaced | ids |
     /// | `delete` | | ids |
     /// | `putAll` | documents by key, one mutation each, in one turn | ids |
+    /// | `mutate` | `{ writes: [{ op, collection, key, value }], reads?, after?, atomic? }`: the writes together, `op` and `value` as above; a group unless `atomic` is `false`; made of these documents, to go after these mutations | ids |
+    /// | `cancel` | | nothing: the mutation whose id stands for the key is taken back, unless it is sent |
     /// | `view` | | what a reader sees: the document's text, `null` where there is none, `undefined` where it is not in memory |
     /// | `hold` | | nothing: the app looks at the document, and hears of each change of it |
     /// | `release` | | nothing: it no longer looks |
@@ -71,6 +74,7 @@ impl Client {
                 View::NotLoaded => JsValue::UNDEFINED,
             }),
             "hold" | "release" => self.0.tell(Input::Held { address, held: operation == "hold" }).map(|()| JsValue::UNDEFINED),
+            "cancel" => self.0.tell(Input::CancelAsked { mutation: MutationId(address.key.clone()) }).map(|()| JsValue::UNDEFINED),
             "load" => self.ask(Ask::Load { address }),
             "pull" => self.ask(Ask::Pull),
             "close" => self.ask(Ask::Close),

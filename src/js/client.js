@@ -2,6 +2,7 @@
 
 import { Documents } from './documents.js';
 import { check, SyncError } from './errors.js';
+import { Transaction } from './transaction.js';
 
 export class SyncClient {
   #instance;
@@ -23,6 +24,14 @@ export class SyncClient {
     let documents = this.#documents.get(name);
     if (documents === undefined) this.#documents.set(name, (documents = new Documents(this.#instance, name)));
     return documents;
+  }
+
+  mutate(change, { after = [], atomic = true } = {}) {
+    check(typeof change === 'function', 'mutate takes a function');
+    const transaction = new Transaction((collection, key) => this.#instance.call('view', collection, key));
+    const result = change(transaction);
+    check(typeof result?.then !== 'function', 'a function that mutates must not be async');
+    return { ...this.#instance.writeOne('mutate', '', '', Transaction.text(transaction, { after, atomic })), result };
   }
 
   pull({ signal } = {}) {

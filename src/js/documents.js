@@ -1,10 +1,9 @@
 // The documents of a collection: reads from what is in view, writes as JSON text.
 
-import { check, SyncError } from './errors.js';
-import { diff } from './draft.js';
 import { isObject } from './apply.js';
-
-const NAME_BYTES_MAX = 1024;
+import { diff } from './draft.js';
+import { check, SyncError } from './errors.js';
+import { name, textOf, wellFormed } from './names.js';
 
 export class Documents {
   #instance;
@@ -72,38 +71,12 @@ export class Documents {
 
   #write(operation, key, text) {
     name(key, 'a document');
-    const { ids, durable, settled } = this.#instance.write(operation, this.#collection, key, text);
-    return { id: ids[0], durable, settled: settled.then(([settlement]) => settlement) };
+    return this.#instance.writeOne(operation, this.#collection, key, text);
   }
 
   #cell(key) {
     return this.#instance.fold.cells.at(this.#collection, name(key, 'a document'));
   }
-}
-
-/** What `JSON.stringify` makes of a value is what is stored, unless it makes nothing of it or throws. */
-function textOf(value) {
-  let text;
-  let cause;
-  try {
-    text = JSON.stringify(value);
-  } catch (thrown) {
-    cause = thrown;
-  }
-  if (text === undefined) throw new SyncError('INVALID_DOCUMENT', `not a JSON document: ${cause?.message ?? typeof value}`, { cause });
-  return text;
-}
-
-/** The module would turn a lone surrogate into another character, silently. */
-function wellFormed(text) {
-  return typeof text === 'string' && !/[\ud800-\udfff]/u.test(text);
-}
-
-/** Checks the name of `what`. UTF-8 has at most three bytes a unit, so that most need no counting. */
-function name(text, what) {
-  const fits = wellFormed(text) && text !== '' && (text.length * 3 <= NAME_BYTES_MAX || new TextEncoder().encode(text).length <= NAME_BYTES_MAX);
-  check(fits, `${what} is named by a string of 1 to ${NAME_BYTES_MAX} bytes without lone surrogates`);
-  return text;
 }
 
 function isPosition(number) {

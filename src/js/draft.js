@@ -1,4 +1,4 @@
-// From an edited draft to the places that were set and removed.
+// From an edited draft, or a patch of RFC 7396, to the places that are set and removed.
 
 import { isObject } from './apply.js';
 
@@ -24,6 +24,22 @@ function compare(before, after, place, patch) {
     if (Object.hasOwn(before, name)) compare(before[name], after[name], inside(place, name), patch);
     else patch.set[inside(place, name)] = after[name];
   }
+}
+
+/** An RFC 7396 patch as an operation. */
+export function patchOf(changes) {
+  const operation = { op: 'patch', set: {}, remove: [], object: [] };
+  const enter = (at, members) => {
+    operation.object.push(at);
+    for (const [name, value] of Object.entries(members)) {
+      const place = inside(at, name);
+      if (value === null) operation.remove.push(place);
+      else if (isObject(value)) enter(place, value);
+      else operation.set[place] = value;
+    }
+  };
+  enter('', changes);
+  return operation;
 }
 
 function inside(place, name) {

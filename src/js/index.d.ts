@@ -121,7 +121,8 @@ export type MergePatch<T> = T extends readonly unknown[] ? T : T extends object 
 /** What became of one entry. An entry without an outcome is sent again, byte for byte, under the same id. */
 export type Outcome =
   | { id: string; outcome: 'ok'; version?: string; value?: JsonValue }
-  | { id: string; outcome: 'conflict'; version?: string; value: JsonValue | null }
+  /** `collection` and `key` name the document that has moved; needed where the entry is a group. */
+  | { id: string; outcome: 'conflict'; collection?: string; key?: string; version?: string; value: JsonValue | null }
   | { id: string; outcome: 'rejected'; code: string; message: string; fields?: Record<string, string> }
   | { id: string; outcome: 'retry'; afterMs?: number }
   | { id: string; outcome: 'tooLarge' }
@@ -195,6 +196,8 @@ export interface FunctionTransport {
   pull(cursor: string | null, context: PullContext): PromiseLike<PullAnswer>;
   /** Resolves where the backend can be reached. Left out, a pull of one change does it. */
   ping?(context: CallContext): PromiseLike<void>;
+  /** Whether an entry on several documents is applied whole or not at all. Default `false`: a group throws `VALIDATION`. */
+  groups?: boolean;
 }
 
 /** Who answers. */
@@ -279,6 +282,37 @@ export interface Mutation {
   readonly durable: Promise<Durability>;
   /** Resolves when the write has ended, which may be in a later run of the app. Never rejects. */
   readonly settled: Promise<Settlement>;
+  /**
+   * Takes the write back, and what carries it on after a conflict. `true`: it was not applied and will not be; one that is on its
+   * way is waited for. What comes after it is refused with it.
+   */
+  rollback(): Promise<boolean>;
+}
+
+/** Reads and writes of one `mutate`. */
+export interface Transaction {
+  /**
+   * The document with what was written so far, frozen; `undefined`: there is none. It is depended on: what is pending of it has to
+   * be applied before. Throws `NOT_LOADED` where it is not in memory.
+   */
+  get(collection: string, key: string): unknown;
+  /** Makes or replaces a document. */
+  put(collection: string, key: string, value: JsonValue): void;
+  /** Changes a document by a patch, as `update` does. */
+  patch(collection: string, key: string, patch: JsonValue): void;
+  /** Deletes a document. */
+  delete(collection: string, key: string): void;
+}
+
+/** What goes with a `mutate`. */
+export interface MutateOptions {
+  /**
+   * Ids of writes that must have been applied before this one is sent. Where one of them is not applied, this one ends as
+   * `rejected`, unsent, and is in the inbox.
+   */
+  after?: readonly string[];
+  /** `false`: each document by itself, for a backend without groups. Default `true`: all of them or none. */
+  atomic?: boolean;
 }
 
 /** Many writes of one call. */
@@ -427,6 +461,12 @@ export interface SyncClient<C extends Record<keyof C, object> = Record<string, a
   readonly status: Source<SyncStatus>;
   /** The documents of a collection. */
   documents<K extends keyof C & string>(name: K): Documents<C[K]>;
+  /**
+   * Several documents in one write: all of it happens or nothing, here and at the server. What the function wrote is there when
+   * it has returned; where it throws, nothing is. It must not be async. Throws as the writes of `Documents` do, and `REJECTED`
+   * where what it is to come after was refused.
+   */
+  mutate<R>(change: (transaction: Transaction) => R, options?: MutateOptions): Mutation & { readonly result: R };
   /** Asks the server for changes now. Rejects with what went wrong; the client itself tries again. */
   pull(options?: PullOptions): Promise<void>;
   metrics(): Metrics;

@@ -53,6 +53,26 @@ export class Instance {
     return { ids, ...this.fold.mutations.follow(ids) };
   }
 
+  /** Writes, to be held by the app as one write. */
+  writeOne(...call) {
+    const { ids: [id, ...others], durable, settled } = this.write(...call);
+    const one = settled.then((all) => all.find(({ ending }) => ending !== 'applied') ?? all[0]);
+    return { id, durable, settled: one, rollback: () => this.#rollBack([id, ...others], settled) };
+  }
+
+  /** Takes writes back; what carries one of them on, too. */
+  async #rollBack(ids, settled) {
+    let isApplied = false;
+    while (ids.length > 0) {
+      ids.forEach((id) => this.call('cancel', '', id));
+      const all = await settled;
+      isApplied ||= all.some(({ ending }) => ending === 'applied' || ending === 'unknown');
+      ids = all.filter(({ ending }) => ending === 'merged').map(({ by }) => by);
+      ({ settled } = this.fold.mutations.follow(ids));
+    }
+    return !isApplied;
+  }
+
   close() {
     this.#closing ??= this.#close();
     return this.#closing;

@@ -30,7 +30,7 @@ export async function open(options = {}) {
   check(typeof name === 'string' && name !== '', 'a name is needed');
   check(typeof scope === 'string', 'a scope is a string');
   check([undefined, 'strict', 'relaxed'].includes(storage?.durability), 'storage.durability is "strict" or "relaxed"');
-  const { kind, url, host } = bind(transport);
+  const { kind, url, groups, host } = bind(transport);
   const numbers = {
     pollBaseMs: poll?.baseMs,
     pollMaxMs: poll?.maxMs,
@@ -44,6 +44,7 @@ export async function open(options = {}) {
   }
   const config = {
     transport: kind,
+    groups: groups === false ? false : undefined,
     crossOrigin: kind === 'protocol' && new URL(url).origin !== globalThis.location?.origin,
     strict: storage?.durability ? storage.durability === 'strict' : undefined,
     ...numbers,

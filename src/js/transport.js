@@ -2,10 +2,10 @@
 
 import { check } from './errors.js';
 
-/** What a transport means for the module: who answers (`kind`), the server's address, and functions of the app. */
+/** What a transport means for the module: who answers (`kind`), the server's address, whether groups are refused (`false`), and functions of the app. */
 export function bind(transport) {
   if (transport === undefined) return { kind: 'none', url: '', host: {} };
-  const { url, headers, fetch, push, pull, ping } = transport;
+  const { url, headers, fetch, push, pull, ping, groups } = transport;
   if (url !== undefined) {
     check(push === undefined && pull === undefined, 'a transport has a url, or push and pull');
     const host = {
@@ -18,6 +18,7 @@ export function bind(transport) {
   return {
     kind: 'functions',
     url: '',
+    groups: groups === true,
     host: {
       push: async (entries, context) => {
         const answer = await push.call(transport, JSON.parse(entries), context);

@@ -23,10 +23,14 @@ export function app(server) {
     panicked: (message) => host.panics.push(message),
   };
   if (!server) return host;
-  const change = (name, value) => {
-    const at = server.log.length + 1;
-    server.documents.set(name, { at, value });
-    server.log.push(name);
+  /** All of an entry's documents get the same version. */
+  const change = (operations) => {
+    const at = server.log.length + operations.length;
+    for (const { collection, key, value } of operations) {
+      const name = JSON.stringify([collection, key]);
+      server.documents.set(name, { at, value });
+      server.log.push(name);
+    }
     return `v${at}`;
   };
   host.push = async (text) => {
@@ -35,9 +39,9 @@ export function app(server) {
     if (server.mode === 'html') return '<html>welcome to our wifi</html>';
     const outcomes = JSON.parse(text).map(({ id, operations }) => {
       if (server.mode === 'refusing') return { id, outcome: 'rejected', code: 'no', message: 'not like this' };
-      const [{ collection, key, op, value }] = operations.slice(-1);
-      if (op !== 'put') return { id, outcome: 'rejected', code: 'op', message: `cannot ${op}` };
-      return { id, outcome: 'ok', version: change(JSON.stringify([collection, key]), value) };
+      const other = operations.find(({ op }) => op !== 'put');
+      if (other) return { id, outcome: 'rejected', code: 'op', message: `cannot ${other.op}` };
+      return { id, outcome: 'ok', version: change(operations) };
     });
     return JSON.stringify({ outcomes });
   };

@@ -120,6 +120,30 @@ await test('i6: what was durable is there after a reload, and is sent when it ca
   assert.deepEqual(await page.evaluate(() => notes.get('a')), { text: 'one two' });
 });
 
+await test('i26: several documents are written whole or not at all, and what comes after them waits', async () => {
+  const page = await visit();
+  await start(page, 'group');
+  const told = await page.evaluate(async () => {
+    const { client, notes } = window;
+    const good = client.mutate((transaction) => {
+      transaction.put('notes', 'a', { n: 1 });
+      transaction.put('notes', 'b', { n: transaction.get('notes', 'a').n + 1 });
+    });
+    const { ending } = await good.settled;
+    const bad = client.mutate((transaction) => {
+      transaction.patch('notes', 'a', { n: 5 });
+      transaction.put('notes', 'c', { reject: true });
+    });
+    const after = client.mutate((transaction) => transaction.put('notes', 'd', {}), { after: [bad.id] });
+    const seen = notes.peek('a').n;
+    const endings = [ending, (await bad.settled).ending, (await after.settled).ending];
+    return { endings, seen, now: ['a', 'b', 'c', 'd'].map((key) => notes.peek(key) ?? null), back: await bad.rollback() };
+  });
+  assert.deepEqual(told.endings, ['applied', 'rejected', 'rejected']);
+  assert.deepEqual([told.seen, told.now, told.back], [5, [{ n: 1 }, { n: 2 }, null, null], true]);
+  assert.deepEqual(Object.fromEntries(await onServer(page)), { 'notes/a': { n: 1 }, 'notes/b': { n: 2 } });
+});
+
 await test('i8: a refused write is taken back exactly, and what was written around it stays', async () => {
   const page = await visit();
   await start(page, 'refused');

@@ -340,7 +340,7 @@ test("an app's own functions get entries and give outcomes", async () => {
     },
   };
   const { engine } = await opened({ transport });
-  assert.deepEqual([engine.options.url, engine.options.config], ['', { transport: 'functions', crossOrigin: false }]);
+  assert.deepEqual([engine.options.url, engine.options.config], ['', { transport: 'functions', groups: false, crossOrigin: false }]);
   const { push, pull, ping } = engine.host;
   assert.equal(await push('[{"id":"1","operations":[]}]', { attempt: 2 }), '{"outcomes":[{"id":"1","outcome":"ok"}]}');
   transport.answer = { outcome: 'auth' };

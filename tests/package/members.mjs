@@ -12,7 +12,7 @@ import { close, test } from './support/suite.mjs';
 
 /** Interfaces that an app fills in: the package reads them, so there is no object of it to look at. */
 const FILLED_IN_BY_APPS = [
-  'BatchOptions', 'Change', 'ClientEvents', 'CloseOptions', 'FunctionTransport', 'InitOptions', 'Observer', 'OpenOptions', 'PollOptions', 'PullAnswer',
+  'BatchOptions', 'Change', 'ClientEvents', 'CloseOptions', 'FunctionTransport', 'InitOptions', 'MutateOptions', 'Observer', 'OpenOptions', 'PollOptions', 'PullAnswer',
   'PullOptions', 'StorageOptions', 'SubscribeOptions', 'UrlTransport',
 ];
 
@@ -42,6 +42,10 @@ async function specimens() {
   seen.SyncClient = client;
   seen.Documents = notes;
   seen.Mutation = notes.put('a', { text: '' });
+  client.mutate((transaction) => {
+    seen.Transaction = transaction;
+    transaction.put('notes', 'c', {});
+  });
   seen.Mutations = notes.putAll([['b', { text: '' }]]);
   seen.Source = client.status;
   seen.SyncStatus = client.status.current;

@@ -94,6 +94,17 @@ export class Client {
     return this.#write(['delete', collection, key], collection, key, null);
   }
 
+  mutate(text) {
+    const { writes, atomic } = JSON.parse(text);
+    const ids = this.#write(['mutate', text]);
+    for (const { op, collection, key, value } of writes) if (op !== 'merge') this.change(collection, key, op === 'put' ? JSON.stringify(value) : null);
+    return atomic ? ids : writes.map((_, at) => `${ids[0]}.${at}`);
+  }
+
+  cancel(id) {
+    this.#enter(['cancel', id]);
+  }
+
   view(collection, key) {
     this.#enter(['view', collection, key]);
     return this.#isLoaded(collection, key) ? (this.documents.get(`${collection}/${key}`) ?? null) : undefined;

@@ -108,6 +108,10 @@ impl Engine {
 
     /// Nonsense is no answer: cache and cursor stay (MISSION 14).
     fn on_no_pull(&mut self, now: Timestamp, feed: usize, error: Fault, effects: &mut impl Sink) {
+        #[cfg(feature = "sim")]
+        if self.has(super::planted::Bug::B14) {
+            self.skip_one(feed);
+        }
         self.link.on_no_answer(now, &mut self.rng);
         self.feeds[feed].due = now;
         self.troubles.network = Some(error.clone());
@@ -135,6 +139,14 @@ impl Engine {
 
     fn apply_page(&mut self, now: Timestamp, feed: usize, page: PullReply, effects: &mut impl Sink) {
         self.on_good_answer();
+        #[cfg(feature = "sim")]
+        let mut page = page;
+        #[cfg(feature = "sim")]
+        if self.has(super::planted::Bug::B10) {
+            self.keep_cursor_first(feed, &page, effects);
+        } else if self.has(super::planted::Bug::B13) && page.more || self.has(super::planted::Bug::B9) && self.is_pushing() {
+            page.changes.clear();
+        }
         if page.reset && self.feeds[feed].cursor.is_some() {
             self.feeds[feed].restart(now, true);
         }
@@ -190,8 +202,14 @@ impl Engine {
         }
         let (version, generation) = (version.as_str().into(), self.generation.clone());
         let theirs = Box::new(Base { version, seq: *seq, generation, value });
+        #[cfg(feature = "sim")]
+        let theirs = self.without_tombstone(theirs);
         if self.is_news(address, &theirs) {
             self.touch(address);
+            #[cfg(feature = "sim")]
+            if self.has(super::planted::Bug::B4) {
+                self.uncover(address);
+            }
             self.rebase(address, Some(theirs), &[]);
         }
     }

@@ -61,6 +61,8 @@ pub(super) struct Tab {
     pub is_open: bool,
     pub frozen_until: u64,
     pub outstanding: BTreeMap<RequestId, Call>,
+    /// Until when the server asked for peace.
+    pub asked_to_wait: u64,
     asks: u64,
     open_asks: BTreeSet<u64>,
     held: BTreeSet<Name>,

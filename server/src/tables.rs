@@ -167,7 +167,7 @@ impl Store for SqliteStore {
     fn applied(&self, scope: &str, client: &str, feed: &Feed, after: u64, through: u64, limit: usize) -> Result<Vec<Applied>, StoreError> {
         let (Some(scope), Some(client)) = (self.number(scope)?, self.number(client)?) else { return Ok(Vec::new()) };
         let query = "SELECT id, version, seq FROM outcomes INDEXED BY outcomes_by_client
-            WHERE kind = 'ok' AND scope = ?1 AND client = ?2 AND seq > ?3 AND seq <= ?4 AND (?5 IS NULL OR collection = ?5)
+            WHERE kind = 'ok' AND scope = ?1 AND client = ?2 AND seq > ?3 AND seq <= ?4 AND (?5 IS NULL OR collection IS NULL OR collection = ?5)
             ORDER BY seq LIMIT ?6";
         let mut statement = self.connection.prepare_cached(query)?;
         let parameters = params![scope, client, after as i64, through as i64, collection_of(feed), limit as i64];

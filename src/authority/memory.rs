@@ -82,10 +82,7 @@ impl Store for MemoryStore {
         let Some(user) = self.users.get(scope) else { return Ok(Vec::new()) };
         let own = user.applied.get(client).into_iter().flat_map(|own| own.range(after + 1..));
         let own = own.take_while(|(seq, _)| **seq <= through);
-        let inside = own.filter(|(_, (_, collection))| match collection {
-            Some(collection) => feed.holds(collection),
-            None => *feed == Feed::Main,
-        });
+        let inside = own.filter(|(_, (_, collection))| collection.as_ref().is_none_or(|collection| feed.holds(collection)));
         let entry = |(seq, (id, _)): (&u64, &(String, Option<String>))| match &user.remembered.get(id)?.ending {
             Ending::Ok { version } => Some(Applied { id: id.clone(), version: version.clone(), seq: *seq }),
             _ => None,

@@ -142,8 +142,8 @@ pub trait Store {
     /// until told to stop.
     fn changes(&self, scope: &str, feed: &Feed, after: u64, visit: &mut dyn FnMut(Revision) -> ControlFlow<()>) -> Result<(), Self::Error>;
 
-    /// The remembered entries that `client` pushed, that ended well, and whose documents are all in `feed`, at
-    /// positions from `after` (not included) to `through` (included), at most `limit`, in order.
+    /// The remembered entries that `client` pushed, that ended well, and whose documents are all in `feed` or in several
+    /// collections, at positions from `after` (not included) to `through` (included), at most `limit`, in order.
     fn applied(&self, scope: &str, client: &str, feed: &Feed, after: u64, through: u64, limit: usize) -> Result<Vec<Applied>, Self::Error>;
 
     /// Stores what an entry did, all of it or nothing.

@@ -252,6 +252,10 @@ impl Boot<'_> {
             queued.bytes = record.body.len() as u64;
             queued.lineage = Some(line);
             queued.state = State::Ready;
+            #[cfg(feature = "sim")]
+            if self.engine.has(super::planted::Bug::B30) {
+                queued.state = State::InBatch;
+            }
             queued.entry =
                 Some(Box::new(Entry { members, bases, text: record.body.into(), sent: 0, failures: 0, asked: Timestamp::default() }));
         }

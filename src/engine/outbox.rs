@@ -163,6 +163,12 @@ impl Outbox {
         self.queue.iter().filter_map(|(_, queued)| Some((&queued.id, queued.entry.as_deref()?)))
     }
 
+    /// All that is queued of a document.
+    #[cfg(feature = "sim")]
+    pub fn ids_of(&self, address: &Address) -> Vec<MutationId> {
+        self.queue.iter().filter(|(_, queued)| queued.addresses.contains(address)).map(|(_, queued)| queued.id.clone()).collect()
+    }
+
     /// What stands at `order` goes only when these have been applied, and all that is pending of documents it was made of.
     /// What has ended already is nothing to wait for. Whether there is anything.
     pub fn depend(&mut self, order: u64, after: &[MutationId], reads: &[Address]) -> bool {

@@ -1,20 +1,72 @@
 //! Known bugs of others, planted on purpose: a checker that has never failed is not trusted. Built for the simulator only.
 
 use super::Engine;
+use super::effect::Sink;
+use super::ident::MutationId;
+use super::input::Reply;
+use super::outbox::Queued;
+use super::replica::Base;
+use crate::protocol::{Address, PullReply};
 
 /// A bug of RELIABILITY's museum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Bug {
     /// What was queued is replayed twice on reload.
     B1,
+    /// Dropped for good after 10 failures that would have passed.
+    B2,
+    /// An error whose text contains "401" deletes the mutation.
+    B3,
+    /// What is pulled beats what is queued: the view goes back.
+    B4,
+    /// What was written is taken off the view before its echo has come.
+    B5,
+    /// What was settled is brought back by a reading that overlaps.
+    B6,
+    /// Counted as sent though it never was, where the link closed in between.
+    B8,
+    /// What is pulled during a push is ignored, and its cursor kept.
+    B9,
+    /// The cursor is written ahead of the documents.
+    B10,
     /// A refusal inside a good reply counts as written.
     B12,
+    /// The cursor is kept for each page, and all but the last one thrown away.
+    B13,
+    /// An answer that cannot be read is skipped, and the cursor moves on.
+    B14,
+    /// Deletes are forgotten, and what was deleted comes back.
+    B16,
     /// A request leaves the durable queue before it is answered, and is lost with the page.
     B17,
+    /// A Retry-After that is a date is no wait.
+    B27,
+    /// What was on its way when the page was killed is never sent again.
+    B30,
 }
 
 /// All of them.
-pub const ALL: [Bug; 3] = [Bug::B1, Bug::B12, Bug::B17];
+pub const ALL: [Bug; 16] = [
+    Bug::B1,
+    Bug::B2,
+    Bug::B3,
+    Bug::B4,
+    Bug::B5,
+    Bug::B6,
+    Bug::B8,
+    Bug::B9,
+    Bug::B10,
+    Bug::B12,
+    Bug::B13,
+    Bug::B14,
+    Bug::B16,
+    Bug::B17,
+    Bug::B27,
+    Bug::B30,
+];
+
+/// B2: so many tries are enough.
+const TRIES: u32 = 10;
 
 impl Engine {
     /// Plants a bug.
@@ -25,7 +77,77 @@ impl Engine {
     /// What is frozen: each entry's id, its members and its bytes. An entry is fixed before its record is ordered to be
     /// stored, and whoever judges the view has to know of it then.
     pub fn frozen(&self) -> Vec<(String, Vec<String>, String)> {
-        let text = |id: &super::ident::MutationId| id.0.to_string();
+        let text = |id: &MutationId| id.0.to_string();
         self.outbox.entries().map(|(id, entry)| (text(id), entry.members.iter().map(text).collect(), entry.text.to_string())).collect()
+    }
+
+    /// Whether this bug is planted.
+    pub(super) fn has(&self, bug: Bug) -> bool {
+        self.planted == Some(bug)
+    }
+
+    /// B2: gives up what was tried often enough.
+    pub(super) fn give_up_tried(&mut self, entries: &[MutationId]) {
+        for id in entries {
+            if self.has(Bug::B2) && self.outbox.entry(id).and_then(|queued| queued.entry.as_ref()).is_some_and(|entry| entry.sent >= TRIES)
+            {
+                self.drop_entry(id);
+            }
+        }
+    }
+
+    /// An entry is gone, and nobody hears of it.
+    pub(super) fn drop_entry(&mut self, id: &MutationId) {
+        if let Some((_, queued, _)) = self.outbox.settle(id) {
+            self.store.log.retire(id);
+            self.take_off(&queued.addresses, std::slice::from_ref(id));
+        }
+    }
+
+    /// B4: whatever is laid over these documents is gone.
+    pub(super) fn uncover(&mut self, address: &Address) {
+        let queued: Vec<MutationId> = self.outbox.ids_of(address);
+        self.take_off(std::slice::from_ref(address), &queued);
+    }
+
+    /// B10: the page's cursor is on its way to the disk, and its documents are not.
+    pub(super) fn keep_cursor_first(&mut self, feed: usize, page: &PullReply, effects: &mut impl Sink) {
+        self.feeds[feed].cursor = Some(page.cursor.clone());
+        self.stage_cursor(feed);
+        if !self.store.is_writing() {
+            self.commit(effects);
+        }
+    }
+
+    /// B14: the next page is asked for from one place further on.
+    pub(super) fn skip_one(&mut self, feed: usize) {
+        let Some((generation, seq)) = self.feeds[feed].cursor.as_deref().and_then(|cursor| cursor.rsplit_once('.')) else { return };
+        let Ok(seq) = seq.parse::<u64>() else { return };
+        self.feeds[feed].cursor = Some(format!("{generation}.{}", seq + 1));
+        self.stage_cursor(feed);
+    }
+
+    /// B27: a Retry-After that is a date is not understood, and is taken for none.
+    pub(super) fn without_dates(&self, mut reply: Reply) -> Reply {
+        if self.has(Bug::B27) && reply.headers.get("retry-after").is_some_and(|header| header.ends_with("GMT")) {
+            reply.headers.0.retain(|(name, _)| name != "retry-after");
+        }
+        reply
+    }
+
+    /// B6: a reading that is on its way brings an entry back that ends meanwhile.
+    pub(super) fn bring_back(&mut self, id: &MutationId) -> Option<(u64, Box<Queued>)> {
+        let is_overlapped = self.has(Bug::B6) && self.loading.is_some();
+        let queued = self.outbox.entry(id).filter(|_| is_overlapped)?.clone();
+        Some((self.outbox.order(id)?, Box::new(queued)))
+    }
+
+    /// B16: of a delete nothing is kept, not even where it stands.
+    pub(super) fn without_tombstone(&self, base: Box<Base>) -> Box<Base> {
+        if self.has(Bug::B16) && base.value.is_none() { Box::new(Base { seq: None, version: "".into(), ..*base }) } else { base }
+    }
+
+    pub(super) fn is_pushing(&self) -> bool {
+        self.requests.iter().any(super::sending::Request::is_push)
     }
 }

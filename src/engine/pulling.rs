@@ -110,6 +110,10 @@ impl Engine {
 
     /// Nonsense is no answer: cache and cursor stay (MISSION 14).
     fn on_no_pull(&mut self, now: Timestamp, feed: usize, error: Fault, effects: &mut impl Sink) {
+        #[cfg(feature = "sim")]
+        if self.has(super::planted::Bug::B14) {
+            self.skip_one(feed);
+        }
         self.link.on_no_answer(now, &mut self.rng);
         self.history.note(error.code.as_str());
         self.feeds[feed].due = now;
@@ -143,6 +147,14 @@ impl Engine {
     fn apply_page(&mut self, now: Timestamp, feed: usize, page: PullReply, effects: &mut impl Sink) {
         self.on_good_answer();
         self.history.count(page.changes.len());
+        #[cfg(feature = "sim")]
+        let mut page = page;
+        #[cfg(feature = "sim")]
+        if self.has(super::planted::Bug::B10) {
+            self.keep_cursor_first(feed, &page, effects);
+        } else if self.has(super::planted::Bug::B13) && page.more || self.has(super::planted::Bug::B9) && self.is_pushing() {
+            page.changes.clear();
+        }
         if page.reset && self.feeds[feed].cursor.is_some() {
             self.feeds[feed].restart(now, true);
         }
@@ -198,8 +210,14 @@ impl Engine {
         }
         let (version, generation) = (version.as_str().into(), self.generation.clone());
         let theirs = Box::new(Base { version, seq: *seq, generation, value });
+        #[cfg(feature = "sim")]
+        let theirs = self.without_tombstone(theirs);
         if self.is_news(address, &theirs) {
             self.touch(address);
+            #[cfg(feature = "sim")]
+            if self.has(super::planted::Bug::B4) {
+                self.uncover(address);
+            }
             self.rebase(address, Some(theirs), &[]);
         }
     }

@@ -203,7 +203,13 @@ impl Engine {
     /// The entries of a batch are frozen: it goes.
     pub(super) fn send_batch(&mut self, now: Timestamp, batch: BatchId, effects: &mut impl Sink) {
         let Some(entries) = self.batch(batch).map(|batch| batch.entries.clone()) else { return };
+        #[cfg(feature = "sim")]
+        self.give_up_tried(&entries);
         let is_open = self.may_ask() && self.link.is_open(now, self.requests.len());
+        #[cfg(feature = "sim")]
+        if self.has(super::planted::Bug::B8) && !is_open {
+            entries.iter().for_each(|id| self.settle_ok(now, id, &None, None, &None, effects));
+        }
         let (mut ids, mut attempt) = (Vec::new(), 0);
         let mut body = String::from(r#"{"entries":["#);
         for id in &entries {
@@ -346,6 +352,8 @@ impl Engine {
 
     pub(super) fn on_replied(&mut self, now: Timestamp, id: RequestId, reply: Reply, effects: &mut impl Sink) {
         let Some(request) = self.take_request(id) else { return };
+        #[cfg(feature = "sim")]
+        let reply = self.without_dates(reply);
         self.history.begin(request.items);
         suggested_wait(&reply).into_iter().for_each(|ms| self.link.on_asked_to_wait(now.after(ms)));
         if outcome::classify(reply.status) == Class::Auth && !reply.redirected {
@@ -380,6 +388,10 @@ impl Engine {
         }
         self.link.on_answer();
         let refused = outcome::refusal(reply.status);
+        #[cfg(feature = "sim")]
+        if self.has(super::planted::Bug::B3) && reply.body.0.windows(3).any(|text| text == b"401") {
+            return self.take_batch(batch).iter().for_each(|id| self.drop_entry(id));
+        }
         match class {
             Class::Retry | Class::Unknown => {
                 self.history.note(refused.code.as_str());

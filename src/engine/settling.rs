@@ -93,6 +93,8 @@ impl Engine {
         value: &Option<Json>,
         effects: &mut impl Sink,
     ) {
+        #[cfg(feature = "sim")]
+        let brought_back = self.bring_back(id);
         let Some((order, queued, entry)) = self.take_entry(id) else { return };
         self.counters.acknowledged += 1;
         self.counters.last_push = Some(self.wall_at(now));
@@ -103,8 +105,16 @@ impl Engine {
             let made_on = made_on.as_ref().map(Option::as_deref);
             bases.push(self.acknowledged_base(id, address, made_on, version.as_deref(), seq, value));
         }
+        #[cfg(feature = "sim")]
+        if self.has(super::planted::Bug::B5) {
+            bases.clear();
+        }
         let ended = Ended { addresses: &queued.addresses, layers: std::slice::from_ref(id), members: &entry.members };
         self.conclude(&ended, bases, &Ending::Applied { version: version.clone() }, seq, effects);
+        #[cfg(feature = "sim")]
+        if let Some((order, queued)) = brought_back {
+            self.outbox.stage(queued, Some(order));
+        }
         self.outbox.release_dependents(order);
     }
 

@@ -23,7 +23,8 @@ pub type Seen = Option<Option<Value>>;
 /// What each user's texts carry, and nobody else's: of as many users as there are at the most.
 pub const MARKS: [char; 3] = ['†', '‡', '•'];
 
-const COLLECTIONS: [&str; 2] = ["notes", "todos"];
+/// What users write into.
+pub const COLLECTIONS: [&str; 2] = ["notes", "todos"];
 const WORDS: [&str; 8] = ["one", "two ", "drei", "😀", "e\u{301}", " ", "\"\\", "né"];
 
 impl User {

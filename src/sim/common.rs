@@ -36,6 +36,9 @@ pub(super) enum Event {
     Reply(Box<Letter>),
 }
 
+/// So often a user tries for each write that is asked for.
+const TRIES: u64 = 100;
+
 /// What all devices share.
 pub(super) struct Common {
     pub plan: Plan,
@@ -47,7 +50,10 @@ pub(super) struct Common {
     /// What is true at the server, by user.
     pub truths: Vec<Truth>,
     pub trace: Trace,
+    /// Writes that were taken.
     pub mutations: u64,
+    /// Writes that were tried.
+    pub tried: u64,
     pub crashes: u64,
     pub tells: bool,
     /// What users and the world have done, where somebody writes it down.
@@ -65,6 +71,7 @@ impl Common {
             truths: (0..plan.users()).map(|_| Truth::default()).collect(),
             trace: Trace::new(),
             mutations: 0,
+            tried: 0,
             crashes: 0,
             tells: false,
             lines: None,
@@ -113,8 +120,9 @@ impl Common {
         matches!(self.plan.user, User::Script(_))
     }
 
-    /// Whether as much was written as the plan asks for.
+    /// Whether as much was written as the plan asks for, or so much was tried that no more will be taken.
     pub fn has_written(&self) -> bool {
-        matches!(self.plan.user, User::Random { mutations, .. } if self.mutations >= u64::from(mutations))
+        let User::Random { mutations, .. } = self.plan.user else { return false };
+        self.mutations >= u64::from(mutations) || self.tried >= u64::from(mutations) * TRIES
     }
 }

@@ -45,6 +45,8 @@ pub(super) struct Device {
     pub oracle: Oracle,
     pub requests: u64,
     pub is_acting: bool,
+    /// Whether the last write was refused for want of room.
+    pub is_refused: bool,
     pub came_later: u32,
     /// Its user's writes, in order.
     written: Vec<MutationId>,
@@ -61,6 +63,8 @@ pub(super) struct Tab {
     pub is_open: bool,
     pub frozen_until: u64,
     pub outstanding: BTreeMap<RequestId, Call>,
+    /// Until when the server asked for peace.
+    pub asked_to_wait: u64,
     asks: u64,
     open_asks: BTreeSet<u64>,
     held: BTreeSet<Name>,
@@ -119,6 +123,7 @@ impl Device {
             oracle: Oracle::of(user),
             requests: 0,
             is_acting: true,
+            is_refused: false,
             came_later: 0,
             written: Vec::new(),
             steps: 0,
@@ -359,6 +364,8 @@ impl Device {
         let now = self.engine_time(common);
         let Some(engine) = &mut self.tab.engine else { return Ok(false) };
         let mut effects = Vec::new();
+        common.tried += 1;
+        self.is_refused = false;
         match engine.mutate(now, mutation, &mut effects) {
             Ok(id) => {
                 common.say(self.number, || format!("{id} = {edits:?} after {after:?}, of {reads:?}"));
@@ -382,6 +389,7 @@ impl Device {
                 }
             }
             Err(fault) if matches!(fault.code, Code::QueueFull | Code::TooLarge | Code::Rejected) || common.is_scripted() => {
+                self.is_refused = fault.code == Code::QueueFull;
                 common.trace.mark("refused", common.now, self.place(), fault.message.len());
             }
             Err(fault) => {
@@ -481,7 +489,7 @@ impl Device {
         self.dice.heal();
         self.net.heal();
         self.disk_full_until = 0;
-        if self.tab.status.as_ref().is_some_and(|status| status.storage == StorageKind::Memory) {
+        if self.is_without_store() {
             // A tab that has given its store up goes on in memory; the next one finds the store again.
             return self.crash(common, false);
         }
@@ -489,6 +497,11 @@ impl Device {
         self.tell(common, Input::BecameVisible)?;
         // A browser that never says `online` again must not keep the device from finding out.
         if common.plan.seed.is_multiple_of(2) { self.tell(common, Input::WentOnline) } else { Ok(()) }
+    }
+
+    /// Whether the tab has given its store up.
+    pub fn is_without_store(&self) -> bool {
+        self.tab.status.as_ref().is_some_and(|status| status.storage == StorageKind::Memory)
     }
 
     /// The app wants all documents there are.

@@ -12,6 +12,8 @@ use crate::engine::input::{Ask, Input};
 const LATER: std::ops::RangeInclusive<u32> = 20..=2_000;
 /// With pauses of up to this long.
 const LATER_MS: u64 = 1_000;
+/// Whoever is told that the outbox is full comes back after a pause of up to this long.
+const REFUSED_MS: u64 = 10_000;
 
 impl Device {
     /// The user does something, and comes back later. `is_hard`: enough was written, and enough has gone wrong.
@@ -25,11 +27,21 @@ impl Device {
                 return Ok(());
             }
         }
-        let pause = 1 + self.app_rng.up_to(if has_written { LATER_MS } else { pause_ms });
+        let longest = match self.is_refused {
+            true => REFUSED_MS,
+            false if has_written => LATER_MS,
+            false => pause_ms,
+        };
+        let pause = 1 + self.app_rng.up_to(longest);
         common.schedule(common.now + pause, self.number, Event::Act);
         self.strike(common)?;
         if !self.tab.is_open {
             return Ok(());
+        }
+        if self.is_refused && self.is_without_store() {
+            // What it holds of the lost store is sent after a reload, and not before.
+            self.is_refused = false;
+            return self.perform(common, Action::Crash);
         }
         let mut action = self.app.act(&mut self.app_rng, &mut self.dice, |name| seen(&mut self.tab.engine, name));
         if has_written && matches!(action, Action::Write(_) | Action::Group { .. }) {

@@ -89,7 +89,7 @@ const FREQUENT: [Fault; 10] = [
 ];
 
 /// Mutations in a run that a seed draws.
-pub const MUTATIONS: u32 = 200;
+pub const MUTATIONS: u32 = 500;
 
 /// Devices in a run, at the most.
 pub const DEVICES_MAX: u32 = 4;
@@ -98,7 +98,7 @@ pub const DEVICES_MAX: u32 = 4;
 pub const USERS_MAX: u32 = super::app::MARKS.len() as u32;
 
 /// Kinds of fault that strike at the least in a run that counts.
-pub const KINDS: usize = 3;
+pub const KINDS: usize = 5;
 
 impl Plan {
     /// The plan of a seed: its own mix of faults, some off altogether, and its own options.
@@ -155,16 +155,28 @@ fn faults(rng: &mut Rng) -> BTreeMap<Fault, u32> {
 }
 
 fn config(rng: &mut Rng) -> Config {
+    let all = |collection: &&str| format!("collection:{collection}");
+    let feeds = match rng.up_to(3) {
+        0 => super::app::COLLECTIONS.iter().map(all).collect(),
+        _ => vec!["main".to_owned()],
+    };
     Config {
         scope: crate::protocol::http::scope_hash("somebody"),
+        feeds,
         strict: rng.up_to(9) < 7,
         uncoalesced: if rng.up_to(4) == 0 { vec!["todos".into()] } else { Vec::new() },
-        batch_window_ms: pick(rng, &[0, 10, 100, 1_000]),
+        outbox_entries_max: pick(rng, &[50, 200, 100_000, 100_000]),
+        outbox_bytes_max: pick(rng, &[32 << 10, 64 << 20, 64 << 20]),
+        mutation_bytes_max: pick(rng, &[1_000, 8 << 20, 8 << 20]),
+        batch_window_ms: pick(rng, &[0, 10, 100, 1_000, 5_000]),
         batch_items_max: pick(rng, &[1, 2, 10, 2_000]),
         batch_bytes_max: pick(rng, &[256, 4 << 10, 256 << 10]),
-        batches_in_flight_max: pick(rng, &[1, 2, 4]),
-        poll_base_ms: pick(rng, &[1_000, 5_000]),
+        batches_in_flight_max: pick(rng, &[1, 2, 4, 8]),
+        poll_base_ms: pick(rng, &[1_000, 5_000, 30_000]),
+        poll_max_ms: pick(rng, &[30_000, 60_000, 600_000]),
         pull_limit: pick(rng, &[1, 3, 1_000]),
+        progress_ms: pick(rng, &[3_000, 10_000]),
+        request_ms_max: pick(rng, &[20_000, 60_000]),
         compact_idle_ms: pick(rng, &[20, 1_000]),
         compact_bytes_min: pick(rng, &[0, 2 << 10, 128 << 10]),
         page_directly_bytes: pick(rng, &[64, 4 << 10, 64 << 10]),

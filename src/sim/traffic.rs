@@ -42,6 +42,10 @@ impl Device {
     pub fn send(&mut self, common: &mut Common, request: RequestId, call: Call) -> Halt {
         let Some(identity) = self.tab.engine.as_ref().map(|engine| engine.identity()) else { return Ok(()) };
         self.requests += 1;
+        if common.now < self.tab.asked_to_wait {
+            let what = format!("the server asked for peace until {} ms, and at {} ms comes {call:?}", self.tab.asked_to_wait, common.now);
+            return Err(Violation { law: "I19", what });
+        }
         common.trace.mark(name(&call), common.now, request.0, size(&call));
         if let Call::Push { body, .. } = &call {
             let is_stored = self.tab.engine.as_ref().is_some_and(|engine| engine.status().storage == StorageKind::IndexedDb);
@@ -154,7 +158,8 @@ impl Device {
     fn refuse_unread(&mut self) -> Option<Reply> {
         if self.dice.strikes(Fault::ServerError) {
             let status = [500, 502, 503, 504][self.dice.size(Fault::ServerError, 0, 3) as usize];
-            return Some(reply(status, "text/html", "<html>".into()));
+            let body = ["<html>", "<html>The service behind this one answered 401"][self.dice.size(Fault::ServerError, 1, 1) as usize];
+            return Some(reply(status, "text/html", body.into()));
         }
         let asks_to_wait = |status, header: String| Reply {
             headers: [("date", "Fri, 20 Nov 2026 10:00:00 GMT".into()), ("retry-after", header)].into(),
@@ -217,6 +222,9 @@ impl Device {
         common.trace.mark("reply", common.now, request.0, reply.body.0.len());
         self.oracle.carried(&String::from_utf8_lossy(&reply.body.0))?;
         let body = serde_json::from_slice::<Value>(&reply.body.0).ok().filter(|_| is_genuine);
+        if matches!(call, Some(Call::Push { .. } | Call::Pull { .. })) {
+            self.tab.asked_to_wait = self.tab.asked_to_wait.max(common.now + asked_ms(&reply));
+        }
         let truth = &common.truths[self.user];
         match call.zip(body) {
             Some((Call::Push { ids, .. }, body)) => self.oracle.push_delivered(truth, &ids, &body),
@@ -247,6 +255,17 @@ impl Device {
         }
         Ok(())
     }
+}
+
+/// For how long a reply asks for peace, as the dice above say it: in seconds, or as a date in the hour of the reply's own.
+fn asked_ms(reply: &Reply) -> u64 {
+    let Some(header) = reply.headers.get("retry-after").filter(|_| matches!(reply.status, 429 | 503)) else { return 0 };
+    let number = |text: &str| text.parse::<u64>().unwrap_or(0);
+    let seconds = match header.strip_prefix("Fri, 20 Nov 2026 10:").and_then(|rest| rest.strip_suffix(" GMT")?.split_once(':')) {
+        Some((minutes, seconds)) => number(minutes) * 60 + number(seconds),
+        None => number(header),
+    };
+    seconds * 1_000
 }
 
 fn reply(status: u16, content_type: &str, body: String) -> Reply {

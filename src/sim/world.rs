@@ -56,10 +56,10 @@ pub struct World {
 /// Everything must have come to rest this long after the last fault: the longest wait of an entry, the longest that the
 /// server asks for, and time for as many rounds as conflicts may take.
 const REST_MS: u64 = 30 * 60_000;
-/// For how long the devices are watched when they should have nothing to do, each time.
-const IDLE_MS: u64 = 60_000;
-/// So often they are watched before one counts as restless.
-const IDLE_MINUTES: u64 = 10;
+/// For how many polls the devices are watched when they should have nothing to do, each time.
+const IDLE_POLLS: u64 = 10;
+/// So long they are watched before one counts as restless.
+const IDLE_MS: u64 = 10 * 60_000;
 
 impl World {
     /// A world for a plan, with a planted bug or none.
@@ -133,19 +133,19 @@ impl World {
         self.rest()
     }
 
-    /// With nothing to do a device only polls: in some minute soon, when the last wait of a feed is over and its pages
-    /// have come.
+    /// With nothing to do a device only polls: at some time soon, when the last wait of a feed is over and its pages have
+    /// come.
     fn idle(&mut self) -> Halt {
         let config = &self.common.plan.config;
-        let polls = (IDLE_MS / config.poll_base_ms + 2) * config.feeds.len() as u64;
-        for _ in 0..IDLE_MINUTES {
+        let (ms, polls) = (IDLE_POLLS * config.poll_base_ms, (IDLE_POLLS + 2) * config.feeds.len() as u64);
+        for _ in 0..IDLE_MS.div_ceil(ms) {
             let before: Vec<u64> = self.devices.iter().map(|device| device.requests).collect();
-            self.steps_until(self.common.now + IDLE_MS)?;
+            self.steps_until(self.common.now + ms)?;
             if self.devices.iter().zip(before).all(|(device, before)| device.requests - before <= polls) {
                 return Ok(());
             }
         }
-        Err(Violation { law: "V4", what: format!("in each of {IDLE_MINUTES} idle minutes more than {polls} requests of a device") })
+        Err(Violation { law: "V4", what: format!("each time in {ms} idle ms more than {polls} requests of a device") })
     }
 
     fn is_acting(&self) -> bool {

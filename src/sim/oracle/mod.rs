@@ -222,10 +222,13 @@ impl Oracle {
 
     /// A good reply to a pull of a feed reached the engine.
     pub fn pull_delivered(&mut self, truth: &Truth, feed: &str, body: &Value) -> Verdict {
-        for applied in body["applied"].as_array().into_iter().flatten() {
+        let list = |name: &str| body[name].as_array().into_iter().flatten();
+        let named = list("applied").map(|applied| &applied["id"]).chain(list("changes").map(|change| &change["entryId"]));
+        for id in named.filter_map(Value::as_str) {
             // What the device does not know of any more, having been without a store, tells it nothing.
-            let own = applied["id"].as_str().filter(|id| self.replica.entry_of(id) == Some(Some(id)));
-            own.into_iter().for_each(|id| self.deliver_entry(truth, id));
+            if self.replica.entry_of(id) == Some(Some(id)) {
+                self.deliver_entry(truth, id);
+            }
         }
         for change in body["changes"].as_array().into_iter().flatten() {
             let name = format!("{}/{}", change["collection"].as_str().unwrap_or(""), change["key"].as_str().unwrap_or(""));

@@ -65,7 +65,7 @@ fn native(trial: &mut Trial) -> Done {
 
 fn simulation(trial: &mut Trial) -> Done {
     if trial.wants("laws") {
-        trial.check("laws", sim::command().args(["--runs", "500", "--seed", "1"]));
+        trial.check("laws", sim::command().args(["--runs", "1000", "--seed", "1"]));
     }
     if trial.wants("bugs") {
         trial.check("bugs", sim::command().args(["--bug", "ALL", "--runs", "2000", "--seed", "1"]));

@@ -50,13 +50,16 @@ pub enum Timer {
     Link,
     /// A request has made no progress for too long.
     Progress,
+    /// A call has waited long enough.
+    Wait,
     /// The log is folded into pages.
     Compact,
     /// The safety net: whatever is due and was missed.
     Sweep,
 }
 
-const TIMERS: [Timer; 7] = [Timer::Commit, Timer::Push, Timer::Pull, Timer::Link, Timer::Progress, Timer::Compact, Timer::Sweep];
+const TIMERS: [Timer; 8] =
+    [Timer::Commit, Timer::Push, Timer::Pull, Timer::Link, Timer::Progress, Timer::Wait, Timer::Compact, Timer::Sweep];
 
 /// When each timer is due.
 #[derive(Clone, Debug, Default)]

@@ -3,6 +3,7 @@
 //! The parts beside this file are plain data with verdicts; they do not drive each other. The four files that act —
 //! `storing`, `sending`, `settling`, `pulling` — turn verdicts into effects.
 
+mod awaiting;
 mod boot;
 pub mod clock;
 mod coalesce;
@@ -10,8 +11,11 @@ pub mod config;
 pub mod effect;
 pub mod error;
 pub mod header;
+pub mod history;
 pub mod ident;
+mod inbox;
 pub mod input;
+mod item;
 mod link;
 mod log;
 mod merge;
@@ -42,6 +46,7 @@ use config::{Config, TransportKind};
 use effect::{Effect, Sink};
 use error::{Code, Fault};
 use ident::{AskId, LoadId, MutationId};
+use inbox::Inbox;
 use input::{Ask, Input};
 use link::Link;
 use log::About;
@@ -54,7 +59,7 @@ use record::{Kind, Lineage};
 use replica::Replica;
 use rng::Rng;
 use sending::Request;
-use store::{Mode, Store};
+use store::{Mode, Store, Taken};
 use watch::Watch;
 
 use crate::ordered::{Ordered, OrderedSet};
@@ -84,7 +89,12 @@ pub struct Engine {
     replica: Replica,
     outbox: Outbox,
     /// Entries that were refused, or of which nobody knows.
-    inbox: OrderedSet<Arc<str>>,
+    inbox: Inbox,
+    history: history::History,
+    /// What the app looks at on its way to the server.
+    items: item::Items,
+    /// Who waits for writes to end.
+    waiters: Vec<awaiting::Waiter>,
     watch: Watch,
     link: Link,
     feeds: Vec<Feed>,
@@ -109,6 +119,8 @@ pub struct Engine {
     seen: Seen,
     generation: Arc<str>,
     pause: Option<Pause>,
+    /// The app wants nothing to be sent.
+    stopped: bool,
     hidden: bool,
     life: Life,
     troubles: Troubles,
@@ -178,7 +190,10 @@ impl Engine {
             store: Store::new(),
             replica: Replica::default(),
             outbox: Outbox::default(),
-            inbox: Ordered::default(),
+            inbox: Inbox::default(),
+            history: history::History::default(),
+            items: item::Items::default(),
+            waiters: Vec::new(),
             watch: Watch::default(),
             link: Link::default(),
             batches: Vec::new(),
@@ -193,6 +208,7 @@ impl Engine {
             seen: Seen::default(),
             generation: "".into(),
             pause: None,
+            stopped: false,
             hidden: false,
             life: Life::Fresh,
             troubles: Troubles::default(),
@@ -259,7 +275,7 @@ impl Engine {
     /// Whether the mutation is one operation on one document. Fails where what it comes after was refused, and where the
     /// server takes no groups and it is one.
     fn check_group(&self, mutation: &Mutation) -> Result<bool, Fault> {
-        if mutation.after.iter().any(|id| self.inbox.contains_key(&id.0)) {
+        if mutation.after.iter().any(|id| self.inbox.has(id)) {
             return Err(Fault::new(Code::Rejected, "what it comes after was refused"));
         }
         if mutation.parts.len() > 1 && !self.config.groups {
@@ -285,6 +301,7 @@ impl Engine {
             }
             self.tell_own_change(address, operations, effects);
         }
+        self.tell_items(now, effects);
         self.window.get_or_insert(now);
         self.arm(now);
         id
@@ -348,6 +365,10 @@ impl Engine {
             Input::PageHid | Input::Woke => {}
             Input::Held { address, held } => self.on_held(address, held, effects),
             Input::Asked { ask, what } => self.on_asked(now, ask, what, effects),
+            Input::ItemObserved { address, observed } => self.on_item_observed(address, observed, effects),
+            Input::PendingObserved { observed } => self.on_pending_observed(observed, effects),
+            Input::Marked { address } => self.on_marked(now, &address),
+            Input::Stopped { stopped } => self.stopped = stopped,
             Input::CancelAsked { mutation } => self.on_cancel_asked(now, &mutation, effects),
             Input::TokenGiven { present } => self.on_token(now, present),
         }
@@ -404,6 +425,7 @@ impl Engine {
             (_, Mode::Fenced, _) | (.., Some(Pause::Fenced)) => Phase::Fenced,
             (.., Some(Pause::Scope)) => Phase::Paused,
             (.., Some(Pause::Auth(_))) => Phase::NeedsAuth,
+            _ if self.stopped => Phase::Paused,
             _ if !self.link.is_online() => Phase::Offline,
             _ if pushing => Phase::Pushing,
             _ if self.link.retry_at().is_some() || self.outbox.next_wait().is_some() => Phase::Waiting,
@@ -493,17 +515,27 @@ impl Engine {
                 }
             }
             Ask::Pull => self.on_pull_asked(now, ask, effects),
+            Ask::Wait { timeout_ms } => self.on_wait_asked(now, ask, timeout_ms, effects),
+            Ask::Push { timeout_ms } => self.on_push_asked(now, ask, None, timeout_ms, effects),
+            Ask::Sync { address, timeout_ms } => self.on_push_asked(now, ask, Some(address), timeout_ms, effects),
             Ask::Close => self.on_close_asked(ask, effects),
         }
     }
 
     /// The app takes a mutation back. What is frozen cannot be.
     fn on_cancel_asked(&mut self, now: Timestamp, id: &MutationId, effects: &mut impl Sink) {
+        // Where nothing can be stored any more, what is stored cannot be taken back.
+        let is_lasting = self.store.mode() != Mode::Durable && self.outbox.queued(id).is_some_and(|queued| queued.place.is_some());
+        if is_lasting {
+            return;
+        }
         let (Some(order), Some(queued)) = (self.outbox.order(id), self.outbox.take(id)) else { return };
         self.store.stage(Kind::Cancel, &header::cancel(id), "", None);
         self.store.log.retire(id);
         self.take_off(&queued.addresses, std::slice::from_ref(id));
-        settling::tell_settled(std::slice::from_ref(id), &Ending::Cancelled, effects);
+        if !self.store.stage_taken(Taken { id: id.clone(), addresses: queued.addresses, is_cancelled: true }) {
+            settling::tell_settled(std::slice::from_ref(id), &Ending::Cancelled, effects);
+        }
         self.block_dependents(now, order, effects);
         self.arm(now);
     }
@@ -523,6 +555,7 @@ impl Engine {
 
     /// Nothing that is on its way is waited for.
     fn cancel_all(&mut self, why: Fault, effects: &mut impl Sink) {
+        self.items.touch_all();
         for feed in 0..self.feeds.len() {
             self.answer_pull(feed, Some(why.clone()), effects);
         }
@@ -541,11 +574,13 @@ impl Engine {
                 Timer::Link => self.probe(now, effects),
                 Timer::Progress => self.give_up_stalled(now, effects),
                 Timer::Compact => self.fold(effects),
-                Timer::Sweep => {}
+                Timer::Wait | Timer::Sweep => {}
             }
         }
         self.keep_in_memory(now, effects);
         self.tell_touched(effects);
+        self.tell_items(now, effects);
+        self.answer_waiters(now, effects);
         let is_storing = self.store.is_writing() || self.store.is_staged() && self.store.mode() == Mode::Durable;
         if let (Life::Closing(ask), false) = (self.life, is_storing) {
             self.life = Life::Closed;
@@ -578,6 +613,7 @@ impl Engine {
         self.timers.set(Timer::Pull, self.next_pull(now));
         self.timers.set(Timer::Link, self.next_try(now));
         self.timers.set(Timer::Progress, self.next_stall());
+        self.timers.set(Timer::Wait, self.next_waiter());
         if self.outbox.len() == 0 {
             self.timers.set(Timer::Sweep, None);
         } else {
@@ -634,7 +670,7 @@ impl Engine {
     /// Whether requests of any kind may go out, the link aside.
     fn may_ask(&self) -> bool {
         let open = self.life == Life::Open && self.store.is_held() && self.store.mode() != Mode::Fenced;
-        open && self.pause.is_none() && self.ungrounded.is_empty() && self.config.transport != TransportKind::None
+        open && self.pause.is_none() && !self.stopped && self.ungrounded.is_empty() && self.config.transport != TransportKind::None
     }
 
     fn next_id(&mut self) -> u64 {

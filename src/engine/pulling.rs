@@ -23,8 +23,7 @@ impl Engine {
     }
 
     pub(super) fn on_pull_asked(&mut self, now: Timestamp, ask: AskId, effects: &mut impl Sink) {
-        if self.config.transport == TransportKind::None || self.check_open().is_err() {
-            let error = Fault::new(Code::Closed, "there is nobody to ask");
+        if let Err(error) = self.check_askable() {
             return self.answer(ask, Some(error), effects);
         }
         if let Some(feed) = self.feeds.first_mut() {
@@ -98,6 +97,7 @@ impl Engine {
             self.feeds[feed].due = now;
             self.pause_for_auth(now, refused.clone());
         } else {
+            self.history.note(refused.code.as_str());
             let asked = asked_wait(reply);
             self.feeds[feed].on_retry(now, asked, &mut self.rng);
             asked.into_iter().for_each(|asked| self.link.on_asked_to_wait(now.after(asked)));
@@ -113,6 +113,7 @@ impl Engine {
             self.skip_one(feed);
         }
         self.link.on_no_answer(now, &mut self.rng);
+        self.history.note(error.code.as_str());
         self.feeds[feed].due = now;
         self.troubles.network = Some(error.clone());
         self.answer_pull(feed, Some(error), effects);
@@ -134,7 +135,11 @@ impl Engine {
         self.check_reply(now, &page.generation, &page.scope, sent_under)?;
         // The first page of another generation goes on from the old one's cursor, unless the server noticed.
         let goes_on = before.is_empty() || before == self.generation || page.reset;
-        if goes_on { Ok(()) } else { Err(None) }
+        if goes_on {
+            return Ok(());
+        }
+        self.history.note(Code::Protocol.as_str());
+        Err(None)
     }
 
     fn apply_page(&mut self, now: Timestamp, feed: usize, page: PullReply, effects: &mut impl Sink) {
@@ -147,6 +152,7 @@ impl Engine {
         } else if self.has(super::planted::Bug::B13) && page.more || self.has(super::planted::Bug::B9) && self.is_pushing() {
             page.changes.clear();
         }
+        self.history.count(page.changes.len());
         if page.reset && self.feeds[feed].cursor.is_some() {
             self.feeds[feed].restart(now, true);
         }

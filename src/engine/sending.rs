@@ -19,6 +19,7 @@ use super::push::{Batch, BatchId};
 use super::record::Kind;
 use super::retry;
 use super::settling::Ended;
+use super::store::Taken;
 use super::{AUTH_PAUSE_MS, Engine, Pause};
 use crate::protocol::member::Wrong;
 use crate::protocol::{self, Address, Call, MessageError, Part, PushReply, Whole};
@@ -32,6 +33,9 @@ const MEMBERS_MAX: usize = 500;
 pub(super) struct Request {
     pub(super) id: RequestId,
     what: What,
+    /// Entries in it, and bytes of its body.
+    items: u32,
+    bytes: u64,
     /// The server's generation as it was known when the request left.
     generation: Arc<str>,
     /// It is aborted then, unless there is progress...
@@ -51,6 +55,15 @@ enum What {
 impl Request {
     pub(super) fn is_push(&self) -> bool {
         matches!(self.what, What::Push(_))
+    }
+
+    /// What the history says of its direction and bytes; `None` of a probe.
+    pub(super) fn traffic(&self, received: u64) -> Option<(&'static str, u64)> {
+        match self.what {
+            What::Push(_) => Some(("push", self.bytes)),
+            What::Pull(_) => Some(("pull", received)),
+            What::Ping => None,
+        }
     }
 }
 
@@ -100,7 +113,7 @@ impl Engine {
         if !self.outbox.has_heads() {
             return wait;
         }
-        let window = self.window.unwrap_or(now).after(self.config.batch_window_ms);
+        let window = self.window.unwrap_or(now).after(if self.is_window_awaited() { 0 } else { self.config.batch_window_ms });
         Some(wait.map_or(window, |wait| wait.min(window)))
     }
 
@@ -167,7 +180,7 @@ impl Engine {
             bases.push(base);
         }
         let has_others = members.len() > 1;
-        self.outbox.freeze(Box::new(Entry { members, bases, text, sent: 0, failures: 0 }));
+        self.outbox.freeze(Box::new(Entry { members, bases, text, sent: 0, failures: 0, asked: Timestamp::default() }));
         if has_others {
             // What waits for one of the others waits for the entry from here on.
             self.keep_dependencies(&self.outbox.dependents(order));
@@ -206,6 +219,7 @@ impl Engine {
             let order = self.outbox.order(member);
             self.outbox.take(member);
             self.store.log.retire(member);
+            self.store.stage_taken(Taken { id: member.clone(), addresses: addresses.to_vec(), is_cancelled: false });
             order.into_iter().for_each(|order| self.block_dependents(now, order, effects));
         }
     }
@@ -251,10 +265,11 @@ impl Engine {
 
     fn send(&mut self, now: Timestamp, what: What, call: Call, effects: &mut impl Sink) -> RequestId {
         let request = RequestId(self.next_id());
-        let upload = match &call {
-            Call::Push { body, .. } => body.len() as u64 * 1_000 / self.config.upload_bytes_per_s.max(1),
-            _ => 0,
+        let (items, bytes) = match &call {
+            Call::Push { ids, body, .. } => (ids.len() as u32, body.len() as u64),
+            _ => (0, 0),
         };
+        let upload = bytes * 1_000 / self.config.upload_bytes_per_s.max(1);
         self.counters.requests += 1;
         match what {
             What::Push(_) => self.link.on_try(Tried::Push),
@@ -264,6 +279,8 @@ impl Engine {
         self.requests.push(Request {
             id: request,
             what,
+            items,
+            bytes,
             generation: self.generation.clone(),
             stalls: now.after(self.config.progress_ms + upload),
             ends: now.after(self.config.request_ms_max.max(upload)),
@@ -316,7 +333,9 @@ impl Engine {
                 let entries = self.batch(batch).map_or(0, |batch| batch.entries.len());
                 self.size.halve(entries);
             }
+            self.history.begin(request.items);
             self.on_no_answer(now, request.what, Fault::new(Code::Timeout, "the server made no progress"), effects);
+            self.end_sync(now, &request, 0);
         }
     }
 
@@ -331,12 +350,15 @@ impl Engine {
             ),
             SendFailure::Threw { message } => Fault::new(Code::Network, words::join(&["the app's own transport failed: ", &message])),
         };
+        self.history.begin(request.items);
         self.on_no_answer(now, request.what, error, effects);
+        self.end_sync(now, &request, 0);
     }
 
     /// Nobody knows what became of a request: its entries go again, under the same ids.
     fn on_no_answer(&mut self, now: Timestamp, what: What, error: Fault, effects: &mut impl Sink) {
         self.link.on_no_answer(now, &mut self.rng);
+        self.history.note(error.code.as_str());
         self.troubles.network = Some(error.clone());
         match what {
             What::Push(batch) => drop(self.release(batch)),
@@ -355,6 +377,7 @@ impl Engine {
         let Some(request) = self.take_request(id) else { return };
         #[cfg(feature = "sim")]
         let reply = self.without_dates(reply);
+        self.history.begin(request.items);
         match request.what {
             What::Push(batch) => self.on_push_reply(now, batch, &request, &reply, effects),
             What::Pull(feed) => self.on_pull_reply(now, feed, &request.generation, &reply, effects),
@@ -363,6 +386,7 @@ impl Engine {
             }
             What::Ping => self.link.on_no_answer(now, &mut self.rng),
         }
+        self.end_sync(now, &request, reply.body.0.len());
     }
 
     fn on_push_reply(&mut self, now: Timestamp, batch: BatchId, request: &Request, reply: &Reply, effects: &mut impl Sink) {
@@ -385,16 +409,19 @@ impl Engine {
         }
         match class {
             Class::Retry | Class::Unknown => {
+                self.history.note(refused.code.as_str());
                 self.troubles.network = Some(refused);
                 self.on_retry_later(now, batch, if class == Class::Retry { asked_wait(reply) } else { None });
             }
             Class::Auth => self.on_auth(now, batch, refused),
             Class::TooLarge | Class::Refused if count > 1 => {
+                self.history.note(refused.code.as_str());
                 self.size.halve(count);
                 self.release(batch);
             }
             class => {
                 let code = if class == Class::TooLarge { Code::TooLarge } else { Code::Rejected };
+                self.history.note(code.as_str());
                 let ending = Ending::Rejected { error: refused.as_kind(code) };
                 self.size.grow();
                 for id in &self.release(batch) {
@@ -420,6 +447,7 @@ impl Engine {
     }
 
     pub(super) fn pause_for_auth(&mut self, now: Timestamp, error: Fault) {
+        self.history.note(Code::Unauthorized.as_str());
         self.pause = Some(Pause::Auth(now.after(AUTH_PAUSE_MS)));
         self.troubles.network = Some(error.as_kind(Code::Unauthorized));
     }
@@ -437,11 +465,13 @@ impl Engine {
             Some(Whole::Auth) => return self.on_auth(now, batch, Fault::new(Code::Unauthorized, "the server wants a token")),
             Some(Whole::Fenced) => {
                 self.release(batch);
+                self.history.note(Code::Fenced.as_str());
                 self.pause = Some(Pause::Fenced);
                 self.troubles.network = Some(Fault::new(Code::Fenced, "another client holds the session"));
                 return;
             }
             Some(Whole::Retry { after_ms }) => {
+                self.history.note("retry");
                 return self.on_retry_later(now, batch, after_ms.map(|ms| ms.min(retry::RETRY_AFTER_MAX_MS)));
             }
             None => {}
@@ -464,6 +494,7 @@ impl Engine {
         if !entries.is_empty() {
             let missing =
                 words::join(&["the server's answer does not say what became of ", &digits::text(entries.len() as u64), " entries"]);
+            self.history.note(Code::Protocol.as_str());
             self.troubles.network = Some(Fault::new(Code::Protocol, missing));
         }
         entries.iter().for_each(|id| self.wait(now, id, None));
@@ -492,6 +523,7 @@ impl Engine {
             return Ok(());
         }
         if !self.generation.is_empty() && *sent_under != self.generation {
+            self.history.note(Code::Protocol.as_str());
             return Err(None);
         }
         let is_restored = !self.generation.is_empty();
@@ -510,12 +542,13 @@ impl Engine {
     pub(super) fn wait(&mut self, now: Timestamp, id: &MutationId, asked: Option<u64>) {
         let failures = self.outbox.mark_failed(id);
         let delay_ms = retry::ENTRY.draw(failures, &mut self.rng).saturating_add(asked.unwrap_or(0));
-        self.wait_for(now, id, failures, delay_ms);
+        self.outbox.mark_asked(id, now.after(asked.unwrap_or(0)));
+        self.wait_for(now, id, failures, delay_ms, asked);
     }
 
-    pub(super) fn wait_for(&mut self, now: Timestamp, id: &MutationId, failures: u32, delay_ms: u64) {
+    pub(super) fn wait_for(&mut self, now: Timestamp, id: &MutationId, failures: u32, delay_ms: u64, asked: Option<u64>) {
         self.outbox.set_state(id, State::Waiting(now.after(delay_ms)));
-        let header = header::attempt(id, failures, self.wall_at(now), delay_ms);
+        let header = header::attempt(id, failures, self.wall_at(now), delay_ms, asked);
         self.store.stage(Kind::Attempt, &header, "", Some(About::of(Kind::Attempt, id)));
     }
 

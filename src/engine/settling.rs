@@ -5,11 +5,13 @@ use super::effect::{Effect, Sink};
 use super::error::{Code, Fault};
 use super::header;
 use super::ident::MutationId;
+use super::inbox::Item;
 use super::log::About;
 use super::notice::{Ending, Notice};
 use super::outbox::{Entry, Queued};
 use super::record::Kind;
 use super::replica::Base;
+use super::store::Taken;
 use super::{Engine, retry};
 use crate::protocol::member::text_of;
 use crate::protocol::{Address, Json, Outcome, Part, Parts, Verdict};
@@ -45,6 +47,9 @@ impl Engine {
         if let Some(seq) = outcome.seq {
             self.seen.seq = self.seen.seq.max(seq);
         }
+        if let Some(word) = outcome.verdict.complaint() {
+            self.history.note(word);
+        }
         match &outcome.verdict {
             Verdict::Ok { version, value } => self.settle_ok(now, id, version, outcome.seq, value, effects),
             Verdict::Conflict { address, version, value, value_seq } => {
@@ -64,7 +69,7 @@ impl Engine {
             Verdict::Retry { after_ms: Some(after_ms) } => self.wait(now, id, Some((*after_ms).min(retry::RETRY_AFTER_MAX_MS))),
             Verdict::Retry { after_ms: None } => {
                 let failures = self.outbox.mark_failed(id);
-                self.wait_for(now, id, failures, retry::TOLD_TO_RETRY_MS);
+                self.wait_for(now, id, failures, retry::TOLD_TO_RETRY_MS, None);
             }
             Verdict::TooLarge => {
                 let error = Fault::new(Code::TooLarge, "the server takes nothing this large");
@@ -225,6 +230,8 @@ impl Engine {
             queued.addresses.iter().for_each(|address| self.touch(address));
             self.set_aside(now, &ended, BLOCKED, &ending, &None);
             self.conclude(&ended, Vec::new(), &ending, None, effects);
+            let (id, addresses) = (queued.id.clone(), queued.addresses.clone());
+            self.store.stage_taken(Taken { id, addresses, is_cancelled: false });
         }
     }
 
@@ -237,7 +244,9 @@ impl Engine {
             parts.push(Part { address: address.clone(), operations: self.replica.laid(address, ended.layers), base: None });
         }
         self.store.stage(Kind::Inbox, &header, &text_of(&Parts(&parts)), Some(About::of(Kind::Inbox, id)));
-        self.inbox.insert(id.0.clone(), ());
+        ended.addresses.iter().for_each(|address| self.items.touch(address));
+        let is_unknown = matches!(ending, Ending::Unknown { .. });
+        self.inbox.keep(id, Item { addresses: ended.addresses.to_vec(), is_unknown });
     }
 
     /// What ends leaves the overlay, its documents' bases move where there are others, and the app hears of it.

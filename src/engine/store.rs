@@ -42,8 +42,21 @@ pub struct Staged {
     pub mutations: Vec<(MutationId, u32)>,
     /// Batches that may be sent once this is kept.
     pub batches: Vec<BatchId>,
+    /// What ends unsent with this and may be in the store already.
+    pub taken: Vec<Taken>,
     bases: OrderedSet<Address>,
     meta: Option<Arc<Meta>>,
+}
+
+/// A mutation that ends unsent. Where that cannot be stored, the next start finds it as if nothing had been said.
+#[derive(Debug)]
+pub struct Taken {
+    /// Which.
+    pub id: MutationId,
+    /// Its documents.
+    pub addresses: Vec<Address>,
+    /// Whether the app took it back, and is told when that is stored.
+    pub is_cancelled: bool,
 }
 
 /// What a transaction on its way comes from, and what it changes.
@@ -161,6 +174,15 @@ impl Store {
         self.staged.strict |= strict;
     }
 
+    /// A mutation ends unsent. Whether that is sure only when it is stored: not where the mutation goes with it.
+    pub fn stage_taken(&mut self, taken: Taken) -> bool {
+        let is_sure = self.mode != Mode::Durable || self.staged.mutations.iter().any(|(id, _)| *id == taken.id);
+        if !is_sure {
+            self.staged.taken.push(taken);
+        }
+        !is_sure
+    }
+
     /// A batch may be sent once what is staged is kept, however power fails.
     pub fn stage_batch(&mut self, batch: BatchId) {
         self.staged.batches.push(batch);
@@ -175,6 +197,11 @@ impl Store {
     /// Whether something waits for a transaction.
     pub fn is_staged(&self) -> bool {
         self.failed.is_some() || !self.staged.is_empty()
+    }
+
+    /// Whether the next commit is made of what is staged, and there is something.
+    pub fn is_collecting(&self) -> bool {
+        self.mode == Mode::Durable && !self.is_writing() && self.failed.is_none() && !self.staged.is_empty()
     }
 
     /// Whether a transaction is on its way.

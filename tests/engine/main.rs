@@ -1,10 +1,13 @@
 //! Stories about the engine: one promise each, time moved by hand. They need the feature `sim`.
 #![cfg(feature = "sim")]
 
+mod awaiting;
 mod bad_input;
 mod conflicts;
 mod groups;
 mod harness;
+mod history;
+mod items;
 mod pulling;
 mod pushing;
 mod storage;

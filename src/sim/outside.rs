@@ -47,6 +47,13 @@ impl Device {
         if has_written && matches!(action, Action::Write(_) | Action::Group { .. }) {
             action = Action::Pull;
         }
+        if let Action::Group { edits, .. } = &mut action
+            && self.config.feeds.len() > 1
+        {
+            // A group over several feeds is acknowledged by one of them only: another one's page may be ahead of it.
+            let collection = edits.first().map(|(name, _)| address(name).collection.clone());
+            edits.retain(|(name, _)| Some(&address(name).collection) == collection.as_ref());
+        }
         let mut written = Vec::new();
         while let Action::Write(edits) = action {
             written.extend(edits.iter().cloned());

@@ -146,7 +146,6 @@ impl Engine {
 
     fn apply_page(&mut self, now: Timestamp, feed: usize, page: PullReply, effects: &mut impl Sink) {
         self.on_good_answer();
-        self.history.count(page.changes.len());
         #[cfg(feature = "sim")]
         let mut page = page;
         #[cfg(feature = "sim")]
@@ -155,6 +154,7 @@ impl Engine {
         } else if self.has(super::planted::Bug::B13) && page.more || self.has(super::planted::Bug::B9) && self.is_pushing() {
             page.changes.clear();
         }
+        self.history.count(page.changes.len());
         if page.reset && self.feeds[feed].cursor.is_some() {
             self.feeds[feed].restart(now, true);
         }

@@ -215,6 +215,12 @@ impl Oracle {
         }
     }
 
+    fn deliver_own(&mut self, truth: &Truth, id: Option<&str>) {
+        if let Some(id) = id.filter(|id| self.replica.entry_of(id) == Some(Some(id))) {
+            self.deliver_entry(truth, id);
+        }
+    }
+
     /// The device asks for what is new in a feed.
     pub fn pulls(&mut self, truth: &Truth, feed: &str, cursor: Option<&str>) -> Verdict {
         self.course.pulls(feed, cursor, &self.replica, truth)
@@ -222,15 +228,12 @@ impl Oracle {
 
     /// A good reply to a pull of a feed reached the engine.
     pub fn pull_delivered(&mut self, truth: &Truth, feed: &str, body: &Value) -> Verdict {
-        let list = |name: &str| body[name].as_array().into_iter().flatten();
-        let named = list("applied").map(|applied| &applied["id"]).chain(list("changes").map(|change| &change["entryId"]));
-        for id in named.filter_map(Value::as_str) {
-            // What the device does not know of any more, having been without a store, tells it nothing.
-            if self.replica.entry_of(id) == Some(Some(id)) {
-                self.deliver_entry(truth, id);
-            }
+        for applied in body["applied"].as_array().into_iter().flatten() {
+            self.deliver_own(truth, applied["id"].as_str());
         }
         for change in body["changes"].as_array().into_iter().flatten() {
+            // Of a group in several feeds, each one's change says that the group was applied.
+            self.deliver_own(truth, change["entryId"].as_str());
             let name = format!("{}/{}", change["collection"].as_str().unwrap_or(""), change["key"].as_str().unwrap_or(""));
             if let Some(state) = change["seq"].as_u64().and_then(|seq| truth.at(&name, seq)) {
                 self.replica.deliver(&name, state);

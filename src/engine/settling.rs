@@ -11,6 +11,7 @@ use super::notice::{Ending, Notice};
 use super::outbox::{Entry, Queued};
 use super::record::Kind;
 use super::replica::Base;
+use super::store::Taken;
 use super::{Engine, retry};
 use crate::protocol::member::text_of;
 use crate::protocol::{Address, Json, Outcome, Part, Parts, Verdict};
@@ -183,15 +184,10 @@ impl Engine {
             let error = Fault::new(Code::Rejected, words::join(&["conflict: somebody else was first ", &rounds, " times in a row"]));
             return self.end(now, id, &Ending::Rejected { error }, &None, seq, effects);
         }
-        let Some(Made { parts, unfit }) = self.grounded_parts(&addresses, std::slice::from_ref(id)).flatten() else {
+        let Some(Made { parts, .. }) = self.grounded_parts(&addresses, std::slice::from_ref(id)).flatten() else {
             let error = Fault::new(Code::StorageCorrupt, "the text this was made on is lost");
             return self.end(now, id, &Ending::Unknown { error }, &None, seq, effects);
         };
-        if let Some((_, why)) = unfit {
-            // The server has just said what is there, and would refuse all of it.
-            let error = Fault::new(Code::Rejected, words::join(&["not_applicable: ", why.said()]));
-            return self.end(now, id, &Ending::Rejected { error }, &None, seq, effects);
-        }
         self.follow_up(now, id, round, parts, seq, effects);
     }
 
@@ -240,6 +236,8 @@ impl Engine {
             queued.addresses.iter().for_each(|address| self.touch(address));
             self.set_aside(now, &ended, BLOCKED, &ending, &None);
             self.conclude(&ended, Vec::new(), &ending, None, effects);
+            let (id, addresses) = (queued.id.clone(), queued.addresses.clone());
+            self.store.stage_taken(Taken { id, addresses, is_cancelled: false });
         }
     }
 

@@ -41,7 +41,9 @@ impl User {
     pub fn act(&mut self, rng: &mut Rng, dice: &mut Dice, mut look: impl FnMut(&str) -> Seen) -> Action {
         let name = self.name(rng);
         match rng.up_to(99) {
-            0..75 => Action::Write(vec![(name.clone(), self.edit(rng, dice, look(&name)))]),
+            0..60 => Action::Write(vec![(name.clone(), self.edit(rng, dice, look(&name)))]),
+            60..73 => self.group(rng, dice, look),
+            73..75 => Action::TakeBack(rng.up_to(4) as usize),
             75..83 => Action::Load(name),
             83..92 => Action::Hold(name, rng.up_to(3) > 0),
             92..95 => Action::Pull,
@@ -51,6 +53,22 @@ impl User {
             98 => Action::GoOffline,
             _ => Action::GoOnline,
         }
+    }
+
+    /// Several documents at once, or one that comes after others.
+    fn group(&mut self, rng: &mut Rng, dice: &mut Dice, mut look: impl FnMut(&str) -> Seen) -> Action {
+        let mut edits: Vec<(Name, Edit)> = Vec::new();
+        for _ in 0..1 + rng.up_to(2) {
+            let name = self.name(rng);
+            let is_first = edits.iter().all(|(other, _)| *other != name);
+            let grown = if is_first && rng.up_to(9) < 2 { self.grow(rng, &look(&name)) } else { None };
+            // Nothing is known of the documents, so no splices come of it.
+            let edit = grown.unwrap_or_else(|| self.change(rng, dice, None));
+            edits.push((name, edit));
+        }
+        let reads = (0..rng.up_to(3) / 2).map(|_| self.name(rng)).collect();
+        let after = (0..rng.up_to(3) / 2).map(|_| rng.up_to(6) as usize).collect();
+        Action::Group { edits, reads, after }
     }
 
     /// What the user writes next in the same turn, if anything.
@@ -78,6 +96,11 @@ impl User {
         {
             return edit;
         }
+        self.change(rng, dice, seen)
+    }
+
+    /// Anything but growing.
+    fn change(&mut self, rng: &mut Rng, dice: &mut Dice, seen: Seen) -> Edit {
         let text = seen.flatten().and_then(|document| Some(document.get("text")?.as_str()?.to_owned()));
         match (rng.up_to(99), text) {
             (0..50, Some(text)) => self.splice(rng, &text),

@@ -359,7 +359,10 @@ impl Oracle {
             match (&seen, &must) {
                 (None, None) => {}
                 (Some(seen), _) => {
-                    self.in_memory.insert(name.clone());
+                    // What a pending put shows is seen without the base, until it is taken back.
+                    if !self.replica.is_covered(&name) {
+                        self.in_memory.insert(name.clone());
+                    }
                     let must = self.replica.visible(&name, truth, true).flatten();
                     if *seen != must {
                         return broken(self.law_of(seen), format!("{name} looks like {} and must be {}", text(seen), text(&must)));

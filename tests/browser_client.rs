@@ -116,6 +116,17 @@ impl App {
         self.client.call("view", "notes", key, "").unwrap().as_string().map(|text| serde_json::from_str(&text).expect("JSON"))
     }
 
+    /// The answer to a question, about the document of this key where there is one.
+    async fn answer(&self, operation: &str, key: &str, text: &str) -> Value {
+        let collection = if key.is_empty() { "" } else { "notes" };
+        let ask = self.client.call(operation, collection, key, text).expect("a good call").as_f64();
+        self.heard_that("answered", |notice| notice["ask"].as_f64() == ask).await
+    }
+
+    fn heard_client(&self) -> Value {
+        self.notices().iter().find(|notice| notice["notice"] == "opened").expect("it is open")["client"].clone()
+    }
+
     fn status(&self) -> Value {
         let text = text(self.client.call("status", "", "", ""));
         serde_json::from_str::<Value>(&text).expect("JSON")[0].take()
@@ -243,6 +254,73 @@ async fn what_one_client_writes_another_sees() {
     assert_eq!(answer["error"], Value::Null);
     assert_eq!(two.view("a"), Some(json!("from one")));
     two.heard_that("changed", |notice| notice["change"]["value"] == "\"from one\"").await;
+}
+
+#[wasm_bindgen_test]
+async fn what_is_awaited_is_sent_at_once_and_what_is_stopped_is_not() {
+    let server = server();
+    let app = App::open(&fresh("awaited"), &server).await;
+    app.client.call("stop", "", "", "").unwrap();
+    let id = app.put_durably("a", json!(1)).await;
+    assert_eq!(app.client.call("isPending", "", "", "").unwrap(), true);
+    assert_eq!(app.answer("wait", "", "150").await["error"]["code"], "TIMEOUT");
+    assert_eq!((app.status()["phase"].clone(), documents(&server).as_str()), (json!("paused"), "[]"));
+    app.client.call("start", "", "", "").unwrap();
+    assert_eq!(app.answer("sync", "a", "").await["error"], Value::Null);
+    assert_eq!(app.settled(&id).await["ending"], "applied");
+    assert_eq!(app.client.call("isPending", "", "", "").unwrap(), false);
+    assert_eq!(app.answer("push", "", "").await["error"], Value::Null);
+    assert_eq!(app.answer("wait", "", "0").await["error"], Value::Null);
+    set_mode(&server, "refusing");
+    let refused = app.put("a", json!(2));
+    app.client.call("mark", "notes", "a", "").unwrap();
+    assert_eq!(app.answer("wait", "", "8000").await["error"], Value::Null);
+    assert_eq!(app.settled(&refused).await["ending"], "rejected");
+}
+
+#[wasm_bindgen_test]
+async fn a_documents_way_to_the_server_is_told_to_who_looks() {
+    let server = server();
+    let app = App::open(&fresh("items"), &server).await;
+    app.client.call("observe", "notes", "a", "").unwrap();
+    app.client.call("observe", "", "", "").unwrap();
+    app.put("unseen", json!(0));
+    let id = app.put("a", json!(1));
+    app.settled(&id).await;
+    let told = app.notices();
+    let of = |kind: &'static str| told.iter().filter(move |notice| notice["notice"] == kind);
+    assert!(of("item").all(|notice| notice["address"] == json!({ "collection": "notes", "key": "a" })));
+    let states: Vec<&Value> = of("item").map(|notice| &notice["state"]).collect();
+    assert_eq!(states, ["unknown", "pending", "syncing", "synced"]);
+    assert!(of("item").next_back().is_some_and(|notice| notice["lastSync"].as_u64() > Some(1_700_000_000_000)));
+    let added: Vec<&Value> = of("pendingItems").flat_map(|notice| notice["added"].as_array().unwrap()).map(|item| &item["key"]).collect();
+    let removed = of("pendingItems").flat_map(|notice| notice["removed"].as_array().unwrap()).count();
+    assert_eq!((added, removed), (vec![&json!("unseen"), &json!("a")], 2));
+    app.client.call("unobserve", "notes", "a", "").unwrap();
+    app.client.call("unobserve", "", "", "").unwrap();
+    app.put("a", json!(2));
+    assert_eq!(app.notices().iter().filter(|notice| notice["notice"] == "item").count(), 4);
+}
+
+#[wasm_bindgen_test]
+async fn the_last_syncs_are_there_after_reopening() {
+    let server = server();
+    let name = fresh("history");
+    let app = App::open(&name, &server).await;
+    let id = app.put("a", json!(1));
+    assert_eq!(app.settled(&id).await["ending"], "applied");
+    set_mode(&server, "down");
+    app.put_durably("b", json!(2)).await;
+    app.heard_that("status", |status| status["error"]["code"] == "NETWORK").await;
+    app.put_durably("c", json!(3)).await;
+    app.close().await;
+    let again = App::open(&name, &JsValue::UNDEFINED).await;
+    let rows: Vec<Value> = serde_json::from_str(&text(again.client.call("history", "", "", ""))).unwrap();
+    let pushes: Vec<_> = rows.iter().filter(|row| row["direction"] == "push").collect();
+    assert_eq!((&pushes[0]["outcome"], &pushes[0]["items"]), (&json!("ok"), &json!(1)));
+    assert_eq!(pushes[1]["outcome"], "NETWORK", "{rows:?}");
+    assert!(rows.iter().all(|row| row["at"].as_u64() > Some(1_700_000_000_000) && row["client"] == again.heard_client()));
+    assert_eq!(again.status()["lastPushAt"], pushes[0]["at"]);
 }
 
 #[wasm_bindgen_test]

@@ -18,6 +18,7 @@ use crate::engine::ident::MutationId;
 use crate::engine::input::{Ask, Input};
 use crate::engine::mutation::Mutation;
 use crate::engine::notice::Notice;
+use crate::protocol::member::text_of;
 use crate::protocol::{Address, digits};
 use convert::Options;
 
@@ -56,11 +57,20 @@ impl Client {
     /// | `view` | | what a reader sees: the document's text, `null` where there is none, `undefined` where it is not in memory |
     /// | `hold` | | nothing: the app looks at the document, and hears of each change of it |
     /// | `release` | | nothing: it no longer looks |
+    /// | `observe` | | nothing: the app looks at how far the document's writes have come, or without one at which are pending |
+    /// | `unobserve` | | nothing: it no longer looks |
     /// | `load` | | a number, and behind it the document is in memory |
     /// | `pull` | | a number, and behind it the server was asked |
+    /// | `push` | for how long at most, in milliseconds, or nothing | a number, and behind it all that was pending has ended |
+    /// | `sync` | the same | a number, and behind it what was pending of the document has ended |
+    /// | `wait` | for how long at most, in milliseconds | the same as `push`, though nothing is hurried |
+    /// | `isPending` | | whether there are writes that have not ended |
+    /// | `mark` | | nothing: the document is looked at soon |
+    /// | `start`, `stop` | | nothing: something is sent, or nothing more |
     /// | `token` | `none`, or `token`, or when it expires in milliseconds since 1970 | nothing: the app's answer to `tokenWanted` |
     /// | `close` | | a number, and behind it nothing more happens |
     /// | `status` | | what is going on, as the text of a turn's notices |
+    /// | `history` | | the last syncs, as the text of a list |
     /// | `memory` | | bytes of the module's memory |
     ///
     /// All of a write is checked before anything of it is staged; the ids are those of its mutations. The `answered` notice
@@ -77,16 +87,24 @@ impl Client {
                 View::Absent => JsValue::NULL,
                 View::NotLoaded => JsValue::UNDEFINED,
             }),
-            "hold" | "release" => self.0.tell(Input::Held { address, held: operation == "hold" }).map(|()| JsValue::UNDEFINED),
-            "cancel" => self.0.tell(Input::CancelAsked { mutation: MutationId(address.key.clone()) }).map(|()| JsValue::UNDEFINED),
+            "hold" | "release" => self.tell(Input::Held { address, held: operation == "hold" }),
+            "observe" | "unobserve" => self.tell(observed(address, operation == "observe")),
+            "cancel" => self.tell(Input::CancelAsked { mutation: MutationId(address.key.clone()) }),
             "load" => self.ask(Ask::Load { address }),
             "pull" => self.ask(Ask::Pull),
+            "push" => self.ask(Ask::Push { timeout_ms: digits::read(text) }),
+            "sync" => self.ask(Ask::Sync { address, timeout_ms: digits::read(text) }),
+            "wait" => self.ask(Ask::Wait { timeout_ms: digits::read(text).unwrap_or_default() }),
+            "isPending" => Ok(self.0.look(|engine| engine.status().pending_mutations > 0).into()),
+            "mark" => self.tell(Input::Marked { address }),
+            "start" | "stop" => self.tell(Input::Stopped { stopped: operation == "stop" }),
             "token" => {
                 let given = Input::TokenGiven { present: text != "none", expires_at: digits::read(text).map(Wall) };
                 self.0.tell(given).map(|()| JsValue::UNDEFINED)
             }
             "close" => self.ask(Ask::Close),
             "status" => Ok(Notice::list(&[Notice::Status(self.0.look(|engine| engine.status()))]).into()),
+            "history" => Ok(self.0.look(|engine| text_of(engine.history())).into()),
             "memory" => Ok((core::arch::wasm32::memory_size(0) as f64 * PAGE_BYTES).into()),
             _ => self.write(convert::mutations(operation, address, text)?),
         }
@@ -98,7 +116,15 @@ impl Client {
         Ok(convert::ids(&staged?))
     }
 
+    fn tell(&self, input: Input) -> Result<JsValue, Fault> {
+        self.0.tell(input).map(|()| JsValue::UNDEFINED)
+    }
+
     fn ask(&self, what: Ask) -> Result<JsValue, Fault> {
         Ok((self.0.ask(what)?.0 as f64).into())
     }
+}
+
+fn observed(address: Address, observed: bool) -> Input {
+    if address.collection.is_empty() { Input::PendingObserved { observed } } else { Input::ItemObserved { address, observed } }
 }

@@ -7,7 +7,9 @@ use super::Engine;
 use super::clock::{Timestamp, Wall};
 use super::effect::Sink;
 use super::header::Header;
+use super::history::{ROWS_MAX, Row};
 use super::ident::MutationId;
+use super::inbox::Item;
 use super::input::Bytes;
 use super::log::About;
 use super::outbox::{Entry, Queued, State};
@@ -70,6 +72,8 @@ impl Engine {
                 self.take_up_stored(*stored, effects);
             }
         }
+        self.counters.last_push = self.history.last("push");
+        self.counters.last_pull = self.history.last("pull");
         self.window = self.outbox.has_heads().then_some(now);
         for Broken { source, why, text } in &broken {
             self.quarantine(now, source, why, text, effects);
@@ -162,7 +166,7 @@ impl Boot<'_> {
                 false
             }
             Kind::Inbox => {
-                self.engine.inbox.insert(id.0.clone(), ());
+                self.read_inbox(&mut header, &id, record.body)?;
                 true
             }
             Kind::Base => {
@@ -181,6 +185,12 @@ impl Boot<'_> {
                     self.engine.store.found_in_page(row);
                 }
                 false
+            }
+            Kind::History => {
+                let row = Row::read(record.header).filter(|row| row.slot < ROWS_MAX as u32).ok_or("its header has another shape")?;
+                operation = row.slot;
+                self.engine.history.restore(row);
+                true
             }
             Kind::Cursor => self.read_cursor(&mut header, &id.0)?,
             Kind::Quarantine => {
@@ -242,22 +252,24 @@ impl Boot<'_> {
             queued.bytes = record.body.len() as u64;
             queued.lineage = Some(line);
             queued.state = State::Ready;
-            queued.entry = Some(Box::new(Entry { members, bases, text: record.body.into(), sent: 0, failures: 0 }));
+            queued.entry =
+                Some(Box::new(Entry { members, bases, text: record.body.into(), sent: 0, failures: 0, asked: Timestamp::default() }));
         }
         self.put(queued, parts);
         Ok(true)
     }
 
     fn read_attempt(&mut self, header: &mut Header<'_>, id: &MutationId) -> Result<bool, &'static str> {
-        let (mut failures, mut at, mut delay_ms) = (0, 0_u64, 0_u64);
-        header.take("failures", &mut failures).take("at", &mut at).take("delay_ms", &mut delay_ms).check()?;
+        let (mut failures, mut at, mut delay_ms, mut asked_ms) = (0, 0_u64, 0_u64, None::<u64>);
+        header.take("failures", &mut failures).take("at", &mut at).take("delay_ms", &mut delay_ms);
+        header.take("asked_ms", &mut asked_ms).check()?;
         // What is left of the wait: the clock may have been set, so never more than was drawn (DESIGN 8).
-        let left = at.saturating_add(delay_ms).saturating_sub(self.wall.0).min(delay_ms);
-        let state = State::Waiting(self.now.after(left));
+        let left = |ms: u64| self.now.after(at.saturating_add(ms).saturating_sub(self.wall.0).min(ms));
+        let (state, asked) = (State::Waiting(left(delay_ms)), left(asked_ms.unwrap_or(0)));
         let Some(Queued { entry: Some(entry), state: earlier, .. }) = self.stored(id).map(|stored| &mut *stored.queued) else {
             return Ok(false);
         };
-        (entry.failures, *earlier) = (failures, state);
+        (entry.failures, entry.asked, *earlier) = (failures, asked, state);
         Ok(true)
     }
 
@@ -267,6 +279,19 @@ impl Boot<'_> {
         let Some(stored) = self.stored(id) else { return Ok(false) };
         stored.befores.push((operation as usize, Text::of(&text)));
         Ok(true)
+    }
+
+    fn read_inbox(&mut self, header: &mut Header<'_>, id: &MutationId, body: &str) -> Result<(), &'static str> {
+        let mut ending = String::new();
+        header.take("ending", &mut ending).check()?;
+        let mut addresses = Vec::new();
+        for KeyedOperation { address, .. } in Vec::<KeyedOperation>::read(body).ok_or("its operations cannot be read")? {
+            if !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
+        self.engine.inbox.keep(id, Item { addresses, is_unknown: ending == "unknown" });
+        Ok(())
     }
 
     /// The later one stands, and with it what was known then of the server's log.

@@ -50,6 +50,8 @@ pub enum Timer {
     Link,
     /// A request has made no progress for too long.
     Progress,
+    /// A call has waited long enough.
+    Wait,
     /// The app's token is waited for no longer, or asked for again.
     Token,
     /// The log is folded into pages.
@@ -58,8 +60,8 @@ pub enum Timer {
     Sweep,
 }
 
-const TIMERS: [Timer; 8] =
-    [Timer::Commit, Timer::Push, Timer::Pull, Timer::Link, Timer::Progress, Timer::Token, Timer::Compact, Timer::Sweep];
+const TIMERS: [Timer; 9] =
+    [Timer::Commit, Timer::Push, Timer::Pull, Timer::Link, Timer::Progress, Timer::Wait, Timer::Token, Timer::Compact, Timer::Sweep];
 
 /// When each timer is due.
 #[derive(Clone, Debug, Default)]

@@ -35,9 +35,10 @@ pub fn freeze(entry: &MutationId, members: &[MutationId], place: Place, round: u
     object!("entry": entry, "members": &members, "place": &place, "round": &round, "root": root)
 }
 
-/// An entry may be tried again: how often the server has answered so, when it last did, and the wait that was drawn.
-pub fn attempt(entry: &MutationId, failures: u32, at: Wall, delay_ms: u64) -> String {
-    object!("entry": entry, "failures": &failures, "at": &at, "delay_ms": &delay_ms)
+/// An entry may be tried again: how often the server has answered so, when it last did, the wait that was drawn, and how
+/// much of it the server asked for, where it did.
+pub fn attempt(entry: &MutationId, failures: u32, at: Wall, delay_ms: u64, asked_ms: Option<u64>) -> String {
+    object!("entry": entry, "failures": &failures, "at": &at, "delay_ms": &delay_ms, "asked_ms": &asked_ms)
 }
 
 /// What a mutation waits for: it goes when all of these have been applied, and is refused where one of them is.

@@ -102,6 +102,29 @@ pub enum Input {
         /// What it asks for.
         what: Ask,
     },
+    /// The app looks at how far a document's writes have come, or no longer does.
+    ItemObserved {
+        /// The document.
+        address: Address,
+        /// Whether it looks.
+        observed: bool,
+    },
+    /// The app looks at which documents have writes that have not ended, or no longer does.
+    PendingObserved {
+        /// Whether it looks.
+        observed: bool,
+    },
+    /// The app marked a document to be looked at soon: what is pending of it goes with a batch of the next seconds; where
+    /// nothing is, the server is asked.
+    Marked {
+        /// Which.
+        address: Address,
+    },
+    /// The app wants nothing more to be sent, or wants it again. What is on its way is still waited for.
+    Stopped {
+        /// Whether it wants nothing.
+        stopped: bool,
+    },
     /// The app asked that a mutation be cancelled.
     CancelAsked {
         /// The mutation.
@@ -128,6 +151,23 @@ pub enum Ask {
     },
     /// That the server be asked now.
     Pull,
+    /// That all that is pending now have ended, however. Answered with `TIMEOUT` where that takes longer.
+    Wait {
+        /// How long, in milliseconds.
+        timeout_ms: u64,
+    },
+    /// That all that is pending now be sent at once, and have ended. Answered with what is in the way: nothing is dropped.
+    Push {
+        /// How long that may take, in milliseconds, if there is a limit.
+        timeout_ms: Option<u64>,
+    },
+    /// The same for one document; where nothing of it is pending, that the server be asked now.
+    Sync {
+        /// Which.
+        address: Address,
+        /// How long that may take, in milliseconds, if there is a limit.
+        timeout_ms: Option<u64>,
+    },
     /// That the client end: nothing is sent any more, what is staged is written.
     Close,
 }

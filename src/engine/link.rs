@@ -80,6 +80,13 @@ impl Link {
         self.tried = half;
     }
 
+    /// Somebody awaits an answer: a wait that was drawn here ends, and it is this half's turn. What the server asked for
+    /// stands.
+    pub fn on_awaited(&mut self, now: Timestamp, half: Tried) {
+        self.retry_at = self.retry_at.map(|at| at.min(now));
+        self.tried = if half == Tried::Push { Tried::Pull } else { Tried::Push };
+    }
+
     /// A request was answered, with whatever.
     pub fn on_answer(&mut self) {
         *self = Link { held_until: self.held_until, paid: self.paid, ..Link::default() };

@@ -14,7 +14,7 @@ pub struct About {
     kind: Kind,
     /// The mutation, the entry or the feed.
     name: Arc<str>,
-    /// Of a text that was kept for one operation: which.
+    /// Of a text that was kept for one operation: which. Of a row of the history: its place.
     operation: u32,
 }
 
@@ -32,6 +32,11 @@ impl About {
     /// A feed's cursor.
     pub fn cursor(feed: &str) -> About {
         About::named(Kind::Cursor, feed.into(), 0)
+    }
+
+    /// A row of the history, by its place.
+    pub fn row(slot: u32) -> About {
+        About::named(Kind::History, "".into(), slot)
     }
 
     /// What a record of this kind with this name, for this operation, is about.

@@ -60,6 +60,21 @@ pub enum Notice {
         /// What went wrong, if anything.
         error: Option<Fault>,
     },
+    /// What an observed document is on its way to the server, first when it is observed.
+    Item {
+        /// Which.
+        address: Address,
+        /// What it is.
+        #[serde(flatten)]
+        status: ItemStatus,
+    },
+    /// Other documents are pending: at first all that are.
+    PendingItems {
+        /// These are.
+        added: Vec<Address>,
+        /// These no longer are.
+        removed: Vec<Address>,
+    },
     /// A token is needed: the app's provider is to be asked, and what it says is `Input::TokenGiven`.
     TokenWanted {
         /// Why.
@@ -134,6 +149,37 @@ pub enum Ending {
     },
 }
 
+/// How far a document's writes have come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ItemStatus {
+    /// In one word.
+    pub state: ItemState,
+    /// When the server's truth about it last came, as far as the app was looking.
+    pub last_sync: Option<Wall>,
+}
+
+/// How far a document's writes have come, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ItemState {
+    /// Nothing is known of it here.
+    Unknown,
+    /// It has writes that wait.
+    Pending,
+    /// A write of it is on its way.
+    Syncing,
+    /// It is as the server has it, as far as is known.
+    Synced,
+    /// A write of it got no answer, or a passing no, and is tried again; or nobody knows what became of one, and it is in
+    /// the inbox.
+    Failed,
+    /// Somebody else was there first: what was meant is sent again on what is there.
+    Conflicted,
+    /// A write of it was refused, and is in the inbox.
+    Rejected,
+}
+
 /// What the client is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -150,7 +196,7 @@ pub enum Phase {
     Offline,
     /// Waiting until something may be tried again.
     Waiting,
-    /// Stopped, because the server acts for another user.
+    /// Stopped by the app, or because the server acts for another user.
     Paused,
     /// Stopped, until there is a token.
     NeedsAuth,
@@ -233,6 +279,20 @@ impl Phase {
     }
 }
 
+impl ItemState {
+    fn name(self) -> &'static str {
+        match self {
+            ItemState::Unknown => "unknown",
+            ItemState::Pending => "pending",
+            ItemState::Syncing => "syncing",
+            ItemState::Synced => "synced",
+            ItemState::Failed => "failed",
+            ItemState::Conflicted => "conflicted",
+            ItemState::Rejected => "rejected",
+        }
+    }
+}
+
 impl Notice {
     fn name(&self) -> &'static str {
         match self {
@@ -243,6 +303,8 @@ impl Notice {
             Notice::NotDurable { .. } => "notDurable",
             Notice::Settled { .. } => "settled",
             Notice::Answered { .. } => "answered",
+            Notice::Item { .. } => "item",
+            Notice::PendingItems { .. } => "pendingItems",
             Notice::TokenWanted { .. } => "tokenWanted",
             Notice::TokenGivenUp => "tokenGivenUp",
             Notice::Status(_) => "status",
@@ -264,6 +326,14 @@ impl Notice {
             Notice::NotDurable { mutations, error } => drop(object.member("mutations", mutations).member("error", error)),
             Notice::Settled { mutation, ending } => ending.write(object.member("mutation", mutation).name("ending")),
             Notice::Answered { ask, error } => error.write(object.member("ask", ask).name("error")),
+            Notice::Item { address, status } => {
+                object.member("address", address).member("state", &status.state.name());
+                status.last_sync.append(object.name("lastSync"));
+            }
+            Notice::PendingItems { added, removed } => {
+                added.append(object.name("added"));
+                removed.append(object.name("removed"));
+            }
             Notice::TokenWanted { reason } => drop(object.member("reason", &reason.name())),
             Notice::TokenGivenUp => {}
             Notice::Status(status) => status.members(&mut object),
@@ -404,6 +474,7 @@ mod tests {
             storage: StorageKind::Memory,
             error: Some(error()),
         };
+        let item = address.clone();
         let notices = [
             Notice::Opened { client: "c".into() },
             Notice::OpenFailed { error: error() },
@@ -420,6 +491,10 @@ mod tests {
             Notice::Settled { mutation, ending: Ending::Unknown { error: error() } },
             Notice::Answered { ask: AskId(1), error: None },
             Notice::Answered { ask: AskId(2), error: Some(error()) },
+            Notice::Item { address: item.clone(), status: ItemStatus { state: ItemState::Synced, last_sync: Some(Wall(9)) } },
+            Notice::Item { address: item.clone(), status: ItemStatus { state: ItemState::Unknown, last_sync: None } },
+            Notice::PendingItems { added: vec![item.clone(), item.clone()], removed: vec![] },
+            Notice::PendingItems { added: vec![], removed: vec![item] },
             Notice::TokenWanted { reason: TokenReason::Unauthorized },
             Notice::TokenGivenUp,
             Notice::Status(status(None)),

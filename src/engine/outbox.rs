@@ -42,6 +42,8 @@ pub struct Entry {
     pub sent: u32,
     /// How often the server has answered that it should be tried again.
     pub failures: u32,
+    /// The server asked not to have it before then.
+    pub asked: Timestamp,
 }
 
 /// How far something queued has come.
@@ -53,8 +55,10 @@ pub enum State {
     Stored,
     /// A mutation that may be frozen: it is stored, or never will be.
     Kept,
-    /// An entry in a batch: being stored, or on its way.
+    /// An entry in a batch that is being stored.
     InBatch,
+    /// An entry on its way.
+    Sent,
     /// An entry that can be sent.
     Ready,
     /// An entry that can be sent from then on.
@@ -127,6 +131,8 @@ pub struct Outbox {
     joined: Ordered<Arc<str>, u64>,
     bytes: u64,
     last_order: u64,
+    /// Documents of which something has changed here, where anybody looks.
+    touched: Option<OrderedSet<Address>>,
 }
 
 impl Outbox {
@@ -249,6 +255,63 @@ impl Outbox {
         self.refresh(std::slice::from_ref(address));
     }
 
+    /// The last place in the order that was given.
+    pub fn last_order(&self) -> u64 {
+        self.last_order
+    }
+
+    /// The first place in the order, of one document or of all; `None` where nothing is queued.
+    pub fn first(&self, address: Option<&Address>) -> Option<u64> {
+        match address {
+            Some(address) => self.keys.get(address)?.orders.first().map(|(order, ())| *order),
+            None => self.queue.first().map(|(order, _)| *order),
+        }
+    }
+
+    /// What stands first of one document.
+    pub fn first_queued(&self, address: &Address) -> Option<&Queued> {
+        self.queue.get(&self.first(Some(address))?).map(|queued| &**queued)
+    }
+
+    /// Documents with writes that have not ended.
+    pub fn documents(&self) -> impl Iterator<Item = &Address> {
+        self.keys.keys()
+    }
+
+    /// From here on it is remembered of which documents something changes, or no longer.
+    pub fn observe(&mut self, observed: bool) {
+        self.touched = if observed { Some(self.touched.take().unwrap_or_default()) } else { None };
+    }
+
+    /// The documents of which something has changed since this was asked last.
+    pub fn take_touched(&mut self) -> OrderedSet<Address> {
+        self.touched.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// The first place of what may be frozen, of one document or of all.
+    pub fn head(&self, address: Option<&Address>) -> Option<u64> {
+        match address {
+            Some(address) => self.keys.get(address)?.head,
+            None => self.heads.first().map(|(order, _)| *order),
+        }
+    }
+
+    /// Entries that wait, of one document or of all, wait until `at` at most, or as long as the server asked.
+    pub fn hasten(&mut self, address: Option<&Address>, at: Timestamp) {
+        let mut earlier = Vec::new();
+        for ((until, order), ()) in self.waiting.iter() {
+            if let Some(Queued { id, addresses, entry: Some(entry), .. }) = self.queue.get(order).map(|queued| &**queued)
+                && address.is_none_or(|address| addresses.contains(address))
+                && at.max(entry.asked).0 < *until
+            {
+                earlier.push((id.clone(), at.max(entry.asked)));
+            }
+        }
+        for (id, at) in &earlier {
+            self.set_state(id, State::Waiting(*at));
+        }
+    }
+
     /// Whether anything may be frozen.
     pub fn has_heads(&self) -> bool {
         !self.heads.is_empty()
@@ -344,6 +407,7 @@ impl Outbox {
         if let Some(entry) = self.change(id).and_then(|queued| queued.entry.as_mut()) {
             entry.sent += 1;
         }
+        self.set_state(id, State::Sent);
     }
 
     /// The server answered that the entry should be tried again; says how often so far.
@@ -353,11 +417,23 @@ impl Outbox {
         entry.failures
     }
 
+    /// The server asked not to have the entry before then.
+    pub fn mark_asked(&mut self, id: &MutationId, until: Timestamp) {
+        if let Some(entry) = self.change(id).and_then(|queued| queued.entry.as_mut()) {
+            entry.asked = until;
+        }
+    }
+
     /// The entry does something else from here on.
     pub fn set_state(&mut self, id: &MutationId, state: State) {
         let Some(order) = self.orders.get(&id.0).copied() else { return };
         let Some(queued) = self.queue.get_mut(&order).filter(|queued| queued.entry.is_some()) else { return };
         let earlier = std::mem::replace(&mut queued.state, state);
+        if let Some(touched) = &mut self.touched {
+            for address in &queued.addresses {
+                touched.insert(address.clone(), ());
+            }
+        }
         self.list(order, earlier, state);
     }
 
@@ -415,6 +491,11 @@ impl Outbox {
     /// Whether nothing of one of these documents is sent any more.
     pub fn is_sealed(&self, addresses: &[Address]) -> bool {
         addresses.iter().any(|address| self.sealed.contains_key(address))
+    }
+
+    /// Whether that is so of this document, or of any.
+    pub fn has_sealed(&self, address: Option<&Address>) -> bool {
+        address.map_or(!self.sealed.is_empty(), |address| self.sealed.contains_key(address))
     }
 
     /// When the next wait is over.
@@ -494,6 +575,9 @@ impl Outbox {
     /// Keeps `heads` true for some documents.
     fn refresh(&mut self, addresses: &[Address]) {
         for address in addresses {
+            if let Some(touched) = &mut self.touched {
+                touched.insert(address.clone(), ());
+            }
             let Some(key) = self.keys.get(address) else { continue };
             let first = key.orders.keys().next().copied();
             self.set_head(address, first.filter(|order| self.may_freeze(*order)));
@@ -534,7 +618,7 @@ mod tests {
 
     fn entry(members: &[&str]) -> Box<Entry> {
         let members = members.iter().map(|member| MutationId((*member).into())).collect();
-        Box::new(Entry { members, bases: vec![None], text: "12345".into(), sent: 0, failures: 0 })
+        Box::new(Entry { members, bases: vec![None], text: "12345".into(), sent: 0, failures: 0, asked: Timestamp::default() })
     }
 
     fn heads(outbox: &Outbox) -> Vec<String> {

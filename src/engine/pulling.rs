@@ -23,8 +23,7 @@ impl Engine {
     }
 
     pub(super) fn on_pull_asked(&mut self, now: Timestamp, ask: AskId, effects: &mut impl Sink) {
-        if self.config.transport == TransportKind::None || self.check_open().is_err() {
-            let error = Fault::new(Code::Closed, "there is nobody to ask");
+        if let Err(error) = self.check_askable() {
             return self.answer(ask, Some(error), effects);
         }
         if matches!(self.pause, Some(super::Pause::Auth(_))) {
@@ -100,6 +99,7 @@ impl Engine {
             return self.stage_cursor(feed);
         }
         let refused = outcome::refusal(reply.status);
+        self.history.note(refused.code.as_str());
         let asked = asked_wait(reply);
         self.link.on_retry(now);
         self.feeds[feed].on_retry(now, asked, &mut self.rng);
@@ -111,6 +111,7 @@ impl Engine {
     /// Nonsense is no answer: cache and cursor stay (MISSION 14).
     fn on_no_pull(&mut self, now: Timestamp, feed: usize, error: Fault, effects: &mut impl Sink) {
         self.link.on_no_answer(now, &mut self.rng);
+        self.history.note(error.code.as_str());
         self.feeds[feed].due = now;
         self.troubles.network = Some(error.clone());
         self.answer_pull(feed, Some(error), effects);
@@ -132,11 +133,16 @@ impl Engine {
         self.check_reply(now, &page.generation, &page.scope, sent_under)?;
         // The first page of another generation goes on from the old one's cursor, unless the server noticed.
         let goes_on = before.is_empty() || before == self.generation || page.reset;
-        if goes_on { Ok(()) } else { Err(None) }
+        if goes_on {
+            return Ok(());
+        }
+        self.history.note(Code::Protocol.as_str());
+        Err(None)
     }
 
     fn apply_page(&mut self, now: Timestamp, feed: usize, page: PullReply, effects: &mut impl Sink) {
         self.on_good_answer();
+        self.history.count(page.changes.len());
         if page.reset && self.feeds[feed].cursor.is_some() {
             self.feeds[feed].restart(now, true);
         }

@@ -57,7 +57,7 @@ pub enum Kind {
     Event = 11,
     /// What was pushed, by fingerprint. Reserved.
     Ledger = 12,
-    /// One sync. Reserved.
+    /// One sync: the header is a [`super::history::Row`].
     History = 13,
     /// A tab's claim to drain. Reserved.
     Claim = 14,
@@ -89,6 +89,7 @@ impl Kind {
             7 => Kind::Inbox,
             8 => Kind::Base,
             9 => Kind::Cursor,
+            13 => Kind::History,
             15 => Kind::Quarantine,
             16 => Kind::Before,
             17 => Kind::Paged,

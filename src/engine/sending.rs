@@ -30,6 +30,9 @@ use crate::protocol::{digits, words};
 pub(super) struct Request {
     pub(super) id: RequestId,
     what: What,
+    /// Entries in it, and bytes of its body.
+    items: u32,
+    bytes: u64,
     /// The server's generation as it was known when the request left.
     generation: Arc<str>,
     /// Which token it left with.
@@ -51,6 +54,15 @@ enum What {
 impl Request {
     pub(super) fn is_push(&self) -> bool {
         matches!(self.what, What::Push(_))
+    }
+
+    /// What the history says of its direction and bytes; `None` of a probe.
+    pub(super) fn traffic(&self, received: u64) -> Option<(&'static str, u64)> {
+        match self.what {
+            What::Push(_) => Some(("push", self.bytes)),
+            What::Pull(_) => Some(("pull", received)),
+            What::Ping => None,
+        }
     }
 }
 
@@ -107,7 +119,7 @@ impl Engine {
         if !self.outbox.has_heads() {
             return wait;
         }
-        let window = self.window.unwrap_or(now).after(self.config.batch_window_ms);
+        let window = self.window.unwrap_or(now).after(if self.is_window_awaited() { 0 } else { self.config.batch_window_ms });
         Some(wait.map_or(window, |wait| wait.min(window)))
     }
 
@@ -164,7 +176,7 @@ impl Engine {
             bases.push(base);
         }
         let has_others = members.len() > 1;
-        self.outbox.freeze(Box::new(Entry { members, bases, text, sent: 0, failures: 0 }));
+        self.outbox.freeze(Box::new(Entry { members, bases, text, sent: 0, failures: 0, asked: Timestamp::default() }));
         if has_others {
             // What waits for one of the others waits for the entry from here on.
             self.keep_dependencies(&self.outbox.dependents(order));
@@ -223,10 +235,11 @@ impl Engine {
 
     fn send(&mut self, now: Timestamp, what: What, call: Call, effects: &mut impl Sink) -> RequestId {
         let request = RequestId(self.next_id());
-        let upload = match &call {
-            Call::Push { body, .. } => body.len() as u64 * 1_000 / self.config.upload_bytes_per_s.max(1),
-            _ => 0,
+        let (items, bytes) = match &call {
+            Call::Push { ids, body, .. } => (ids.len() as u32, body.len() as u64),
+            _ => (0, 0),
         };
+        let upload = bytes * 1_000 / self.config.upload_bytes_per_s.max(1);
         self.counters.requests += 1;
         match what {
             What::Push(_) => self.link.on_try(Tried::Push),
@@ -236,6 +249,8 @@ impl Engine {
         self.requests.push(Request {
             id: request,
             what,
+            items,
+            bytes,
             generation: self.generation.clone(),
             token: self.auth.number(),
             stalls: now.after(self.config.progress_ms + upload),
@@ -289,7 +304,9 @@ impl Engine {
                 let entries = self.batch(batch).map_or(0, |batch| batch.entries.len());
                 self.size.halve(entries);
             }
+            self.history.begin(request.items);
             self.on_no_answer(now, request.what, Fault::new(Code::Timeout, "the server made no progress"), effects);
+            self.end_sync(now, &request, 0);
         }
     }
 
@@ -304,12 +321,15 @@ impl Engine {
             ),
             SendFailure::Threw { message } => Fault::new(Code::Network, words::join(&["the app's own transport failed: ", &message])),
         };
+        self.history.begin(request.items);
         self.on_no_answer(now, request.what, error, effects);
+        self.end_sync(now, &request, 0);
     }
 
     /// Nobody knows what became of a request: its entries go again, under the same ids.
     fn on_no_answer(&mut self, now: Timestamp, what: What, error: Fault, effects: &mut impl Sink) {
         self.link.on_no_answer(now, &mut self.rng);
+        self.history.note(error.code.as_str());
         self.troubles.network = Some(error.clone());
         match what {
             What::Push(batch) => drop(self.release(batch)),
@@ -326,9 +346,11 @@ impl Engine {
 
     pub(super) fn on_replied(&mut self, now: Timestamp, id: RequestId, reply: Reply, effects: &mut impl Sink) {
         let Some(request) = self.take_request(id) else { return };
+        self.history.begin(request.items);
         suggested_wait(&reply).into_iter().for_each(|ms| self.link.on_asked_to_wait(now.after(ms)));
         if outcome::classify(reply.status) == Class::Auth && !reply.redirected {
-            return self.on_auth(now, &request, &outcome::refusal(reply.status), effects);
+            self.on_auth(now, &request, &outcome::refusal(reply.status), effects);
+            return self.end_sync(now, &request, reply.body.0.len());
         }
         match request.what {
             What::Push(batch) => self.on_push_reply(now, batch, &request, &reply, effects),
@@ -338,6 +360,7 @@ impl Engine {
             }
             What::Ping => self.link.on_no_answer(now, &mut self.rng),
         }
+        self.end_sync(now, &request, reply.body.0.len());
     }
 
     fn on_push_reply(&mut self, now: Timestamp, batch: BatchId, request: &Request, reply: &Reply, effects: &mut impl Sink) {
@@ -359,10 +382,12 @@ impl Engine {
         let refused = outcome::refusal(reply.status);
         match class {
             Class::Retry | Class::Unknown => {
+                self.history.note(refused.code.as_str());
                 self.troubles.network = Some(refused);
                 self.on_retry_later(now, batch, if class == Class::Retry { asked_wait(reply) } else { None });
             }
             Class::TooLarge | Class::Refused | Class::Precondition if count > 1 => {
+                self.history.note(refused.code.as_str());
                 self.size.halve(count);
                 self.release(batch);
             }
@@ -373,6 +398,7 @@ impl Engine {
             }
             class => {
                 let code = if class == Class::TooLarge { Code::TooLarge } else { Code::Rejected };
+                self.history.note(code.as_str());
                 let ending = Ending::Rejected { error: refused.as_kind(code) };
                 self.size.grow();
                 for id in &self.release(batch) {
@@ -396,6 +422,7 @@ impl Engine {
     /// A request came back for want of a token. It uses no attempt.
     fn on_auth(&mut self, now: Timestamp, request: &Request, error: &Fault, effects: &mut impl Sink) {
         self.link.on_answer();
+        self.history.note(Code::Unauthorized.as_str());
         match request.what {
             What::Push(batch) => drop(self.release(batch)),
             What::Pull(feed) => {
@@ -421,11 +448,13 @@ impl Engine {
         match reply.whole {
             Some(Whole::Fenced) => {
                 self.release(batch);
+                self.history.note(Code::Fenced.as_str());
                 self.pause = Some(Pause::Fenced);
                 self.troubles.network = Some(Fault::new(Code::Fenced, "another client holds the session"));
                 return;
             }
             Some(Whole::Retry { after_ms }) => {
+                self.history.note("retry");
                 return self.on_retry_later(now, batch, after_ms.map(|ms| ms.min(retry::RETRY_AFTER_MAX_MS)));
             }
             Some(Whole::Auth) | None => {}
@@ -448,6 +477,7 @@ impl Engine {
         if !entries.is_empty() {
             let missing =
                 words::join(&["the server's answer does not say what became of ", &digits::text(entries.len() as u64), " entries"]);
+            self.history.note(Code::Protocol.as_str());
             self.troubles.network = Some(Fault::new(Code::Protocol, missing));
         }
         entries.iter().for_each(|id| self.wait(now, id, None));
@@ -476,6 +506,7 @@ impl Engine {
             return Ok(());
         }
         if !self.generation.is_empty() && *sent_under != self.generation {
+            self.history.note(Code::Protocol.as_str());
             return Err(None);
         }
         let is_restored = !self.generation.is_empty();
@@ -494,12 +525,13 @@ impl Engine {
     pub(super) fn wait(&mut self, now: Timestamp, id: &MutationId, asked: Option<u64>) {
         let failures = self.outbox.mark_failed(id);
         let delay_ms = retry::ENTRY.draw(failures, &mut self.rng).saturating_add(asked.unwrap_or(0));
-        self.wait_for(now, id, failures, delay_ms);
+        self.outbox.mark_asked(id, now.after(asked.unwrap_or(0)));
+        self.wait_for(now, id, failures, delay_ms, asked);
     }
 
-    pub(super) fn wait_for(&mut self, now: Timestamp, id: &MutationId, failures: u32, delay_ms: u64) {
+    pub(super) fn wait_for(&mut self, now: Timestamp, id: &MutationId, failures: u32, delay_ms: u64, asked: Option<u64>) {
         self.outbox.set_state(id, State::Waiting(now.after(delay_ms)));
-        let header = header::attempt(id, failures, self.wall_at(now), delay_ms);
+        let header = header::attempt(id, failures, self.wall_at(now), delay_ms, asked);
         self.store.stage(Kind::Attempt, &header, "", Some(About::of(Kind::Attempt, id)));
     }
 

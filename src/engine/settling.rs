@@ -6,6 +6,7 @@ use super::error::{Code, Fault};
 use super::fitting::Made;
 use super::header;
 use super::ident::MutationId;
+use super::inbox::Item;
 use super::log::About;
 use super::notice::{Ending, Notice};
 use super::outbox::{Entry, Queued};
@@ -47,6 +48,9 @@ impl Engine {
         if let Some(seq) = outcome.seq {
             self.seen.seq = self.seen.seq.max(seq);
         }
+        if let Some(word) = outcome.verdict.complaint() {
+            self.history.note(word);
+        }
         match &outcome.verdict {
             Verdict::Ok { version, value } => self.settle_ok(now, id, version, outcome.seq, value, effects),
             Verdict::Conflict { address, version, value, value_seq } => {
@@ -66,7 +70,7 @@ impl Engine {
             Verdict::Retry { after_ms: Some(after_ms) } => self.wait(now, id, Some((*after_ms).min(retry::RETRY_AFTER_MAX_MS))),
             Verdict::Retry { after_ms: None } => {
                 let failures = self.outbox.mark_failed(id);
-                self.wait_for(now, id, failures, retry::TOLD_TO_RETRY_MS);
+                self.wait_for(now, id, failures, retry::TOLD_TO_RETRY_MS, None);
             }
             Verdict::TooLarge => {
                 let error = Fault::new(Code::TooLarge, "the server takes nothing this large");
@@ -250,7 +254,9 @@ impl Engine {
             parts.push(Part { address: address.clone(), operations: self.replica.laid(address, ended.layers), base: None });
         }
         self.store.stage(Kind::Inbox, &header, &text_of(&Parts(&parts)), Some(About::of(Kind::Inbox, id)));
-        self.inbox.insert(id.0.clone(), ());
+        ended.addresses.iter().for_each(|address| self.items.touch(address));
+        let is_unknown = matches!(ending, Ending::Unknown { .. });
+        self.inbox.keep(id, Item { addresses: ended.addresses.to_vec(), is_unknown });
     }
 
     /// What ends leaves the overlay, its documents' bases move where there are others, and the app hears of it.

@@ -199,6 +199,11 @@ impl Store {
         self.failed.is_some() || !self.staged.is_empty()
     }
 
+    /// Whether the next commit is made of what is staged, and there is something.
+    pub fn is_collecting(&self) -> bool {
+        self.mode == Mode::Durable && !self.is_writing() && self.failed.is_none() && !self.staged.is_empty()
+    }
+
     /// Whether a transaction is on its way.
     pub fn is_writing(&self) -> bool {
         self.on_its_way.is_some()

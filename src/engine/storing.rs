@@ -112,6 +112,7 @@ impl Engine {
 
     /// One transaction with all that is staged.
     pub(super) fn commit(&mut self, effects: &mut impl Sink) {
+        self.stage_history();
         if let Some(write) = self.store.commit(&self.replica, &self.config) {
             effects.push(Effect::Write(write));
         }
@@ -322,6 +323,7 @@ impl Engine {
     pub(super) fn rebase(&mut self, address: &Address, base: Option<Box<Base>>, off: &[super::MutationId]) {
         let unloaded = self.store.pages.page_of(address).is_some();
         if base.is_some() {
+            self.items.note_sync(address);
             self.store.stage_base(address);
             // Whatever is heard of a document while everything is pulled again, it is there.
             for feed in &mut self.feeds {

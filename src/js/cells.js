@@ -1,4 +1,4 @@
-// The documents that are in view: those that somebody watches, and those that were used last.
+// The documents that are in view, or what is known about them: those that somebody watches, and those that were used last.
 
 import { Audience, sourceOf } from './source.js';
 
@@ -9,18 +9,19 @@ const IDLE_MAX = 1000;
 class Cell extends Audience {
   #cells;
   #source = null;
-  revision = undefined;
+  revision;
   watched = false;
   /** The answer that is being waited for. */
   loading = null;
   /** Whether another module is about to tell what one has told before. */
   retold = false;
 
-  constructor(cells, collection, key) {
+  constructor(cells, collection, key, first) {
     super(() => this.revision, (yes) => cells.watched(this, yes));
     this.#cells = cells;
     this.collection = collection;
     this.key = key;
+    this.revision = first;
   }
 
   /** What the app watches. It finds its document again after that has been out of view. */
@@ -32,7 +33,7 @@ class Cell extends Audience {
 
 /**
  * All documents in view. `owner.hold(cell, yes)` asks the engine to tell of a document's changes, or no longer to, and
- * `owner.load(cell)` resolves when the document is in memory.
+ * `owner.load(cell)` resolves when the document is in memory. `first` is what is known before anything was told.
  */
 export class Cells {
   #owner;
@@ -40,9 +41,11 @@ export class Cells {
   // In the order of use: a Map keeps it.
   #idle = new Map();
   #completed = false;
+  #first;
 
-  constructor(owner) {
+  constructor(owner, first) {
     this.#owner = owner;
+    this.#first = first;
   }
 
   /** The document in view, if it is. */
@@ -54,7 +57,7 @@ export class Cells {
   at(collection, key) {
     let cell = this.find(collection, key);
     if (cell === undefined) {
-      cell = new Cell(this, collection, key);
+      cell = new Cell(this, collection, key, this.#first);
       let cells = this.#collections.get(collection);
       if (cells === undefined) this.#collections.set(collection, (cells = new Map()));
       cells.set(key, cell);

@@ -2,6 +2,7 @@
 
 import { Documents } from './documents.js';
 import { check, SyncError } from './errors.js';
+import { isWhole, name } from './names.js';
 import { Transaction } from './transaction.js';
 
 export class SyncClient {
@@ -18,6 +19,10 @@ export class SyncClient {
 
   get status() {
     return this.#instance.fold.status;
+  }
+
+  get pendingItems() {
+    return this.#instance.fold.pending.source;
   }
 
   documents(name) {
@@ -38,6 +43,39 @@ export class SyncClient {
     return unless(signal, () => this.#instance.ask('pull'));
   }
 
+  async push(options) {
+    await this.#wait('push', options);
+  }
+
+  async syncImmediately(item, options) {
+    await this.#wait('sync', options, named(item));
+  }
+
+  queueForSync(item) {
+    this.#instance.call('mark', ...named(item));
+  }
+
+  hasPendingUpdates() {
+    return this.#instance.call('isPending');
+  }
+
+  waitForPendingUpdates({ signal, timeoutMs = WAIT_MS } = {}) {
+    return this.#wait('wait', { signal, timeoutMs }).then(() => true, () => false);
+  }
+
+  start() {
+    this.#instance.run('start');
+  }
+
+  stop() {
+    this.#instance.run('stop');
+  }
+
+  async history() {
+    const rows = JSON.parse(this.#instance.call('history'));
+    return Object.freeze(rows.map(({ number, slot, at, ...row }) => Object.freeze({ ...row, at: new Date(at).toISOString() })));
+  }
+
   metrics() {
     return Object.freeze({ wasmMemoryBytes: this.#instance.call('memory') });
   }
@@ -51,10 +89,23 @@ export class SyncClient {
     return unless(signal, () => this.#instance.close());
   }
 
+  #wait(operation, { signal, timeoutMs } = {}, names = ['', '']) {
+    check(timeoutMs === undefined || isWhole(timeoutMs), 'timeoutMs is a whole number, 0 or more');
+    return unless(signal, () => this.#instance.ask(operation, ...names, timeoutMs === undefined ? '' : `${timeoutMs}`));
+  }
+
   // A browser without the symbol has nothing that asks for it.
   [Symbol.asyncDispose ?? 'asyncDispose']() {
     return this.close();
   }
+}
+
+/** How long `waitForPendingUpdates` waits, unless it is told otherwise. */
+const WAIT_MS = 30_000;
+
+/** The names in `{ collection, key }`. */
+function named({ collection, key } = {}) {
+  return [name(collection, 'a collection'), name(key, 'a document')];
 }
 
 /** Waits for what `begin` gives, unless the signal aborts first. */

@@ -3,7 +3,7 @@
 import { isObject } from './apply.js';
 import { diff } from './draft.js';
 import { check, SyncError } from './errors.js';
-import { name, textOf, wellFormed } from './names.js';
+import { isWhole, name, textOf, wellFormed } from './names.js';
 
 export class Documents {
   #instance;
@@ -29,6 +29,10 @@ export class Documents {
 
   watch(key) {
     return this.#cell(key).source;
+  }
+
+  status(key) {
+    return this.#instance.fold.items.at(this.#collection, name(key, 'a document')).source;
   }
 
   put(key, value) {
@@ -61,7 +65,7 @@ export class Documents {
 
   splice(key, path, at, remove, insert) {
     check(wellFormed(path) && wellFormed(insert), 'splice takes a path and an insert that are strings without lone surrogates');
-    check(isPosition(at) && isPosition(remove), 'splice takes a position and a length that are whole numbers, 0 or more');
+    check(isWhole(at) && isWhole(remove), 'splice takes a position and a length that are whole numbers, 0 or more');
     return this.#write('splice', key, JSON.stringify({ path, at, remove, insert }));
   }
 
@@ -87,8 +91,4 @@ export class Documents {
   #cell(key) {
     return this.#instance.fold.cells.at(this.#collection, name(key, 'a document'));
   }
-}
-
-function isPosition(number) {
-  return Number.isSafeInteger(number) && number >= 0;
 }

@@ -4,6 +4,7 @@ import { freeze } from './apply.js';
 import { Cells } from './cells.js';
 import { fromFault } from './errors.js';
 import { Mutations } from './mutations.js';
+import { Pending } from './pending.js';
 import { Revision } from './revive.js';
 import { Audience, sourceOf } from './source.js';
 
@@ -25,6 +26,8 @@ export class Fold {
   constructor(owner) {
     this.#owner = owner;
     this.cells = new Cells(owner);
+    this.items = new Cells({ hold: (cell, yes) => owner.observe(yes, cell), load: async () => {} }, UNKNOWN);
+    this.pending = new Pending((yes) => owner.observe(yes));
     this.status = sourceOf(() => this.#audience);
   }
 
@@ -66,14 +69,25 @@ export class Fold {
     this.#refuse(error);
     this.#takeStatus({ ...this.status.current, phase, error: phase === 'dead' ? error : null })();
     this.cells.complete();
+    this.items.complete();
+    this.pending.complete();
     this.#audience.complete();
     this.trouble.complete();
+  }
+
+  /** For a module that was started again and knows of nothing. */
+  retell() {
+    for (const told of [this.cells, this.items, this.pending]) told.retell();
   }
 
   #take(notice) {
     switch (notice.notice) {
       case 'changed':
         return this.#takeChange(notice);
+      case 'item':
+        return this.#takeItem(notice);
+      case 'pendingItems':
+        return this.pending.take(notice, ++this.#order);
       case 'status':
         return this.#takeStatus(shape(notice));
       case 'durable':
@@ -113,6 +127,15 @@ export class Fold {
     return () => cell.emit(revision);
   }
 
+  #takeItem({ address, state, lastSync }) {
+    const cell = this.items.find(address.collection, address.key);
+    const before = cell?.current();
+    if (cell === undefined || (before.state === state && before.lastSync === lastSync)) return undefined;
+    const status = Object.freeze({ state, lastSync });
+    const revision = (cell.revision = { order: ++this.#order, read: () => status });
+    return () => cell.emit(revision);
+  }
+
   #takeAnswer({ ask, error }) {
     const asked = this.#asks.get(ask);
     this.#asks.delete(ask);
@@ -132,7 +155,11 @@ export class Fold {
 }
 
 /** News that observers hear before the call that made it returns; the rest is for promises. */
-const IN_THIS_TICK = new Set(['changed', 'status']);
+const IN_THIS_TICK = new Set(['changed', 'item', 'pendingItems', 'status']);
+
+/** A document's status before anything was told of it. */
+const FIRST = Object.freeze({ state: 'unknown', lastSync: null });
+const UNKNOWN = { order: 0, read: () => FIRST };
 
 /** The engine's status as the app gets it. */
 function shape({ notice, storage, error, retryAt, lastPushAt, lastPullAt, ...status }) {

@@ -242,8 +242,8 @@ export interface StorageOptions {
   durability?: 'relaxed' | 'strict';
 }
 
-/** How the writes of a collection are treated. */
-export interface CollectionOptions {
+/** How the writes of a collection are treated. `T` is its documents' type. */
+export interface Collection<T extends object> {
   /** `false`: each write is sent by itself, and can be refused by itself. Otherwise writes of one document go as one where that does the same. */
   coalesce?: boolean;
 }
@@ -258,7 +258,7 @@ export interface OpenOptions<C extends Record<keyof C, object> = Record<string, 
   transport?: Transport;
   /** Where tokens come from. A transport with a `url` sends them as `Authorization: Bearer`. They are in memory only. */
   auth?: AuthProvider;
-  collections?: { readonly [K in keyof C]?: CollectionOptions };
+  collections?: { [K in keyof C]?: Collection<C[K]> };
   storage?: StorageOptions;
   poll?: PollOptions;
   batch?: BatchOptions;
@@ -347,6 +347,22 @@ export interface Mutations {
   readonly settled: Promise<readonly Settlement[]>;
 }
 
+/** How far a document's writes have come. */
+export interface ItemStatus {
+  /**
+   * - `unknown`: nothing is known of it here.
+   * - `pending`: it has writes that wait. One that is changed while it syncs is pending behind that.
+   * - `syncing`: a write of it is on its way.
+   * - `synced`: it is as the server has it, as far as is known.
+   * - `failed`: a write got no answer, or a passing no, and is tried again; or nobody knows what became of one, which is in the inbox.
+   * - `conflicted`: somebody else was there first, and what was meant is sent again on what is there.
+   * - `rejected`: a write of it was refused, and is in the inbox.
+   */
+  readonly state: 'unknown' | 'pending' | 'syncing' | 'synced' | 'failed' | 'conflicted' | 'rejected';
+  /** When the server's truth about it last came, by an answer or a pull; `null` where that was before this run, or before anybody asked. */
+  readonly lastSync: number | null;
+}
+
 /**
  * The documents of a collection. Writes throw at once, and change nothing, with `VALIDATION` (a bad name, pointer or position),
  * `INVALID_DOCUMENT` (not JSON, lone surrogates, nested deeper than 100), `TOO_LARGE`, `QUEUE_FULL`, `FENCED`, `CLOSED`,
@@ -392,13 +408,15 @@ export interface Documents<T extends object> {
    * document that is not in memory, `NOT_LOADED`.
    */
   splice(key: string, path: Pointer, at: number, remove: number, insert: string): Mutation;
+  /** How far the document's writes have come. The statuses of the 1,000 documents that were asked for last are kept. */
+  status(key: string): Source<ItemStatus>;
 }
 
 // ------------------------------------------------------------------ what is going on
 
 /**
  * What the client is about. `opening`: reading the store, also after a panic; `waiting`: something failed and is tried again at
- * `retryAt`; `paused`: the server acts for another user; `fenced`: another client took over; `dead`: the module ended too
+ * `retryAt`; `paused`: stopped by the app, or since the server acts for another user; `fenced`: another client took over; `dead`: the module ended too
  * often, and only a reload of the page helps.
  */
 export type Phase = 'opening' | 'idle' | 'pulling' | 'pushing' | 'offline' | 'waiting' | 'paused' | 'needs-auth' | 'fenced' | 'closed' | 'dead';
@@ -464,6 +482,24 @@ export declare class SyncError extends Error {
   readonly cause?: unknown;
 }
 
+/** One sync: a push or a pull, however it ended. */
+export interface HistoryRow {
+  readonly direction: 'push' | 'pull';
+  /** This installation's name at the server. */
+  readonly client: string;
+  /** Of the request's body for a push, of the reply's for a pull. */
+  readonly bytes: number;
+  /** Entries that were sent, or changes that came. */
+  readonly items: number;
+  /**
+   * `ok`; what the server said of the first entry that it did not apply (`conflict`, `rejected`, `retry`, `tooLarge`, `expired`); or
+   * the `SyncErrorCode` of what went wrong with the request as a whole.
+   */
+  readonly outcome: string;
+  /** RFC 3339, UTC. */
+  readonly at: string;
+}
+
 /** Measurements. */
 export interface Metrics {
   /** The module's memory, shared by all clients of the page. */
@@ -476,10 +512,24 @@ export interface ClientEvents {
   error: SyncError;
 }
 
+/** The name of a document. */
+export interface ItemName {
+  readonly collection: string;
+  readonly key: string;
+}
+
 /** How a pull is asked for. */
 export interface PullOptions {
   /** Stops waiting: `ABORTED`. The pull itself goes on. */
   signal?: AbortSignal;
+}
+
+/** How something is waited for. */
+export interface WaitOptions {
+  /** Stops waiting: `ABORTED`. What is waited for goes on. */
+  signal?: AbortSignal;
+  /** Gives up after this long: `TIMEOUT`. */
+  timeoutMs?: number;
 }
 
 /** How a client is closed. */
@@ -493,6 +543,8 @@ export interface SyncClient<C extends Record<keyof C, object> = Record<string, a
   /** This installation's name at the server. */
   readonly clientId: string;
   readonly status: Source<SyncStatus>;
+  /** The documents with writes that have not ended, in the order in which they came to be told. */
+  readonly pendingItems: Source<readonly ItemName[]>;
   /** The documents of a collection. */
   documents<K extends keyof C & string>(name: K): Documents<C[K]>;
   /**
@@ -503,6 +555,38 @@ export interface SyncClient<C extends Record<keyof C, object> = Record<string, a
   mutate<R>(change: (transaction: Transaction) => R, options?: MutateOptions): Mutation & { readonly result: R };
   /** Asks the server for changes now. Rejects with what went wrong; the client itself tries again. */
   pull(options?: PullOptions): Promise<void>;
+  /**
+   * Sends all that is pending now, without gathering and without the waits that this client drew after failures (what the server
+   * asked for with Retry-After stands), and resolves when it has ended, however: a refused write counts. Rejects with what is in
+   * the way: `UNAUTHORIZED`, `WRONG_SCOPE`, `FENCED`, `STORAGE_UNAVAILABLE`, `CLOSED`, after the fifth request in a row without an
+   * answer `NETWORK` or `TIMEOUT`, and `QUEUE_FULL` where 10,000 calls wait. Nothing is dropped by that. While the client is
+   * stopped, it waits.
+   */
+  push(options?: WaitOptions): Promise<void>;
+  /** Whether there are writes that have not ended. */
+  hasPendingUpdates(): boolean;
+  /**
+   * Waits until the writes that are pending now have ended, those of earlier runs too; refused ones have, and merged ones have when
+   * what carries them on has. `true` where all have; `false` where that took longer than `timeoutMs` (default 30,000), `signal`
+   * aborted, or the client was closed. Never rejects.
+   */
+  waitForPendingUpdates(options?: WaitOptions): Promise<boolean>;
+  /**
+   * Marks a document to be looked at soon, for which nobody has to wait: what is pending of it is sent within `poll.baseMs`, whatever
+   * wait it had drawn (what the server asked for stands); where nothing is, the server is asked for changes soon.
+   */
+  queueForSync(item: ItemName): void;
+  /** The same as `push`, for one document. Where nothing of it is pending, the same as `pull`. */
+  syncImmediately(item: ItemName, options?: WaitOptions): Promise<void>;
+  /** Goes on after `stop`. A client that was opened is running; calling it again does nothing. */
+  start(): void;
+  /** Sends and asks nothing more until `start`: what is on its way ends as ever, and writes queue. */
+  stop(): void;
+  /**
+   * The last 100 syncs, oldest first. The oldest one goes, but the last good push and the last good pull stay. They are stored with
+   * the next write that is stored for another reason.
+   */
+  history(): Promise<readonly HistoryRow[]>;
   metrics(): Metrics;
   /** Hears of what the client reports. */
   on<K extends keyof ClientEvents>(type: K, listener: (detail: ClientEvents[K]) => void, options?: SubscribeOptions): Unsubscribe;

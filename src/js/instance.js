@@ -20,6 +20,8 @@ export class Instance {
   #ready;
   #settleReady = null;
   #closing = null;
+  /** Whether the app wants anything to be sent: `start` or `stop`. */
+  #running = 'start';
   #over = false;
 
   /** `options` and `host` as the module's `Client.open` takes them; `life`, `notify` and `panicked` are added here. `auth` has the tokens. */
@@ -53,6 +55,12 @@ export class Instance {
   write(...call) {
     const ids = this.call(...call);
     return { ids, ...this.fold.mutations.follow(ids) };
+  }
+
+  /** What the app wants outlasts a panic. */
+  run(running) {
+    this.call(running);
+    this.#running = running;
   }
 
   /** Writes, to be held by the app as one write. */
@@ -124,10 +132,11 @@ export class Instance {
     if (this.#client === null) return;
     this.clientId = clientId;
     this.#absent = null;
+    if (this.#running === 'stop') this.#try('stop');
     this.#settleReady.resolve();
     this.#settleReady = null;
     this.fold.turn(this.#try('status'));
-    this.fold.cells.retell();
+    this.fold.retell();
   }
 
   openFailed(error) {
@@ -144,6 +153,11 @@ export class Instance {
 
   hold({ collection, key }, held) {
     if (!this.#absent) this.#try(held ? 'hold' : 'release', collection, key);
+  }
+
+  /** Of a document its status; without one, which are pending. */
+  observe(yes, { collection = '', key = '' } = {}) {
+    if (!this.#absent) this.#try(yes ? 'observe' : 'unobserve', collection, key);
   }
 
   load({ collection, key }) {

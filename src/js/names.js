@@ -28,3 +28,7 @@ export function name(text, what) {
   check(fits, `${what} is named by a string of 1 to ${NAME_BYTES_MAX} bytes without lone surrogates`);
   return text;
 }
+
+export function isWhole(number) {
+  return Number.isSafeInteger(number) && number >= 0;
+}

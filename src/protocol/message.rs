@@ -116,6 +116,20 @@ pub enum Verdict {
     Expired,
 }
 
+impl Verdict {
+    /// The word for it on the wire, where the entry was not applied.
+    pub fn complaint(&self) -> Option<&'static str> {
+        match self {
+            Verdict::Ok { .. } => None,
+            Verdict::Conflict { .. } => Some("conflict"),
+            Verdict::Rejected { .. } => Some("rejected"),
+            Verdict::Retry { .. } => Some("retry"),
+            Verdict::TooLarge => Some("tooLarge"),
+            Verdict::Expired => Some("expired"),
+        }
+    }
+}
+
 /// What became of a whole request, said in its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whole {

@@ -60,11 +60,11 @@ impl User {
         let mut edits: Vec<(Name, Edit)> = Vec::new();
         for _ in 0..1 + rng.up_to(2) {
             let name = self.name(rng);
+            let edit = self.edit(rng, dice, look(&name));
+            // What a group takes, and what fits whatever the group has made of the document before.
             let is_first = edits.iter().all(|(other, _)| *other != name);
-            let grown = if is_first && rng.up_to(9) < 2 { self.grow(rng, &look(&name)) } else { None };
-            // Nothing is known of the documents, so no splices come of it.
-            let edit = grown.unwrap_or_else(|| self.change(rng, dice, None));
-            edits.push((name, edit));
+            let fits = !matches!(edit, Edit::Splice { .. }) && (is_first || !matches!(edit, Edit::Increment { .. } | Edit::Append { .. }));
+            edits.push((name, if fits { edit } else { Edit::Merge(json!({ "tags": { "c": self.mark() } })) }));
         }
         let reads = (0..rng.up_to(3) / 2).map(|_| self.name(rng)).collect();
         let after = (0..rng.up_to(3) / 2).map(|_| rng.up_to(6) as usize).collect();
@@ -96,11 +96,6 @@ impl User {
         {
             return edit;
         }
-        self.change(rng, dice, seen)
-    }
-
-    /// Anything but growing.
-    fn change(&mut self, rng: &mut Rng, dice: &mut Dice, seen: Seen) -> Edit {
         let text = seen.flatten().and_then(|document| Some(document.get("text")?.as_str()?.to_owned()));
         match (rng.up_to(99), text) {
             (0..50, Some(text)) => self.splice(rng, &text),
@@ -190,6 +185,6 @@ mod tests {
             }
             kinds.insert(format!("{:?}", std::mem::discriminant(&action)));
         }
-        assert_eq!(kinds.len(), 16);
+        assert_eq!(kinds.len(), 18);
     }
 }

@@ -2,11 +2,14 @@
 #![cfg(feature = "sim")]
 
 mod answers;
+mod awaiting;
 mod bad_input;
 mod conflicts;
 mod groups;
 mod growing;
 mod harness;
+mod history;
+mod items;
 mod pulling;
 mod pushing;
 mod storage;

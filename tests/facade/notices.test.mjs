@@ -17,7 +17,7 @@ const ID = named.get('settled: applied').mutation;
 /** A fold that was told these vectors, one a turn, and what it told on. */
 function told(...names) {
   const heard = [];
-  const owner = { hold() {}, load: async () => {}, opened: (client) => heard.push(client), openFailed: (error) => heard.push(error) };
+  const owner = { hold() {}, observe() {}, load: async () => {}, opened: (client) => heard.push(client), openFailed: (error) => heard.push(error) };
   const fold = new Fold(owner);
   fold.trouble.subscribe((error) => heard.push(error));
   const cell = fold.cells.at('notes', 'a/ü');

@@ -32,18 +32,27 @@ test('every notice is understood', async () => {
   const { load, facade } = await stage();
   const { Fold } = await load('fold.js');
   const told = async (notice) => {
-    const owner = { hold() {}, load: () => new Promise(() => {}), opened: (client) => (owner.heard = client), openFailed: (error) => (owner.heard = error), tokenWanted: (reason) => (owner.heard = reason), tokenGivenUp: () => (owner.heard = 'given up') };
+    const owner = {
+      hold() {},
+      observe() {},
+      load: () => new Promise(() => {}),
+      opened: (client) => (owner.heard = client),
+      openFailed: (error) => (owner.heard = error),
+      tokenWanted: (reason) => (owner.heard = reason),
+      tokenGivenUp: () => (owner.heard = 'given up'),
+    };
     const fold = new Fold(owner);
     const [first, second] = ['018f3c00-0000-7000-8000-000000000001', '018f3c00-0000-7000-8000-000000000002'];
     const batches = [first, second].map((id) => fold.mutations.follow([id]));
     const cell = fold.cells.at('notes', 'a/ü');
+    const item = fold.items.at('notes', 'a/ü');
     const troubles = [];
     fold.trouble.subscribe((error) => troubles.push(error));
     fold.turn(JSON.stringify([{ notice: 'changed', address: { collection: 'notes', key: 'a/ü' }, change: { change: 'value', value: '{"text":"123456"}' } }]));
     const asked = fold.answer(6).then(() => 'answered', (error) => error);
     fold.turn(JSON.stringify([notice]));
     await Promise.resolve();
-    return { fold, owner, batches, cell, troubles, asked };
+    return { fold, owner, batches, cell, item, troubles, asked };
   };
   const isError = (error, code) => assert.ok(error instanceof facade.SyncError && error.code === code, String(error));
   const checks = {
@@ -64,6 +73,8 @@ test('every notice is understood', async () => {
       else assert.equal(told, undefined);
     },
     answered: async ({ asked }, { error }) => (error ? isError(await asked, error.code) : assert.equal(await asked, 'answered')),
+    item: ({ item }, { state, lastSync }) => assert.deepEqual(item.current(), { state, lastSync }),
+    pendingItems: ({ fold }, { added }) => assert.deepEqual(fold.pending.source.current, added),
     troubled: ({ troubles }, { error }) => isError(troubles[0], error.code),
     status({ fold }, { notice, storage, error, ...members }) {
       const { storage: kept, error: wrong, ...rest } = fold.status.current;

@@ -10,10 +10,10 @@ use crate::vectors::{Vectors, assert_covered, variants};
 
 variants!(Input as input_name, INPUTS:
     Started, Loaded, LoadFailed, Written, WriteFailed, Progressed, Replied, SendFailed, WentOnline, WentOffline, BecameVisible,
-    BecameHidden, PageHid, Resumed, ClockRead, Woke, Held, Asked, CancelAsked, TokenGiven,
+    BecameHidden, PageHid, Resumed, ClockRead, Woke, Held, Asked, ItemObserved, PendingObserved, Marked, Stopped, CancelAsked, TokenGiven,
 );
 variants!(Found as found_name, FOUNDS: Boot, Pages);
-variants!(Ask as ask_name, ASKS: Load, Pull, Close);
+variants!(Ask as ask_name, ASKS: Load, Pull, Wait, Push, Sync, Close);
 variants!(StoreFailure as store_failure_name, STORE_FAILURES: Unavailable, TooNew, Aborted, Quota, Fenced, Replaced, Cancelled);
 variants!(SendFailure as send_failure_name, SEND_FAILURES: NoAnswer, Truncated, TooLarge, Cancelled, Threw);
 
@@ -48,12 +48,25 @@ fn samples() -> Vec<(&'static str, Input)> {
         ("woke", Input::Woke),
         ("held", Input::Held { address: address(), held: true }),
         ("held no longer", Input::Held { address: address(), held: false }),
+        ("item observed", Input::ItemObserved { address: address(), observed: true }),
+        ("item observed no longer", Input::ItemObserved { address: address(), observed: false }),
+        ("pending observed", Input::PendingObserved { observed: true }),
+        ("marked", Input::Marked { address: address() }),
+        ("stopped", Input::Stopped { stopped: true }),
+        ("stopped no longer", Input::Stopped { stopped: false }),
         ("cancel asked", Input::CancelAsked { mutation }),
         ("token given", Input::TokenGiven { present: true, expires_at: None }),
         ("token given for a while", Input::TokenGiven { present: true, expires_at: Some(Wall(1_700_000_000_000)) }),
         ("token missing", Input::TokenGiven { present: false, expires_at: None }),
     ];
-    let asks = [("asked: load", Ask::Load { address: address() }), ("asked: pull", Ask::Pull), ("asked: close", Ask::Close)];
+    let asks = [
+        ("asked: load", Ask::Load { address: address() }),
+        ("asked: pull", Ask::Pull),
+        ("asked: wait", Ask::Wait { timeout_ms: 30_000 }),
+        ("asked: push", Ask::Push { timeout_ms: None }),
+        ("asked: sync", Ask::Sync { address: address(), timeout_ms: Some(5_000) }),
+        ("asked: close", Ask::Close),
+    ];
     samples.extend(asks.map(|(name, what)| (name, Input::Asked { ask: AskId(6), what })));
     samples.extend(store_failures().map(|(name, why)| (name, Input::WriteFailed { write: WriteId(3), why })));
     samples.push(("load failed", Input::LoadFailed { load: LoadId(1), why: StoreFailure::TooNew }));

@@ -6,13 +6,16 @@ use syncline::engine::auth::TokenReason;
 use syncline::engine::clock::Wall;
 use syncline::engine::error::{Code, Fault};
 use syncline::engine::ident::{AskId, MutationId};
-use syncline::engine::notice::{Durability, Ending, Notice, Phase, Status, StorageKind, ViewChange};
+use syncline::engine::notice::{Durability, Ending, ItemState, ItemStatus, Notice, Phase, Status, StorageKind, ViewChange};
 use syncline::protocol::member::text_of;
 use syncline::protocol::{Address, Json, KeyedOperation, Text};
 
 use crate::vectors::{Vectors, assert_covered, raw, variants};
 
-variants!(Notice as notice_name, NOTICES: Opened, OpenFailed, Changed, Durable, NotDurable, Settled, Answered, TokenWanted, TokenGivenUp, Status, Troubled);
+variants!(Notice as notice_name, NOTICES:
+    Opened, OpenFailed, Changed, Durable, NotDurable, Settled, Answered, Item, PendingItems, TokenWanted, TokenGivenUp, Status, Troubled,
+);
+variants!(ItemState as state_name, STATES: Unknown, Pending, Syncing, Synced, Failed, Conflicted, Rejected);
 variants!(ViewChange as change_name, CHANGES: Value, Operations);
 variants!(Durability as durability_name, DURABILITIES: Strict, Relaxed, Memory);
 variants!(Ending as ending_name, ENDINGS: Applied, Merged, Rejected, Cancelled, Unknown);
@@ -63,6 +66,12 @@ fn samples() -> Vec<(String, Notice)> {
         ("troubled".into(), Notice::Troubled { error: fault() }),
         ("status: with every member".into(), Notice::Status(busy())),
     ];
+    samples.extend(states().map(|state| (format!("item: {}", state_name(&state).to_lowercase()), item(state, None))));
+    samples.push(("item: with every member".into(), item(ItemState::Synced, Some(Wall(1_700_000_001_000)))));
+    let items = |keys: &[&str]| keys.iter().map(|key| Address::of("notes", key)).collect();
+    let pending = |added: &[&str], removed: &[&str]| Notice::PendingItems { added: items(added), removed: items(removed) };
+    samples.push(("pendingItems".into(), pending(&["a/ü", "b"], &["c"])));
+    samples.push(("pendingItems: none".into(), pending(&[], &[])));
     let durabilities = [Durability::Strict, Durability::Relaxed, Durability::Memory];
     let durable = |durability: Durability| Notice::Durable { mutations: vec![id(1), id(2)], durability };
     samples.extend(durabilities.map(|durability| (format!("durable: {}", durability_name(&durability)), durable(durability))));
@@ -80,6 +89,15 @@ fn endings() -> [(&'static str, Ending); 6] {
         ("cancelled", Ending::Cancelled),
         ("unknown", Ending::Unknown { error: Fault::new(Code::Protocol, "expired") }),
     ]
+}
+
+fn states() -> [ItemState; 7] {
+    use ItemState::*;
+    [Unknown, Pending, Syncing, Synced, Failed, Conflicted, Rejected]
+}
+
+fn item(state: ItemState, last_sync: Option<Wall>) -> Notice {
+    Notice::Item { address: Address::of("notes", "a/ü"), status: ItemStatus { state, last_sync } }
 }
 
 fn phases() -> [Phase; 10] {
@@ -143,12 +161,13 @@ fn every_notice_is_written_as_its_vector_says() {
 fn every_notice_has_a_vector() {
     let notices: Vec<Notice> = samples().into_iter().map(|(_, notice)| notice).collect();
     assert_covered("notices", NOTICES, notices.iter().map(notice_name));
-    let (mut changes, mut durabilities, mut ended, mut phased, mut stored) = (vec![], vec![], vec![], vec![], vec![]);
+    let (mut changes, mut durabilities, mut ended, mut phased, mut stored, mut stated) = (vec![], vec![], vec![], vec![], vec![], vec![]);
     for notice in &notices {
         match notice {
             Notice::Changed { change, .. } => changes.push(change_name(change)),
             Notice::Durable { durability, .. } => durabilities.push(durability_name(durability)),
             Notice::Settled { ending, .. } => ended.push(ending_name(ending)),
+            Notice::Item { status, .. } => stated.push(state_name(&status.state)),
             Notice::Status(status) => {
                 phased.push(phase_name(&status.phase));
                 stored.push(storage_name(&status.storage));
@@ -159,6 +178,7 @@ fn every_notice_has_a_vector() {
     assert_covered("changes", CHANGES, changes);
     assert_covered("durabilities", DURABILITIES, durabilities);
     assert_covered("endings", ENDINGS, ended);
+    assert_covered("states", STATES, stated);
     assert_covered("phases", PHASES, phased);
     assert_covered("storages", STORAGES, stored);
 }

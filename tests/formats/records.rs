@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use syncline::engine::clock::Wall;
 use syncline::engine::error::{Code, Fault};
 use syncline::engine::header;
+use syncline::engine::history::Row;
 use syncline::engine::ident::MutationId;
 use syncline::engine::record::{self, DirectoryRow, FRAME_BYTES, Found, Kind, LAYOUT_VERSION, Lineage};
 use syncline::protocol::member::{Member, text_of};
@@ -25,7 +26,7 @@ variants!(Kind as kind_name, KINDS:
 );
 
 /// Kinds that have a number and nothing else yet.
-const RESERVED: [Kind; 6] = [Kind::Parked, Kind::Shadow, Kind::Event, Kind::Ledger, Kind::History, Kind::Claim];
+const RESERVED: [Kind; 5] = [Kind::Parked, Kind::Shadow, Kind::Event, Kind::Ledger, Kind::Claim];
 /// The number that the head of a mirror file will have, and one that means nothing.
 const MIRROR: u8 = 19;
 const NOBODYS: u8 = 200;
@@ -200,8 +201,10 @@ fn pin_entries(vectors: &mut Vectors) {
         follow_up,
         entry(12, r#"{"op":"put","collection":"todos","key":"12","base":null,"value":{}}"#),
     );
-    let attempt = header::attempt(&id(9), 2, AT, 4_711);
+    let attempt = header::attempt(&id(9), 2, AT, 4_711, None);
     pin(vectors, Spot("attempt", Kind::Attempt, 2), attempt, NOTHING);
+    let attempt = header::attempt(&id(9), 1, AT, 30_711, Some(30_000));
+    pin(vectors, Spot("attempt: as the server asked", Kind::Attempt, 3), attempt, NOTHING);
     pin(vectors, Spot("after", Kind::After, 4), header::after(&id(5), &[id(3), id(4)]), NOTHING);
     pin(vectors, Spot("cancel", Kind::Cancel, 0), header::cancel(&id(3)), NOTHING);
     let settlement = header::settlement(&id(12), &[id(12)], "applied", Some(9));
@@ -240,6 +243,18 @@ fn pin_documents(vectors: &mut Vectors) {
     pin(vectors, Spot("paged", Kind::Paged, 6), paged, NOTHING);
     let rows: Vec<DirectoryRow> = vec![(1, "todos".into(), vec!["1".into(), "5".into()])];
     pin(vectors, Spot("directory", Kind::Directory, 0), header::directory(2), Some(rows));
+    let row = Row {
+        number: 41,
+        slot: 7,
+        direction: "push".into(),
+        client: "018f3c00-0000-7000-8000-00000000cccc".into(),
+        bytes: 1_234,
+        items: 2,
+        outcome: "ok".into(),
+        at: AT,
+    };
+    pin(vectors, Spot("history", Kind::History, 7), text_of(&row), NOTHING);
+    assert_eq!(Row::read(&text_of(&row)), Some(row));
     let quarantine = header::quarantine("pull", "not JSON", AT);
     pin(vectors, Spot("quarantine", Kind::Quarantine, 0), quarantine, Some("{\"broken\":\u{1}".to_owned()));
 }

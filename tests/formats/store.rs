@@ -93,6 +93,8 @@ fn the_store_opens_and_shows_what_was_written() {
     }
     let status = client.engine.status();
     assert_eq!((status.inbox, status.pending_items, status.error), (2, 5, None));
+    let history: Vec<_> = client.engine.history().iter().map(|row| (row.number, row.at)).collect();
+    assert_eq!((history, status.last_push_at), (vec![(41, Wall(1_700_000_000_000))], Some(Wall(1_700_000_000_000))));
     let troubled = client.notices.iter().filter(|notice| matches!(notice, Notice::Troubled { .. })).count();
     assert_eq!(troubled, 0, "{:?}", client.notices);
 }
@@ -161,7 +163,7 @@ fn i17_folding_keeps_what_lives_and_what_a_later_build_wrote() {
         (41, vec!["mutation: put", "mutation: patch"]),
         (46, vec!["freeze", "attempt"]),
         (47, later),
-        (49, vec!["cursor", "cursor: everything again"]),
+        (49, vec!["cursor", "cursor: everything again", "history"]),
     ]);
     for (position, names) in &vector.log {
         let names = kept.get(position).cloned().unwrap_or_else(|| names.iter().map(String::as_str).collect());

@@ -173,8 +173,10 @@ impl Oracle {
                 return broken("I13", format!("entry {entry} made {} of {name} where its members make {}", text(value), text(&expected)));
             }
             if !document::fits(before, meant) {
-                let before = text(&before.cloned());
-                return broken("I1", format!("entry {entry} was applied to {before} of {name} without all that is meant: {meant:?}"));
+                return broken(
+                    "I1",
+                    format!("entry {entry} was applied to {} without all that is meant: {meant:?}", text(&before.cloned())),
+                );
             }
             let order = self.atoms.get(entry).map_or(0, |atom| atom.order);
             if self.committed_order.insert(name.clone(), order).is_some_and(|last| last >= order) {
@@ -315,7 +317,7 @@ impl Oracle {
         if !matches!(ending, "applied" | "merged") {
             self.dependences.ended_unapplied(id);
         }
-        self.replica.end(id);
+        self.take_off(id);
         Ok(())
     }
 
@@ -332,8 +334,18 @@ impl Oracle {
     pub fn taken_back(&mut self, id: &str, is_in_memory: bool) {
         let is_lasting = is_in_memory && self.stored.is_pending(id);
         if self.replica.entry_of(id) == Some(None) && !is_lasting {
-            self.replica.end(id);
+            self.take_off(id);
         }
+    }
+
+    /// What leaves the view unfrozen may have been all that was known of a document.
+    fn take_off(&mut self, id: &str) {
+        if self.replica.entry_of(id) == Some(None) {
+            for name in self.replica.names_of(id) {
+                self.in_memory.remove(name);
+            }
+        }
+        self.replica.end(id);
     }
 
     /// Whether all that came after what was not applied has ended with it (law I8).
@@ -359,10 +371,7 @@ impl Oracle {
             match (&seen, &must) {
                 (None, None) => {}
                 (Some(seen), _) => {
-                    // What a pending put shows is seen without the base, until it is taken back.
-                    if !self.replica.is_covered(&name) {
-                        self.in_memory.insert(name.clone());
-                    }
+                    self.in_memory.insert(name.clone());
                     let must = self.replica.visible(&name, truth, true).flatten();
                     if *seen != must {
                         return broken(self.law_of(seen), format!("{name} looks like {} and must be {}", text(seen), text(&must)));

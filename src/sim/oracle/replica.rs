@@ -176,10 +176,9 @@ impl Replica {
         Some(fold(document.base.as_ref().and_then(|base| base.value.as_ref()), layers))
     }
 
-    /// Whether what is pending says what is seen, whatever the base is.
-    pub fn is_covered(&self, name: &str) -> bool {
-        let document = self.documents.get(name).filter(|document| document.base.is_some());
-        document.is_some_and(|document| document.layers.iter().flat_map(|layer| &layer.meant).any(Meant::needs_no_base))
+    /// The documents of a mutation.
+    pub fn names_of(&self, id: &str) -> impl Iterator<Item = &String> {
+        self.names.get(id).into_iter().flatten()
     }
 
     /// Mutations that are laid over a document.

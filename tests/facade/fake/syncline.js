@@ -27,6 +27,10 @@ export class Client {
   loaded = null;
   held = new Set();
   freed = false;
+  pending = false;
+  pendingItems = [];
+  rows = [];
+  items = new Map();
   #ids = 0;
   #asks = 0;
 
@@ -147,6 +151,52 @@ export class Client {
     return ++this.#asks;
   }
 
+  push(...given) {
+    this.#enter(['push', ...given]);
+    return ++this.#asks;
+  }
+
+  sync(...given) {
+    this.#enter(['sync', ...given]);
+    return ++this.#asks;
+  }
+
+  wait(...given) {
+    this.#enter(['wait', ...given]);
+    return ++this.#asks;
+  }
+
+  isPending() {
+    this.#enter(['isPending']);
+    return this.pending;
+  }
+
+  observe(...given) {
+    this.#enter(['observe', ...given]);
+    if (given.length === 0) this.tell({ notice: 'pendingItems', added: this.pendingItems, removed: [] });
+    else this.item(...given, this.items.get(given.join('/')) ?? 'unknown');
+  }
+
+  unobserve(...given) {
+    this.#enter(['unobserve', ...given]);
+  }
+
+  item(collection, key, state, lastSync = null) {
+    this.tell({ notice: 'item', address: { collection, key }, state, lastSync });
+  }
+
+  mark(...given) {
+    this.#enter(['mark', ...given]);
+  }
+
+  start() {
+    this.#enter(['start']);
+  }
+
+  stop() {
+    this.#enter(['stop']);
+  }
+
   close() {
     this.#enter(['close']);
     const ask = ++this.#asks;
@@ -161,6 +211,10 @@ export class Client {
   status() {
     this.#enter(['status']);
     return JSON.stringify([{ notice: 'status', ...status() }]);
+  }
+
+  history() {
+    return JSON.stringify(this.rows);
   }
 
   memory() {

@@ -1,0 +1,143 @@
+//! Acting on calls that wait for writes to end, and on what the app wants to be sent soon.
+
+use super::clock::Timestamp;
+use super::config::TransportKind;
+use super::effect::Sink;
+use super::error::{Code, Fault};
+use super::ident::AskId;
+use super::link::{AWAITED_FAILURES, Tried};
+use super::store::Mode;
+use super::{Engine, Life, Pause};
+use crate::protocol::Address;
+
+/// Most calls that wait at once; one more is `QUEUE_FULL`.
+const WAITERS_MAX: usize = 10_000;
+
+/// A call that waits until all that was queued when it came has ended.
+#[derive(Debug)]
+pub(super) struct Waiter {
+    ask: AskId,
+    /// The document it is about; `None`: all.
+    address: Option<Address>,
+    /// The last place in the order of the outbox when it came. What carries on a write stands in the write's place, so
+    /// that nothing with a place up to this one is left when all of them have ended.
+    last: u64,
+    /// It ends then in any case.
+    until: Option<Timestamp>,
+    /// Whether it is told what is in the way of sending. A call that only waits is not.
+    sends: bool,
+    /// Failures in a row of the link that it has seen.
+    failures: u32,
+}
+
+impl Engine {
+    /// The app waits for what is pending, for so long at most.
+    pub(super) fn on_wait_asked(&mut self, now: Timestamp, ask: AskId, timeout_ms: u64, effects: &mut impl Sink) {
+        let until = Some(now.after(timeout_ms));
+        self.await_writes(Waiter { ask, address: None, last: 0, until, sends: false, failures: 0 }, effects);
+    }
+
+    /// The app wants what is pending, of one document or of all, to be sent now: without the window, and without the
+    /// waits that this client drew. What the server asked for stands. A document with nothing pending is asked for.
+    pub(super) fn on_push_asked(
+        &mut self,
+        now: Timestamp,
+        ask: AskId,
+        address: Option<Address>,
+        timeout_ms: Option<u64>,
+        effects: &mut impl Sink,
+    ) {
+        if let Err(error) = self.check_askable() {
+            return self.answer(ask, Some(error), effects);
+        }
+        if address.is_some() && self.outbox.first(address.as_ref()).is_none() {
+            self.link.on_awaited(now, Tried::Pull);
+            return self.on_pull_asked(now, ask, effects);
+        }
+        self.link.on_awaited(now, Tried::Push);
+        self.outbox.hasten(address.as_ref(), now);
+        let until = timeout_ms.map(|ms| now.after(ms));
+        self.await_writes(Waiter { ask, address, last: 0, until, sends: true, failures: self.link.failures() }, effects);
+    }
+
+    /// The app wants a document to be looked at soon: its entries wait no longer than until the next poll would come,
+    /// unless the server asked for more; where nothing of it is pending, the server is asked.
+    pub(super) fn on_marked(&mut self, now: Timestamp, address: &Address) {
+        if self.outbox.first(Some(address)).is_none() {
+            return self.ask_soon(now);
+        }
+        self.outbox.hasten(Some(address), now.after(self.config.poll_base_ms));
+    }
+
+    /// Whether there is anybody who could be asked, some time.
+    pub(super) fn check_askable(&self) -> Result<(), Fault> {
+        self.check_open()?;
+        match self.config.transport {
+            TransportKind::None => Err(Fault::new(Code::Closed, "there is nobody to ask")),
+            _ => Ok(()),
+        }
+    }
+
+    fn await_writes(&mut self, waiter: Waiter, effects: &mut impl Sink) {
+        if self.waiters.len() >= WAITERS_MAX {
+            let error = Fault::new(Code::QueueFull, "too many calls wait for writes");
+            return self.answer(waiter.ask, Some(error), effects);
+        }
+        self.waiters.push(Waiter { last: self.outbox.last_order(), ..waiter });
+    }
+
+    /// Whether a call waits for something that collects in a window.
+    pub(super) fn is_window_awaited(&self) -> bool {
+        let awaits = |waiter: &Waiter| waiter.sends && self.outbox.head(waiter.address.as_ref()).is_some_and(|head| head <= waiter.last);
+        self.waiters.iter().any(awaits)
+    }
+
+    /// Calls end: what they wait for has ended, or will not for now.
+    pub(super) fn answer_waiters(&mut self, now: Timestamp, effects: &mut impl Sink) {
+        let failures = self.link.failures();
+        let mut at = 0;
+        while let Some(waiter) = self.waiters.get(at) {
+            let is_over = self.outbox.first(waiter.address.as_ref()).is_none_or(|first| first > waiter.last);
+            let obstacle = if is_over { None } else { self.obstacle(now, waiter) };
+            if is_over || obstacle.is_some() {
+                let waiter = self.waiters.remove(at);
+                self.answer(waiter.ask, obstacle, effects);
+            } else {
+                let waiter = &mut self.waiters[at];
+                waiter.failures = waiter.failures.min(failures);
+                at += 1;
+            }
+        }
+    }
+
+    /// When the first call has waited long enough.
+    pub(super) fn next_waiter(&self) -> Option<Timestamp> {
+        self.waiters.iter().filter_map(|waiter| waiter.until).min()
+    }
+
+    /// Why a call is not waited for any longer.
+    fn obstacle(&self, now: Timestamp, waiter: &Waiter) -> Option<Fault> {
+        if self.life != Life::Open || self.store.mode() == Mode::Fenced {
+            return self.check_open().err();
+        }
+        if waiter.until.is_some_and(|until| until <= now) {
+            return Some(Fault::new(Code::Timeout, "not all of it has ended in time"));
+        }
+        if !waiter.sends {
+            return None;
+        }
+        let failures = self.link.failures();
+        if failures >= AWAITED_FAILURES && failures > waiter.failures {
+            let error = self.troubles.network.clone();
+            return Some(error.unwrap_or_else(|| Fault::new(Code::Network, "no answer from the server")));
+        }
+        if self.outbox.has_sealed(waiter.address.as_ref()) {
+            return Some(Fault::new(Code::StorageUnavailable, "the store was lost, and with it the right to send what is in it"));
+        }
+        Some(match self.pause? {
+            Pause::Auth(_) => Fault::new(Code::Unauthorized, "a token is missing or no longer good"),
+            Pause::Scope => Fault::new(Code::WrongScope, "the server acts for another user"),
+            Pause::Fenced => Fault::new(Code::Fenced, "another client holds the session"),
+        })
+    }
+}

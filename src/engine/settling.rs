@@ -198,15 +198,10 @@ impl Engine {
             let error = Fault::new(Code::Rejected, words::join(&["conflict: somebody else was first ", &rounds, " times in a row"]));
             return self.end(now, id, &Ending::Rejected { error }, &None, seq, effects);
         }
-        let Some(Made { parts, unfit }) = self.grounded_parts(&addresses, std::slice::from_ref(id)).flatten() else {
+        let Some(Made { parts, .. }) = self.grounded_parts(&addresses, std::slice::from_ref(id)).flatten() else {
             let error = Fault::new(Code::StorageCorrupt, "the text this was made on is lost");
             return self.end(now, id, &Ending::Unknown { error }, &None, seq, effects);
         };
-        if let Some((_, why)) = unfit {
-            // The server has just said what is there, and would refuse all of it.
-            let error = Fault::new(Code::Rejected, words::join(&["not_applicable: ", why.said()]));
-            return self.end(now, id, &Ending::Rejected { error }, &None, seq, effects);
-        }
         self.follow_up(now, id, round, parts, seq, effects);
     }
 

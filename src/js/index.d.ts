@@ -242,8 +242,8 @@ export interface StorageOptions {
   durability?: 'relaxed' | 'strict';
 }
 
-/** How the writes of a collection are treated. */
-export interface CollectionOptions {
+/** How the writes of a collection are treated. `T` is its documents' type. */
+export interface Collection<T extends object> {
   /** `false`: each write is sent by itself, and can be refused by itself. Otherwise writes of one document go as one where that does the same. */
   coalesce?: boolean;
 }
@@ -258,7 +258,7 @@ export interface OpenOptions<C extends Record<keyof C, object> = Record<string, 
   transport?: Transport;
   /** Where tokens come from. A transport with a `url` sends them as `Authorization: Bearer`. They are in memory only. */
   auth?: AuthProvider;
-  collections?: { readonly [K in keyof C]?: CollectionOptions };
+  collections?: { [K in keyof C]?: Collection<C[K]> };
   storage?: StorageOptions;
   poll?: PollOptions;
   batch?: BatchOptions;

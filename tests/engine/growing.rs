@@ -27,8 +27,13 @@ fn kinds(body: &str) -> Vec<Vec<String>> {
     body["entries"].as_array().unwrap().iter().map(|entry| operations(entry).iter().map(kind).collect()).collect()
 }
 
+/// Whether it, or what carries it on, ended so.
 fn is_refused(client: &Client, id: &MutationId) -> bool {
-    matches!(client.ending(id), Some(Ending::Rejected { error }) if error.message.starts_with("not_applicable"))
+    match client.ending(id) {
+        Some(Ending::Merged { by }) => is_refused(client, &by),
+        Some(Ending::Rejected { error }) => error.message.starts_with("not_applicable"),
+        _ => false,
+    }
 }
 
 /// Another client of the same user writes.

@@ -46,7 +46,7 @@ use config::{Config, TransportKind};
 use effect::{Effect, Sink};
 use error::{Code, Fault};
 use ident::{AskId, LoadId, MutationId};
-use inbox::Inbox;
+use inbox::{Again, Inbox};
 use input::{Ask, Input};
 use link::Link;
 use log::About;
@@ -446,14 +446,17 @@ impl Engine {
 
     /// Whether there is room for so many mutations of so many bytes.
     fn check_room(&self, mutations: usize, bytes: usize) -> Result<(), Fault> {
+        if self.inbox.len() >= self.config.inbox_max as usize || self.inbox.bytes() >= self.config.inbox_bytes_max {
+            return Err(Fault::new(Code::QueueFull, "the inbox is full"));
+        }
+        self.check_outbox(mutations, bytes)
+    }
+
+    fn check_outbox(&self, mutations: usize, bytes: usize) -> Result<(), Fault> {
         let config = &self.config;
-        let full = |what| Err(Fault::new(Code::QueueFull, what));
         let too_many = self.outbox.len() + mutations > config.outbox_entries_max as usize;
         if too_many || self.outbox.bytes() + bytes as u64 > config.outbox_bytes_max {
-            return full("the outbox is full");
-        }
-        if self.inbox.len() >= config.inbox_max as usize {
-            return full("the inbox is full");
+            return Err(Fault::new(Code::QueueFull, "the outbox is full"));
         }
         Ok(())
     }
@@ -518,6 +521,11 @@ impl Engine {
             Ask::Wait { timeout_ms } => self.on_wait_asked(now, ask, timeout_ms, effects),
             Ask::Push { timeout_ms } => self.on_push_asked(now, ask, None, timeout_ms, effects),
             Ask::Sync { address, timeout_ms } => self.on_push_asked(now, ask, Some(address), timeout_ms, effects),
+            Ask::Retry { entry, edited } => {
+                let again = edited.map_or(Again::AsItWas, Again::Edited);
+                self.on_inbox_asked(now, ask, &entry, Some(again), effects);
+            }
+            Ask::Discard { entry } => self.on_inbox_asked(now, ask, &entry, None, effects),
             Ask::Close => self.on_close_asked(ask, effects),
         }
     }
@@ -573,6 +581,7 @@ impl Engine {
         self.keep_in_memory(now, effects);
         self.tell_touched(effects);
         self.tell_items(now, effects);
+        self.tell_inbox(effects);
         self.answer_waiters(now, effects);
         let is_storing = self.store.is_writing() || self.store.is_staged() && self.store.mode() == Mode::Durable;
         if let (Life::Closing(ask), false) = (self.life, is_storing) {

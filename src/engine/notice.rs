@@ -1,6 +1,8 @@
 //! What the app hears. The JavaScript half of the package is a pure fold of these, which it gets as one JSON array a
 //! turn; values inside are JSON text, so that they are parsed when somebody reads them and not before.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::clock::Wall;
@@ -73,6 +75,20 @@ pub enum Notice {
         added: Vec<Address>,
         /// These no longer are.
         removed: Vec<Address>,
+    },
+    /// A write came into the inbox, or was found in it.
+    InboxAdded {
+        /// The header of its record.
+        #[serde(serialize_with = "raw::serialize")]
+        item: Arc<str>,
+        /// The body of its record.
+        #[serde(serialize_with = "raw::serialize")]
+        write: Arc<str>,
+    },
+    /// A write is in the inbox no longer: it was made anew, or given up.
+    InboxRemoved {
+        /// The name of its entry.
+        entry: MutationId,
     },
     /// The status is something else.
     Status(Status),
@@ -297,6 +313,8 @@ impl Notice {
             Notice::Answered { .. } => "answered",
             Notice::Item { .. } => "item",
             Notice::PendingItems { .. } => "pendingItems",
+            Notice::InboxAdded { .. } => "inboxAdded",
+            Notice::InboxRemoved { .. } => "inboxRemoved",
             Notice::Status(_) => "status",
             Notice::Troubled { .. } => "troubled",
         }
@@ -324,6 +342,11 @@ impl Notice {
                 added.append(object.name("added"));
                 removed.append(object.name("removed"));
             }
+            Notice::InboxAdded { item, write } => {
+                object.name("item").push_str(item);
+                object.name("write").push_str(write);
+            }
+            Notice::InboxRemoved { entry } => drop(object.member("entry", entry)),
             Notice::Status(status) => status.members(&mut object),
         }
         object.end();
@@ -423,6 +446,17 @@ impl Status {
     }
 }
 
+mod raw {
+    //! The same of what is JSON text already.
+
+    use serde::{Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(value: &str, serializer: S) -> Result<S::Ok, S::Error> {
+        let raw: &serde_json::value::RawValue = serde_json::from_str(value).map_err(serde::ser::Error::custom)?;
+        raw.serialize(serializer)
+    }
+}
+
 mod text {
     //! For the serde library, whose view of a notice the tests hold against this one.
 
@@ -483,6 +517,8 @@ mod tests {
             Notice::Item { address: item.clone(), status: ItemStatus { state: ItemState::Unknown, last_sync: None } },
             Notice::PendingItems { added: vec![item.clone(), item.clone()], removed: vec![] },
             Notice::PendingItems { added: vec![], removed: vec![item] },
+            Notice::InboxAdded { item: r#"{"entry":"e"}"#.into(), write: r#"{"n":1.0}"#.into() },
+            Notice::InboxRemoved { entry: MutationId("e".into()) },
             Notice::Status(status(None)),
             Notice::Status(status(Some(Wall(1)))),
             Notice::Troubled { error: error() },

@@ -5,8 +5,6 @@ use super::effect::{Effect, Sink};
 use super::error::{Code, Fault};
 use super::header;
 use super::ident::MutationId;
-use super::inbox::Item;
-use super::log::About;
 use super::notice::{Ending, Notice};
 use super::outbox::{Entry, Queued};
 use super::record::Kind;
@@ -155,6 +153,7 @@ impl Engine {
             return self.end(now, id, &Ending::Unknown { error }, &None, seq, effects);
         };
         addresses.iter().for_each(|address| self.touch(address));
+        let said = theirs.value.clone();
         if self.is_news(address, &theirs) {
             self.rebase(address, Some(theirs), &[]);
         }
@@ -165,7 +164,7 @@ impl Engine {
         if round as usize > ROUNDS_MAX + addresses.len() {
             let rounds = digits::text(u64::from(round) - 1);
             let error = Fault::new(Code::Rejected, words::join(&["conflict: somebody else was first ", &rounds, " times in a row"]));
-            return self.end(now, id, &Ending::Rejected { error }, &None, seq, effects);
+            return self.end_with(now, id, &Ending::Rejected { error }, &None, Some((address, &said)), seq, effects);
         }
         let Some(parts) = self.grounded_parts(&addresses, std::slice::from_ref(id)).flatten() else {
             let error = Fault::new(Code::StorageCorrupt, "the text this was made on is lost");
@@ -203,9 +202,24 @@ impl Engine {
         seq: Option<u64>,
         effects: &mut impl Sink,
     ) {
+        self.end_with(now, id, ending, fields, None, seq, effects);
+    }
+
+    /// The same, where the server said what a document is.
+    #[expect(clippy::too_many_arguments, reason = "all that is known of an ending")]
+    fn end_with(
+        &mut self,
+        now: Timestamp,
+        id: &MutationId,
+        ending: &Ending,
+        fields: &Option<Json>,
+        server: Option<(&Address, &Option<Json>)>,
+        seq: Option<u64>,
+        effects: &mut impl Sink,
+    ) {
         let Some((order, queued, entry)) = self.take_entry(id) else { return };
         let ended = Ended { addresses: &queued.addresses, layers: std::slice::from_ref(id), members: &entry.members };
-        self.set_aside(now, &ended, ending.name(), ending, fields);
+        self.set_aside(now, &ended, ending.name(), ending, fields, server);
         self.conclude(&ended, Vec::new(), ending, seq, effects);
         self.block_dependents(now, order, effects);
     }
@@ -217,23 +231,9 @@ impl Engine {
             let ended = Ended { addresses: &queued.addresses, layers, members: layers };
             let ending = Ending::Rejected { error: Fault::new(Code::Rejected, "what it comes after was not applied") };
             queued.addresses.iter().for_each(|address| self.touch(address));
-            self.set_aside(now, &ended, BLOCKED, &ending, &None);
+            self.set_aside(now, &ended, BLOCKED, &ending, &None, None);
             self.conclude(&ended, Vec::new(), &ending, None, effects);
         }
-    }
-
-    /// Keeps a refused, blocked or unknown write until the app removes it.
-    pub(super) fn set_aside(&mut self, now: Timestamp, ended: &Ended<'_>, name: &str, ending: &Ending, fields: &Option<Json>) {
-        let (Some(id), Some(error)) = (ended.members.first(), ending.error()) else { return };
-        let header = header::inbox(id, ended.members, name, error, fields, self.wall_at(now));
-        let mut parts = Vec::with_capacity(ended.addresses.len());
-        for address in ended.addresses {
-            parts.push(Part { address: address.clone(), operations: self.replica.laid(address, ended.layers), base: None });
-        }
-        self.store.stage(Kind::Inbox, &header, &text_of(&Parts(&parts)), Some(About::of(Kind::Inbox, id)));
-        ended.addresses.iter().for_each(|address| self.items.touch(address));
-        let is_unknown = matches!(ending, Ending::Unknown { .. });
-        self.inbox.keep(id, Item { addresses: ended.addresses.to_vec(), is_unknown });
     }
 
     /// What ends leaves the overlay, its documents' bases move where there are others, and the app hears of it.

@@ -7,6 +7,7 @@ mod conflicts;
 mod groups;
 mod harness;
 mod history;
+mod inbox;
 mod items;
 mod pulling;
 mod pushing;

@@ -59,7 +59,7 @@ use record::{Kind, Lineage};
 use replica::Replica;
 use rng::Rng;
 use sending::Request;
-use store::{Mode, Store};
+use store::{Mode, Store, Taken};
 use watch::Watch;
 
 use crate::ordered::{Ordered, OrderedSet};
@@ -532,11 +532,18 @@ impl Engine {
 
     /// The app takes a mutation back. What is frozen cannot be.
     fn on_cancel_asked(&mut self, now: Timestamp, id: &MutationId, effects: &mut impl Sink) {
+        // Where nothing can be stored any more, what is stored cannot be taken back.
+        let is_lasting = self.store.mode() != Mode::Durable && self.outbox.queued(id).is_some_and(|queued| queued.place.is_some());
+        if is_lasting {
+            return;
+        }
         let (Some(order), Some(queued)) = (self.outbox.order(id), self.outbox.take(id)) else { return };
         self.store.stage(Kind::Cancel, &header::cancel(id), "", None);
         self.store.log.retire(id);
         self.take_off(&queued.addresses, std::slice::from_ref(id));
-        settling::tell_settled(std::slice::from_ref(id), &Ending::Cancelled, effects);
+        if !self.store.stage_taken(Taken { id: id.clone(), addresses: queued.addresses, is_cancelled: true }) {
+            settling::tell_settled(std::slice::from_ref(id), &Ending::Cancelled, effects);
+        }
         self.block_dependents(now, order, effects);
         self.arm(now);
     }

@@ -477,10 +477,15 @@ impl Outbox {
                 sealed.extend_from_slice(&queued.addresses);
             }
         }
-        for address in &sealed {
+        self.seal_documents(&sealed);
+    }
+
+    /// The same of these documents.
+    pub fn seal_documents(&mut self, addresses: &[Address]) {
+        for address in addresses {
             self.sealed.insert(address.clone(), ());
         }
-        self.refresh(&sealed);
+        self.refresh(addresses);
     }
 
     /// Whether nothing of one of these documents is sent any more.

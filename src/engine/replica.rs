@@ -332,7 +332,7 @@ impl Document {
 
     /// Remembers the text that each layer's splices were made on, before the base moves or a layer goes.
     fn capture(&mut self) {
-        if self.is_unloaded() || !self.has_splices() {
+        if !self.has_splices() {
             return;
         }
         let mut fold = self.fold();
@@ -541,6 +541,16 @@ mod tests {
         assert_eq!(text(&mut replica), "1!! two? three");
         let few = replica.grounded(&at(), &[id("m1"), id("m2"), id("m3")]).unwrap();
         assert_eq!(few.len(), 1, "one splice on the base as it is: {few:?}");
+    }
+
+    #[test]
+    fn i8_taking_one_off_leaves_the_others_though_the_page_is_not_there() {
+        let mut replica = Replica::default();
+        replica.lay(&at(), true, 1, id("m1"), vec![Operation::Put(Json::parse(r#"{"t":"put"}"#).unwrap())]);
+        splice(&mut replica, 2, 3, 0, "!");
+        splice(&mut replica, 3, 0, 1, "P");
+        let kept = replica.rebase(&at(), true, None, &[id("m2")]);
+        assert_eq!((text(&mut replica).as_str(), kept.len()), ("Put", 1));
     }
 
     #[test]

@@ -19,6 +19,7 @@ use super::push::{Batch, BatchId};
 use super::record::Kind;
 use super::retry;
 use super::settling::Ended;
+use super::store::Taken;
 use super::{AUTH_PAUSE_MS, Engine, Pause};
 use crate::protocol::member::Wrong;
 use crate::protocol::{self, Address, Call, MessageError, Part, PushReply, Whole};
@@ -218,6 +219,7 @@ impl Engine {
             let order = self.outbox.order(member);
             self.outbox.take(member);
             self.store.log.retire(member);
+            self.store.stage_taken(Taken { id: member.clone(), addresses: addresses.to_vec(), is_cancelled: false });
             order.into_iter().for_each(|order| self.block_dependents(now, order, effects));
         }
     }

@@ -9,6 +9,7 @@ use super::notice::{Ending, Notice};
 use super::outbox::{Entry, Queued};
 use super::record::Kind;
 use super::replica::Base;
+use super::store::Taken;
 use super::{Engine, retry};
 use crate::protocol::member::text_of;
 use crate::protocol::{Address, Json, Outcome, Part, Parts, Verdict};
@@ -233,6 +234,8 @@ impl Engine {
             queued.addresses.iter().for_each(|address| self.touch(address));
             self.set_aside(now, &ended, BLOCKED, &ending, &None, None);
             self.conclude(&ended, Vec::new(), &ending, None, effects);
+            let (id, addresses) = (queued.id.clone(), queued.addresses.clone());
+            self.store.stage_taken(Taken { id, addresses, is_cancelled: false });
         }
     }
 

@@ -44,8 +44,21 @@ pub struct Staged {
     pub batches: Vec<BatchId>,
     /// Questions that are answered once this is kept.
     pub asks: Vec<AskId>,
+    /// What ends unsent with this and may be in the store already.
+    pub taken: Vec<Taken>,
     bases: OrderedSet<Address>,
     meta: Option<Arc<Meta>>,
+}
+
+/// A mutation that ends unsent. Where that cannot be stored, the next start finds it as if nothing had been said.
+#[derive(Debug)]
+pub struct Taken {
+    /// Which.
+    pub id: MutationId,
+    /// Its documents.
+    pub addresses: Vec<Address>,
+    /// Whether the app took it back, and is told when that is stored.
+    pub is_cancelled: bool,
 }
 
 /// What a transaction on its way comes from, and what it changes.
@@ -161,6 +174,15 @@ impl Store {
         let ordinal = self.stage(Kind::Mutation, header, body, Some(About::of(Kind::Mutation, id)));
         self.staged.mutations.push((id.clone(), ordinal));
         self.staged.strict |= strict;
+    }
+
+    /// A mutation ends unsent. Whether that is sure only when it is stored: not where the mutation goes with it.
+    pub fn stage_taken(&mut self, taken: Taken) -> bool {
+        let is_sure = self.mode != Mode::Durable || self.staged.mutations.iter().any(|(id, _)| *id == taken.id);
+        if !is_sure {
+            self.staged.taken.push(taken);
+        }
+        !is_sure
     }
 
     /// A batch may be sent once what is staged is kept, however power fails.

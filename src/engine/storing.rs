@@ -8,12 +8,13 @@ use super::header;
 use super::ident::{AskId, LoadId, WriteId};
 use super::input::{Bytes, Found, Meta, StoreFailure, Versions};
 use super::log::About;
-use super::notice::Notice;
+use super::notice::{Ending, Notice};
 use super::pages;
 use super::record::{self, Kind, LAYOUT_VERSION, Place};
 use super::replica::Base;
 use super::retry;
-use super::store::Kept;
+use super::settling::tell_settled;
+use super::store::{Kept, Taken};
 use super::{Engine, Life};
 use crate::protocol::Address;
 use crate::protocol::member::text_of;
@@ -187,6 +188,9 @@ impl Engine {
         if !mutations.is_empty() {
             effects.push(Effect::Notify(Notice::Durable { mutations, durability: kept.durability }));
         }
+        for staged in kept.staged.iter().flat_map(|staged| &staged.taken) {
+            self.on_taken(staged, kept.position.is_some(), effects);
+        }
         for staged in &kept.staged {
             for ask in &staged.asks {
                 self.answer(*ask, None, effects);
@@ -194,6 +198,19 @@ impl Engine {
             for batch in &staged.batches {
                 self.send_batch(now, *batch, effects);
             }
+        }
+    }
+
+    /// What ended unsent has ended for good, or, where the store is given up, may be found again by the next start: until
+    /// then nothing is sent of its documents, which would go before it.
+    fn on_taken(&mut self, taken: &Taken, is_stored: bool, effects: &mut impl Sink) {
+        if !is_stored {
+            self.outbox.seal_documents(&taken.addresses);
+        }
+        if taken.is_cancelled {
+            let error = || Fault::new(Code::StorageUnavailable, "that it was taken back could not be stored: it may come back");
+            let ending = if is_stored { Ending::Cancelled } else { Ending::Unknown { error: error() } };
+            tell_settled(std::slice::from_ref(&taken.id), &ending, effects);
         }
     }
 

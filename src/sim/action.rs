@@ -14,6 +14,17 @@ pub type Name = String;
 pub enum Action {
     /// The user writes. Several edits happen in one turn.
     Write(Vec<(Name, Edit)>),
+    /// The user writes several documents at once, all or nothing.
+    Group {
+        /// What.
+        edits: Vec<(Name, Edit)>,
+        /// Made of what these documents hold.
+        reads: Vec<Name>,
+        /// To come after these writes of the same device, counted back from the last one, which is 0.
+        after: Vec<usize>,
+    },
+    /// The user takes a write of the same device back, counted in the same way.
+    TakeBack(usize),
     /// The app wants a document in memory.
     Load(Name),
     /// The app looks at a document, or no longer does.

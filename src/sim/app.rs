@@ -41,7 +41,9 @@ impl User {
     pub fn act(&mut self, rng: &mut Rng, dice: &mut Dice, mut look: impl FnMut(&str) -> Seen) -> Action {
         let name = self.name(rng);
         match rng.up_to(99) {
-            0..75 => Action::Write(vec![(name.clone(), self.edit(rng, dice, look(&name)))]),
+            0..60 => Action::Write(vec![(name.clone(), self.edit(rng, dice, look(&name)))]),
+            60..73 => self.group(rng, dice),
+            73..75 => Action::TakeBack(rng.up_to(4) as usize),
             75..83 => Action::Load(name),
             83..92 => Action::Hold(name, rng.up_to(3) > 0),
             92..95 => Action::Pull,
@@ -51,6 +53,19 @@ impl User {
             98 => Action::GoOffline,
             _ => Action::GoOnline,
         }
+    }
+
+    /// Several documents at once, or one that comes after others.
+    fn group(&mut self, rng: &mut Rng, dice: &mut Dice) -> Action {
+        let mut edits = Vec::new();
+        for _ in 0..1 + rng.up_to(2) {
+            let name = self.name(rng);
+            // Nothing is known of the documents, so no splices come of it.
+            edits.push((name, self.edit(rng, dice, None)));
+        }
+        let reads = (0..rng.up_to(3) / 2).map(|_| self.name(rng)).collect();
+        let after = (0..rng.up_to(3) / 2).map(|_| rng.up_to(6) as usize).collect();
+        Action::Group { edits, reads, after }
     }
 
     /// What the user writes next in the same turn, if anything.

@@ -18,7 +18,7 @@ use crate::engine::clock::{Timestamp, Wall};
 use crate::engine::config::Config;
 use crate::engine::effect::Effect;
 use crate::engine::error::Code;
-use crate::engine::ident::{AskId, RequestId};
+use crate::engine::ident::{AskId, MutationId, RequestId};
 use crate::engine::input::{Ask, Input, SendFailure};
 use crate::engine::mutation::Mutation;
 use crate::engine::notice::{Notice, Status, StorageKind};
@@ -46,6 +46,8 @@ pub(super) struct Device {
     pub requests: u64,
     pub is_acting: bool,
     pub came_later: u32,
+    /// Its user's writes, in order.
+    written: Vec<MutationId>,
     steps: u64,
 }
 
@@ -118,6 +120,7 @@ impl Device {
             requests: 0,
             is_acting: true,
             came_later: 0,
+            written: Vec::new(),
             steps: 0,
         }
     }
@@ -306,34 +309,83 @@ impl Device {
 
     /// The app writes, and its turn is not over. Says whether the tab is still there.
     pub fn write(&mut self, common: &mut Common, edits: Vec<(Name, Edit)>) -> Result<bool, Violation> {
-        for (name, edit) in edits {
-            let seen = seen(&mut self.tab.engine, &name);
-            let now = self.engine_time(common);
-            let Some(engine) = &mut self.tab.engine else { return Ok(false) };
-            let Some(mutation) = mutation(&name, &edit) else { continue };
-            let mut effects = Vec::new();
-            match engine.mutate(now, mutation, &mut effects) {
-                Ok(id) => {
-                    common.say(self.number, || format!("{id} = {edit:?} on {name}"));
-                    common.mutations += 1;
-                    common.trace.event("mutate", common.now, common.mutations, effects.len());
-                    self.oracle.invoked(&id.0, &name, &edit, seen.flatten().as_ref())?;
-                    self.carry_out(common, effects)?;
-                    self.look(common, false)?;
-                    if self.dice.strikes(Fault::ClosedAtOnce) {
-                        self.crash(common, false)?;
-                        return Ok(false);
-                    }
+        for one in edits {
+            let Some(mutation) = mutation(&one.0, &one.1) else { continue };
+            if !self.mutate(common, mutation, &[one], &[], &[])? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The app writes several documents at once.
+    pub fn write_group(
+        &mut self,
+        common: &mut Common,
+        edits: Vec<(Name, Edit)>,
+        reads: &[Name],
+        after: &[usize],
+    ) -> Result<bool, Violation> {
+        let mutations = edits.iter().filter_map(|(name, edit)| mutation(name, edit)).collect();
+        let Ok(group) = Mutation::group(mutations) else { return Ok(true) };
+        let after: Vec<MutationId> = after.iter().filter_map(|back| self.written(*back)).collect();
+        let group = group.after(after.clone()).reading(reads.iter().map(|name| address(name)).collect());
+        self.mutate(common, group, &edits, &after, reads)
+    }
+
+    /// The app takes a write back. What is not frozen leaves the view at once; the app is told when that is stored.
+    pub fn take_back(&mut self, common: &mut Common, back: usize) -> Halt {
+        let (Some(mutation), Some(engine)) = (self.written(back), &self.tab.engine) else { return Ok(()) };
+        let is_in_memory = engine.status().storage == StorageKind::Memory;
+        self.oracle.frozen(&common.truths[self.user], engine.frozen())?;
+        self.oracle.taken_back(&mutation.0, is_in_memory);
+        self.tell(common, Input::CancelAsked { mutation })
+    }
+
+    /// One of the last writes, counted back from the last.
+    fn written(&self, back: usize) -> Option<MutationId> {
+        self.written.len().checked_sub(back + 1).map(|at| self.written[at].clone())
+    }
+
+    fn mutate(
+        &mut self,
+        common: &mut Common,
+        mutation: Mutation,
+        edits: &[(Name, Edit)],
+        after: &[MutationId],
+        reads: &[Name],
+    ) -> Result<bool, Violation> {
+        let seen: Vec<Look> = edits.iter().map(|(name, _)| seen(&mut self.tab.engine, name)).collect();
+        let now = self.engine_time(common);
+        let Some(engine) = &mut self.tab.engine else { return Ok(false) };
+        let mut effects = Vec::new();
+        match engine.mutate(now, mutation, &mut effects) {
+            Ok(id) => {
+                common.say(self.number, || format!("{id} = {edits:?} after {after:?}, of {reads:?}"));
+                common.mutations += 1;
+                common.trace.event("mutate", common.now, common.mutations, effects.len());
+                let parts: Vec<_> = edits.iter().zip(seen).map(|((name, edit), seen)| (name.as_str(), edit, seen.flatten())).collect();
+                self.oracle.invoked(&id.0, &parts)?;
+                let after: Vec<String> = after.iter().map(MutationId::to_string).collect();
+                self.oracle.depends(&id.0, &after, reads);
+                self.written.push(id);
+                self.carry_out(common, effects)?;
+                self.look(common, false)?;
+                if self.dice.strikes(Fault::ClosedAtOnce) {
+                    self.crash(common, false)?;
+                    return Ok(false);
                 }
-                Err(fault) if fault.code == Code::NotLoaded => {
-                    self.ask(common, Ask::Load { address: address(&name) })?;
+            }
+            Err(fault) if fault.code == Code::NotLoaded => {
+                for (name, _) in edits {
+                    self.ask(common, Ask::Load { address: address(name) })?;
                 }
-                Err(fault) if matches!(fault.code, Code::QueueFull | Code::TooLarge) || common.is_scripted() => {
-                    common.trace.mark("refused", common.now, self.place(), fault.message.len());
-                }
-                Err(fault) => {
-                    return self.violated(common, "I22", format!("{edit:?} on {seen:?} was not taken: {fault}")).map(|()| false);
-                }
+            }
+            Err(fault) if matches!(fault.code, Code::QueueFull | Code::TooLarge | Code::Rejected) || common.is_scripted() => {
+                common.trace.mark("refused", common.now, self.place(), fault.message.len());
+            }
+            Err(fault) => {
+                return self.violated(common, "I22", format!("{edits:?} on {seen:?} was not taken: {fault}")).map(|()| false);
             }
         }
         Ok(true)

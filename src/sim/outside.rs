@@ -32,7 +32,7 @@ impl Device {
             return Ok(());
         }
         let mut action = self.app.act(&mut self.app_rng, &mut self.dice, |name| seen(&mut self.tab.engine, name));
-        if has_written && matches!(action, Action::Write(_)) {
+        if has_written && matches!(action, Action::Write(_) | Action::Group { .. }) {
             action = Action::Pull;
         }
         let mut written = Vec::new();
@@ -131,6 +131,11 @@ impl Device {
                 self.write(common, edits)?;
                 self.end_turn(common)
             }
+            Action::Group { edits, reads, after } => {
+                self.write_group(common, edits, &reads, &after)?;
+                self.end_turn(common)
+            }
+            Action::TakeBack(back) => self.take_back(common, back),
             Action::Load(name) => self.ask(common, Ask::Load { address: address(&name) }),
             Action::Hold(name, held) => self.hold(common, name, held),
             Action::Pull => self.ask(common, Ask::Pull),

@@ -11,7 +11,7 @@ use super::server::Answer;
 use crate::engine::ident::RequestId;
 use crate::engine::input::{Bytes, Input, Reply, SendFailure};
 use crate::engine::notice::StorageKind;
-use crate::protocol::{Call, Identity};
+use crate::protocol::{Address, Call, Identity};
 
 /// A request that is on its way to the server.
 #[derive(Clone, Debug)]
@@ -238,13 +238,12 @@ impl Device {
                 truth.refused(&commit.entry)?;
                 continue;
             };
-            for (address, value) in documents {
-                let name = format!("{}/{}", address.collection, address.key);
-                if !commit.is_from_elsewhere() {
-                    self.oracle.applied(truth, &commit.entry, &name, value)?;
-                }
-                truth.applied(&commit.entry, &name, commit.seq, value.clone())?;
+            let name = |address: &Address| format!("{}/{}", address.collection, address.key);
+            let documents: Vec<_> = documents.iter().map(|(address, value)| (name(address), value.clone())).collect();
+            if !commit.is_from_elsewhere() {
+                self.oracle.applied(truth, &commit.entry, &documents)?;
             }
+            truth.applied(&commit.entry, documents, commit.seq)?;
         }
         Ok(())
     }

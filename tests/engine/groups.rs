@@ -4,7 +4,7 @@ use serde_json::json;
 use syncline::engine::config::Config;
 use syncline::engine::error::Code;
 use syncline::engine::ident::MutationId;
-use syncline::engine::input::Input;
+use syncline::engine::input::{Input, StoreFailure};
 use syncline::engine::mutation::Mutation;
 use syncline::engine::notice::Ending;
 use syncline::engine::record::{self, Found, Kind};
@@ -262,4 +262,25 @@ fn i9_dependences_outlive_a_crash_a_freeze_and_a_conflict() {
     b.live(&mut server, 200);
     assert!(matches!(b.ending(&after), Some(Ending::Applied { .. })));
     assert_eq!(server.document("x"), Some(json!({"n":2,"theirs":true,"m":1})));
+}
+
+#[test]
+fn s1_what_cannot_be_taken_back_for_good_is_not_said_to_be() {
+    let mut client = Client::open(Disk::default(), 1);
+    client.storing = true;
+    let stored = client.mutate(put("a", "1")).unwrap();
+    client.turn();
+    client.storing = false;
+    client.tell(Input::CancelAsked { mutation: stored.clone() });
+    client.turn();
+    assert_eq!((client.view("a"), client.ending(&stored)), (None, None), "gone at once, and told when it is stored");
+    let write = client.writes.pop_front().expect("the cancel is on its way").write;
+    client.tell(Input::WriteFailed { write, why: StoreFailure::Quota });
+    let Some(Ending::Unknown { error }) = client.ending(&stored) else { panic!("{:?}", client.ending(&stored)) };
+    assert_eq!(error.code, Code::StorageUnavailable);
+    client.sent.clear();
+    client.mutate(put("a", "2")).unwrap();
+    client.pass(1_000);
+    assert!(!client.has_push(), "the next start finds the first one, which goes before");
+    assert_eq!(client.crash().view("a"), Some(json!(1)));
 }

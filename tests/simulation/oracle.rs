@@ -94,7 +94,7 @@ impl Told {
     }
 
     fn puts(&mut self, id: &str, value: u64) -> Verdict {
-        self.oracle.invoked(id, NAME, &Edit::Put(json!(value)), None)
+        self.oracle.invoked(id, &[(NAME, &Edit::Put(json!(value)), None)])
     }
 
     fn settled(&mut self, id: &str, ending: Ending) -> Verdict {
@@ -115,13 +115,14 @@ impl Told {
 
     /// The server applies what the device sent.
     fn applied(&mut self, entry: &str, seq: u64, value: Option<Value>) -> Verdict {
-        self.oracle.applied(&self.truth, entry, NAME, &value)?;
-        self.truth.applied(entry, NAME, seq, value)
+        let documents = vec![(NAME.to_owned(), value)];
+        self.oracle.applied(&self.truth, entry, &documents)?;
+        self.truth.applied(entry, documents, seq)
     }
 
     /// The server applies what somebody else sent.
     fn written_elsewhere(&mut self, entry: &str, seq: u64, value: Option<Value>) -> Verdict {
-        self.truth.applied(entry, NAME, seq, value)
+        self.truth.applied(entry, vec![(NAME.to_owned(), value)], seq)
     }
 
     fn pulled(&mut self, body: Value) -> Verdict {

@@ -28,12 +28,17 @@ pub fn entries(body: &str) -> Vec<(String, String)> {
     body.map(|body| body.entries.iter().filter_map(named).collect()).unwrap_or_default()
 }
 
-/// The document that an entry was made on, by the version it names.
-pub fn base_of_entry(bytes: &str, truth: &Truth) -> Option<Value> {
-    let entry: Value = serde_json::from_str(bytes).ok()?;
-    let first = entry["operations"].get(0)?;
-    let name = format!("{}/{}", first["collection"].as_str()?, first["key"].as_str()?);
-    truth.at(&name, truth.position(first["base"].as_str()?)?)?.value.clone()
+/// The documents of an entry, and what each was made on, by the versions that it names.
+pub fn bases_of_entry(bytes: &str, truth: &Truth) -> BTreeMap<String, Option<Value>> {
+    let entry: Value = serde_json::from_str(bytes).unwrap_or_default();
+    let mut bases = BTreeMap::new();
+    for operation in entry["operations"].as_array().into_iter().flatten() {
+        let name = format!("{}/{}", operation["collection"].as_str().unwrap_or(""), operation["key"].as_str().unwrap_or(""));
+        let base = || truth.at(&name, truth.position(operation["base"].as_str()?)?)?.value.clone();
+        let base = base();
+        bases.entry(name).or_insert(base);
+    }
+    bases
 }
 
 /// How far what is on a disk has come.

@@ -4,6 +4,7 @@
 //! own JSON handling, their own patches, their own splices and their own merge.
 
 mod course;
+mod dependences;
 mod document;
 mod found;
 mod replica;
@@ -17,13 +18,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use self::course::Course;
+use self::dependences::Dependences;
 use self::document::Meant;
-use self::replica::{Atom, Replica};
+use self::replica::{Atom, Parts, Replica};
 use self::shown::Shown;
 use self::stored::Stored;
 use self::truth::Fate;
 pub use self::truth::Truth;
-use super::action::Edit;
+use super::action::{Edit, Name};
 use crate::engine::effect::Write;
 use crate::engine::notice::{Durability, Ending, Notice};
 
@@ -63,7 +65,8 @@ pub struct Oracle {
     course: Course,
     told: BTreeMap<String, Told>,
     atoms: BTreeMap<String, Atom>,
-    grounded: BTreeMap<String, Vec<Meant>>,
+    grounded: BTreeMap<String, Parts>,
+    dependences: Dependences,
     sent: BTreeSet<String>,
     committed_order: BTreeMap<String, u64>,
     in_memory: BTreeSet<String>,
@@ -79,11 +82,16 @@ impl Oracle {
         Oracle { user, ..Oracle::default() }
     }
 
-    /// The app wrote, and `seen` is what it saw of the document before.
-    pub fn invoked(&mut self, id: &str, name: &str, edit: &Edit, seen: Option<&Value>) -> Verdict {
-        let Some(meant) = Meant::of(edit, seen) else { return broken("I22", format!("{edit:?} was taken and does not fit {seen:?}")) };
+    /// The app wrote one or several documents at once, and saw this of each before.
+    pub fn invoked(&mut self, id: &str, edits: &[(&str, &Edit, Option<Value>)]) -> Verdict {
         self.orders += 1;
-        let atom = Atom { name: name.to_owned(), order: self.orders, meant: vec![meant] };
+        let mut atom = Atom { parts: Parts::new(), order: self.orders };
+        for (name, edit, seen) in edits {
+            match Meant::of(edit, seen.as_ref()) {
+                Some(meant) => atom.parts.entry((*name).to_owned()).or_default().push(meant),
+                None => return broken("I22", format!("{edit:?} was taken and does not fit {seen:?}")),
+            }
+        }
         self.replica.lay(id, &atom);
         self.atoms.insert(id.to_owned(), atom);
         match self.told.insert(id.to_owned(), Told::default()) {
@@ -110,10 +118,10 @@ impl Oracle {
     }
 
     fn freeze(&mut self, truth: &Truth, entry: &str, members: &[String], bytes: &str) -> Verdict {
-        let base = found::base_of_entry(bytes, truth);
-        match self.replica.freeze(entry, members, base) {
-            Ok(meant) => {
-                self.grounded.insert(entry.to_owned(), meant);
+        match self.replica.freeze(entry, members, &found::bases_of_entry(bytes, truth)) {
+            Ok(parts) => {
+                self.grounded.insert(entry.to_owned(), parts);
+                self.dependences.frozen(entry, members);
                 Ok(())
             }
             Err(why) => broken("I9", why),
@@ -139,7 +147,7 @@ impl Oracle {
                 None if is_stored => return broken("I28", format!("entry {id} was sent before its freezing was stored")),
                 None if self.replica.entry_of(&id) == Some(Some(&id)) => {}
                 None => {
-                    let base = found::base_of_entry(&bytes, truth);
+                    let base = found::bases_of_entry(&bytes, truth).into_values().next().flatten();
                     let members = self.replica.members_by_effect(&id, base.as_ref(), |document| shown::operate_all(document, &bytes));
                     self.freeze(truth, &id, &members, &bytes)?;
                 }
@@ -148,19 +156,26 @@ impl Oracle {
         Ok(())
     }
 
-    /// The server is about to apply an entry of this device.
-    pub fn applied(&mut self, truth: &Truth, entry: &str, name: &str, value: &Option<Value>) -> Verdict {
-        let Some(meant) = self.grounded.get(entry) else {
+    /// The server is about to apply an entry of this device, and to make these of its documents.
+    pub fn applied(&mut self, truth: &Truth, entry: &str, documents: &[(String, Option<Value>)]) -> Verdict {
+        let Some(parts) = self.grounded.get(entry) else {
             return broken("I2", format!("entry {entry} has an effect, and nobody wrote it"));
         };
-        let before = truth.latest(name).and_then(|state| state.value.as_ref());
-        let expected = document::fold(before, meant);
-        if expected != *value {
-            return broken("I13", format!("entry {entry} made {} of {name} where its members make {}", text(value), text(&expected)));
+        if parts.len() != documents.len() {
+            return broken("I26", format!("entry {entry} is on {:?}, and changed {documents:?}", parts.keys()));
         }
-        let order = self.atoms.get(entry).map_or(0, |atom| atom.order);
-        if self.committed_order.insert(name.to_owned(), order).is_some_and(|last| last >= order) {
-            return broken("I9", format!("entry {entry} of {name} was committed after a later one"));
+        self.dependences.may_be_applied(entry, truth, self.is_without_store)?;
+        for (name, value) in documents {
+            let before = truth.latest(name).and_then(|state| state.value.as_ref());
+            let Some(meant) = parts.get(name) else { return broken("I26", format!("entry {entry} changed {name}, and is not on it")) };
+            let expected = document::fold(before, meant);
+            if expected != *value {
+                return broken("I13", format!("entry {entry} made {} of {name} where its members make {}", text(value), text(&expected)));
+            }
+            let order = self.atoms.get(entry).map_or(0, |atom| atom.order);
+            if self.committed_order.insert(name.clone(), order).is_some_and(|last| last >= order) {
+                return broken("I9", format!("entry {entry} of {name} was committed after a later one"));
+            }
         }
         Ok(())
     }
@@ -174,10 +189,9 @@ impl Oracle {
                     self.deliver_entry(truth, id);
                 }
                 Some("conflict") => {
-                    let atom = self.atoms.get(id);
-                    let state = atom.zip(outcome["valueSeq"].as_u64()).and_then(|(atom, seq)| truth.at(&atom.name, seq));
-                    if let Some((atom, state)) = atom.zip(state) {
-                        self.replica.deliver(&atom.name, state);
+                    let name = format!("{}/{}", outcome["collection"].as_str().unwrap_or(""), outcome["key"].as_str().unwrap_or(""));
+                    if let Some(state) = outcome["valueSeq"].as_u64().and_then(|seq| truth.at(&name, seq)) {
+                        self.replica.deliver(&name, state);
                     }
                 }
                 _ => {}
@@ -187,9 +201,11 @@ impl Oracle {
 
     /// The device heard that an entry was applied: its document is at least as the entry left it.
     fn deliver_entry(&mut self, truth: &Truth, id: &str) {
-        let Some(Fate::Applied { seq, name }) = truth.fate(id) else { return };
-        if let Some(state) = truth.at(name, *seq) {
-            self.replica.deliver(name, state);
+        let Some(Fate::Applied { seq, names }) = truth.fate(id) else { return };
+        for name in names {
+            if let Some(state) = truth.at(name, *seq) {
+                self.replica.deliver(name, state);
+            }
         }
     }
 
@@ -261,15 +277,16 @@ impl Oracle {
         let (name, refused) = match ending {
             Ending::Applied { .. } if is_unseen => ("applied", false),
             Ending::Applied { .. } => {
-                let Some(Fate::Applied { seq, name }) = &fate else {
+                let Some(Fate::Applied { seq, names }) = &fate else {
                     return broken("I2", format!("{id} ended applied, and entry {entry:?} was {fate:?}"));
                 };
-                if self.replica.base_seq(name) < *seq {
+                if let Some(name) = names.iter().find(|name| self.replica.base_seq(name) < *seq) {
                     return broken("I7", format!("{id} left at {seq}, and the base of {name} stands at {}", self.replica.base_seq(name)));
                 }
                 ("applied", false)
             }
             Ending::Merged { by } => {
+                self.dependences.carried_on(id, &by.0);
                 if let Some(atom) = self.replica.carry_on(id, &by.0) {
                     self.atoms.insert(by.0.to_string(), atom);
                     self.told.entry(by.0.to_string()).or_default();
@@ -291,12 +308,52 @@ impl Oracle {
         if let Some(before) = told.ending.replace(ending.to_owned()) {
             return broken("I1", format!("{id} ended {before} and then {ending}"));
         }
-        self.replica.end(id);
+        if !matches!(ending, "applied" | "merged") {
+            self.dependences.ended_unapplied(id);
+        }
+        self.take_off(id);
         Ok(())
+    }
+
+    /// The app said of a write what it is to come after.
+    pub fn depends(&mut self, id: &str, after: &[String], reads: &[Name]) {
+        let mut all: Vec<String> = after.to_vec();
+        all.extend(reads.iter().flat_map(|name| self.replica.pending_of(name)).filter(|other| other != id));
+        // What has ended is nothing to wait for.
+        all.retain(|other| self.replica.entry_of(other).is_some());
+        self.dependences.depends(id, all);
+    }
+
+    /// The app takes a write back. Where nothing is stored any more, what is stored cannot be.
+    pub fn taken_back(&mut self, id: &str, is_in_memory: bool) {
+        let is_lasting = is_in_memory && self.stored.is_pending(id);
+        if self.replica.entry_of(id) == Some(None) && !is_lasting {
+            self.take_off(id);
+        }
+    }
+
+    /// What leaves the view unfrozen may have been all that was known of a document.
+    fn take_off(&mut self, id: &str) {
+        if self.replica.entry_of(id) == Some(None) {
+            for name in self.replica.names_of(id) {
+                self.in_memory.remove(name);
+            }
+        }
+        self.replica.end(id);
+    }
+
+    /// Whether all that came after what was not applied has ended with it (law I8).
+    fn dependents_have_ended(&mut self) -> Verdict {
+        let told = &self.told;
+        match self.dependences.take_doomed().find(|id| told.get(id).is_some_and(|told| told.ending.is_none())) {
+            Some(id) => broken("I8", format!("{id} comes after what was not applied, and has not ended with it")),
+            None => Ok(()),
+        }
     }
 
     /// A turn has ended: what changed in it looks as it must. With `all`, so does everything.
     pub fn looked(&mut self, truth: &Truth, all: bool, mut look: impl FnMut(&str) -> Look) -> Verdict {
+        self.dependents_have_ended()?;
         let mut names = self.replica.take_touched();
         names.extend(self.shown.take_touched());
         if all {

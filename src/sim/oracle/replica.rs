@@ -11,13 +11,14 @@ use super::truth::{State, Truth};
 /// A write, as it was made.
 #[derive(Clone, Debug)]
 pub struct Atom {
-    /// The document.
-    pub name: String,
+    /// Its documents, and what it means to each.
+    pub parts: Parts,
     /// Its place in the order of writes; a follow-up has the place of what it carries on.
     pub order: u64,
-    /// What it means.
-    pub meant: Vec<Meant>,
 }
+
+/// Documents, and what is meant for each.
+pub type Parts = BTreeMap<String, Vec<Meant>>;
 
 /// One mutation, or one frozen entry, over a base.
 #[derive(Clone, Debug)]
@@ -38,55 +39,73 @@ struct Document {
 #[derive(Debug, Default)]
 pub struct Replica {
     documents: BTreeMap<String, Document>,
-    names: BTreeMap<String, String>,
+    names: BTreeMap<String, BTreeSet<String>>,
     touched: BTreeSet<String>,
 }
 
 impl Replica {
-    /// Lays a mutation over its document.
+    /// Lays a mutation over its documents.
     pub fn lay(&mut self, id: &str, atom: &Atom) {
-        let ids = BTreeSet::from([id.to_owned()]);
-        self.insert(&atom.name, Layer { order: atom.order, ids, entry: None, meant: atom.meant.clone() });
+        for (name, meant) in &atom.parts {
+            let ids = BTreeSet::from([id.to_owned()]);
+            self.insert(name, Layer { order: atom.order, ids, entry: None, meant: meant.clone() });
+        }
     }
 
-    /// Lays an entry over its document, with what it was grounded to.
-    pub fn lay_entry(&mut self, name: &str, entry: &str, members: &[String], order: u64, meant: Vec<Meant>) {
-        let ids = members.iter().cloned().collect();
-        self.insert(name, Layer { order, ids, entry: Some(entry.to_owned()), meant });
+    /// Lays an entry over its documents, with what it was grounded to.
+    pub fn lay_entry(&mut self, entry: &str, members: &[String], order: u64, parts: Parts) {
+        for (name, meant) in parts {
+            let ids = members.iter().cloned().collect();
+            self.insert(&name, Layer { order, ids, entry: Some(entry.to_owned()), meant });
+        }
     }
 
     fn insert(&mut self, name: &str, layer: Layer) {
         self.touched.insert(name.to_owned());
         for id in &layer.ids {
-            self.names.insert(id.clone(), name.to_owned());
+            self.names.entry(id.clone()).or_default().insert(name.to_owned());
         }
         let document = self.documents.entry(name.to_owned()).or_default();
         let at = document.layers.partition_point(|other| other.order <= layer.order);
         document.layers.insert(at, layer);
     }
 
-    /// Members become an entry, made on `base`. Says what the entry is grounded to, or why they cannot be its members.
-    pub fn freeze(&mut self, entry: &str, members: &[String], base: Option<Value>) -> Result<Vec<Meant>, String> {
-        let name = members.first().and_then(|first| self.names.get(first)).cloned();
-        let name = name.ok_or_else(|| format!("entry {entry} has members that nobody wrote: {members:?}"))?;
-        let document = self.documents.entry(name.clone()).or_default();
-        let ids: BTreeSet<String> = members.iter().cloned().collect();
-        let heads: Vec<&Layer> = document.layers.iter().take(members.len()).collect();
-        if !heads.iter().all(|layer| layer.entry.is_none() && layer.ids.is_subset(&ids)) || heads.len() < members.len() {
-            let heads: Vec<_> = document.layers.iter().map(|layer| (layer.order, &layer.ids, &layer.entry)).collect();
-            return Err(format!("the members of entry {entry} do not head {name}: {members:?}; these do: {heads:?}"));
+    /// Members become an entry, made on these bases. Says what the entry is grounded to, or why they cannot be its members.
+    pub fn freeze(&mut self, entry: &str, members: &[String], bases: &BTreeMap<String, Option<Value>>) -> Result<Parts, String> {
+        let names = members.first().and_then(|first| self.names.get(first)).cloned();
+        let names = names.ok_or_else(|| format!("entry {entry} has members that nobody wrote: {members:?}"))?;
+        if members.iter().any(|member| self.names.get(member) != Some(&names)) || (names.len() > 1 && members.len() > 1) {
+            return Err(format!("the members of entry {entry} are not on one document, nor one group: {members:?}"));
         }
-        let order = heads[0].order;
-        let meant = ground(base.as_ref(), heads.iter().flat_map(|layer| &layer.meant));
-        document.layers.drain(..members.len());
-        self.lay_entry(&name, entry, members, order, meant.clone());
-        Ok(meant)
+        if !names.iter().eq(bases.keys()) {
+            return Err(format!("entry {entry} is on {:?}, and its members are on {names:?}", bases.keys()));
+        }
+        let ids: BTreeSet<String> = members.iter().cloned().collect();
+        let (mut parts, mut order) = (Parts::new(), 0);
+        for name in names {
+            let document = self.documents.entry(name.clone()).or_default();
+            let heads: Vec<&Layer> = document.layers.iter().take(members.len()).collect();
+            if !heads.iter().all(|layer| layer.entry.is_none() && layer.ids.is_subset(&ids)) || heads.len() < members.len() {
+                let heads: Vec<_> = document.layers.iter().map(|layer| (layer.order, &layer.ids, &layer.entry)).collect();
+                return Err(format!("the members of entry {entry} do not head {name}: {members:?}; these do: {heads:?}"));
+            }
+            order = heads[0].order;
+            let base = bases.get(&name).and_then(Option::as_ref);
+            parts.insert(name, ground(base, heads.iter().flat_map(|layer| &layer.meant)));
+            document.layers.drain(..members.len());
+        }
+        self.lay_entry(entry, members, order, parts.clone());
+        Ok(parts)
     }
 
     /// The members that an entry must have, given what it does to a document: the fewest of those that head its document
     /// that do the same.
     pub fn members_by_effect(&self, entry: &str, base: Option<&Value>, effect: impl Fn(Option<Value>) -> Option<Value>) -> Vec<String> {
-        let document = self.names.get(entry).and_then(|name| self.documents.get(name));
+        let names = self.names.get(entry);
+        if names.is_some_and(|names| names.len() > 1) {
+            return vec![entry.to_owned()];
+        }
+        let document = names.and_then(|names| self.documents.get(names.first()?));
         let heads: Vec<&Layer> =
             document.into_iter().flat_map(|document| &document.layers).take_while(|layer| layer.entry.is_none()).collect();
         let after = effect(base.cloned());
@@ -97,7 +116,7 @@ impl Replica {
 
     /// Whether the layer of `id` is frozen, and as which entry; `None` where there is no such layer.
     pub fn entry_of(&self, id: &str) -> Option<Option<&str>> {
-        let document = self.documents.get(self.names.get(id)?)?;
+        let document = self.documents.get(self.names.get(id)?.first()?)?;
         document.layers.iter().find(|layer| layer.ids.contains(id)).map(|layer| layer.entry.as_deref())
     }
 
@@ -117,31 +136,32 @@ impl Replica {
 
     /// A mutation has ended, and its layer goes; that of an entry with the last of its members.
     pub fn end(&mut self, id: &str) {
-        let Some(name) = self.names.remove(id) else { return };
-        let Some(document) = self.documents.get_mut(&name) else { return };
-        for layer in &mut document.layers {
-            layer.ids.remove(id);
+        for name in self.names.remove(id).unwrap_or_default() {
+            let Some(document) = self.documents.get_mut(&name) else { continue };
+            for layer in &mut document.layers {
+                layer.ids.remove(id);
+            }
+            document.layers.retain(|layer| !layer.ids.is_empty());
+            self.touched.insert(name);
         }
-        document.layers.retain(|layer| !layer.ids.is_empty());
-        self.touched.insert(name);
     }
 
     /// A mutation ended, and `by` carries it on from its place: grounded on the base as it is. Gives what `by` means;
     /// `None` where an earlier member of the same entry has brought it.
     pub fn carry_on(&mut self, id: &str, by: &str) -> Option<Atom> {
-        let name = self.names.get(id)?.clone();
-        let document = self.documents.get_mut(&name)?;
-        let base = document.base.as_ref().and_then(|base| base.value.as_ref());
-        let atom = document.layers.iter().find(|layer| layer.ids.contains(id)).and_then(|layer| {
-            (!self.names.contains_key(by)).then(|| Atom { name: name.clone(), order: layer.order, meant: ground(base, &layer.meant) })
-        });
-        if let Some(atom) = &atom {
+        let names = self.names.get(id)?.clone();
+        let mut atom = Atom { parts: Parts::new(), order: 0 };
+        for name in names.iter().filter(|_| !self.names.contains_key(by)) {
+            let document = self.documents.get_mut(name)?;
+            let base = document.base.as_ref().and_then(|base| base.value.as_ref());
+            let layer = document.layers.iter_mut().find(|layer| layer.ids.contains(id))?;
+            atom.order = layer.order;
             // What it carries on is not seen twice.
-            document.layers.iter_mut().filter(|layer| layer.ids.contains(id)).for_each(|layer| layer.meant.clear());
-            self.lay(by, atom);
+            atom.parts.insert(name.clone(), ground(base, &std::mem::take(&mut layer.meant)));
         }
+        self.lay(by, &atom);
         self.end(id);
-        atom
+        (!atom.parts.is_empty()).then_some(atom)
     }
 
     /// What a reader must see. Where the base is not in memory and what is pending does not say, `None`.
@@ -156,6 +176,17 @@ impl Replica {
         Some(fold(document.base.as_ref().and_then(|base| base.value.as_ref()), layers))
     }
 
+    /// The documents of a mutation.
+    pub fn names_of(&self, id: &str) -> impl Iterator<Item = &String> {
+        self.names.get(id).into_iter().flatten()
+    }
+
+    /// Mutations that are laid over a document.
+    pub fn pending_of(&self, name: &str) -> Vec<String> {
+        let document = self.documents.get(name);
+        document.into_iter().flat_map(|document| &document.layers).flat_map(|layer| layer.ids.iter().cloned()).collect()
+    }
+
     /// Documents that may look different since this was last asked.
     pub fn take_touched(&mut self) -> BTreeSet<String> {
         std::mem::take(&mut self.touched)
@@ -168,6 +199,6 @@ impl Replica {
 
     /// Mutations that are laid over something.
     pub fn pending(&self) -> impl Iterator<Item = &String> {
-        self.documents.values().flat_map(|document| &document.layers).flat_map(|layer| &layer.ids)
+        self.names.keys()
     }
 }

@@ -37,6 +37,9 @@ impl Oracle {
             if self.stored.is_pending(&id) {
                 told.ending = None;
             } else if let Some(ending) = self.stored.ending(&id) {
+                if !matches!(ending, "applied" | "merged") {
+                    self.dependences.ended_unapplied(&id);
+                }
                 told.ending = Some(ending.to_owned());
             } else if promised && told.ending.is_none() {
                 return broken("I1", format!("{id} was called durable, and is gone"));
@@ -44,6 +47,7 @@ impl Oracle {
                 told.ending.get_or_insert_with(|| "never durable".to_owned());
             }
         }
+        self.dependents_have_ended()?;
         self.has_nothing_foreign(image)?;
         self.restart(truth, image, power)
     }
@@ -62,9 +66,9 @@ impl Oracle {
             match self.stored.frozen_in(id) {
                 Some(entry) if entry != id => {}
                 Some(entry) => {
-                    let (atom, meant) = (&self.atoms[id], self.grounded[entry].clone());
+                    let (order, parts) = (self.atoms[id].order, self.grounded[entry].clone());
                     let members = self.stored.frozen(entry).map(|frozen| frozen.members.clone()).unwrap_or_default();
-                    self.replica.lay_entry(&atom.name, entry, &members, atom.order, meant);
+                    self.replica.lay_entry(entry, &members, order, parts);
                 }
                 None => match self.atoms.get(id) {
                     Some(atom) => self.replica.lay(id, atom),

@@ -18,12 +18,12 @@ pub struct State {
 /// What became of an entry at the server.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fate {
-    /// It changed this document, at this position.
+    /// It changed these documents, at this position.
     Applied {
         /// The position.
         seq: u64,
-        /// The document.
-        name: String,
+        /// The documents.
+        names: Vec<String>,
     },
     /// It changed nothing.
     Refused,
@@ -37,14 +37,17 @@ pub struct Truth {
 }
 
 impl Truth {
-    /// An entry was applied.
-    pub fn applied(&mut self, entry: &str, name: &str, seq: u64, value: Option<Value>) -> Verdict {
-        let states = self.states.entry(name.to_owned()).or_default();
-        if states.last().is_some_and(|last| last.seq >= seq) {
-            return broken("I2", format!("{name} went from position {} to {seq}", states.last().map_or(0, |last| last.seq)));
+    /// An entry was applied, and made these of its documents.
+    pub fn applied(&mut self, entry: &str, documents: Vec<(String, Option<Value>)>, seq: u64) -> Verdict {
+        let names = documents.iter().map(|(name, _)| name.clone()).collect();
+        for (name, value) in documents {
+            let states = self.states.entry(name.clone()).or_default();
+            if states.last().is_some_and(|last| last.seq >= seq) {
+                return broken("I2", format!("{name} went from position {} to {seq}", states.last().map_or(0, |last| last.seq)));
+            }
+            states.push(State { seq, value });
         }
-        states.push(State { seq, value });
-        self.first(entry, Fate::Applied { seq, name: name.to_owned() })
+        self.first(entry, Fate::Applied { seq, names })
     }
 
     /// An entry was refused.
@@ -123,11 +126,11 @@ mod tests {
     #[test]
     fn i2_a_second_effect_is_noticed() {
         let mut truth = Truth::default();
-        assert_eq!(truth.applied("e", "c/k", 1, Some(json!(1))), Ok(()));
-        assert_eq!(truth.applied("f", "c/k", 3, None), Ok(()));
-        assert!(truth.applied("e", "c/k", 4, Some(json!(1))).unwrap_err().what.contains("second effect"));
+        assert_eq!(truth.applied("e", vec![("c/k".into(), Some(json!(1)))], 1), Ok(()));
+        assert_eq!(truth.applied("f", vec![("c/k".into(), None)], 3), Ok(()));
+        assert!(truth.applied("e", vec![("c/k".into(), Some(json!(1)))], 4).unwrap_err().what.contains("second effect"));
         assert!(truth.refused("f").is_err());
-        assert!(truth.applied("g", "c/k", 2, None).is_err(), "positions only grow");
+        assert!(truth.applied("g", vec![("c/k".into(), None)], 2).is_err(), "positions only grow");
         assert_eq!(truth.at("c/k", 2).unwrap().value, Some(json!(1)));
         assert_eq!(truth.at("c/k", 0), None);
         assert_eq!(truth.applied_at("f"), Some(3));

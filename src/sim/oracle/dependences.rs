@@ -1,0 +1,80 @@
+//! What comes after what: nothing is applied before what it comes after (law I9), and where that is not applied, it ends with
+//! it (law I8).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::truth::{Fate, Truth};
+use super::{Verdict, broken};
+
+/// The dependences of one device's writes.
+#[derive(Debug, Default)]
+pub struct Dependences {
+    /// What each write comes after.
+    after: BTreeMap<String, Vec<String>>,
+    /// What carries a write on.
+    by: BTreeMap<String, String>,
+    /// In which entry a write is, and what is in an entry.
+    entries: BTreeMap<String, String>,
+    members: BTreeMap<String, Vec<String>>,
+    /// What must have ended when the turn ends.
+    doomed: BTreeSet<String>,
+}
+
+impl Dependences {
+    /// A write comes after these.
+    pub fn depends(&mut self, id: &str, after: Vec<String>) {
+        if !after.is_empty() {
+            self.after.insert(id.to_owned(), after);
+        }
+    }
+
+    /// A write ended, and another one carries it on.
+    pub fn carried_on(&mut self, id: &str, by: &str) {
+        self.by.insert(id.to_owned(), by.to_owned());
+    }
+
+    /// These became an entry.
+    pub fn frozen(&mut self, entry: &str, members: &[String]) {
+        for member in members {
+            self.entries.insert(member.clone(), entry.to_owned());
+        }
+        self.members.insert(entry.to_owned(), members.to_vec());
+    }
+
+    /// An entry is about to be applied. Without a store, a write that is in no entry may be in one unseen.
+    pub fn may_be_applied(&self, entry: &str, truth: &Truth, is_without_store: bool) -> Verdict {
+        for member in self.members.get(entry).into_iter().flatten() {
+            for earlier in self.after.get(member).into_iter().flatten() {
+                let last = self.last(earlier);
+                let fate = truth.fate(self.entries.get(last).map_or(last, String::as_str));
+                if is_without_store && !self.entries.contains_key(last) {
+                    continue;
+                }
+                if !matches!(fate, Some(Fate::Applied { .. })) {
+                    return broken("I9", format!("{member} comes after {earlier}, was applied in {entry}, and {last} was {fate:?}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A write ended, and was not applied.
+    pub fn ended_unapplied(&mut self, id: &str) {
+        let dependents: Vec<String> =
+            self.after.iter().filter(|(_, after)| after.iter().any(|earlier| self.last(earlier) == id)).map(|(id, _)| id.clone()).collect();
+        self.doomed.extend(dependents);
+    }
+
+    /// What must have ended by the end of this turn.
+    pub fn take_doomed(&mut self) -> impl Iterator<Item = String> + use<> {
+        std::mem::take(&mut self.doomed).into_iter()
+    }
+
+    /// What a write has become.
+    fn last<'a>(&'a self, mut id: &'a str) -> &'a str {
+        while let Some(by) = self.by.get(id) {
+            id = by;
+        }
+        id
+    }
+}

@@ -1,7 +1,8 @@
 //! The engine: a deterministic state machine without I/O. It is told what happened and says what to do.
 //!
-//! The parts beside this file are plain data with verdicts; they do not drive each other. The four files that act —
-//! `storing`, `sending`, `settling`, `pulling` — turn verdicts into effects.
+//! The parts beside this file are plain data with verdicts; they do not drive each other. The files that act turn verdicts
+//! into effects: `storing`, `sending`, `settling`, `pulling`, and for what the app asks and is told `awaiting`, `inbox`,
+//! `item`, `history`.
 
 mod awaiting;
 mod boot;

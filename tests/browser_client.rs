@@ -390,6 +390,45 @@ async fn a_bad_one_among_many_changes_nothing() {
 }
 
 #[wasm_bindgen_test]
+async fn what_grows_in_place_is_seen_and_stored() {
+    let name = fresh("growing");
+    let app = App::open(&name, &JsValue::UNDEFINED).await;
+    app.put_durably("a", json!({ "n": 1, "l": [], "t": "a" })).await;
+    let grow = |operation: &str, text: Value| ids(app.client.call(operation, "notes", "a", &text.to_string())).remove(0);
+    grow("increment", json!({ "path": "/n", "by": 9007199254740992_i64 }));
+    grow("append", json!({ "path": "/l", "items": [[1]] }));
+    let last = grow("append", json!({ "path": "/t", "items": "😀" }));
+    let grown = json!({ "n": 9007199254740993_i64, "l": [[1]], "t": "a😀" });
+    assert_eq!(app.view("a"), Some(grown.clone()));
+    assert_eq!(code(app.client.call("increment", "notes", "a", r#"{"path":"/t","by":1}"#)), "VALIDATION");
+    assert_eq!(code(app.client.call("append", "notes", "a", r#"{"path":"/l","items":7}"#)), "VALIDATION");
+    assert_eq!(thrown(app.client.call("append", "notes", "a", r#"{"path":"/l"}"#))["code"], "INVALID_DOCUMENT");
+    app.durable(&last).await;
+    app.close().await;
+    let app = App::open(&name, &JsValue::UNDEFINED).await;
+    assert_eq!(app.view("a"), Some(grown));
+}
+
+#[wasm_bindgen_test]
+async fn h3_nothing_is_asked_of_the_server_before_there_is_a_token() {
+    let server = server();
+    let host = app(&server);
+    let options = json!({ "name": fresh("token"), "scope": "user", "url": "", "config": { "transport": "functions", "auth": true } });
+    let client = Client::open(&options.to_string(), host.clone()).expect("good options");
+    let app = App { name: options["name"].as_str().unwrap().into(), client, host };
+    assert_eq!(app.heard("tokenWanted").await["reason"], "initial");
+    let id = app.put("a", json!(1));
+    app.durable(&id).await;
+    sleep(300).await;
+    assert_eq!(requests(&server), 0);
+    app.client.call("token", "", "", "none").unwrap();
+    assert_eq!(app.status()["phase"], "needs-auth");
+    app.client.call("pull", "", "", "").unwrap();
+    app.client.call("token", "", "", "1700000000000").unwrap();
+    assert_eq!(app.settled(&id).await["ending"], "applied", "a token that is too old by this clock is tried");
+}
+
+#[wasm_bindgen_test]
 async fn bad_calls_throw_faults() {
     let app = App::open(&fresh("bad-calls"), &JsValue::UNDEFINED).await;
     let client = &app.client;

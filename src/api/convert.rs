@@ -44,6 +44,8 @@ pub fn mutations(operation: &str, address: Address, text: &str) -> Result<Vec<Mu
         "put" => Mutation::put(address, text),
         "merge" => Mutation::merge(address, text),
         "patch" => Mutation::patch(address, text),
+        "increment" => increment(address, text),
+        "append" => append(address, text),
         "splice" => splice(address, text),
         "delete" => Ok(Mutation::delete(address)),
         "putAll" => return put_all(&address.collection, text),
@@ -61,6 +63,21 @@ fn put_all(collection: &str, text: &str) -> Result<Vec<Mutation>, Fault> {
         mutations.push(Mutation::put(Address::of(collection, key), text)?);
     }
     Ok(mutations)
+}
+
+fn increment(address: Address, text: &str) -> Result<Mutation, Fault> {
+    let (mut given, mut path, mut by) = (Fields::of(text), String::new(), 0_i64);
+    given.take("path", &mut path);
+    given.take("by", &mut by);
+    taken(&given, "increment")?;
+    Mutation::increment(address, &path, by)
+}
+
+fn append(address: Address, text: &str) -> Result<Mutation, Fault> {
+    let (mut given, mut path) = (Fields::of(text), String::new());
+    given.take("path", &mut path);
+    taken(&given, "append")?;
+    Mutation::append(address, &path, given.raw("items").unwrap_or_default())
 }
 
 /// Writes of one call: one group, or `atomic` is `false` and each is by itself.

@@ -12,14 +12,14 @@ use wasm_bindgen::prelude::*;
 use crate::browser::host::Host;
 use crate::browser::{Driver, idb};
 use crate::engine::View;
+use crate::engine::clock::Wall;
 use crate::engine::error::Fault;
 use crate::engine::ident::MutationId;
 use crate::engine::input::{Ask, Input};
 use crate::engine::mutation::Mutation;
 use crate::engine::notice::Notice;
-use crate::protocol::Address;
-use crate::protocol::digits;
 use crate::protocol::member::text_of;
+use crate::protocol::{Address, digits};
 use convert::Options;
 
 const PAGE_BYTES: f64 = 65_536.0;
@@ -47,6 +47,8 @@ impl Client {
     /// | `put` | the document becomes this | ids |
     /// | `merge` | an RFC 7396 patch | ids |
     /// | `patch` | `{ set, remove, object }` | ids |
+    /// | `increment` | `{ path, by }`: the integer there grows by an integer | ids |
+    /// | `append` | `{ path, items }`: the list or string there grows at its end | ids |
     /// | `splice` | `{ path, at, remove, insert }`: so many units of the string there are replaced | ids |
     /// | `delete` | | ids |
     /// | `putAll` | documents by key, one mutation each, in one turn | ids |
@@ -65,6 +67,7 @@ impl Client {
     /// | `isPending` | | whether there are writes that have not ended |
     /// | `mark` | | nothing: the document is looked at soon |
     /// | `start`, `stop` | | nothing: something is sent, or nothing more |
+    /// | `token` | `none`, or `token`, or when it expires in milliseconds since 1970 | nothing: the app's answer to `tokenWanted` |
     /// | `close` | | a number, and behind it nothing more happens |
     /// | `status` | | what is going on, as the text of a turn's notices |
     /// | `retry` | the text of the document instead, or nothing | a number, and behind it the write in the inbox of which `key` is the name is queued anew |
@@ -97,6 +100,10 @@ impl Client {
             "isPending" => Ok(self.0.look(|engine| engine.status().pending_mutations > 0).into()),
             "mark" => self.tell(Input::Marked { address }),
             "start" | "stop" => self.tell(Input::Stopped { stopped: operation == "stop" }),
+            "token" => {
+                let given = Input::TokenGiven { present: text != "none", expires_at: digits::read(text).map(Wall) };
+                self.0.tell(given).map(|()| JsValue::UNDEFINED)
+            }
             "close" => self.ask(Ask::Close),
             "status" => Ok(Notice::list(&[Notice::Status(self.0.look(|engine| engine.status()))]).into()),
             "retry" => {

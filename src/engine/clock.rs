@@ -52,14 +52,16 @@ pub enum Timer {
     Progress,
     /// A call has waited long enough.
     Wait,
+    /// The app's token is waited for no longer, or asked for again.
+    Token,
     /// The log is folded into pages.
     Compact,
     /// The safety net: whatever is due and was missed.
     Sweep,
 }
 
-const TIMERS: [Timer; 8] =
-    [Timer::Commit, Timer::Push, Timer::Pull, Timer::Link, Timer::Progress, Timer::Wait, Timer::Compact, Timer::Sweep];
+const TIMERS: [Timer; 9] =
+    [Timer::Commit, Timer::Push, Timer::Pull, Timer::Link, Timer::Progress, Timer::Wait, Timer::Token, Timer::Compact, Timer::Sweep];
 
 /// When each timer is due.
 #[derive(Clone, Debug, Default)]

@@ -42,8 +42,13 @@ options! {
     "crossOrigin" cross_origin: bool = false,
     /// Whether the server applies writes to several documents whole or not at all; without, such a write is `VALIDATION`.
     "groups" groups: bool = true,
+    /// Whether the app has a provider of tokens, which is asked before anything goes out.
+    "auth" auth: bool = false,
     /// Feeds that are pulled.
     "feeds" feeds: Vec<String> = vec!["main".into()],
+    /// Collections whose writes are not sent as one with others: each is an entry of its own, and can be refused by itself. Only
+    /// splices in a row on a text that somebody else has changed stay the one change that they were merged as.
+    "uncoalesced" uncoalesced: Vec<String> = Vec::new(),
     /// Whether an acknowledged-to-the-app write outlasts a loss of power (`true`) or a crash only.
     "strict" strict: bool = true,
     /// Most writes that wait to be sent; one more is `QUEUE_FULL`.

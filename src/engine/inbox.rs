@@ -155,7 +155,7 @@ impl Engine {
         for address in ended.addresses {
             let base = self.replica.base(address).and_then(|base| base.value.clone());
             // As they would be sent: on the base as it is. Where their place in it is lost, as they were made.
-            let meant = self.replica.grounded(address, ended.layers).unwrap_or_default();
+            let meant = self.replica.grounded(address, ended.layers).map(|made| made.operations).unwrap_or_default();
             let operations = if meant.is_empty() { self.replica.laid(address, ended.layers) } else { meant };
             let mut local = Draft::of(base.clone());
             for operation in &operations {

@@ -134,6 +134,9 @@ pub enum Input {
     TokenGiven {
         /// Whether there is one. The token itself never comes here.
         present: bool,
+        /// Until when it is good, by this device's clock, where the app says so.
+        #[serde(default, rename = "expiresAt", skip_serializing_if = "Option::is_none")]
+        expires_at: Option<Wall>,
     },
 }
 
@@ -351,7 +354,7 @@ pub struct Reply {
 }
 
 /// The headers of a reply that the shell passes on, in the order of their names.
-pub const REPLY_HEADERS: [&str; 3] = ["content-type", "date", "retry-after"];
+pub const REPLY_HEADERS: [&str; 6] = ["content-type", "date", "ratelimit", "ratelimit-remaining", "ratelimit-reset", "retry-after"];
 
 /// Why a request has no whole reply.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

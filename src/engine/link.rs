@@ -9,6 +9,12 @@ use super::rng::Rng;
 pub const PROBE_MS: u64 = 30_000;
 /// `online` spreads its clients over this long (O1).
 const ONLINE_SPREAD_MS: u64 = 5_000;
+/// How many failures in a row cost nothing but their own waits.
+const BURST: u64 = 10;
+/// Behind those, one request may fail in this long...
+const FLOOR_MS: u64 = 10_000;
+/// ...and one more for each ten that do not (O2).
+const EARNED_MS: u64 = FLOOR_MS / 10;
 /// A call that somebody awaits ends with an error after this many failures in a row.
 pub const AWAITED_FAILURES: u32 = 5;
 
@@ -31,8 +37,10 @@ pub struct Link {
     /// What was tried last.
     tried: Tried,
     retry_at: Option<Timestamp>,
-    /// The server asked for peace until then; nothing cuts that short.
+    /// The server asked for peace until then, or the budget of retries is used up; nothing cuts that short.
     held_until: Option<Timestamp>,
+    /// The budget of retries: failures so far are paid for by then.
+    paid: Timestamp,
 }
 
 impl Link {
@@ -81,7 +89,22 @@ impl Link {
 
     /// A request was answered, with whatever.
     pub fn on_answer(&mut self) {
-        *self = Link { held_until: self.held_until, ..Link::default() };
+        *self = Link { held_until: self.held_until, paid: self.paid, ..Link::default() };
+    }
+
+    /// A request did what it was for: it earns part of a retry.
+    pub fn on_success(&mut self) {
+        self.paid = Timestamp(self.paid.0.saturating_sub(EARNED_MS));
+    }
+
+    /// A request will have to be made once more. However many entries and feeds wait, each with a time of its own: where too
+    /// many fail, the next request waits until there is a retry to be spent (law I19).
+    pub fn on_retry(&mut self, now: Timestamp) {
+        self.paid = self.paid.max(now).after(FLOOR_MS);
+        let open = Timestamp(self.paid.0.saturating_sub(BURST * FLOOR_MS));
+        if open > now {
+            self.on_asked_to_wait(open);
+        }
     }
 
     /// A server asked not to be asked before then.
@@ -96,6 +119,7 @@ impl Link {
 
     /// A request was not answered.
     pub fn on_no_answer(&mut self, now: Timestamp, rng: &mut Rng) {
+        self.on_retry(now);
         self.failures = self.failures.saturating_add(1);
         let wait = if self.offline { PROBE_MS } else { retry::LINK.draw(self.failures, rng) };
         self.retry_at = Some(now.after(wait));

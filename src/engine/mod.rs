@@ -1,9 +1,10 @@
 //! The engine: a deterministic state machine without I/O. It is told what happened and says what to do.
 //!
 //! The parts beside this file are plain data with verdicts; they do not drive each other. The files that act turn verdicts
-//! into effects: `storing`, `sending`, `settling`, `pulling`, and for what the app asks and is told `awaiting`, `inbox`,
+//! into effects: `writing`, `storing`, `sending`, `settling`, `pulling`, and for what the app asks and is told `awaiting`, `inbox`,
 //! `item`, `history`.
 
+pub mod auth;
 mod awaiting;
 mod boot;
 pub mod clock;
@@ -11,6 +12,7 @@ mod coalesce;
 pub mod config;
 pub mod effect;
 pub mod error;
+mod fitting;
 pub mod header;
 pub mod history;
 pub mod ident;
@@ -39,9 +41,11 @@ mod settling;
 mod store;
 mod storing;
 mod watch;
+mod writing;
 
 use std::sync::Arc;
 
+use auth::Auth;
 use clock::{Timer, TimerTable, Timestamp, Wall};
 use config::{Config, TransportKind};
 use effect::{Effect, Sink};
@@ -50,23 +54,18 @@ use ident::{AskId, LoadId, MutationId};
 use inbox::{Again, Inbox};
 use input::{Ask, Input};
 use link::Link;
-use log::About;
-use mutation::Mutation;
-use notice::{Ending, Notice, Phase, Status, StorageKind, ViewChange};
-use outbox::{Outbox, Queued, State};
+use notice::{Notice, Phase, Status, StorageKind, ViewChange};
+use outbox::Outbox;
 use pull::Feed;
 use push::{Batch, BatchSize};
-use record::{Kind, Lineage};
 use replica::Replica;
 use rng::Rng;
 use sending::Request;
-use store::{Mode, Store, Taken};
+use store::{Mode, Store};
 use watch::Watch;
 
 use crate::ordered::{Ordered, OrderedSet};
-use crate::protocol::member::text_of;
-use crate::protocol::{Address, Identity, Json, KeyedOperation, Operation, Part, Parts, Seen, Splice, TextMark};
-use crate::protocol::{digits, words};
+use crate::protocol::{Address, Identity, Json, Seen};
 
 /// What a reader of a document sees: the server's truth with everything pending laid over it.
 #[derive(Clone, Debug, PartialEq)]
@@ -122,6 +121,7 @@ pub struct Engine {
     pause: Option<Pause>,
     /// The app wants nothing to be sent.
     stopped: bool,
+    auth: Auth,
     hidden: bool,
     life: Life,
     troubles: Troubles,
@@ -184,6 +184,7 @@ impl Engine {
         Engine {
             size: BatchSize::new(&config),
             feeds,
+            auth: Auth::new(config.auth),
             config,
             rng: Rng::new(seed),
             wall: (wall, now),
@@ -219,119 +220,6 @@ impl Engine {
             #[cfg(feature = "sim")]
             planted: None,
         }
-    }
-
-    /// The app changes a document. The view has changed when this returns; the write is kept when `Durable` says so.
-    ///
-    /// Fails, with nothing changed, as `CLOSED`, `FENCED`, `QUEUE_FULL`, `TOO_LARGE`, `VALIDATION`, or, for a splice of
-    /// a document that is not in memory, `NOT_LOADED`.
-    pub fn mutate(&mut self, now: Timestamp, mutation: Mutation, effects: &mut impl Sink) -> Result<MutationId, Fault> {
-        Ok(self.mutate_all(now, vec![mutation], effects)?.remove(0))
-    }
-
-    /// The app changes several documents, one mutation each. All are checked, on the documents as they are, before the
-    /// first is staged: where one fails, as with [`Engine::mutate`], nothing has changed.
-    pub fn mutate_all(&mut self, now: Timestamp, mut mutations: Vec<Mutation>, effects: &mut impl Sink) -> Result<Vec<MutationId>, Fault> {
-        self.check_open()?;
-        let mut bodies = Vec::with_capacity(mutations.len());
-        let mut bytes = 0;
-        for mutation in &mut mutations {
-            let body = self.check(mutation)?;
-            bytes += body.len();
-            bodies.push(body);
-        }
-        self.check_room(bodies.len(), bytes)?;
-        let mut ids = Vec::with_capacity(bodies.len());
-        for (index, body) in bodies.iter().enumerate() {
-            ids.push(self.stage(now, &mutations[index], body, effects));
-        }
-        Ok(ids)
-    }
-
-    /// The body of the mutation's record. A splice says what it was made on from here on.
-    fn check(&mut self, mutation: &mut Mutation) -> Result<String, Fault> {
-        mutation.check_names()?;
-        let is_single = self.check_group(mutation)?;
-        for Part { address, operations, .. } in &mut mutation.parts {
-            for operation in operations {
-                if let Operation::Splice(splice) = operation {
-                    if !is_single {
-                        return Err(Fault::new(Code::Validation, "a splice cannot be part of a group"));
-                    }
-                    splice.on = Some(self.check_splice(address, splice)?);
-                }
-            }
-        }
-        let body = text_of(&Parts(&mutation.parts));
-        if body.len() as u64 > self.config.mutation_bytes_max {
-            let limit = self.config.mutation_bytes_max;
-            return Err(Fault::new(
-                Code::TooLarge,
-                words::join(&["a write has at most ", &digits::text(limit), " bytes, this one ", &digits::text(body.len() as u64)]),
-            ));
-        }
-        Ok(body)
-    }
-
-    /// Whether the mutation is one operation on one document. Fails where what it comes after was refused, and where the
-    /// server takes no groups and it is one.
-    fn check_group(&self, mutation: &Mutation) -> Result<bool, Fault> {
-        if mutation.after.iter().any(|id| self.inbox.has(id)) {
-            return Err(Fault::new(Code::Rejected, "what it comes after was refused"));
-        }
-        if mutation.parts.len() > 1 && !self.config.groups {
-            return Err(Fault::new(Code::Validation, "the server takes no groups: say `atomic: false`, or write one document"));
-        }
-        Ok(mutation.parts.len() == 1 && mutation.parts[0].operations.len() == 1)
-    }
-
-    fn stage(&mut self, now: Timestamp, mutation: &Mutation, body: &str, effects: &mut impl Sink) -> MutationId {
-        let mut addresses = Vec::with_capacity(mutation.parts.len());
-        for part in &mutation.parts {
-            addresses.push(part.address.clone());
-        }
-        let (id, order) = self.queue(now, addresses, body, None, None);
-        if self.outbox.depend(order, &mutation.after, &mutation.reads) {
-            self.keep_dependencies(&self.outbox.dependencies(&[order]));
-        }
-        for Part { address, operations, .. } in &mutation.parts {
-            let unloaded = self.is_paged(address);
-            self.replica.lay(address, unloaded, order, id.clone(), operations.clone());
-            if unloaded && !self.replica.is_resident(address) {
-                self.load_page_of(address, None, effects);
-            }
-            self.tell_own_change(address, operations, effects);
-        }
-        self.tell_items(now, effects);
-        self.window.get_or_insert(now);
-        self.arm(now);
-        id
-    }
-
-    /// Stages what these wait for, by the names that has by now.
-    fn keep_dependencies(&mut self, dependencies: &[(MutationId, Vec<MutationId>)]) {
-        for (id, after) in dependencies {
-            self.store.stage(Kind::After, &header::after(id, after), "", Some(About::of(Kind::After, id)));
-        }
-    }
-
-    /// Queues a write and stages its record: a new one at the end, a follow-up at its line's place in the order. Says its
-    /// id and place.
-    fn queue(
-        &mut self,
-        now: Timestamp,
-        addresses: Vec<Address>,
-        body: &str,
-        lineage: Option<Lineage>,
-        order: Option<u64>,
-    ) -> (MutationId, u64) {
-        let wall = self.wall_at(now);
-        let id = MutationId(self.rng.uuid(wall.0).into());
-        let header = header::mutation(&id, wall, &self.config.scope, &addresses, &lineage);
-        self.store.stage_mutation(&id, &header, body, self.config.strict);
-        let bytes = (body.len() + id.0.len()) as u64;
-        let queued = Queued { id: id.clone(), addresses, bytes, place: None, lineage, after: Vec::new(), state: State::New, entry: None };
-        (id, self.outbox.stage(Box::new(queued), order))
     }
 
     /// Something happened.
@@ -371,7 +259,7 @@ impl Engine {
             Input::Marked { address } => self.on_marked(now, &address),
             Input::Stopped { stopped } => self.stopped = stopped,
             Input::CancelAsked { mutation } => self.on_cancel_asked(now, &mutation, effects),
-            Input::TokenGiven { present } => self.on_token(now, present),
+            Input::TokenGiven { present, expires_at } => self.on_token(now, present, expires_at, effects),
         }
         self.end_turn(now, effects);
     }
@@ -445,57 +333,6 @@ impl Engine {
         }
     }
 
-    /// Whether there is room for so many mutations of so many bytes.
-    fn check_room(&self, mutations: usize, bytes: usize) -> Result<(), Fault> {
-        if self.inbox.len() >= self.config.inbox_max as usize || self.inbox.bytes() >= self.config.inbox_bytes_max {
-            return Err(Fault::new(Code::QueueFull, "the inbox is full"));
-        }
-        self.check_outbox(mutations, bytes)
-    }
-
-    fn check_outbox(&self, mutations: usize, bytes: usize) -> Result<(), Fault> {
-        let config = &self.config;
-        let too_many = self.outbox.len() + mutations > config.outbox_entries_max as usize;
-        if too_many || self.outbox.bytes() + bytes as u64 > config.outbox_bytes_max {
-            return Err(Fault::new(Code::QueueFull, "the outbox is full"));
-        }
-        Ok(())
-    }
-
-    /// The mark of the text that a splice is made on.
-    fn check_splice(&mut self, address: &Address, splice: &Splice) -> Result<TextMark, Fault> {
-        if !self.replica.is_known(address, self.is_paged(address)) {
-            return Err(Fault::new(Code::NotLoaded, "the document is not in memory yet; load it first"));
-        }
-        match self.replica.check_splice(address, splice) {
-            Ok(Some(on)) => Ok(on),
-            Ok(None) => Err(Fault::new(Code::Validation, "there is no string at the path")),
-            Err(why) => Err(Fault::new(Code::Validation, why.said())),
-        }
-    }
-
-    /// A held document's watchers hear of the app's own write in the same tick.
-    fn tell_own_change(&mut self, address: &Address, operations: &[Operation], effects: &mut impl Sink) {
-        if !self.watch.is_held(address) {
-            return;
-        }
-        let address = address.clone();
-        let change = match operations {
-            [Operation::Put(value)] => ViewChange::Value { value: Some(value.clone()) },
-            [Operation::Delete] => ViewChange::Value { value: None },
-            _ if !self.replica.is_known(&address, self.is_paged(&address)) => return,
-            [operation] => {
-                let keyed = KeyedOperation { address: address.clone(), operation: operation.clone(), base: None };
-                ViewChange::Operations { operations: vec![keyed] }
-            }
-            _ => match self.view(&address) {
-                View::Document(json) => ViewChange::Value { value: Some(json) },
-                _ => ViewChange::Value { value: None },
-            },
-        };
-        effects.push(Effect::Notify(Notice::Changed { address, change }));
-    }
-
     fn on_held(&mut self, address: Address, held: bool, effects: &mut impl Sink) {
         if !self.watch.hold(address.clone(), held) || !held {
             return;
@@ -531,32 +368,6 @@ impl Engine {
         }
     }
 
-    /// The app takes a mutation back. What is frozen cannot be.
-    fn on_cancel_asked(&mut self, now: Timestamp, id: &MutationId, effects: &mut impl Sink) {
-        // Where nothing can be stored any more, what is stored cannot be taken back.
-        let is_lasting = self.store.mode() != Mode::Durable && self.outbox.queued(id).is_some_and(|queued| queued.place.is_some());
-        if is_lasting {
-            return;
-        }
-        let (Some(order), Some(queued)) = (self.outbox.order(id), self.outbox.take(id)) else { return };
-        self.store.stage(Kind::Cancel, &header::cancel(id), "", None);
-        self.store.log.retire(id);
-        self.take_off(&queued.addresses, std::slice::from_ref(id));
-        if !self.store.stage_taken(Taken { id: id.clone(), addresses: queued.addresses, is_cancelled: true }) {
-            settling::tell_settled(std::slice::from_ref(id), &Ending::Cancelled, effects);
-        }
-        self.block_dependents(now, order, effects);
-        self.arm(now);
-    }
-
-    fn on_token(&mut self, now: Timestamp, present: bool) {
-        if present && self.pause != Some(Pause::Fenced) {
-            self.pause = None;
-            self.troubles.network = None;
-            self.ask_soon(now);
-        }
-    }
-
     fn on_close_asked(&mut self, ask: AskId, effects: &mut impl Sink) {
         self.life = Life::Closing(ask);
         self.cancel_all(Fault::new(Code::Closed, "the client was closed"), effects);
@@ -575,6 +386,7 @@ impl Engine {
 
     /// Everything that follows from a turn, in one place: what was touched is told, what is due is armed.
     fn end_turn(&mut self, now: Timestamp, effects: &mut impl Sink) {
+        self.check_token(now, effects);
         while let Some(timer) = self.timers.expire(now) {
             match timer {
                 Timer::Commit => self.commit(effects),
@@ -583,9 +395,11 @@ impl Engine {
                 Timer::Link => self.probe(now, effects),
                 Timer::Progress => self.give_up_stalled(now, effects),
                 Timer::Compact => self.fold(effects),
+                Timer::Token => self.end_auth_pause(now),
                 Timer::Wait | Timer::Sweep => {}
             }
         }
+        self.want_token(now, effects);
         self.keep_in_memory(now, effects);
         self.tell_touched(effects);
         self.tell_items(now, effects);
@@ -624,6 +438,7 @@ impl Engine {
         self.timers.set(Timer::Link, self.next_try(now));
         self.timers.set(Timer::Progress, self.next_stall());
         self.timers.set(Timer::Wait, self.next_waiter());
+        self.timers.set(Timer::Token, self.token_due());
         if self.outbox.len() == 0 {
             self.timers.set(Timer::Sweep, None);
         } else {
@@ -679,6 +494,11 @@ impl Engine {
 
     /// Whether requests of any kind may go out, the link aside.
     fn may_ask(&self) -> bool {
+        self.is_free() && self.auth.is_good()
+    }
+
+    /// Whether they may, but for a token.
+    fn is_free(&self) -> bool {
         let open = self.life == Life::Open && self.store.is_held() && self.store.mode() != Mode::Fenced;
         open && self.pause.is_none() && !self.stopped && self.ungrounded.is_empty() && self.config.transport != TransportKind::None
     }

@@ -1,7 +1,7 @@
 //! A write of the app, checked.
 
-use crate::protocol::member::Fields;
-use crate::protocol::{Address, Json, JsonError, Operation, Part, Patch, Pointer, Splice, Value};
+use crate::protocol::member::{Fields, Wrong};
+use crate::protocol::{Address, Append, Json, JsonError, Operation, Part, Patch, Pointer, Splice, Value};
 
 use super::error::{Code, Fault};
 use super::ident::MutationId;
@@ -39,8 +39,24 @@ impl Mutation {
 
     /// `remove` units of the string at `path` are replaced, from `at` on.
     pub fn splice(address: Address, path: &str, at: u64, remove: u64, insert: &str) -> Result<Mutation, Fault> {
-        let path = Pointer::parse(path).map_err(|_| Fault::new(Code::Validation, "not an RFC 6901 pointer"))?;
+        let path = pointer(path)?;
         Ok(Mutation::of(address, Operation::Splice(Splice { path, at, remove, insert: insert.into(), on: None })))
+    }
+
+    /// `by` is added to the 64-bit integer at `path`. The document need not be in memory.
+    pub fn increment(address: Address, path: &str, by: i64) -> Result<Mutation, Fault> {
+        Ok(Mutation::of(address, Operation::Increment { path: pointer(path)?, by }))
+    }
+
+    /// What the text `items` says is added at the end of the list or string at `path`: a list's elements, or a string. The document
+    /// need not be in memory.
+    pub fn append(address: Address, path: &str, items: &str) -> Result<Mutation, Fault> {
+        let path = pointer(path)?;
+        let items = Append::of(&path, &Json::parse(items).map_err(no_document)?).map_err(|wrong| match wrong {
+            Wrong::Json(error) => no_document(error),
+            _ => Fault::new(Code::Validation, "append takes a list or a string"),
+        })?;
+        Ok(Mutation::of(address, Operation::Append { path, items }))
     }
 
     /// The document is deleted.
@@ -94,6 +110,10 @@ impl Mutation {
     }
 }
 
+fn pointer(path: &str) -> Result<Pointer, Fault> {
+    Pointer::parse(path).map_err(|_| Fault::new(Code::Validation, "not an RFC 6901 pointer"))
+}
+
 fn no_document(error: JsonError) -> Fault {
     Fault::new(Code::InvalidDocument, error.said())
 }
@@ -111,6 +131,12 @@ mod tests {
         assert_eq!(code(Mutation::patch(at(), "[]")), Code::Validation);
         assert_eq!(code(Mutation::patch(at(), r#"{"set":{"a":1}}"#)), Code::Validation);
         assert_eq!(code(Mutation::splice(at(), "text", 0, 0, "")), Code::Validation);
+        assert_eq!(code(Mutation::increment(at(), "n", 1)), Code::Validation);
+        assert_eq!(code(Mutation::append(at(), "/l", "7")), Code::Validation);
+        assert_eq!(code(Mutation::append(at(), "/l", "[")), Code::InvalidDocument);
+        let deep = ["[".repeat(100), "]".repeat(100)].concat();
+        assert_eq!(code(Mutation::append(at(), "/l", &deep)), Code::InvalidDocument);
+        assert!(Mutation::append(at(), "", &deep).is_ok());
         assert_eq!(Mutation::delete(Address::of("", "k")).check_names().unwrap_err().code, Code::Validation);
     }
 

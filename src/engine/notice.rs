@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::auth::TokenReason;
 use super::clock::Wall;
 use super::error::Fault;
 use super::ident::{AskId, MutationId};
@@ -90,6 +91,13 @@ pub enum Notice {
         /// The name of its entry.
         entry: MutationId,
     },
+    /// A token is needed: the app's provider is to be asked, and what it says is `Input::TokenGiven`.
+    TokenWanted {
+        /// Why.
+        reason: TokenReason,
+    },
+    /// The provider's answer is waited for no longer.
+    TokenGivenUp,
     /// The status is something else.
     Status(Status),
     /// Something went wrong that belongs to no call.
@@ -315,6 +323,8 @@ impl Notice {
             Notice::PendingItems { .. } => "pendingItems",
             Notice::InboxAdded { .. } => "inboxAdded",
             Notice::InboxRemoved { .. } => "inboxRemoved",
+            Notice::TokenWanted { .. } => "tokenWanted",
+            Notice::TokenGivenUp => "tokenGivenUp",
             Notice::Status(_) => "status",
             Notice::Troubled { .. } => "troubled",
         }
@@ -347,6 +357,8 @@ impl Notice {
                 object.name("write").push_str(write);
             }
             Notice::InboxRemoved { entry } => drop(object.member("entry", entry)),
+            Notice::TokenWanted { reason } => drop(object.member("reason", &reason.name())),
+            Notice::TokenGivenUp => {}
             Notice::Status(status) => status.members(&mut object),
         }
         object.end();
@@ -519,6 +531,8 @@ mod tests {
             Notice::PendingItems { added: vec![], removed: vec![item] },
             Notice::InboxAdded { item: r#"{"entry":"e"}"#.into(), write: r#"{"n":1.0}"#.into() },
             Notice::InboxRemoved { entry: MutationId("e".into()) },
+            Notice::TokenWanted { reason: TokenReason::Unauthorized },
+            Notice::TokenGivenUp,
             Notice::Status(status(None)),
             Notice::Status(status(Some(Wall(1)))),
             Notice::Troubled { error: error() },

@@ -13,6 +13,8 @@ pub enum Class {
     Auth,
     /// Too large as one request; halves may pass.
     TooLarge,
+    /// Nothing was done, because it does not say what it was made on.
+    Precondition,
     /// Refused; alone, an entry would be refused for good.
     Refused,
     /// It means nothing here; whether it was done is not known.
@@ -23,7 +25,7 @@ pub enum Class {
 pub type Row = (u16, u16, Class, &'static str);
 
 /// The table. A status in no row is `Unknown`, and is tried again like `Retry`.
-pub const TABLE: [Row; 17] = [
+pub const TABLE: [Row; 19] = [
     (200, 200, Class::Body, "the body says what became of each entry"),
     (400, 400, Class::Refused, "the server cannot read it"),
     (401, 401, Class::Auth, "a token is missing or no longer good"),
@@ -34,11 +36,13 @@ pub const TABLE: [Row; 17] = [
     (407, 407, Class::Unknown, "a proxy wants something"),
     (408, 408, Class::Retry, "the server gave up waiting"),
     (409, 409, Class::Body, "the body says why: another session holds this client, or which entries conflict"),
+    (410, 410, Class::Refused, "there is no such place any more"),
     (411, 411, Class::Refused, "refused"),
     (413, 413, Class::TooLarge, "too large"),
     (414, 417, Class::Refused, "refused"),
     (422, 422, Class::Refused, "the server understands it and refuses"),
     (425, 425, Class::Retry, "too early"),
+    (428, 428, Class::Precondition, "it must say what it was made on"),
     (429, 429, Class::Retry, "too many requests"),
     (500, 599, Class::Retry, "the server failed"),
 ];
@@ -72,7 +76,8 @@ mod tests {
         assert_eq!(of(Class::Body), [200, 409]);
         assert_eq!(of(Class::Auth), [401]);
         assert_eq!(of(Class::TooLarge), [413]);
-        assert_eq!(of(Class::Refused), [400, 402, 403, 404, 405, 406, 411, 414, 415, 416, 417, 422]);
+        assert_eq!(of(Class::Precondition), [428]);
+        assert_eq!(of(Class::Refused), [400, 402, 403, 404, 405, 406, 410, 411, 414, 415, 416, 417, 422]);
         assert_eq!(of(Class::Retry), [vec![408, 425, 429], (500..=599).collect()].concat());
         assert!((100..200).chain(201..400).all(|status| classify(status) == Class::Unknown));
     }

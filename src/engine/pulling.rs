@@ -11,7 +11,7 @@ use super::ident::{AskId, MutationId};
 use super::input::Reply;
 use super::link::Tried;
 use super::outbox::Queued;
-use super::outcome::{self, Class};
+use super::outcome;
 use super::replica::Base;
 use super::sending::{asked_wait, read_body};
 use crate::protocol::{Change, ChangeBody, PullReply};
@@ -25,6 +25,10 @@ impl Engine {
     pub(super) fn on_pull_asked(&mut self, now: Timestamp, ask: AskId, effects: &mut impl Sink) {
         if let Err(error) = self.check_askable() {
             return self.answer(ask, Some(error), effects);
+        }
+        if matches!(self.pause, Some(super::Pause::Auth(_))) {
+            // Perhaps there is a token by now.
+            self.pause = None;
         }
         if let Some(feed) = self.feeds.first_mut() {
             feed.asks.push(ask);
@@ -62,9 +66,7 @@ impl Engine {
     }
 
     pub(super) fn pull_due(&mut self, now: Timestamp, effects: &mut impl Sink) {
-        if self.auth_pause().is_some_and(|until| until <= now) {
-            self.pause = None;
-        }
+        self.end_auth_pause(now);
         while self.may_ask() && self.link.is_open(now, self.requests.len()) {
             // Where only one may ask, it is the one that has waited longest.
             let mut longest: Option<usize> = None;
@@ -91,18 +93,18 @@ impl Engine {
             };
         }
         self.link.on_answer();
-        let mut refused = outcome::refusal(reply.status);
-        if outcome::classify(reply.status) == Class::Auth {
-            refused = refused.as_kind(Code::Unauthorized);
-            self.feeds[feed].due = now;
-            self.pause_for_auth(now, refused.clone());
-        } else {
-            self.history.note(refused.code.as_str());
-            let asked = asked_wait(reply);
-            self.feeds[feed].on_retry(now, asked, &mut self.rng);
-            asked.into_iter().for_each(|asked| self.link.on_asked_to_wait(now.after(asked)));
-            self.troubles.network = Some(refused.clone());
+        if reply.status == 410 && self.feeds[feed].cursor.is_some() {
+            // The server no longer knows what came after it (H6). Without a cursor there is nothing to begin again.
+            self.feeds[feed].restart(now, true);
+            return self.stage_cursor(feed);
         }
+        let refused = outcome::refusal(reply.status);
+        self.history.note(refused.code.as_str());
+        let asked = asked_wait(reply);
+        self.link.on_retry(now);
+        self.feeds[feed].on_retry(now, asked, &mut self.rng);
+        asked.into_iter().for_each(|asked| self.link.on_asked_to_wait(now.after(asked)));
+        self.troubles.network = Some(refused.clone());
         self.answer_pull(feed, Some(refused), effects);
     }
 

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::coalesce::Composer;
+use super::fitting::Grounded;
 use super::ident::MutationId;
 use super::merge;
 use crate::ordered::Ordered;
 use crate::protocol::text::{SpliceError, units};
-use crate::protocol::{Address, Draft, Json, Operation, Patch, Pointer, Splice, Text, TextMark, Value};
+use crate::protocol::{Address, ApplyError, Draft, Json, Operation, Patch, Pointer, Splice, Text, TextMark, Value};
 
 /// The server's truth about one document.
 #[derive(Clone, Debug, PartialEq)]
@@ -111,6 +112,22 @@ impl Replica {
         Ok(Some(text.mark()))
     }
 
+    /// Whether increments and appends among these, one after the other, can be applied to what a reader sees, which is known.
+    pub fn check(&mut self, address: &Address, operations: &[Operation]) -> Result<(), ApplyError> {
+        let mut nothing = Draft::of(None);
+        let draft = self.documents.get_mut(address).and_then(|document| document.draft()).unwrap_or(&mut nothing);
+        if let [operation] = operations {
+            return draft.check(operation);
+        }
+        let mut trial = draft.clone();
+        operations.iter().try_for_each(|operation| trial.apply(operation))
+    }
+
+    /// The 64-bit integer at `path` in what a reader sees.
+    pub fn integer(&mut self, address: &Address, path: &Pointer) -> Option<i64> {
+        self.documents.get_mut(address)?.draft()?.integer(path)
+    }
+
     /// Lays a mutation over `address`. Its splices say what they were made on.
     pub fn lay(&mut self, address: &Address, unloaded: bool, order: u64, id: MutationId, operations: Vec<Operation>) {
         let document = self.document(address, unloaded);
@@ -127,20 +144,22 @@ impl Replica {
 
     /// The operations that the layers of these mutations, in their order, make on the base as it is: splices whose text has moved are
     /// merged. `None` where nobody can know without the page.
-    pub fn grounded(&mut self, address: &Address, mut ids: &[MutationId]) -> Option<Vec<Operation>> {
+    pub fn grounded(&self, address: &Address, ids: &[MutationId]) -> Option<Grounded> {
         let document = self.documents.get(address)?;
         if document.is_unloaded() {
             return None;
         }
-        let mut fold = document.fold();
+        let (mut fold, mut rest, mut unfit) = (document.fold(), ids, None);
         fold.made = Some(Composer::default());
         for layer in &document.layers {
-            if layer.is_next(&mut ids) {
+            if layer.is_next(&mut rest) {
                 fold.layer(layer);
+                let at = ids.len() - rest.len() - 1;
+                unfit = unfit.or(fold.unfit.take().map(|why| (at, why)));
             }
         }
         fold.end_run();
-        fold.made.map(Composer::finish)
+        Some(Grounded { operations: fold.made?.finish(), unfit })
     }
 
     /// The operations in the layers of these mutations, as they were made.
@@ -166,12 +185,12 @@ impl Replica {
         draft.to_json()
     }
 
-    /// Whether a run whose text has moved goes on behind the layer `last`. Parted there, it would be merged as two
+    /// How many layers a run whose text has moved goes on for behind the layer `last`. Parted there, it would be merged as two
     /// changes, and the view would be another one.
-    pub fn goes_on_behind(&self, address: &Address, last: &MutationId) -> bool {
-        let Some(document) = self.documents.get(address) else { return false };
+    pub fn goes_on_behind(&self, address: &Address, last: &MutationId) -> usize {
+        let Some(document) = self.documents.get(address) else { return 0 };
         if document.layers.last().is_none_or(|layer| layer.id == *last) {
-            return false;
+            return 0;
         }
         let mut fold = document.fold();
         let mut layers = document.layers.iter();
@@ -181,8 +200,15 @@ impl Replica {
                 break;
             }
         }
-        let next = layers.next().and_then(|layer| layer.operations.first());
-        fold.is_moved() && matches!(next, Some(Operation::Splice(splice)) if fold.continues(splice))
+        let mut more = 0;
+        for layer in layers {
+            if !fold.is_moved() || !matches!(layer.operations.first(), Some(Operation::Splice(splice)) if fold.continues(splice)) {
+                break;
+            }
+            fold.layer(layer);
+            more += 1;
+        }
+        more
     }
 
     /// Puts one layer in place of those of `ids`, in their order: an entry for its members, a follow-up for an entry. What it makes on
@@ -313,7 +339,7 @@ impl Document {
 
     /// Nothing laid over the base yet.
     fn fold(&self) -> Fold {
-        Fold { draft: Draft::of(self.value()), run: None, made: None }
+        Fold { draft: Draft::of(self.value()), run: None, made: None, unfit: None }
     }
 
     /// The view, for editing.
@@ -376,6 +402,8 @@ struct Fold {
     run: Option<Box<Run>>,
     /// What they do, composed, where somebody asks.
     made: Option<Composer>,
+    /// Why one of them could not be applied. It does nothing to the draft.
+    unfit: Option<ApplyError>,
 }
 
 /// Splices in a row on one text.
@@ -452,7 +480,8 @@ impl Fold {
     }
 
     fn apply(&mut self, operation: &Operation) {
-        if let (Ok(()), Some(made)) = (self.draft.apply(operation), &mut self.made) {
+        self.unfit = self.draft.apply(operation).err().or(self.unfit.take());
+        if let Some(made) = &mut self.made {
             made.push(operation);
         }
     }
@@ -539,7 +568,7 @@ mod tests {
         assert_eq!(text(&mut replica), "1!! two?");
         replica.rebase(&at(), false, base("3", "one two? three"), &[]);
         assert_eq!(text(&mut replica), "1!! two? three");
-        let few = replica.grounded(&at(), &[id("m1"), id("m2"), id("m3")]).unwrap();
+        let few = replica.grounded(&at(), &[id("m1"), id("m2"), id("m3")]).unwrap().operations;
         assert_eq!(few.len(), 1, "one splice on the base as it is: {few:?}");
     }
 

@@ -47,6 +47,31 @@ pub fn retry_after(header: Option<&str>, date: Option<&str>) -> Option<u64> {
     Some(ms.min(RETRY_AFTER_MAX_MS))
 }
 
+/// What the RateLimit headers of a reply ask for where they say that nothing is left, in milliseconds from now, clamped to
+/// [`RETRY_AFTER_MAX_MS`]. In the forms of draft-ietf-httpapi-ratelimit-headers: `"name";r=0;t=30` (08 and later) or
+/// `limit=10, remaining=0, reset=30` (07) in one header, or `remaining` and `reset` by themselves (up to 06).
+pub fn rate_limit(combined: Option<&str>, remaining: Option<&str>, reset: Option<&str>) -> Option<u64> {
+    let number = |text: &str| digits::read(text.trim_ascii());
+    let (mut left, mut seconds) = (remaining.and_then(number), reset.and_then(number));
+    let mut longest = None;
+    for item in combined.unwrap_or_default().split(',') {
+        if item.contains(';') {
+            // A quota by itself: of several, the one that lasts longest counts.
+            longest = longest.max(seconds.filter(|_| left == Some(0)));
+            (left, seconds) = (None, None);
+        }
+        for part in item.split(';') {
+            match part.trim_ascii().split_once('=') {
+                Some(("r" | "remaining", value)) => left = number(value),
+                Some(("t" | "reset", value)) => seconds = number(value),
+                _ => {}
+            }
+        }
+    }
+    longest = longest.max(seconds.filter(|_| left == Some(0)));
+    longest.map(|seconds| seconds.saturating_mul(1_000).min(RETRY_AFTER_MAX_MS))
+}
+
 /// Seconds since 1970 of an IMF-fixdate (RFC 9110 section 5.6.7), the one form that servers may send.
 fn http_date(text: &str) -> Option<u64> {
     /// What stands for itself, and between that two or four digits each; what `x` stands for is looked at below.
@@ -90,6 +115,30 @@ mod tests {
             assert!(drawn.iter().all(|ms| *ms <= longest));
             assert!(longest == 0 || drawn.iter().any(|ms| *ms < longest / 4) && drawn.iter().any(|ms| *ms > longest / 4 * 3));
         }
+    }
+
+    #[test]
+    fn h8_rate_limits_in_all_forms_and_in_none() {
+        for (combined, ms) in [
+            (r#""default";r=0;t=30"#, Some(30_000)),
+            (r#""burst";r=0;t=1, "day"; r=0; t=600"#, Some(600_000)),
+            (r#""burst";r=0;t=5,"day";r=9;t=600"#, Some(5_000)),
+            ("burst;r=9;t=5,day;r=0;t=60", Some(60_000)),
+            (r#""default";r=0;t=99999999999999999999"#, None),
+            (r#""default";r=0;t=9999999999"#, Some(RETRY_AFTER_MAX_MS)),
+            (r#""default";r=0"#, None),
+            (r#""default";r=1;t=30"#, None),
+            ("limit=10, remaining=0, reset=7", Some(7_000)),
+            ("limit=10, remaining=3, reset=7", None),
+            (";;=,,r=,t=x", None),
+            ("", None),
+        ] {
+            assert_eq!(rate_limit(Some(combined), None, None), ms, "{combined}");
+        }
+        assert_eq!(rate_limit(None, Some(" 0"), Some("12")), Some(12_000));
+        assert_eq!(rate_limit(None, Some("0"), None), None);
+        assert_eq!(rate_limit(None, Some("4"), Some("12")), None);
+        assert_eq!(rate_limit(None, None, None), None);
     }
 
     #[test]

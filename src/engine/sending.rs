@@ -20,13 +20,10 @@ use super::record::Kind;
 use super::retry;
 use super::settling::Ended;
 use super::store::Taken;
-use super::{AUTH_PAUSE_MS, Engine, Pause};
+use super::{Engine, Pause};
 use crate::protocol::member::Wrong;
 use crate::protocol::{self, Address, Call, MessageError, Part, PushReply, Whole};
 use crate::protocol::{digits, words};
-
-/// More writes of one document than this are more than one entry: a server takes 1,000 operations in one.
-const MEMBERS_MAX: usize = 500;
 
 /// A request on its way.
 #[derive(Debug)]
@@ -38,6 +35,8 @@ pub(super) struct Request {
     bytes: u64,
     /// The server's generation as it was known when the request left.
     generation: Arc<str>,
+    /// Which token it left with.
+    token: u32,
     /// It is aborted then, unless there is progress...
     stalls: Timestamp,
     /// ...and then in any case.
@@ -91,6 +90,13 @@ pub(super) fn read_body(reply: &Reply, take_up: &mut dyn FnMut(&str) -> Result<(
 pub(super) fn asked_wait(reply: &Reply) -> Option<u64> {
     let header = |name: &str| reply.headers.get(name).map(String::as_str);
     retry::retry_after(header("retry-after"), header("date"))
+}
+
+/// The wait that a server's quotas suggest, in milliseconds, where it does not ask for one outright.
+fn suggested_wait(reply: &Reply) -> Option<u64> {
+    let header = |name: &str| reply.headers.get(name).map(String::as_str);
+    let hint = retry::rate_limit(header("ratelimit"), header("ratelimit-remaining"), header("ratelimit-reset"));
+    hint.filter(|_| asked_wait(reply).is_none())
 }
 
 impl Engine {
@@ -152,18 +158,8 @@ impl Engine {
     fn freeze(&mut self, now: Timestamp, head: &MutationId, effects: &mut impl Sink) -> Option<MutationId> {
         let first = self.outbox.queued(head)?;
         let (id, line, addresses) = (head.clone(), first.line(first.round()), first.addresses.clone());
-        let mut members = self.outbox.members(head, MEMBERS_MAX, self.config.batch_bytes_max);
-        members.first()?;
-        if let ([address], Some(last)) = (&addresses[..], members.last())
-            && self.replica.goes_on_behind(address, last)
-        {
-            members = self.outbox.members(head, usize::MAX, u64::MAX);
-            if members.last().is_some_and(|last| self.replica.goes_on_behind(address, last)) {
-                self.outbox.postpone(address);
-                return None;
-            }
-        }
-        let Some(parts) = self.grounded_parts(&addresses, &members)? else {
+        let (members, parts) = self.fit(head, &addresses)?;
+        let Some(parts) = parts else {
             self.give_up_unplaceable(now, &addresses, &members, effects);
             return None;
         };
@@ -186,26 +182,6 @@ impl Engine {
             self.keep_dependencies(&self.outbox.dependents(order));
         }
         Some(id)
-    }
-
-    /// What the layers of these mutations make on the bases as they are. `Some(None)`: there is a document that nobody can say
-    /// it for; `None`: one that is not in memory.
-    pub(super) fn grounded_parts(&mut self, addresses: &[Address], members: &[MutationId]) -> Option<Option<Vec<Part>>> {
-        let mut parts = Vec::with_capacity(addresses.len());
-        for address in addresses {
-            let operations = self.replica.grounded(address, members)?;
-            if operations.is_empty() {
-                return Some(None);
-            }
-            let base = match self.replica.base(address) {
-                None => Some(None),
-                Some(base) if base.value.is_none() => Some(None),
-                Some(base) if base.version.is_empty() => None,
-                Some(base) => Some(Some(String::from(&*base.version))),
-            };
-            parts.push(Part { address: address.clone(), operations, base });
-        }
-        Some(Some(parts))
     }
 
     /// The text that these were made on is lost, and with it where they belong: they go to the inbox.
@@ -276,6 +252,7 @@ impl Engine {
             items,
             bytes,
             generation: self.generation.clone(),
+            token: self.auth.number(),
             stalls: now.after(self.config.progress_ms + upload),
             ends: now.after(self.config.request_ms_max.max(upload)),
         });
@@ -370,6 +347,11 @@ impl Engine {
     pub(super) fn on_replied(&mut self, now: Timestamp, id: RequestId, reply: Reply, effects: &mut impl Sink) {
         let Some(request) = self.take_request(id) else { return };
         self.history.begin(request.items);
+        suggested_wait(&reply).into_iter().for_each(|ms| self.link.on_asked_to_wait(now.after(ms)));
+        if outcome::classify(reply.status) == Class::Auth && !reply.redirected {
+            self.on_auth(now, &request, &outcome::refusal(reply.status), effects);
+            return self.end_sync(now, &request, reply.body.0.len());
+        }
         match request.what {
             What::Push(batch) => self.on_push_reply(now, batch, &request, &reply, effects),
             What::Pull(feed) => self.on_pull_reply(now, feed, &request.generation, &reply, effects),
@@ -388,6 +370,9 @@ impl Engine {
             let mut said = PushReply::default();
             let read = read_body(reply, &mut |text| said.take_up(text));
             return match read.and_then(|()| self.check_reply(now, &said.generation, &said.scope, &request.generation)) {
+                Ok(()) if said.whole == Some(Whole::Auth) => {
+                    self.on_auth(now, request, &Fault::new(Code::Unauthorized, "the server wants a token"), effects);
+                }
                 Ok(()) => self.on_outcomes(now, batch, &said, effects),
                 Err(Some(error)) => self.on_no_answer(now, What::Push(batch), error, effects),
                 Err(None) => drop(self.release(batch)),
@@ -401,11 +386,15 @@ impl Engine {
                 self.troubles.network = Some(refused);
                 self.on_retry_later(now, batch, if class == Class::Retry { asked_wait(reply) } else { None });
             }
-            Class::Auth => self.on_auth(now, batch, refused),
-            Class::TooLarge | Class::Refused if count > 1 => {
+            Class::TooLarge | Class::Refused | Class::Precondition if count > 1 => {
                 self.history.note(refused.code.as_str());
                 self.size.halve(count);
                 self.release(batch);
+            }
+            Class::Precondition => {
+                for id in &self.release(batch) {
+                    self.make_conditional(now, id, &refused, effects);
+                }
             }
             class => {
                 let code = if class == Class::TooLarge { Code::TooLarge } else { Code::Rejected };
@@ -422,6 +411,7 @@ impl Engine {
     /// The server answered that it should be tried again: each entry waits, and nobody else is asked before the time
     /// that the server named.
     fn on_retry_later(&mut self, now: Timestamp, batch: BatchId, asked: Option<u64>) {
+        self.link.on_retry(now);
         let entries = self.take_batch(batch);
         entries.iter().for_each(|id| self.wait(now, id, asked));
         if let Some(asked) = asked {
@@ -429,28 +419,33 @@ impl Engine {
         }
     }
 
-    fn on_auth(&mut self, now: Timestamp, batch: BatchId, error: Fault) {
-        self.release(batch);
-        self.pause_for_auth(now, error);
-    }
-
-    pub(super) fn pause_for_auth(&mut self, now: Timestamp, error: Fault) {
+    /// A request came back for want of a token. It uses no attempt.
+    fn on_auth(&mut self, now: Timestamp, request: &Request, error: &Fault, effects: &mut impl Sink) {
+        self.link.on_answer();
         self.history.note(Code::Unauthorized.as_str());
-        self.pause = Some(Pause::Auth(now.after(AUTH_PAUSE_MS)));
-        self.troubles.network = Some(error.as_kind(Code::Unauthorized));
+        match request.what {
+            What::Push(batch) => drop(self.release(batch)),
+            What::Pull(feed) => {
+                self.feeds[feed].request = None;
+                self.feeds[feed].due = now;
+            }
+            What::Ping => {}
+        }
+        self.on_unauthorized(now, request.token, error, effects);
     }
 
     /// A request was answered as it should be.
     #[inline(never)]
     pub(super) fn on_good_answer(&mut self) {
         self.link.on_answer();
+        self.link.on_success();
+        self.auth.on_taken();
         self.troubles.network = None;
     }
 
     fn on_outcomes(&mut self, now: Timestamp, batch: BatchId, reply: &PushReply, effects: &mut impl Sink) {
         self.on_good_answer();
         match reply.whole {
-            Some(Whole::Auth) => return self.on_auth(now, batch, Fault::new(Code::Unauthorized, "the server wants a token")),
             Some(Whole::Fenced) => {
                 self.release(batch);
                 self.history.note(Code::Fenced.as_str());
@@ -462,7 +457,7 @@ impl Engine {
                 self.history.note("retry");
                 return self.on_retry_later(now, batch, after_ms.map(|ms| ms.min(retry::RETRY_AFTER_MAX_MS)));
             }
-            None => {}
+            Some(Whole::Auth) | None => {}
         }
         self.size.grow();
         let mut entries = self.take_batch(batch);

@@ -3,6 +3,7 @@
 use super::clock::Timestamp;
 use super::effect::{Effect, Sink};
 use super::error::{Code, Fault};
+use super::fitting::Made;
 use super::header;
 use super::ident::MutationId;
 use super::notice::{Ending, Notice};
@@ -147,7 +148,7 @@ impl Engine {
         effects: &mut impl Sink,
     ) {
         let Some(entry) = self.outbox.entry(id) else { return };
-        let (round, addresses) = (entry.round() + 1, entry.addresses.clone());
+        let addresses = entry.addresses.clone();
         let only = if addresses.len() == 1 { addresses.first() } else { None };
         let Some(address) = addresses.iter().find(|address| Some(*address) == moved.or(only)) else {
             let error = Fault::new(Code::Protocol, "the server's answer does not say which document of the group has moved");
@@ -162,15 +163,47 @@ impl Engine {
             // The others may have moved, too, and each costs a round.
             self.ask_soon(now);
         }
+        let address = address.clone();
+        self.make_again(now, id, Some((&address, &said)), seq, effects);
+    }
+
+    /// The server wants to know what an entry was made on (RFC 6585): once that is known, it is made again on it. One that has
+    /// said so is refused.
+    pub(super) fn make_conditional(&mut self, now: Timestamp, id: &MutationId, refused: &Fault, effects: &mut impl Sink) {
+        let Some(Queued { entry: Some(entry), addresses, .. }) = self.outbox.entry(id) else { return };
+        if entry.bases.iter().all(Option::is_some) {
+            return self.end(now, id, &Ending::Rejected { error: refused.as_kind(Code::Rejected) }, &None, None, effects);
+        }
+        addresses.clone().iter().for_each(|address| self.touch(address));
+        self.ask_soon(now);
+        self.make_again(now, id, None, None, effects);
+    }
+
+    /// What an entry meant is made again on what is there, and goes as another one.
+    fn make_again(
+        &mut self,
+        now: Timestamp,
+        id: &MutationId,
+        server: Option<(&Address, &Option<Json>)>,
+        seq: Option<u64>,
+        effects: &mut impl Sink,
+    ) {
+        let Some(entry) = self.outbox.entry(id) else { return };
+        let (round, addresses) = (entry.round() + 1, entry.addresses.clone());
         if round as usize > ROUNDS_MAX + addresses.len() {
             let rounds = digits::text(u64::from(round) - 1);
             let error = Fault::new(Code::Rejected, words::join(&["conflict: somebody else was first ", &rounds, " times in a row"]));
-            return self.end_with(now, id, &Ending::Rejected { error }, &None, Some((address, &said)), seq, effects);
+            return self.end_with(now, id, &Ending::Rejected { error }, &None, server, seq, effects);
         }
-        let Some(parts) = self.grounded_parts(&addresses, std::slice::from_ref(id)).flatten() else {
+        let Some(Made { parts, unfit }) = self.grounded_parts(&addresses, std::slice::from_ref(id)).flatten() else {
             let error = Fault::new(Code::StorageCorrupt, "the text this was made on is lost");
             return self.end(now, id, &Ending::Unknown { error }, &None, seq, effects);
         };
+        if let Some((_, why)) = unfit {
+            // The server has just said what is there, and would refuse all of it.
+            let error = Fault::new(Code::Rejected, words::join(&["not_applicable: ", why.said()]));
+            return self.end_with(now, id, &Ending::Rejected { error }, &None, server, seq, effects);
+        }
         self.follow_up(now, id, round, parts, seq, effects);
     }
 

@@ -53,6 +53,16 @@ export class Documents {
     return this.#write('merge', key, text);
   }
 
+  increment(key, path, by) {
+    check(wellFormed(path) && Number.isSafeInteger(by), 'increment takes a path and a whole number that a double holds');
+    return this.#write('increment', key, JSON.stringify({ path, by }));
+  }
+
+  append(key, path, items) {
+    check(wellFormed(path) && (typeof items === 'string' || Array.isArray(items)), 'append takes a path and a list or a string');
+    return this.#write('append', key, textOf({ path, items }));
+  }
+
   splice(key, path, at, remove, insert) {
     check(wellFormed(path) && wellFormed(insert), 'splice takes a path and an insert that are strings without lone surrogates');
     check(isWhole(at) && isWhole(remove), 'splice takes a position and a length that are whole numbers, 0 or more');

@@ -17,7 +17,7 @@ const CODES = {
   TIMEOUT: [true, 'The server or the network is too slow.'],
   HTTP: [false, 'See `status`; is `transport.url` the right address?'],
   PROTOCOL: [true, 'Not what docs/protocol.md says: perhaps the answer of a proxy or sign-in page.'],
-  UNAUTHORIZED: [true, 'Sign in again: `headers` need a good token.'],
+  UNAUTHORIZED: [true, 'Sign in again: `auth` or `headers` must give a good token.'],
   WRONG_SCOPE: [false, 'The server acts for another user than `scope`.'],
   FENCED: [false, 'Another tab has taken over; a reload takes it back.'],
   REJECTED: [false, 'The server refused it; its message says why.'],

@@ -10,8 +10,8 @@ import { Revision } from './revive.js';
 import { Audience, sourceOf } from './source.js';
 
 /**
- * One client's documents, writes, questions and status. `owner` hears of what concerns the client as a whole, `opened(client)` and
- * `openFailed(error)`, and does what `Cells` asks for.
+ * One client's documents, writes, questions and status. `owner` hears of what concerns the client as a whole, `opened(client)`,
+ * `openFailed(error)`, `tokenWanted(reason)` and `tokenGivenUp()`, and does what `Cells` asks for.
  */
 export class Fold {
   mutations = new Mutations();
@@ -107,6 +107,10 @@ export class Fold {
         return () => this.mutations.settled(notice.mutation, settlement(notice.ending));
       case 'answered':
         return () => this.#takeAnswer(notice);
+      case 'tokenWanted':
+        return () => this.#owner.tokenWanted(notice.reason);
+      case 'tokenGivenUp':
+        return () => this.#owner.tokenGivenUp();
       case 'opened':
         return () => this.#owner.opened(notice.client);
       case 'openFailed':

@@ -131,8 +131,21 @@ export type Outcome =
 /** What became of a whole request. */
 export type WholeOutcome = { outcome: 'auth' } | { outcome: 'fenced' } | { outcome: 'retry'; afterMs?: number };
 
+/** A token, or `null` where the user has to sign in. `expiresAt` is milliseconds since 1970 by this device's clock. */
+export type Token = string | null | { token: string; expiresAt?: number };
+
+/**
+ * Gives a token when one is needed: before anything is sent, when the one it gave expires, and when the server refuses it (a 401,
+ * or the outcome `auth`). One question at a time a client; meanwhile writes queue. One that gives `null`, throws, or has not
+ * answered after 30 s (`signal` aborts then) leaves the client in phase `needs-auth`: it asks again after 60 s, or when the app
+ * calls `pull()`, for example after a sign-in. So it does where the server refuses the next token, too.
+ */
+export type AuthProvider = (context: { reason: 'initial' | 'expired' | 'unauthorized'; signal: AbortSignal }) => Token | PromiseLike<Token>;
+
 /** What an app's own function is told about the call. */
 export interface CallContext {
+  /** The token that the `auth` option gave; `null` where there is none. Never stored. */
+  readonly auth: string | null;
   /** Aborts when the call has taken too long, or the client is closed. What the function does afterwards is ignored. */
   readonly signal: AbortSignal;
   /** How many times these entries were sent before. */
@@ -229,6 +242,12 @@ export interface StorageOptions {
   durability?: 'relaxed' | 'strict';
 }
 
+/** How the writes of a collection are treated. */
+export interface CollectionOptions {
+  /** `false`: each write is sent by itself, and can be refused by itself. Otherwise writes of one document go as one where that does the same. */
+  coalesce?: boolean;
+}
+
 /** What to open. `C` maps the names of collections to the types of their documents. */
 export interface OpenOptions<C extends Record<keyof C, object> = Record<string, any>> {
   /** The app, or a part of it with data of its own. */
@@ -237,6 +256,9 @@ export interface OpenOptions<C extends Record<keyof C, object> = Record<string, 
   scope?: string;
   /** Who answers. Left out: writes are kept and go nowhere. */
   transport?: Transport;
+  /** Where tokens come from. A transport with a `url` sends them as `Authorization: Bearer`. They are in memory only. */
+  auth?: AuthProvider;
+  collections?: { readonly [K in keyof C]?: CollectionOptions };
   storage?: StorageOptions;
   poll?: PollOptions;
   batch?: BatchOptions;
@@ -368,6 +390,18 @@ export interface Documents<T extends object> {
   update(key: string, change: MergePatch<T> | ((draft: T) => void)): Mutation;
   /** Deletes a document. Where there is none, that is so already and the write ends as applied. */
   delete(key: string): Mutation;
+  /**
+   * Adds the whole number `by` to the 64-bit integer at `path`. Adding commutes: when somebody else has changed the number
+   * meanwhile, both changes count. Where the document is in memory and there is no integer, or the sum would be none, it throws
+   * `VALIDATION`. A document need not be in memory; should there be no integer after all, the view stays as it is without the
+   * write, which ends as `rejected`.
+   */
+  increment(key: string, path: Pointer, by: number): Mutation;
+  /**
+   * Adds to the end of the list at `path` the elements of a list, or to the end of the text there a text. Nothing that others
+   * add meanwhile is lost. Where there is nothing of the same type, it is as with `increment`.
+   */
+  append(key: string, path: Pointer, items: readonly JsonValue[] | string): Mutation;
   /**
    * Replaces `remove` units of the text at `path`, from position `at` on, by `insert`. Positions are UTF-16 units, as in
    * JavaScript strings. A range that begins or ends inside a surrogate pair, or reaches past the end, throws `VALIDATION`; a

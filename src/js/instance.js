@@ -11,6 +11,7 @@ export class Instance {
   clientId = '';
   #options;
   #host;
+  #auth;
   #client = null;
   /** Of the module's present client: what it tells and listens under. One that was given up is no longer heard and hears nothing. */
   #life = null;
@@ -23,10 +24,11 @@ export class Instance {
   #running = 'start';
   #over = false;
 
-  /** `options` and `host` as the module's `Client.open` takes them; `life`, `notify` and `panicked` are added here. */
-  constructor(options, host) {
+  /** `options` and `host` as the module's `Client.open` takes them; `life`, `notify` and `panicked` are added here. `auth` has the tokens. */
+  constructor(options, host, auth) {
     this.#options = options;
     this.#host = host;
+    this.#auth = auth;
     this.#await();
     enter(this);
     this.start();
@@ -141,6 +143,14 @@ export class Instance {
     this.end('dead', error);
   }
 
+  tokenWanted(reason) {
+    this.#auth?.ask(reason, (answer) => this.#client && this.#try('token', '', '', answer));
+  }
+
+  tokenGivenUp() {
+    this.#auth?.giveUp();
+  }
+
   hold({ collection, key }, held) {
     if (!this.#absent) this.#try(held ? 'hold' : 'release', collection, key);
   }
@@ -164,6 +174,7 @@ export class Instance {
   }
 
   #leave() {
+    this.#auth?.giveUp();
     this.#life?.abort();
     this.#life = this.#client = null;
   }

@@ -1,5 +1,6 @@
 // From the app's options to an open client.
 
+import { Auth } from './auth.js';
 import { SyncClient, unless } from './client.js';
 import { check } from './errors.js';
 import { Instance } from './instance.js';
@@ -11,6 +12,8 @@ const OPTIONS = {
   name: null,
   scope: null,
   transport: null,
+  auth: null,
+  collections: null,
   storage: ['durability'],
   poll: ['baseMs', 'maxMs'],
   batch: ['windowMs', 'itemsMax', 'bytesMax'],
@@ -19,7 +22,7 @@ const OPTIONS = {
 };
 
 export async function open(options = {}) {
-  const { name, scope = '', transport, storage, poll, batch, wasm, signal } = options;
+  const { name, scope = '', transport, auth: provider, collections = {}, storage, poll, batch, wasm, signal } = options;
   // An option that nothing reads would be a promise that nobody keeps.
   for (const [given, group] of Object.entries(options)) {
     check(Object.hasOwn(OPTIONS, given), `there is no option "${given}"`);
@@ -30,7 +33,14 @@ export async function open(options = {}) {
   check(typeof name === 'string' && name !== '', 'a name is needed');
   check(typeof scope === 'string', 'a scope is a string');
   check([undefined, 'strict', 'relaxed'].includes(storage?.durability), 'storage.durability is "strict" or "relaxed"');
-  const { kind, url, groups, host } = bind(transport);
+  check([undefined, 'function'].includes(provider && typeof provider), 'auth is a function');
+  const auth = provider && new Auth(provider);
+  const { kind, url, groups, host } = bind(transport, auth);
+  const uncoalesced = Object.keys(collections).filter((collection) => {
+    const { coalesce = true, ...others } = collections[collection] ?? {};
+    check(typeof coalesce === 'boolean' && Object.keys(others).length === 0, `of the collection "${collection}", coalesce is true or false, and nothing else`);
+    return !coalesce;
+  });
   const numbers = {
     pollBaseMs: poll?.baseMs,
     pollMaxMs: poll?.maxMs,
@@ -44,6 +54,8 @@ export async function open(options = {}) {
   }
   const config = {
     transport: kind,
+    auth: auth ? true : undefined,
+    uncoalesced: uncoalesced.length > 0 ? uncoalesced : undefined,
     groups: groups === false ? false : undefined,
     crossOrigin: kind === 'protocol' && new URL(url).origin !== globalThis.location?.origin,
     strict: storage?.durability ? storage.durability === 'strict' : undefined,
@@ -54,7 +66,7 @@ export async function open(options = {}) {
     await unless(signal, async () => {
       await init({ wasm });
       if (signal?.aborted) return;
-      instance = new Instance(JSON.stringify({ name, scope, url, config }), host);
+      instance = new Instance(JSON.stringify({ name, scope, url, config }), host, auth);
       await instance.ready;
     });
   } catch (error) {

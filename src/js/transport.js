@@ -2,31 +2,41 @@
 
 import { check } from './errors.js';
 
-/** What a transport means for the module: who answers (`kind`), the server's address, whether groups are refused (`false`), and functions of the app. */
-export function bind(transport) {
+/**
+ * What a transport means for the module: who answers (`kind`), the server's address, whether groups are refused (`false`), and
+ * functions of the app. Where there is `auth`, its token goes with each request.
+ */
+export function bind(transport, auth) {
+  const { host, ...bound } = bindTo(transport, auth);
+  return { ...bound, host: auth ? auth.guard(host) : host };
+}
+
+function bindTo(transport, auth) {
   if (transport === undefined) return { kind: 'none', url: '', host: {} };
   const { url, headers, fetch, push, pull, ping, groups } = transport;
   if (url !== undefined) {
     check(push === undefined && pull === undefined, 'a transport has a url, or push and pull');
+    const given = () => (typeof headers === 'function' ? headers() : headers || undefined);
     const host = {
-      headers: () => (typeof headers === 'function' ? headers() : headers || undefined),
+      headers: auth ? async () => auth.into(await given()) : given,
       fetch: (...call) => (fetch || globalThis.fetch)(...call),
     };
     return { kind: 'protocol', url: absolute(url), host };
   }
   check(typeof push === 'function' && typeof pull === 'function', 'a transport has a url, or push and pull');
+  const lent = (context) => ({ ...context, auth: auth?.token ?? null });
   return {
     kind: 'functions',
     url: '',
     groups: groups === true,
     host: {
       push: async (entries, context) => {
-        const answer = await push.call(transport, JSON.parse(entries), context);
+        const answer = await push.call(transport, JSON.parse(entries), lent(context));
         return JSON.stringify(Array.isArray(answer) ? { outcomes: answer } : answer);
       },
-      pull: async ({ cursor, ...context }) => JSON.stringify(await pull.call(transport, cursor ?? null, context)),
+      pull: async ({ cursor, ...context }) => JSON.stringify(await pull.call(transport, cursor ?? null, lent(context))),
       // Without a ping of its own, a pull of one change says as well whether anybody is there.
-      ping: async (context) => void (await (ping ? ping.call(transport, context) : pull.call(transport, null, { ...context, feed: 'main', limit: 1 }))),
+      ping: async (context) => void (await (ping ? ping.call(transport, lent(context)) : pull.call(transport, null, { ...lent(context), feed: 'main', limit: 1 }))),
     },
   };
 }

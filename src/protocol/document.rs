@@ -24,15 +24,22 @@ pub enum ApplyError {
     Splice(SpliceError),
 }
 
+impl ApplyError {
+    /// The same in words.
+    pub fn said(&self) -> &'static str {
+        match self {
+            ApplyError::Moved => "the text is not the one the splice was made on",
+            ApplyError::NotText => "there is no string at the path",
+            ApplyError::NotList => "there is nothing at the path that this can be appended to",
+            ApplyError::NotNumber => "there is no 64-bit integer at the path, or the sum would be none",
+            ApplyError::Splice(why) => why.said(),
+        }
+    }
+}
+
 impl fmt::Display for ApplyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ApplyError::Moved => f.write_str("the text is not the one the splice was made on"),
-            ApplyError::NotText => f.write_str("there is no string at the path"),
-            ApplyError::NotList => f.write_str("there is nothing at the path that this can be appended to"),
-            ApplyError::NotNumber => f.write_str("there is no 64-bit integer at the path, or the sum would be none"),
-            ApplyError::Splice(why) => why.fmt(f),
-        }
+        f.write_str(self.said())
     }
 }
 
@@ -74,15 +81,26 @@ impl Draft {
                 let changed = patch.apply(self.take_tree());
                 self.state = changed.map_or(State::Absent, State::Tree);
             }
-            Operation::Increment { path, by } => {
+            Operation::Increment { path, .. } | Operation::Append { path, .. } => {
                 self.cool();
-                let slot = self.place(path).ok_or(ApplyError::NotNumber)?;
-                *slot = sum(slot, *by).ok_or(ApplyError::NotNumber)?;
+                grow(self.place(path), operation, true)?;
             }
-            Operation::Append { path, items } => self.append(path, items)?,
             Operation::Splice(splice) => self.splice(splice)?,
         }
         Ok(())
+    }
+
+    /// Whether an increment or an append can be applied.
+    pub fn check(&mut self, operation: &Operation) -> Result<(), ApplyError> {
+        match operation {
+            Operation::Increment { path, .. } | Operation::Append { path, .. } => grow(self.place(path), operation, false),
+            _ => Ok(()),
+        }
+    }
+
+    /// The 64-bit integer at `path`; `None` where there is none.
+    pub fn integer(&mut self, path: &Pointer) -> Option<i64> {
+        integer(self.place(path)?)
     }
 
     /// Length and hash of the string at `path`; `None` where there is no string.
@@ -120,16 +138,6 @@ impl Draft {
         text.splice(splice.at, splice.remove, &splice.insert).map_err(ApplyError::Splice)
     }
 
-    fn append(&mut self, path: &Pointer, items: &Append) -> Result<(), ApplyError> {
-        self.cool();
-        match (self.place(path).ok_or(ApplyError::NotList)?, items) {
-            (Value::String(text), Append::Text(more)) => text.push_str(more),
-            (Value::Array(list), Append::Items(more)) => list.extend(more.iter().cloned()),
-            _ => return Err(ApplyError::NotList),
-        }
-        Ok(())
-    }
-
     /// Puts the string in chunks back where it belongs.
     fn cool(&mut self) {
         let Some((path, text)) = self.hot.take() else { return };
@@ -154,19 +162,41 @@ impl Draft {
             self.state = State::Tree(json.to_tree());
         }
         let State::Tree(root) = &mut self.state else { return None };
-        let mut value = root;
-        for token in &path.tokens() {
-            let Value::Object(members) = value else { return None };
-            value = members.get_mut(token)?;
-        }
-        Some(value)
+        within(root, &path.tokens())
     }
 }
 
-fn sum(value: &Value, by: i64) -> Option<Value> {
-    let Value::Number(text) = value else { return None };
-    let sum = digits::read_signed(text)?.checked_add(by)?;
-    Some(Value::Number(digits::signed(sum).into()))
+/// The value that `tokens` lead to, through objects only.
+pub(crate) fn within<'v>(mut value: &'v mut Value, tokens: &[String]) -> Option<&'v mut Value> {
+    for token in tokens {
+        let Value::Object(members) = value else { return None };
+        value = members.get_mut(token)?;
+    }
+    Some(value)
+}
+
+/// What an increment or an append does to the value at its path, if it is `done` and not only looked at.
+pub(crate) fn grow(slot: Option<&mut Value>, operation: &Operation, done: bool) -> Result<(), ApplyError> {
+    match (operation, slot) {
+        (Operation::Increment { by, .. }, slot) => {
+            let slot = slot.ok_or(ApplyError::NotNumber)?;
+            let sum = integer(slot).and_then(|number| number.checked_add(*by)).ok_or(ApplyError::NotNumber)?;
+            if done {
+                *slot = Value::Number(digits::signed(sum).into());
+            }
+        }
+        (Operation::Append { items, .. }, slot) => match (slot, items) {
+            (Some(Value::String(text)), Append::Text(more)) => text.push_str(if done { more } else { "" }),
+            (Some(Value::Array(list)), Append::Items(more)) => list.extend_from_slice(if done { more } else { &[] }),
+            _ => return Err(ApplyError::NotList),
+        },
+        _ => {}
+    }
+    Ok(())
+}
+
+fn integer(value: &Value) -> Option<i64> {
+    if let Value::Number(text) = value { digits::read_signed(text) } else { None }
 }
 
 #[cfg(test)]

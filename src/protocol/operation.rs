@@ -46,6 +46,21 @@ pub enum Append {
     Items(Vec<Value>),
 }
 
+impl Append {
+    /// What is added at `path`, unless `items` is neither a string nor a list, or would make a document too deep.
+    pub(crate) fn of(path: &Pointer, items: &Json) -> Result<Append, Wrong> {
+        let more = items.to_tree();
+        if path.tokens().len() + more.depth() > DEPTH_MAX {
+            return Err(Wrong::Json(JsonError::TooDeep));
+        }
+        match more {
+            Value::String(text) => Ok(Append::Text(text)),
+            Value::Array(items) => Ok(Append::Items(items)),
+            _ => Err(Wrong::Member("items")),
+        }
+    }
+}
+
 /// A piece of the string at `path` is replaced. Positions are UTF-16 units.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Splice {
@@ -284,15 +299,10 @@ impl Operation {
             }
             Operation::Append { path, items } => {
                 fields.take("path", path);
-                let more = fields.document("items").to_tree();
-                if path.tokens().len() + more.depth() > DEPTH_MAX {
-                    fields.note(Err(Wrong::Json(JsonError::TooDeep)));
+                match Append::of(path, &fields.document("items")) {
+                    Ok(more) => *items = more,
+                    Err(wrong) => fields.note(Err(wrong)),
                 }
-                *items = match more {
-                    Value::String(text) => Append::Text(text),
-                    Value::Array(items) => Append::Items(items),
-                    _ => return fields.note(Err(Wrong::Member("items"))),
-                };
             }
             Operation::Splice(splice) => {
                 fields.take("path", &mut splice.path);

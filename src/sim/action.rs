@@ -83,6 +83,20 @@ pub enum Edit {
     },
     /// It is deleted.
     Delete,
+    /// The 64-bit integer at `path` grows by `by`.
+    Increment {
+        /// Where the number is.
+        path: String,
+        /// What is added.
+        by: i64,
+    },
+    /// The list or string at `path` grows at its end.
+    Append {
+        /// Where it is.
+        path: String,
+        /// A list of what is added to a list, or a string.
+        items: Value,
+    },
     /// A piece of the string at `path` is replaced; positions are UTF-16 units.
     Splice {
         /// Where the string is.

@@ -42,7 +42,7 @@ impl User {
         let name = self.name(rng);
         match rng.up_to(99) {
             0..60 => Action::Write(vec![(name.clone(), self.edit(rng, dice, look(&name)))]),
-            60..73 => self.group(rng, dice),
+            60..73 => self.group(rng, dice, look),
             73..75 => Action::TakeBack(rng.up_to(4) as usize),
             75..83 => Action::Load(name),
             83..92 => Action::Hold(name, rng.up_to(3) > 0),
@@ -56,12 +56,15 @@ impl User {
     }
 
     /// Several documents at once, or one that comes after others.
-    fn group(&mut self, rng: &mut Rng, dice: &mut Dice) -> Action {
-        let mut edits = Vec::new();
+    fn group(&mut self, rng: &mut Rng, dice: &mut Dice, mut look: impl FnMut(&str) -> Seen) -> Action {
+        let mut edits: Vec<(Name, Edit)> = Vec::new();
         for _ in 0..1 + rng.up_to(2) {
             let name = self.name(rng);
-            // Nothing is known of the documents, so no splices come of it.
-            edits.push((name, self.edit(rng, dice, None)));
+            let edit = self.edit(rng, dice, look(&name));
+            // What a group takes, and what fits whatever the group has made of the document before.
+            let is_first = edits.iter().all(|(other, _)| *other != name);
+            let fits = !matches!(edit, Edit::Splice { .. }) && (is_first || !matches!(edit, Edit::Increment { .. } | Edit::Append { .. }));
+            edits.push((name, if fits { edit } else { Edit::Merge(json!({ "tags": { "c": self.mark() } })) }));
         }
         let reads = (0..rng.up_to(3) / 2).map(|_| self.name(rng)).collect();
         let after = (0..rng.up_to(3) / 2).map(|_| rng.up_to(6) as usize).collect();
@@ -88,6 +91,11 @@ impl User {
     }
 
     fn edit(&mut self, rng: &mut Rng, dice: &mut Dice, seen: Seen) -> Edit {
+        if rng.up_to(9) < 2
+            && let Some(edit) = self.grow(rng, &seen)
+        {
+            return edit;
+        }
         let text = seen.flatten().and_then(|document| Some(document.get("text")?.as_str()?.to_owned()));
         match (rng.up_to(99), text) {
             (0..50, Some(text)) => self.splice(rng, &text),
@@ -111,6 +119,21 @@ impl User {
                 remove: if rng.up_to(1) == 0 { vec!["/tags/a".into()] } else { vec!["/deep".into()] },
             },
             _ => Edit::Delete,
+        }
+    }
+
+    /// A number, list or text grows: one that is seen, or blindly one of a document that is not in memory.
+    fn grow(&mut self, rng: &mut Rng, seen: &Seen) -> Option<Edit> {
+        let may_be = |path: &str, fits: fn(&Value) -> bool| match seen {
+            None => true,
+            Some(document) => document.as_ref().and_then(|document| document.pointer(path)).is_some_and(fits),
+        };
+        let append = |path: &str, items| Some(Edit::Append { path: path.into(), items });
+        match rng.up_to(2) {
+            0 if may_be("/n", Value::is_i64) => Some(Edit::Increment { path: "/n".into(), by: rng.up_to(20) as i64 - 10 }),
+            1 if may_be("/tags/b", Value::is_array) => append("/tags/b", json!([self.mark()])),
+            2 if may_be("/text", Value::is_string) => append("/text", json!(self.text(rng))),
+            _ => None,
         }
     }
 
@@ -147,7 +170,7 @@ mod tests {
     fn a_user_does_everything_and_splices_fit() {
         let (mut user, mut rng) = (User::new(3, 0, 0), Rng::new([1, 2]));
         let mut dice = Dice::new(1, [(Fault::Refused, 100_000)].into());
-        let seen = json!({ "text": "a😀b" });
+        let seen = json!({ "text": "a😀b", "n": 1, "tags": { "b": [] } });
         let mut kinds = std::collections::BTreeSet::new();
         for _ in 0..2_000 {
             let action = user.act(&mut rng, &mut dice, |_| Some(Some(seen.clone())));
@@ -162,6 +185,6 @@ mod tests {
             }
             kinds.insert(format!("{:?}", std::mem::discriminant(&action)));
         }
-        assert_eq!(kinds.len(), 14);
+        assert_eq!(kinds.len(), 18);
     }
 }

@@ -549,6 +549,8 @@ fn mutation(name: &str, edit: &Edit) -> Option<Mutation> {
             Mutation::patch(address, &serde_json::json!({ "set": set, "remove": remove }).to_string())
         }
         Edit::Delete => Ok(Mutation::delete(address)),
+        Edit::Increment { path, by } => Mutation::increment(address, path, *by),
+        Edit::Append { path, items } => Mutation::append(address, path, &items.to_string()),
         Edit::Splice { path, at, remove, insert } => Mutation::splice(address, path, *at, *remove, insert),
     }
     .ok()

@@ -158,6 +158,7 @@ fn config(rng: &mut Rng) -> Config {
     Config {
         scope: crate::protocol::http::scope_hash("somebody"),
         strict: rng.up_to(9) < 7,
+        uncoalesced: if rng.up_to(4) == 0 { vec!["todos".into()] } else { Vec::new() },
         batch_window_ms: pick(rng, &[0, 10, 100, 1_000]),
         batch_items_max: pick(rng, &[1, 2, 10, 2_000]),
         batch_bytes_max: pick(rng, &[256, 4 << 10, 256 << 10]),

@@ -139,6 +139,8 @@ fn operation(address: &Address, edit: &Edit, current: Option<&Value>) -> Option<
             json!({ "op": "patch", "set": set, "remove": remove })
         }
         Edit::Delete => json!({ "op": "delete" }),
+        Edit::Increment { path, by } => json!({ "op": "increment", "path": path, "by": by }),
+        Edit::Append { path, items } => json!({ "op": "append", "path": path, "items": items }),
         Edit::Splice { path, at, remove, insert } => {
             current?.pointer(path)?.as_str()?;
             json!({ "op": "splice", "path": path, "at": at, "remove": remove, "insert": insert })

@@ -69,6 +69,45 @@ await test('a write is visible in its tick, durable, applied, and on the server 
   assert.deepEqual((await onServer(page)).get('notes/a'), expected);
 });
 
+await test('i21 h3: a refused token is asked for once more, and no token is in what is stored, told or asked for by address', async () => {
+  const page = await visit();
+  const carried = [];
+  const addresses = [];
+  await page.route('**/sync/**', (route) => {
+    const request = route.request();
+    const token = request.headers().authorization ?? null;
+    carried.push(token);
+    addresses.push(request.url(), request.postData() ?? '');
+    if (token === 'Bearer canary-good') return route.continue();
+    return route.fulfill({ status: 401, contentType: 'application/json', body: '{"error":{"code":"unauthorized","message":""}}' });
+  });
+  const told = await page.evaluate(async () => {
+    const { open } = await import('/pkg/index.js');
+    const reasons = [];
+    const tokens = ['canary-old', 'canary-good'];
+    const auth = ({ reason }) => (reasons.push(reason), tokens.shift() ?? null);
+    window.client = await open({ name: 'tokens', scope: 'tokens', transport: { url: '/sync/' }, auth });
+    window.notes = client.documents('notes');
+    const { ending } = await notes.put('a', { text: 'x' }).settled;
+    const seen = [JSON.stringify(client.status.current), JSON.stringify(localStorage)];
+    for (const { name } of await indexedDB.databases()) {
+      const database = await new Promise((resolve) => (indexedDB.open(name).onsuccess = ({ target }) => resolve(target.result)));
+      for (const store of database.objectStoreNames) {
+        const values = await new Promise((resolve) => (database.transaction(store).objectStore(store).getAll().onsuccess = ({ target }) => resolve(target.result)));
+        const bytes = (value) => (ArrayBuffer.isView(value) || value instanceof ArrayBuffer ? new TextDecoder().decode(value) : JSON.stringify(value));
+        seen.push(...values.map(bytes));
+      }
+      database.close();
+    }
+    return { ending, reasons, seen };
+  });
+  assert.equal(told.ending, 'applied');
+  assert.deepEqual(told.reasons, ['initial', 'unauthorized']);
+  assert.ok(carried.length > 2 && carried.every((token) => token?.startsWith('Bearer canary-')), carried.join());
+  assert.ok(told.seen.length > 3 && told.seen.join().includes('"text":"x"'), 'the store was looked into');
+  assert.ok(![...told.seen, ...addresses].join().includes('canary'));
+});
+
 await test('every kind of write arrives as it was meant', async () => {
   const page = await visit();
   await start(page, 'kinds');
@@ -85,6 +124,8 @@ await test('every kind of write arrives as it was meant', async () => {
         delete draft.n;
       }).settled,
     );
+    ended.push(notes.append('text', '/list', [3, [4]]).settled, notes.append('text', '/text', '!').settled);
+    ended.push(notes.increment('text', '/deep/er/x', 41).settled);
     ended.push(notes.put('gone', { here: true }).settled, notes.delete('gone').settled);
     ended.push(notes.putAll(Array.from({ length: 250 }, (_, index) => [`k${index}`, { index }])).settled);
     ended.push(notes.update('made', { by: 'a patch' }).settled);
@@ -92,7 +133,7 @@ await test('every kind of write arrives as it was meant', async () => {
     if (all.some(({ ending }) => ending !== 'applied')) throw new Error(JSON.stringify(all));
   });
   const documents = await onServer(page);
-  assert.deepEqual(documents.get('notes/text'), { text: 'Hello 🙂🙃 world', deep: { er: { x: 1 } }, none: null, list: [1, 2] });
+  assert.deepEqual(documents.get('notes/text'), { text: 'Hello 🙂🙃 world!', deep: { er: { x: 42 } }, none: null, list: [1, 2, 3, [4]] });
   assert.equal(documents.has('notes/gone'), false);
   assert.deepEqual(documents.get('notes/made'), { by: 'a patch' });
   for (let index = 0; index < 250; index += 1) assert.deepEqual(documents.get(`notes/k${index}`), { index });

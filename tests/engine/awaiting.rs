@@ -219,7 +219,7 @@ fn what_is_in_the_way_is_said_at_once() {
     assert_eq!(code(&client, item), Some(Code::Unauthorized));
     let again = push(&mut client);
     assert_eq!(code(&client, again), Some(Code::Unauthorized));
-    client.tell(Input::TokenGiven { present: true });
+    client.tell(Input::TokenGiven { present: true, expires_at: None });
     client.live(&mut server, 1_000);
     assert_eq!(client.status().pending_mutations, 0);
     client.mutate(put("k", "2")).unwrap();

@@ -85,7 +85,7 @@ fn what_went_wrong_is_said_in_a_word() {
         };
         assert_eq!(outcome(&mut client, "s", "1", &mut answer), code, "{status}");
     }
-    client.tell(Input::TokenGiven { present: true });
+    client.tell(Input::TokenGiven { present: true, expires_at: None });
     client.live(&mut server, 1_000);
     let mut down = |client: &mut Client| {
         let (request, ..) = client.take_push();

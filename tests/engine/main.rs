@@ -1,10 +1,12 @@
 //! Stories about the engine: one promise each, time moved by hand. They need the feature `sim`.
 #![cfg(feature = "sim")]
 
+mod answers;
 mod awaiting;
 mod bad_input;
 mod conflicts;
 mod groups;
+mod growing;
 mod harness;
 mod history;
 mod inbox;
@@ -12,4 +14,5 @@ mod items;
 mod pulling;
 mod pushing;
 mod storage;
+mod tokens;
 mod writing;

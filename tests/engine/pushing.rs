@@ -230,7 +230,7 @@ fn h3_without_a_token_writes_queue_and_nothing_is_dropped() {
     client.sent.clear();
     client.pass(59_000);
     assert!(client.sent.is_empty());
-    client.tell(Input::TokenGiven { present: true });
+    client.tell(Input::TokenGiven { present: true, expires_at: None });
     client.live(&mut server, 1_000);
     assert!(matches!(client.ending(&id), Some(Ending::Applied { .. })));
 }

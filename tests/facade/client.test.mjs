@@ -29,6 +29,7 @@ test('options reach the module, and none is taken that nothing reads', async () 
     scope: 'user',
     transport: { url: 'http://server/sync' },
     storage: { durability: 'relaxed' },
+    collections: { votes: { coalesce: false }, notes: {}, lists: { coalesce: true } },
     poll: { baseMs: 1000 },
     batch: { itemsMax: 5 },
   });
@@ -36,7 +37,7 @@ test('options reach the module, and none is taken that nothing reads', async () 
     name: 'app',
     scope: 'user',
     url: 'http://server/sync',
-    config: { transport: 'protocol', crossOrigin: true, strict: false, pollBaseMs: 1000, batchItemsMax: 5 },
+    config: { transport: 'protocol', uncoalesced: ['votes'], crossOrigin: true, strict: false, pollBaseMs: 1000, batchItemsMax: 5 },
   });
   assert.equal(client.clientId, 'client-1');
   const { facade } = await stage();
@@ -45,13 +46,15 @@ test('options reach the module, and none is taken that nothing reads', async () 
     {},
     { name: '' },
     { name: 'a', scope: 7 },
-    { name: 'a', auth: () => null },
+    { name: 'a', auth: 'token' },
     { name: 'a', transport: {} },
     { name: 'a', transport: { url: 'http://' } },
     { name: 'a', transport: { url: 'http://server/?tenant=1' } },
     { name: 'a', transport: { url: '/relative/without/a/page' } },
     { name: 'a', transport: { push() {} } },
     { name: 'a', transport: { url: 'http://server/', push() {}, pull() {} } },
+    { name: 'a', collections: { votes: { coalesce: 0 } } },
+    { name: 'a', collections: { votes: { coalesced: false } } },
     { name: 'a', storage: { durabilty: 'strict' } },
     { name: 'a', poll: { every: 5 } },
     { name: 'a', batch: { items: 5 } },
@@ -180,11 +183,27 @@ test('d5: what cannot be stored as it is, is refused by name', async () => {
   for (const splice of [['/t', 0, 0, '\ud83d'], ['/t', -1, 0, ''], ['/t', 0.5, 0, ''], ['/t', 0, NaN, ''], [7, 0, 0, ''], ['/t', 0, 0]]) {
     assert.throws(() => notes.splice('a', ...splice), { code: 'VALIDATION' });
   }
+  for (const by of [0.5, NaN, 2 ** 53, '1', 1n, undefined]) assert.throws(() => notes.increment('a', '/n', by), { code: 'VALIDATION' });
+  for (const items of [7, null, undefined, { length: 0 }]) assert.throws(() => notes.append('a', '/l', items), { code: 'VALIDATION' });
+  assert.throws(() => notes.increment('a', '/\ud83d', 1), { code: 'VALIDATION' });
+  assert.throws(() => notes.append('a', 7, []), { code: 'VALIDATION' });
+  assert.throws(() => notes.append('a', '/l', [cyclic]), { code: 'INVALID_DOCUMENT' });
   for (const patch of [null, [1], 'text', 7]) assert.throws(() => notes.update('a', patch), { code: 'VALIDATION' });
   assert.equal(engine.calls.length, calls);
   notes.put('\ud83d\ude00', {});
   notes.put('€'.repeat(341), {});
   notes.splice('a', '/t', 0, 2, '\ud83d\ude00');
+});
+
+test('what grows in place crosses as it is', async () => {
+  const { client, engine } = await opened();
+  const notes = client.documents('notes');
+  assert.equal(notes.increment('a', '/n', -2).id, 'm1');
+  assert.deepEqual(engine.calls.at(-1), ['increment', 'notes', 'a', '{"path":"/n","by":-2}']);
+  notes.append('a', '/l', [1, { x: undefined }]);
+  assert.deepEqual(engine.calls.at(-1), ['append', 'notes', 'a', '{"path":"/l","items":[1,{}]}']);
+  notes.append('a', '/t', '\ud83d\ude00');
+  assert.deepEqual(engine.calls.at(-1), ['append', 'notes', 'a', '{"path":"/t","items":"\ud83d\ude00"}']);
 });
 
 test('d4: what JSON.stringify makes of a value is what is stored', async () => {
@@ -346,12 +365,13 @@ test("an app's own functions get entries and give outcomes", async () => {
   transport.answer = { outcome: 'auth' };
   assert.equal(await push('[]', {}), '{"outcome":"auth"}');
   assert.equal(await pull({ cursor: undefined, feed: 'main', limit: 10 }), '{"changes":[],"cursor":"1","more":false}');
-  assert.deepEqual(seen, [[{ id: '1', operations: [] }], { attempt: 2 }, [], {}, null, { feed: 'main', limit: 10 }]);
+  const auth = null;
+  assert.deepEqual(seen, [[{ id: '1', operations: [] }], { attempt: 2, auth }, [], { auth }, null, { feed: 'main', limit: 10, auth }]);
   assert.equal(await ping({ attempt: 0 }), undefined);
-  assert.deepEqual(seen.slice(6), [null, { attempt: 0, feed: 'main', limit: 1 }], 'without a ping of its own, one change is pulled');
+  assert.deepEqual(seen.slice(6), [null, { attempt: 0, auth, feed: 'main', limit: 1 }], 'without a ping of its own, one change is pulled');
   const own = await opened({ transport: { ...transport, ping: (context) => seen.push(context) } });
   await own.engine.host.ping({ attempt: 1 });
-  assert.deepEqual(seen.slice(8), [{ attempt: 1 }]);
+  assert.deepEqual(seen.slice(8), [{ attempt: 1, auth }]);
 });
 
 test('headers are asked anew for each request, in every form', async () => {

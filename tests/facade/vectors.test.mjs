@@ -32,7 +32,15 @@ test('every notice is understood', async () => {
   const { load, facade } = await stage();
   const { Fold } = await load('fold.js');
   const told = async (notice) => {
-    const owner = { hold() {}, observe() {}, load: () => new Promise(() => {}), opened: (client) => (owner.heard = client), openFailed: (error) => (owner.heard = error) };
+    const owner = {
+      hold() {},
+      observe() {},
+      load: () => new Promise(() => {}),
+      opened: (client) => (owner.heard = client),
+      openFailed: (error) => (owner.heard = error),
+      tokenWanted: (reason) => (owner.heard = reason),
+      tokenGivenUp: () => (owner.heard = 'given up'),
+    };
     const fold = new Fold(owner);
     const [first, second] = ['018f3c00-0000-7000-8000-000000000001', '018f3c00-0000-7000-8000-000000000002'];
     const batches = [first, second].map((id) => fold.mutations.follow([id]));
@@ -50,6 +58,8 @@ test('every notice is understood', async () => {
   const checks = {
     opened: ({ owner }, { client }) => assert.equal(owner.heard, client),
     openFailed: ({ owner }, { error }) => isError(owner.heard, error.code),
+    tokenWanted: ({ owner }, { reason }) => assert.equal(owner.heard, reason),
+    tokenGivenUp: ({ owner }) => assert.equal(owner.heard, 'given up'),
     changed({ cell }, { change }) {
       if (change.change === 'value') assert.deepEqual(cell.current(), change.value === null ? undefined : JSON.parse(change.value));
       else assert.deepEqual(cell.current(), { text: '12345😀', n: 9007199254740992, tags: {} });
@@ -92,13 +102,15 @@ test('every notice is understood', async () => {
 test('the options of the package are options of the engine', async () => {
   const { engine } = await opened({
     transport: { url: 'http://server/' },
+    auth: () => null,
+    collections: { votes: { coalesce: false } },
     storage: { durability: 'strict' },
     poll: { baseMs: 1, maxMs: 2 },
     batch: { windowMs: 3, itemsMax: 4, bytesMax: 5 },
   });
   const known = Object.keys(vectors('options').options[0].options);
   const given = Object.keys(engine.options.config);
-  assert.equal(given.length, 8);
+  assert.equal(given.length, 10);
   for (const option of given) assert.ok(known.includes(option), option);
 });
 

@@ -55,8 +55,9 @@ fn samples() -> Vec<(&'static str, Input)> {
         ("stopped", Input::Stopped { stopped: true }),
         ("stopped no longer", Input::Stopped { stopped: false }),
         ("cancel asked", Input::CancelAsked { mutation: mutation.clone() }),
-        ("token given", Input::TokenGiven { present: true }),
-        ("token missing", Input::TokenGiven { present: false }),
+        ("token given", Input::TokenGiven { present: true, expires_at: None }),
+        ("token given for a while", Input::TokenGiven { present: true, expires_at: Some(Wall(1_700_000_000_000)) }),
+        ("token missing", Input::TokenGiven { present: false, expires_at: None }),
     ];
     let asks = [
         ("asked: load", Ask::Load { address: address() }),

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::value::RawValue;
+use syncline::engine::auth::TokenReason;
 use syncline::engine::clock::Wall;
 use syncline::engine::error::{Code, Fault};
 use syncline::engine::header;
@@ -13,7 +14,8 @@ use syncline::protocol::{Address, Json, KeyedOperation, Text};
 use crate::vectors::{Vectors, assert_covered, raw, variants};
 
 variants!(Notice as notice_name, NOTICES:
-    Opened, OpenFailed, Changed, Durable, NotDurable, Settled, Answered, Item, PendingItems, InboxAdded, InboxRemoved, Status, Troubled,
+    Opened, OpenFailed, Changed, Durable, NotDurable, Settled, Answered, Item, PendingItems, InboxAdded, InboxRemoved, TokenWanted,
+    TokenGivenUp, Status, Troubled,
 );
 variants!(ItemState as state_name, STATES: Unknown, Pending, Syncing, Synced, Failed, Conflicted, Rejected);
 variants!(ViewChange as change_name, CHANGES: Value, Operations);
@@ -59,6 +61,10 @@ fn samples() -> Vec<(String, Notice)> {
         ("not durable".into(), Notice::NotDurable { mutations: vec![id(1)], error: Fault::new(Code::Fenced, "taken over") }),
         ("answered".into(), Notice::Answered { ask: AskId(6), error: None }),
         ("answered: no".into(), Notice::Answered { ask: AskId(6), error: Some(Fault::new(Code::Network, "no answer")) }),
+        ("token wanted: initial".into(), Notice::TokenWanted { reason: TokenReason::Initial }),
+        ("token wanted: expired".into(), Notice::TokenWanted { reason: TokenReason::Expired }),
+        ("token wanted: unauthorized".into(), Notice::TokenWanted { reason: TokenReason::Unauthorized }),
+        ("token given up".into(), Notice::TokenGivenUp),
         ("troubled".into(), Notice::Troubled { error: fault() }),
         ("status: with every member".into(), Notice::Status(busy())),
     ];

@@ -25,8 +25,12 @@ fn meaning(class: Class) -> (&'static str, String) {
             let waits = waits(ENTRY);
             ("retry", format!("The entries wait, {waits}, and as long as `Retry-After` says, and go again under the same ids."))
         }
-        Class::Auth => ("auth", "Nothing is asked until there is a token or a minute has passed; the entries stay queued.".into()),
+        Class::Auth => ("auth", "Where the app has a provider of tokens (`auth`), it is asked for one, and the entries go again at once. Where it has none, or gives none, or the server refuses that one too, nothing is asked until there is a token or a minute has passed; the entries stay queued.".into()),
         Class::TooLarge => ("too large", "The batch is halved; an entry that is alone ends as rejected, with `TOO_LARGE`.".into()),
+        Class::Precondition => (
+            "precondition",
+            "The batch is halved; an entry that is alone and says what it was made on ends as rejected, with `REJECTED`; one that does not ends as merged, and what is made of it after a pull goes in its place.".into(),
+        ),
         Class::Refused => ("refused", "The batch is halved; an entry that is alone ends as rejected, with `REJECTED`.".into()),
         Class::Unknown => {
             ("unknown", format!("Whether it was done is not known: the entries wait, {}, and go again under the same ids.", waits(ENTRY)))
@@ -40,7 +44,7 @@ fn waits(table: Backoff) -> String {
     format!("at random up to {} s after a first failure and up to {} s after many", longest(1), longest(1_000))
 }
 
-const CLASSES: [Class; 6] = [Class::Body, Class::Retry, Class::Auth, Class::TooLarge, Class::Refused, Class::Unknown];
+const CLASSES: [Class; 7] = [Class::Body, Class::Retry, Class::Auth, Class::TooLarge, Class::Precondition, Class::Refused, Class::Unknown];
 
 /// A way in which a request comes to no usable answer.
 type Way = (&'static str, fn(&mut Client, RequestId));
@@ -159,6 +163,14 @@ for byte as before, under the same ids, so that a server can tell them from new 
         "
 Without any answer every request waits, {waits}; the browser's `online` event cuts that
 wait short.
+
+## Behind all of it
+
+A pull that is answered 410 begins again without its cursor; every other status lets it wait as `retry` does, and `auth` means
+the same as for a push. Where the headers of any answer say that a quota is used up (`RateLimit`, or `RateLimit-Remaining` and
+`RateLimit-Reset`, in the forms of the IETF's drafts), nothing is asked before it is filled again; `Retry-After` counts more. Of all
+requests that fail, ten in a row cost nothing but the waits above. Behind those one may fail every 10 s, and one more for each ten
+that do not, however many entries wait to go again; nothing is asked until there is one to be spent.
 
 This page is made of `src/engine/outcome.rs` and of what the engine does; a test compares it with them.
 "

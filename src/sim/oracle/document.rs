@@ -52,6 +52,23 @@ pub fn ground<'a>(base: Option<&Value>, meant: impl IntoIterator<Item = &'a Mean
     grounded
 }
 
+/// Whether nothing of `meant` is without an effect because there is nothing that it could be added to.
+pub fn fits(base: Option<&Value>, meant: &[Meant]) -> bool {
+    let grows = |one: &Meant| matches!(one, Meant::Plain(Edit::Increment { .. } | Edit::Append { .. }));
+    let mut document = base.cloned();
+    !meant.iter().any(grows)
+        || ground(base, meant).iter().all(|one| {
+            let before = document.take();
+            document = fold(before.as_ref(), [one]);
+            let adds_nothing = match one {
+                Meant::Plain(Edit::Increment { by, .. }) => *by == 0,
+                Meant::Plain(Edit::Append { items, .. }) => items.as_str() == Some("") || items.as_array().is_some_and(Vec::is_empty),
+                _ => true,
+            };
+            adds_nothing || document != before
+        })
+}
+
 fn fold_with<'a>(base: Option<&Value>, meant: impl IntoIterator<Item = &'a Meant>, mut grounded: impl FnMut(Meant)) -> Option<Value> {
     let mut document = base.cloned();
     let mut meant = meant.into_iter().peekable();
@@ -88,7 +105,7 @@ fn fold_with<'a>(base: Option<&Value>, meant: impl IntoIterator<Item = &'a Meant
     document
 }
 
-/// What one plain edit makes of a document.
+/// What one plain edit makes of a document. What cannot be added to what is there leaves it as it is.
 fn apply(document: Option<Value>, edit: &Edit) -> Option<Value> {
     match edit {
         Edit::Put(value) => Some(value.clone()),
@@ -109,6 +126,25 @@ fn apply(document: Option<Value>, edit: &Edit) -> Option<Value> {
                 members_made(place_made(&mut document, parent)).shift_remove(&unescape(name));
             }
             Some(document)
+        }
+        Edit::Increment { path, by } => {
+            let mut document = document;
+            let number = document.as_mut().and_then(|document| place(document, path));
+            if let Some(slot) = number
+                && let Some(sum) = slot.as_i64().and_then(|number| number.checked_add(*by))
+            {
+                *slot = Value::from(sum);
+            }
+            document
+        }
+        Edit::Append { path, items } => {
+            let mut document = document;
+            match (document.as_mut().and_then(|document| place(document, path)), items) {
+                (Some(Value::String(text)), Value::String(more)) => *text += more,
+                (Some(Value::Array(list)), Value::Array(more)) => list.extend(more.clone()),
+                _ => {}
+            }
+            document
         }
         Edit::Splice { .. } => document,
     }
@@ -233,6 +269,12 @@ mod tests {
             after(Edit::Patch { set: vec![("/a/x~1y".into(), Value::Null)], remove: vec!["/c".into(), "/q/r".into()] }),
             Some(json!({"a":{"b":1,"x/y":null},"q":{}}))
         );
+        assert_eq!(after(Edit::Increment { path: "/a/b".into(), by: -3 }), Some(json!({"a":{"b":-2},"c":2})));
+        assert_eq!(after(Edit::Increment { path: "/c".into(), by: i64::MAX }), Some(document.clone()));
+        assert_eq!(after(Edit::Append { path: "/c".into(), items: json!("x") }), Some(document.clone()));
+        assert_eq!(apply(Some(json!([1])), &Edit::Append { path: "".into(), items: json!([[2]]) }), Some(json!([1, [2]])));
+        assert_eq!(apply(Some(json!({"t":"a"})), &Edit::Append { path: "/t".into(), items: json!("b") }), Some(json!({"t":"ab"})));
+        assert_eq!(apply(None, &Edit::Increment { path: "".into(), by: 1 }), None);
         assert_eq!(after(Edit::Delete), None);
         assert_eq!(apply(None, &Edit::Merge(json!({"a":{"b":null}}))), Some(json!({"a":{}})));
     }
@@ -256,6 +298,9 @@ mod tests {
         let [Meant::Spliced { before, .. }] = &moved[..] else { panic!("{moved:?}") };
         assert_eq!(String::from_utf16_lossy(before), "abXc");
         assert_eq!(fold(Some(&json!({"t":"abXcY"})), &moved), Some(json!({"t":"YXbcde"})));
+        assert!(fits(None, &meant), "what was written comes back");
+        let grown = [Meant::Plain(Edit::Increment { path: "/n".into(), by: 1 })];
+        assert!(fits(Some(&json!({"n":1})), &grown) && !fits(Some(&json!({"n":"x"})), &grown) && !fits(None, &grown));
         assert_eq!(Meant::of(&splice(4, 0, ""), Some(&json!({"t":"abc"}))), None);
         assert_eq!(Meant::of(&splice(1, 0, ""), Some(&json!({"t":"😀"}))), None);
     }

@@ -172,6 +172,12 @@ impl Oracle {
             if expected != *value {
                 return broken("I13", format!("entry {entry} made {} of {name} where its members make {}", text(value), text(&expected)));
             }
+            if !document::fits(before, meant) {
+                return broken(
+                    "I1",
+                    format!("entry {entry} was applied to {} without all that is meant: {meant:?}", text(&before.cloned())),
+                );
+            }
             let order = self.atoms.get(entry).map_or(0, |atom| atom.order);
             if self.committed_order.insert(name.clone(), order).is_some_and(|last| last >= order) {
                 return broken("I9", format!("entry {entry} of {name} was committed after a later one"));

@@ -81,6 +81,8 @@ fn operate(document: Option<Value>, operation: &Value) -> Option<Option<Value>> 
             let object = places("object").map(|place| format!("{place}/\u{0}"));
             Edit::Patch { set, remove: places("remove").chain(object).collect() }
         }
+        "increment" => Edit::Increment { path: operation["path"].as_str()?.to_owned(), by: operation["by"].as_i64()? },
+        "append" => Edit::Append { path: operation["path"].as_str()?.to_owned(), items: operation["items"].clone() },
         "splice" => Edit::Splice {
             path: operation["path"].as_str()?.to_owned(),
             at: operation["at"].as_u64()?,

@@ -90,6 +90,14 @@ export class Client {
     return this.#write(['patch', ...call]);
   }
 
+  increment(...call) {
+    return this.#write(['increment', ...call]);
+  }
+
+  append(...call) {
+    return this.#write(['append', ...call]);
+  }
+
   splice(...call) {
     return this.#write(['splice', ...call]);
   }
@@ -132,6 +140,10 @@ export class Client {
       this.answer(ask);
     });
     return ask;
+  }
+
+  token(answer) {
+    this.#enter(['token', answer]);
   }
 
   pull() {

@@ -15,7 +15,9 @@ await init();
 const client = await open<Collections>({
   name: 'consumer',
   scope: 'ada',
-  transport: { url: 'https://example.org/sync', headers: async () => ({ authorization: 'Bearer token' }) },
+  transport: { url: 'https://example.org/sync', headers: async () => ({ 'x-app': '1' }) },
+  auth: async ({ reason, signal }) => (reason === 'expired' && !signal.aborted ? { token: 'b', expiresAt: Date.now() + 1000 } : null),
+  collections: { notes: { coalesce: false } },
 });
 const notes = client.documents('notes');
 
@@ -28,6 +30,9 @@ notes.update('first', (draft) => {
   draft.title = draft.title.toUpperCase();
 });
 notes.splice('first', '/text', 0, 1, 'd');
+notes.increment('first', '/likes', 1);
+notes.append('first', '/text', 'e');
+notes.append('first', '/tags', ['f', 1]);
 notes.delete('first');
 
 const stop = notes.watch('first').subscribe((note, change) => {

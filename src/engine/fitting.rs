@@ -1,0 +1,86 @@
+//! Which writes are an entry together, and what they make: of one document as many as may be, but what cannot be applied takes
+//! nothing with it.
+
+use super::Engine;
+use super::ident::MutationId;
+use crate::protocol::{Address, ApplyError, Operation, Part};
+
+/// More writes of one document than this are more than one entry: a server takes 1,000 operations in one.
+const MEMBERS_MAX: usize = 500;
+
+/// What members make on the base of one document as it is.
+#[derive(Debug)]
+pub(super) struct Grounded {
+    /// What is sent for them. An increment or append that cannot be applied is part of it: its end is the server's to say.
+    pub(super) operations: Vec<Operation>,
+    /// The first member, from 0, with something that cannot be applied.
+    pub(super) unfit: Option<(usize, ApplyError)>,
+}
+
+/// What members make on the bases of all their documents.
+#[derive(Debug)]
+pub(super) struct Made {
+    /// One for each document.
+    pub(super) parts: Vec<Part>,
+    /// The first member, from 0, with something that cannot be applied.
+    pub(super) unfit: Option<(usize, ApplyError)>,
+}
+
+impl Engine {
+    /// The members that the entry beginning with `head` has, and what they make; no parts where the text is lost that one of
+    /// them was made on. `None` where they cannot be an entry yet.
+    ///
+    /// An increment or append that cannot be applied (the base has moved, or was not in memory when it was written) is sent all
+    /// the same: only the server knows what is there. It goes as an entry of its own, since a server refuses entries whole.
+    pub(super) fn fit(&mut self, head: &MutationId, addresses: &[Address]) -> Option<(Vec<MutationId>, Option<Vec<Part>>)> {
+        let is_alone = self.config.uncoalesced.iter().any(|name| addresses.iter().any(|address| **name == *address.collection));
+        let mut members = self.outbox.members(head, if is_alone { 1 } else { MEMBERS_MAX }, self.config.batch_bytes_max);
+        members.first()?;
+        let more = self.goes_on_behind(addresses, &members);
+        if let (Some(address), 1..) = (addresses.first(), more) {
+            // Made on each other, on a text that is another one by now, they are one change.
+            let all = members.len() + more;
+            members = self.outbox.members(head, all, u64::MAX);
+            if members.len() < all {
+                self.outbox.postpone(address);
+                return None;
+            }
+        }
+        let mut made = self.grounded_parts(addresses, &members)?;
+        if let Some(Made { unfit: Some((unfit, _)), .. }) = made {
+            let fit = unfit.max(1);
+            if fit < members.len() && self.goes_on_behind(addresses, &members[..fit]) == 0 {
+                members.truncate(fit);
+                made = self.grounded_parts(addresses, &members)?;
+            }
+        }
+        Some((members, made.map(|made| made.parts)))
+    }
+
+    /// For how many writes behind these a run of splices on a text that has moved goes on. A group has none.
+    fn goes_on_behind(&self, addresses: &[Address], members: &[MutationId]) -> usize {
+        let ([address], Some(last)) = (addresses, members.last()) else { return 0 };
+        self.replica.goes_on_behind(address, last)
+    }
+
+    /// What the layers of these mutations make on the bases as they are. `Some(None)`: there is a document that nobody can say
+    /// it for; `None`: one that is not in memory.
+    pub(super) fn grounded_parts(&self, addresses: &[Address], members: &[MutationId]) -> Option<Option<Made>> {
+        let mut made = Made { parts: Vec::with_capacity(addresses.len()), unfit: None };
+        for address in addresses {
+            let Grounded { operations, unfit } = self.replica.grounded(address, members)?;
+            if operations.is_empty() {
+                return Some(None);
+            }
+            let base = match self.replica.base(address) {
+                None => Some(None),
+                Some(base) if base.value.is_none() => Some(None),
+                Some(base) if base.version.is_empty() => None,
+                Some(base) => Some(Some(String::from(&*base.version))),
+            };
+            made.unfit = made.unfit.or(unfit);
+            made.parts.push(Part { address: address.clone(), operations, base });
+        }
+        Some(Some(made))
+    }
+}

@@ -1,0 +1,141 @@
+//! What else a server says, and what it costs to ask it again.
+
+use serde_json::json;
+use syncline::engine::config::{Config, TransportKind};
+use syncline::engine::error::Code;
+use syncline::engine::input::{Ask, Input, Reply};
+use syncline::engine::mutation::Mutation;
+use syncline::engine::notice::Ending;
+use syncline::protocol::Call;
+
+use crate::harness::*;
+
+/// A client that pulled once and then leaves the network to its pushes.
+fn opened(server: &mut Server) -> Client {
+    let mut client = Client::with(Config { poll_base_ms: 1 << 40, ..config() }, Disk::default(), 1);
+    client.live(server, 10);
+    client
+}
+
+#[test]
+fn h8_a_quota_that_is_used_up_is_not_overdrawn() {
+    let mut server = Server::new();
+    let mut client = opened(&mut server);
+    let first = client.mutate(put("k", "1")).unwrap();
+    client.pass(100);
+    let (request, call) = client.take_sent();
+    let good = server.answer(&client.engine.identity(), &call);
+    let headers = [("content-type", "application/json".into()), ("ratelimit", r#""default";r=0;t=30"#.into())].into();
+    client.reply(request, Reply { headers, ..good });
+    assert!(matches!(client.ending(&first), Some(Ending::Applied { .. })), "it is a hint about what comes next");
+    client.mutate(put("k", "2")).unwrap();
+    client.tell(Input::WentOnline);
+    client.pass(29_999);
+    assert!(client.sent.is_empty());
+    client.pass(1);
+    assert!(client.has_push());
+}
+
+#[test]
+fn h8_what_is_asked_for_outright_counts_more_than_a_quota() {
+    let mut client = opened(&mut Server::new());
+    client.mutate(put("k", "1")).unwrap();
+    client.pass(100);
+    let (request, ..) = client.take_push();
+    let headers = [("retry-after", "2".into()), ("ratelimit-remaining", "0".into()), ("ratelimit-reset", "90".into())].into();
+    client.reply(request, Reply { headers, ..json(429, "") });
+    client.sent.clear();
+    client.pass(1_999);
+    assert!(client.sent.is_empty());
+    client.pass(1_001);
+    assert!(client.has_push(), "2 s, and up to 1 s of its own");
+}
+
+#[test]
+fn h6_410_on_a_cursor_starts_the_feed_again() {
+    let mut server = Server::new();
+    let mut client = opened(&mut server);
+    client.mutate(put("k", "1")).unwrap();
+    client.live(&mut server, 10_000);
+    let asked = client.ask(Ask::Pull);
+    let (request, Call::Pull { cursor: Some(_), .. }) = client.take_sent() else { panic!("it goes on from where it was") };
+    client.reply(request, json(410, ""));
+    let Some((_, Call::Pull { cursor: None, .. })) = client.sent.front() else { panic!("from the beginning, at once: {:?}", client.sent) };
+    client.live(&mut server, 1_000);
+    assert_eq!((client.answered(asked), client.view("k")), (Some(None), Some(json!(1))));
+    assert_eq!(client.status().error, None);
+    client.ask(Ask::Pull);
+    let (request, _) = client.take_sent();
+    client.reply(request, json(410, ""));
+    let (request, _) = client.take_sent();
+    client.reply(request, json(410, ""));
+    assert!(client.sent.is_empty(), "there is nothing to begin again: it waits like any failure");
+}
+
+#[test]
+fn what_must_say_what_it_was_made_on_is_made_again_once_that_is_known() {
+    let mut client = Client::with(Config { transport: TransportKind::Functions, ..config() }, Disk::default(), 1);
+    client.turn();
+    // A backend that names no version...
+    let page = |version: &str| {
+        let change = format!(r#"{{"collection":"c","key":"k","version":"{version}","value":{{"n":1}}}}"#);
+        json(200, &format!(r#"{{"changes":[{change}],"cursor":"{version}","more":false}}"#))
+    };
+    let (request, _) = client.take_sent();
+    client.reply(request, page(""));
+    let id = client.mutate(Mutation::merge(at("k"), r#"{"m":2}"#).unwrap()).unwrap();
+    client.pass(100);
+    let (request, _, body) = client.take_push();
+    assert!(!body.contains(r#""base""#), "{body}");
+    client.sent.clear();
+    client.ask(Ask::Pull);
+    let pull = client.sent.pop_front();
+    client.reply(request, json(428, ""));
+    let Some(Ending::Merged { by }) = client.ending(&id) else { panic!("{:?}", client.ending(&id)) };
+    // ...but for now it does.
+    client.reply(pull.expect("a pull").0, page("v1"));
+    client.pass(100);
+    let (request, ids, body) = client.take_push();
+    assert_eq!(ids, [by.to_string()]);
+    assert!(body.contains(r#""base":"v1""#), "{body}");
+    client.reply(request, json(428, ""));
+    let Some(Ending::Rejected { error }) = client.ending(&by) else { panic!("{:?}", client.ending(&by)) };
+    assert_eq!((error.code, error.status, client.status().inbox), (Code::Rejected, Some(428), 1));
+}
+
+/// How many requests leave in so many milliseconds, all answered 503 at once.
+fn asked_of_a_failing_server(client: &mut Client, ms: u64) -> usize {
+    let end = client.now.after(ms);
+    let mut asked = 0;
+    loop {
+        client.turn();
+        while let Some((request, _)) = client.sent.pop_front() {
+            asked += 1;
+            client.reply(request, json(503, ""));
+        }
+        match client.engine.deadline() {
+            Some((at, _)) if at <= end => {
+                client.now = at;
+                client.tell(Input::Woke);
+            }
+            _ => break,
+        }
+    }
+    client.now = end;
+    asked
+}
+
+#[test]
+fn o2_many_entries_that_fail_share_one_budget_of_retries() {
+    let mut server = Server::new();
+    let config = Config { poll_base_ms: 1 << 40, batch_items_max: 1, batches_in_flight_max: 1, ..config() };
+    let mut client = Client::with(config, Disk::default(), 1);
+    client.live(&mut server, 10);
+    let ids: Vec<_> = (0..40).map(|n| client.mutate(put(&format!("k{n}"), "1")).unwrap()).collect();
+    // Ten and one more at once, and then one each 10 s, although each of the forty would have been tried some four times.
+    assert_eq!(asked_of_a_failing_server(&mut client, 9_999), 11);
+    assert_eq!(asked_of_a_failing_server(&mut client, 60_000), 6);
+    assert_eq!(client.status().pending_mutations, 40);
+    client.live(&mut server, 600_000);
+    assert!(ids.iter().all(|id| matches!(client.ending(id), Some(Ending::Applied { .. }))), "nothing is lost by waiting");
+}

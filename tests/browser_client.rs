@@ -324,6 +324,33 @@ async fn the_last_syncs_are_there_after_reopening() {
 }
 
 #[wasm_bindgen_test]
+async fn what_was_refused_is_there_after_reopening_and_is_made_anew_or_given_up() {
+    let server = server();
+    let name = fresh("inbox");
+    let app = App::open(&name, &server).await;
+    set_mode(&server, "refusing");
+    let (one, two) = (app.put("a", json!({ "n": 1 })), app.put("b", json!(2)));
+    app.settled(&two).await;
+    app.answer("wait", "", "5000").await;
+    app.close().await;
+
+    let again = App::open(&name, &server).await;
+    let told = again.notices().into_iter().filter(|notice| notice["notice"] == "inboxAdded");
+    let told: Vec<(Value, Value)> = told.map(|notice| (notice["item"]["entry"].clone(), notice["write"]["documents"].clone())).collect();
+    let document = |key: &str, local: Value| json!([{ "collection": "notes", "key": key, "local": local }]);
+    assert_eq!(told, [(json!(one), document("a", json!({ "n": 1 }))), (json!(two), document("b", json!(2)))]);
+    set_mode(&server, "good");
+    assert_eq!(again.answer("retry", &one, r#"{"n":3}"#).await["error"], Value::Null);
+    assert_eq!(again.answer("discard", &two, "").await["error"], Value::Null);
+    assert_eq!(again.answer("discard", &two, "").await["error"]["code"], "VALIDATION");
+    assert_eq!(again.answer("push", "", "").await["error"], Value::Null);
+    assert_eq!((documents(&server).as_str(), again.status()["inbox"].clone()), (r#"[["notes","a",{"n":3}]]"#, json!(0)));
+    again.close().await;
+    let last = App::open(&name, &server).await;
+    assert!(!last.notices().iter().any(|notice| notice["notice"] == "inboxAdded"));
+}
+
+#[wasm_bindgen_test]
 async fn all_writes_of_one_turn_are_one_transaction() {
     let app = App::open(&fresh("group"), &JsValue::UNDEFINED).await;
     app.put_durably("first", json!(0)).await;

@@ -70,6 +70,8 @@ impl Client {
     /// | `token` | `none`, or `token`, or when it expires in milliseconds since 1970 | nothing: the app's answer to `tokenWanted` |
     /// | `close` | | a number, and behind it nothing more happens |
     /// | `status` | | what is going on, as the text of a turn's notices |
+    /// | `retry` | the text of the document instead, or nothing | a number, and behind it the write in the inbox of which `key` is the name is queued anew |
+    /// | `discard` | | a number, and behind it that write is given up |
     /// | `history` | | the last syncs, as the text of a list |
     /// | `memory` | | bytes of the module's memory |
     ///
@@ -104,6 +106,11 @@ impl Client {
             }
             "close" => self.ask(Ask::Close),
             "status" => Ok(Notice::list(&[Notice::Status(self.0.look(|engine| engine.status()))]).into()),
+            "retry" => {
+                let edited = if text.is_empty() { None } else { Some(text.into()) };
+                self.ask(Ask::Retry { entry: MutationId(address.key.clone()), edited })
+            }
+            "discard" => self.ask(Ask::Discard { entry: MutationId(address.key.clone()) }),
             "history" => Ok(self.0.look(|engine| text_of(engine.history())).into()),
             "memory" => Ok((core::arch::wasm32::memory_size(0) as f64 * PAGE_BYTES).into()),
             _ => self.write(convert::mutations(operation, address, text)?),

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use super::Engine;
 use super::clock::{Timestamp, Wall};
 use super::effect::Sink;
-use super::header::Header;
+use super::header::{self, Header};
 use super::history::{ROWS_MAX, Row};
 use super::ident::MutationId;
-use super::inbox::Item;
 use super::input::Bytes;
 use super::log::About;
 use super::outbox::{Entry, Queued, State};
@@ -163,10 +162,16 @@ impl Boot<'_> {
                 header.take("members", &mut members).check()?;
                 self.end(&id);
                 self.end_all(&members);
+                let mut ending = String::new();
+                header.take_if_there("ending", &mut ending).check()?;
+                if ending == header::RETRIED || ending == header::DISCARDED {
+                    self.engine.inbox.remove(&id);
+                    self.engine.store.log.forget(&About::of(Kind::Inbox, &id));
+                }
                 false
             }
             Kind::Inbox => {
-                self.read_inbox(&mut header, &id, record.body)?;
+                self.engine.inbox.restore(&id, record.header, record.body)?;
                 true
             }
             Kind::Base => {
@@ -285,19 +290,6 @@ impl Boot<'_> {
         Ok(true)
     }
 
-    fn read_inbox(&mut self, header: &mut Header<'_>, id: &MutationId, body: &str) -> Result<(), &'static str> {
-        let mut ending = String::new();
-        header.take("ending", &mut ending).check()?;
-        let mut addresses = Vec::new();
-        for KeyedOperation { address, .. } in Vec::<KeyedOperation>::read(body).ok_or("its operations cannot be read")? {
-            if !addresses.contains(&address) {
-                addresses.push(address);
-            }
-        }
-        self.engine.inbox.keep(id, Item { addresses, is_unknown: ending == "unknown" });
-        Ok(())
-    }
-
     /// The later one stands, and with it what was known then of the server's log.
     fn read_cursor(&mut self, header: &mut Header<'_>, name: &str) -> Result<bool, &'static str> {
         let (mut cursor, mut generation, mut resync, mut seen) = (None::<String>, Arc::<str>::default(), false, Seen::default());
@@ -349,7 +341,7 @@ impl Boot<'_> {
 }
 
 /// Adds an operation to what is done to its document.
-fn add_to_part(parts: &mut Vec<Part>, KeyedOperation { address, operation, base }: KeyedOperation) {
+pub(super) fn add_to_part(parts: &mut Vec<Part>, KeyedOperation { address, operation, base }: KeyedOperation) {
     match parts.iter_mut().find(|part| part.address == address) {
         Some(part) => part.operations.push(operation),
         None => parts.push(Part { address, operations: vec![operation], base }),

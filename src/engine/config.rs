@@ -57,6 +57,8 @@ options! {
     "outboxBytesMax" outbox_bytes_max: u64 = 64 << 20,
     /// Most refused writes that are kept; at this many, no further write is taken.
     "inboxMax" inbox_max: u32 = 1_000,
+    /// Most bytes of them, with the same consequence.
+    "inboxBytesMax" inbox_bytes_max: u64 = 64 << 20,
     /// Largest mutation in bytes; a larger one is `TOO_LARGE`.
     "mutationBytesMax" mutation_bytes_max: u64 = 8 << 20,
     /// How long writes collect before they are sent.

@@ -51,7 +51,12 @@ pub fn cancel(id: &MutationId) -> String {
     object!("id": id)
 }
 
-/// How an entry ended (`applied`, `merged`, `rejected`, `unknown`), and its position in the server's log.
+/// The ending of what is in the inbox no longer: it was made anew...
+pub const RETRIED: &str = "retried";
+/// ...or given up.
+pub const DISCARDED: &str = "discarded";
+
+/// How an entry ended (`applied`, `merged`, `rejected`, `unknown`; behind that, in the inbox, `retried`, `discarded`), and its position in the server's log.
 pub fn settlement(entry: &MutationId, members: &[MutationId], ending: &str, seq: Option<u64>) -> String {
     object!("entry": entry, "members": &members, "ending": &ending, "seq": &seq)
 }

@@ -1,16 +1,29 @@
-//! What was refused, or of which nobody knows, until the app removes it.
+//! What was refused, or of which nobody knows, until the app tries it again or gives it up.
 
 use std::sync::Arc;
 
-use super::ident::MutationId;
+use super::clock::Timestamp;
+use super::effect::{Effect, Sink};
+use super::error::{Code, Fault};
+use super::header::{self, Header};
+use super::ident::{AskId, MutationId};
+use super::log::About;
+use super::mutation::Mutation;
+use super::notice::{Ending, Notice};
+use super::record::Kind;
+use super::replica::Before;
+use super::settling::Ended;
+use super::{Engine, boot};
 use crate::ordered::Ordered;
-use crate::protocol::Address;
+use crate::protocol::member::{Fields, Member, ObjectWriter, Written, list, text_of};
+use crate::protocol::{Address, Draft, Json, KeyedOperation, Operation, Part, Parts, Text};
 
-/// One write in the inbox.
-#[derive(Debug)]
+/// One write in the inbox: its record's header and body, as they stand there.
+#[derive(Clone, Debug)]
 pub struct Item {
-    /// The documents it is on.
-    pub addresses: Vec<Address>,
+    header: Arc<str>,
+    body: Arc<str>,
+    addresses: Vec<Address>,
     /// Whether nobody knows if the server has it.
     pub is_unknown: bool,
 }
@@ -19,17 +32,23 @@ pub struct Item {
 #[derive(Debug, Default)]
 pub struct Inbox {
     items: Ordered<Arc<str>, Item>,
+    bytes: u64,
+    /// What came in, and the app is to be told of.
+    news: Vec<MutationId>,
 }
 
-impl Inbox {
-    /// Takes one in.
-    pub fn keep(&mut self, id: &MutationId, item: Item) {
-        self.items.insert(id.0.clone(), item);
-    }
+/// A text that a run of splices begins on: in which part, which operation of it, and the text.
+type Ground = (usize, usize, Text);
 
+impl Inbox {
     /// How many there are.
     pub fn len(&self) -> usize {
         self.items.len()
+    }
+
+    /// How much they are, in bytes.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// Whether it has this one.
@@ -41,4 +60,214 @@ impl Inbox {
     pub fn last_of(&self, address: &Address) -> Option<&Item> {
         self.items.iter().map(|(_, item)| item).filter(|item| item.addresses.contains(address)).last()
     }
+
+    /// Takes one in.
+    fn keep(&mut self, id: &MutationId, item: Item) {
+        self.news.push(id.clone());
+        self.bytes += item.bytes();
+        let earlier = self.items.insert(id.0.clone(), item);
+        self.bytes -= earlier.map_or(0, |earlier| earlier.bytes());
+    }
+
+    /// One found in the store. Fails where it is none.
+    pub fn restore(&mut self, id: &MutationId, header: &str, body: &str) -> Result<(), &'static str> {
+        let mut ending = String::new();
+        Header::parse(header)?.take("ending", &mut ending).check()?;
+        let mut addresses = Vec::new();
+        for raw in Fields::of(body).list("documents") {
+            let mut fields = Fields::of(raw);
+            addresses.push(Address::take_up(&mut fields));
+            fields.finish().map_err(|_| OTHER_SHAPE)?;
+        }
+        if addresses.is_empty() {
+            return Err(OTHER_SHAPE);
+        }
+        self.keep(id, Item { header: header.into(), body: body.into(), addresses, is_unknown: ending == "unknown" });
+        Ok(())
+    }
+
+    /// Takes one out: the app tried it again or gave it up.
+    pub fn remove(&mut self, id: &MutationId) {
+        let item = self.items.remove(&id.0);
+        self.bytes -= item.map_or(0, |item| item.bytes());
+    }
+}
+
+const OTHER_SHAPE: &str = "its body has another shape";
+
+impl Item {
+    fn bytes(&self) -> u64 {
+        (self.header.len() + self.body.len()) as u64
+    }
+
+    /// What it does, by document, and the texts that its splices were made on.
+    fn parts(&self) -> (Vec<Part>, Vec<Ground>) {
+        let mut parts = Vec::new();
+        let fields = Fields::of(&self.body);
+        for keyed in Vec::<KeyedOperation>::read(fields.raw("operations").unwrap_or_default()).unwrap_or_default() {
+            boot::add_to_part(&mut parts, keyed);
+        }
+        let mut grounds = Vec::new();
+        for raw in list(fields.raw("documents").unwrap_or_default()).unwrap_or_default() {
+            let mut document = Fields::of(raw);
+            let address = Address::take_up(&mut document);
+            let base = document.raw("base").and_then(|base| Json::parse(base).ok());
+            if let Some(at) = parts.iter().position(|part| part.address == address) {
+                find_grounds(at, &parts[at].operations, base, &mut grounds);
+            }
+        }
+        (parts, grounds)
+    }
+}
+
+/// The texts that runs of splices begin on, where the operations are made on this document.
+fn find_grounds(part: usize, operations: &[Operation], document: Option<Json>, grounds: &mut Vec<Ground>) {
+    let mut draft = Draft::of(document);
+    let mut run = None;
+    for (at, operation) in operations.iter().enumerate() {
+        let path = if let Operation::Splice(splice) = operation { Some(&splice.path) } else { None };
+        if let Some(path) = path.filter(|path| run != Some(*path))
+            && let Some(text) = draft.text(path)
+        {
+            grounds.push((part, at, text.clone()));
+        }
+        run = path;
+        // What does not fit does nothing, here as in a view.
+        let _ = draft.apply(operation);
+    }
+}
+
+impl Engine {
+    /// Keeps a refused, blocked or unknown write until the app removes it, with what each of its documents was (`base`), is
+    /// with it (`local`), and is at the server where that said so with its answer.
+    pub(super) fn set_aside(
+        &mut self,
+        now: Timestamp,
+        ended: &Ended<'_>,
+        name: &str,
+        ending: &Ending,
+        fields: &Option<Json>,
+        server: Option<(&Address, &Option<Json>)>,
+    ) {
+        let (Some(id), Some(error)) = (ended.members.first(), ending.error()) else { return };
+        let header = header::inbox(id, ended.members, name, error, fields, self.wall_at(now));
+        let (mut parts, mut documents) = (Vec::with_capacity(ended.addresses.len()), String::from("["));
+        for address in ended.addresses {
+            let base = self.replica.base(address).and_then(|base| base.value.clone());
+            // As they would be sent: on the base as it is. Where their place in it is lost, as they were made.
+            let meant = self.replica.grounded(address, ended.layers).map(|made| made.operations).unwrap_or_default();
+            let operations = if meant.is_empty() { self.replica.laid(address, ended.layers) } else { meant };
+            let mut local = Draft::of(base.clone());
+            for operation in &operations {
+                let _ = local.apply(operation);
+            }
+            if !parts.is_empty() {
+                documents.push(',');
+            }
+            let mut document = ObjectWriter::begin(&mut documents);
+            document.member("collection", &address.collection).member("key", &address.key);
+            document.member("base", &base).member("local", &local.to_json());
+            document.member("server", server.filter(|(of, _)| *of == address).map_or(&None::<Json>, |(_, value)| value));
+            document.end();
+            parts.push(Part { address: address.clone(), operations, base: None });
+            self.items.touch(address);
+        }
+        documents.push(']');
+        let mut body = String::new();
+        let mut object = ObjectWriter::begin(&mut body);
+        Parts(&parts).append(object.name("operations"));
+        object.name("documents").push_str(&documents);
+        object.end();
+        self.store.stage(Kind::Inbox, &header, &body, Some(About::of(Kind::Inbox, id)));
+        let is_unknown = matches!(ending, Ending::Unknown { .. });
+        self.inbox.keep(id, Item { header: header.into(), body: body.into(), addresses: ended.addresses.to_vec(), is_unknown });
+    }
+
+    /// The app hears of what has come into the inbox.
+    pub(super) fn tell_inbox(&mut self, effects: &mut impl Sink) {
+        for id in &std::mem::take(&mut self.inbox.news) {
+            if let Some(Item { header, body, .. }) = self.inbox.items.get(&id.0) {
+                effects.push(Effect::Notify(Notice::InboxAdded { item: header.clone(), write: body.clone() }));
+            }
+        }
+    }
+
+    /// The app makes a write in the inbox anew, as it was or with its document edited; or gives it up. Answered when that is
+    /// kept: both are one commit.
+    pub(super) fn on_inbox_asked(&mut self, now: Timestamp, ask: AskId, id: &MutationId, again: Option<Again>, effects: &mut impl Sink) {
+        let taken = self.take_from_inbox(now, id, again, effects);
+        match taken {
+            Ok(()) => self.store.stage_ask(ask),
+            Err(error) => self.answer(ask, Some(error), effects),
+        }
+    }
+
+    fn take_from_inbox(&mut self, now: Timestamp, id: &MutationId, again: Option<Again>, effects: &mut impl Sink) -> Result<(), Fault> {
+        self.check_open()?;
+        let Some(item) = self.inbox.items.get(&id.0).cloned() else {
+            return Err(Fault::new(Code::Validation, "there is no such write in the inbox"));
+        };
+        let ending = if again.is_some() { header::RETRIED } else { header::DISCARDED };
+        if let Some(again) = again {
+            let (parts, grounds) = match again {
+                Again::AsItWas => item.parts(),
+                Again::Edited(text) => (self.edited(&item, &text)?, Vec::new()),
+            };
+            self.make_anew(now, parts, grounds, effects)?;
+        }
+        self.inbox.remove(id);
+        let members = Header::parse(&item.header).and_then(|mut header| header.read::<Vec<MutationId>>("members")).unwrap_or_default();
+        let header = header::settlement(id, &members, ending, None);
+        self.store.stage(Kind::Settlement, &header, "", None);
+        self.store.log.forget(&About::of(Kind::Inbox, id));
+        item.addresses.iter().for_each(|address| self.items.touch(address));
+        effects.push(Effect::Notify(Notice::InboxRemoved { entry: id.clone() }));
+        Ok(())
+    }
+
+    fn edited(&mut self, item: &Item, text: &str) -> Result<Vec<Part>, Fault> {
+        let [address] = &item.addresses[..] else {
+            return Err(Fault::new(Code::Validation, "a group is tried again as it was"));
+        };
+        let mut put = Mutation::put(address.clone(), text)?;
+        self.check(&mut put)?;
+        Ok(put.parts)
+    }
+
+    /// Queues these as a mutation of their own.
+    fn make_anew(&mut self, now: Timestamp, parts: Vec<Part>, grounds: Vec<Ground>, effects: &mut impl Sink) -> Result<(), Fault> {
+        let body = text_of(&Parts(&parts));
+        self.check_outbox(1, body.len())?;
+        let addresses: Vec<Address> = parts.iter().map(|part| part.address.clone()).collect();
+        addresses.iter().for_each(|address| self.touch(address));
+        let (id, order) = self.queue(now, addresses, &body, None, None);
+        for (at, Part { address, operations, .. }) in parts.into_iter().enumerate() {
+            let (mut befores, mut kept) = (Vec::new(), Vec::new());
+            for (_, operation, text) in grounds.iter().filter(|(part, ..)| *part == at) {
+                if let Operation::Splice(splice) = &operations[*operation] {
+                    let (path, text) = (splice.path.clone(), text.clone());
+                    befores.push((*operation, text.clone()));
+                    kept.push(Before { id: id.clone(), operation: *operation as u32, path, text });
+                }
+            }
+            let unloaded = self.is_paged(&address);
+            self.replica.lay(&address, unloaded, order, id.clone(), operations);
+            self.replica.restore_befores(&address, &id, befores);
+            self.keep_befores(kept);
+            if unloaded && !self.replica.is_resident(&address) {
+                self.load_page_of(&address, None, effects);
+            }
+        }
+        self.window.get_or_insert(now);
+        Ok(())
+    }
+}
+
+/// How a write is made anew.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Again {
+    /// With the operations that it had.
+    AsItWas,
+    /// Its document becomes what this text says.
+    Edited(String),
 }

@@ -168,6 +168,18 @@ pub enum Ask {
         /// How long that may take, in milliseconds, if there is a limit.
         timeout_ms: Option<u64>,
     },
+    /// That a write in the inbox be made anew, as a mutation of its own. Answered when that is kept.
+    Retry {
+        /// The name of its entry.
+        entry: MutationId,
+        /// What its document becomes instead, as text.
+        edited: Option<String>,
+    },
+    /// That a write in the inbox be given up. Answered when that is kept.
+    Discard {
+        /// The name of its entry.
+        entry: MutationId,
+    },
     /// That the client end: nothing is sent any more, what is staged is written.
     Close,
 }

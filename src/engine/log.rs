@@ -125,6 +125,11 @@ impl Log {
         self.kill(&id.0, None);
     }
 
+    /// What this is about is over, whatever it is.
+    pub fn forget(&mut self, about: &About) {
+        self.kill(&about.name, Some((about.kind, about.operation)));
+    }
+
     /// What dies is about this operation, or is whatever is not in the inbox.
     fn kill(&mut self, name: &Arc<str>, about: Option<(Kind, u32)>) {
         let Some(lives) = self.places.get_mut(name) else { return };

@@ -1,7 +1,8 @@
 //! The engine: a deterministic state machine without I/O. It is told what happened and says what to do.
 //!
-//! The parts beside this file are plain data with verdicts; they do not drive each other. The files that act — `writing`,
-//! `storing`, `sending`, `settling`, `pulling`, `awaiting` — turn verdicts into effects.
+//! The parts beside this file are plain data with verdicts; they do not drive each other. The files that act turn verdicts
+//! into effects: `writing`, `storing`, `sending`, `settling`, `pulling`, and for what the app asks and is told `awaiting`, `inbox`,
+//! `item`, `history`.
 
 pub mod auth;
 mod awaiting;
@@ -50,7 +51,7 @@ use config::{Config, TransportKind};
 use effect::{Effect, Sink};
 use error::{Code, Fault};
 use ident::{AskId, LoadId, MutationId};
-use inbox::Inbox;
+use inbox::{Again, Inbox};
 use input::{Ask, Input};
 use link::Link;
 use notice::{Notice, Phase, Status, StorageKind, ViewChange};
@@ -358,6 +359,11 @@ impl Engine {
             Ask::Wait { timeout_ms } => self.on_wait_asked(now, ask, timeout_ms, effects),
             Ask::Push { timeout_ms } => self.on_push_asked(now, ask, None, timeout_ms, effects),
             Ask::Sync { address, timeout_ms } => self.on_push_asked(now, ask, Some(address), timeout_ms, effects),
+            Ask::Retry { entry, edited } => {
+                let again = edited.map_or(Again::AsItWas, Again::Edited);
+                self.on_inbox_asked(now, ask, &entry, Some(again), effects);
+            }
+            Ask::Discard { entry } => self.on_inbox_asked(now, ask, &entry, None, effects),
             Ask::Close => self.on_close_asked(ask, effects),
         }
     }
@@ -397,6 +403,7 @@ impl Engine {
         self.keep_in_memory(now, effects);
         self.tell_touched(effects);
         self.tell_items(now, effects);
+        self.tell_inbox(effects);
         self.answer_waiters(now, effects);
         let is_storing = self.store.is_writing() || self.store.is_staged() && self.store.mode() == Mode::Durable;
         if let (Life::Closing(ask), false) = (self.life, is_storing) {

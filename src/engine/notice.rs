@@ -1,6 +1,8 @@
 //! What the app hears. The JavaScript half of the package is a pure fold of these, which it gets as one JSON array a
 //! turn; values inside are JSON text, so that they are parsed when somebody reads them and not before.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::auth::TokenReason;
@@ -74,6 +76,20 @@ pub enum Notice {
         added: Vec<Address>,
         /// These no longer are.
         removed: Vec<Address>,
+    },
+    /// A write came into the inbox, or was found in it.
+    InboxAdded {
+        /// The header of its record.
+        #[serde(serialize_with = "raw::serialize")]
+        item: Arc<str>,
+        /// The body of its record.
+        #[serde(serialize_with = "raw::serialize")]
+        write: Arc<str>,
+    },
+    /// A write is in the inbox no longer: it was made anew, or given up.
+    InboxRemoved {
+        /// The name of its entry.
+        entry: MutationId,
     },
     /// A token is needed: the app's provider is to be asked, and what it says is `Input::TokenGiven`.
     TokenWanted {
@@ -305,6 +321,8 @@ impl Notice {
             Notice::Answered { .. } => "answered",
             Notice::Item { .. } => "item",
             Notice::PendingItems { .. } => "pendingItems",
+            Notice::InboxAdded { .. } => "inboxAdded",
+            Notice::InboxRemoved { .. } => "inboxRemoved",
             Notice::TokenWanted { .. } => "tokenWanted",
             Notice::TokenGivenUp => "tokenGivenUp",
             Notice::Status(_) => "status",
@@ -334,6 +352,11 @@ impl Notice {
                 added.append(object.name("added"));
                 removed.append(object.name("removed"));
             }
+            Notice::InboxAdded { item, write } => {
+                object.name("item").push_str(item);
+                object.name("write").push_str(write);
+            }
+            Notice::InboxRemoved { entry } => drop(object.member("entry", entry)),
             Notice::TokenWanted { reason } => drop(object.member("reason", &reason.name())),
             Notice::TokenGivenUp => {}
             Notice::Status(status) => status.members(&mut object),
@@ -435,6 +458,17 @@ impl Status {
     }
 }
 
+mod raw {
+    //! The same of what is JSON text already.
+
+    use serde::{Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(value: &str, serializer: S) -> Result<S::Ok, S::Error> {
+        let raw: &serde_json::value::RawValue = serde_json::from_str(value).map_err(serde::ser::Error::custom)?;
+        raw.serialize(serializer)
+    }
+}
+
 mod text {
     //! For the serde library, whose view of a notice the tests hold against this one.
 
@@ -495,6 +529,8 @@ mod tests {
             Notice::Item { address: item.clone(), status: ItemStatus { state: ItemState::Unknown, last_sync: None } },
             Notice::PendingItems { added: vec![item.clone(), item.clone()], removed: vec![] },
             Notice::PendingItems { added: vec![], removed: vec![item] },
+            Notice::InboxAdded { item: r#"{"entry":"e"}"#.into(), write: r#"{"n":1.0}"#.into() },
+            Notice::InboxRemoved { entry: MutationId("e".into()) },
             Notice::TokenWanted { reason: TokenReason::Unauthorized },
             Notice::TokenGivenUp,
             Notice::Status(status(None)),

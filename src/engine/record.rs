@@ -45,7 +45,7 @@ pub enum Kind {
     Settlement = 5,
     /// A conflict that waits for a person. Reserved.
     Parked = 6,
-    /// A refused or unknown write: [`header::inbox`]; body: its operations.
+    /// A refused or unknown write: [`header::inbox`]; body: its operations, and what its documents were.
     Inbox = 7,
     /// The server's truth about a document: [`header::base`]; body: the document, or nothing where there is none.
     Base = 8,

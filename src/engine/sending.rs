@@ -189,7 +189,7 @@ impl Engine {
         let error = Fault::new(Code::StorageCorrupt, "the text this was made on is lost");
         let (ended, ending) = (Ended { addresses, layers: members, members }, Ending::Unknown { error });
         addresses.iter().for_each(|address| self.touch(address));
-        self.set_aside(now, &ended, ending.name(), &ending, &None);
+        self.set_aside(now, &ended, ending.name(), &ending, &None, None);
         self.conclude(&ended, Vec::new(), &ending, None, effects);
         for member in members {
             let order = self.outbox.order(member);

@@ -6,8 +6,6 @@ use super::error::{Code, Fault};
 use super::fitting::Made;
 use super::header;
 use super::ident::MutationId;
-use super::inbox::Item;
-use super::log::About;
 use super::notice::{Ending, Notice};
 use super::outbox::{Entry, Queued};
 use super::record::Kind;
@@ -167,6 +165,7 @@ impl Engine {
             return self.end(now, id, &Ending::Unknown { error }, &None, seq, effects);
         };
         addresses.iter().for_each(|address| self.touch(address));
+        let said = theirs.value.clone();
         if self.is_news(address, &theirs) {
             self.rebase(address, Some(theirs), &[]);
         }
@@ -174,7 +173,8 @@ impl Engine {
             // The others may have moved, too, and each costs a round.
             self.ask_soon(now);
         }
-        self.make_again(now, id, seq, effects);
+        let address = address.clone();
+        self.make_again(now, id, Some((&address, &said)), seq, effects);
     }
 
     /// The server wants to know what an entry was made on (RFC 6585): once that is known, it is made again on it. One that has
@@ -186,17 +186,24 @@ impl Engine {
         }
         addresses.clone().iter().for_each(|address| self.touch(address));
         self.ask_soon(now);
-        self.make_again(now, id, None, effects);
+        self.make_again(now, id, None, None, effects);
     }
 
     /// What an entry meant is made again on what is there, and goes as another one.
-    fn make_again(&mut self, now: Timestamp, id: &MutationId, seq: Option<u64>, effects: &mut impl Sink) {
+    fn make_again(
+        &mut self,
+        now: Timestamp,
+        id: &MutationId,
+        server: Option<(&Address, &Option<Json>)>,
+        seq: Option<u64>,
+        effects: &mut impl Sink,
+    ) {
         let Some(entry) = self.outbox.entry(id) else { return };
         let (round, addresses) = (entry.round() + 1, entry.addresses.clone());
         if round as usize > ROUNDS_MAX + addresses.len() {
             let rounds = digits::text(u64::from(round) - 1);
             let error = Fault::new(Code::Rejected, words::join(&["conflict: somebody else was first ", &rounds, " times in a row"]));
-            return self.end(now, id, &Ending::Rejected { error }, &None, seq, effects);
+            return self.end_with(now, id, &Ending::Rejected { error }, &None, server, seq, effects);
         }
         let Some(Made { parts, .. }) = self.grounded_parts(&addresses, std::slice::from_ref(id)).flatten() else {
             let error = Fault::new(Code::StorageCorrupt, "the text this was made on is lost");
@@ -234,9 +241,24 @@ impl Engine {
         seq: Option<u64>,
         effects: &mut impl Sink,
     ) {
+        self.end_with(now, id, ending, fields, None, seq, effects);
+    }
+
+    /// The same, where the server said what a document is.
+    #[expect(clippy::too_many_arguments, reason = "all that is known of an ending")]
+    fn end_with(
+        &mut self,
+        now: Timestamp,
+        id: &MutationId,
+        ending: &Ending,
+        fields: &Option<Json>,
+        server: Option<(&Address, &Option<Json>)>,
+        seq: Option<u64>,
+        effects: &mut impl Sink,
+    ) {
         let Some((order, queued, entry)) = self.take_entry(id) else { return };
         let ended = Ended { addresses: &queued.addresses, layers: std::slice::from_ref(id), members: &entry.members };
-        self.set_aside(now, &ended, ending.name(), ending, fields);
+        self.set_aside(now, &ended, ending.name(), ending, fields, server);
         self.conclude(&ended, Vec::new(), ending, seq, effects);
         self.block_dependents(now, order, effects);
     }
@@ -248,25 +270,11 @@ impl Engine {
             let ended = Ended { addresses: &queued.addresses, layers, members: layers };
             let ending = Ending::Rejected { error: Fault::new(Code::Rejected, "what it comes after was not applied") };
             queued.addresses.iter().for_each(|address| self.touch(address));
-            self.set_aside(now, &ended, BLOCKED, &ending, &None);
+            self.set_aside(now, &ended, BLOCKED, &ending, &None, None);
             self.conclude(&ended, Vec::new(), &ending, None, effects);
             let (id, addresses) = (queued.id.clone(), queued.addresses.clone());
             self.store.stage_taken(Taken { id, addresses, is_cancelled: false });
         }
-    }
-
-    /// Keeps a refused, blocked or unknown write until the app removes it.
-    pub(super) fn set_aside(&mut self, now: Timestamp, ended: &Ended<'_>, name: &str, ending: &Ending, fields: &Option<Json>) {
-        let (Some(id), Some(error)) = (ended.members.first(), ending.error()) else { return };
-        let header = header::inbox(id, ended.members, name, error, fields, self.wall_at(now));
-        let mut parts = Vec::with_capacity(ended.addresses.len());
-        for address in ended.addresses {
-            parts.push(Part { address: address.clone(), operations: self.replica.laid(address, ended.layers), base: None });
-        }
-        self.store.stage(Kind::Inbox, &header, &text_of(&Parts(&parts)), Some(About::of(Kind::Inbox, id)));
-        ended.addresses.iter().for_each(|address| self.items.touch(address));
-        let is_unknown = matches!(ending, Ending::Unknown { .. });
-        self.inbox.keep(id, Item { addresses: ended.addresses.to_vec(), is_unknown });
     }
 
     /// What ends leaves the overlay, its documents' bases move where there are others, and the app hears of it.

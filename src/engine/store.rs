@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::config::Config;
 use super::effect::{Guard, Write};
 use super::header;
-use super::ident::{MutationId, WriteId};
+use super::ident::{AskId, MutationId, WriteId};
 use super::input::Meta;
 use super::log::{About, Log};
 use super::notice::Durability;
@@ -42,6 +42,8 @@ pub struct Staged {
     pub mutations: Vec<(MutationId, u32)>,
     /// Batches that may be sent once this is kept.
     pub batches: Vec<BatchId>,
+    /// Questions that are answered once this is kept.
+    pub asks: Vec<AskId>,
     /// What ends unsent with this and may be in the store already.
     pub taken: Vec<Taken>,
     bases: OrderedSet<Address>,
@@ -187,6 +189,11 @@ impl Store {
     pub fn stage_batch(&mut self, batch: BatchId) {
         self.staged.batches.push(batch);
         self.staged.strict = true;
+    }
+
+    /// A question is answered once what is staged is kept.
+    pub fn stage_ask(&mut self, ask: AskId) {
+        self.staged.asks.push(ask);
     }
 
     /// The base of this document has changed.
@@ -337,17 +344,19 @@ impl Store {
         (self.mode == Mode::Memory && self.is_staged()).then(|| self.turn_to_memory())
     }
 
-    /// Another client holds the store: nothing more is written. Returns the mutations that were not stored.
-    pub fn fence(&mut self) -> Vec<MutationId> {
+    /// Another client holds the store: nothing more is written. Returns the mutations that were not stored, and the
+    /// questions that waited for that.
+    pub fn fence(&mut self) -> (Vec<MutationId>, Vec<AskId>) {
         let kept = self.turn_to_memory();
         self.mode = Mode::Fenced;
-        let mut ids = Vec::new();
+        let (mut ids, mut asks) = (Vec::new(), Vec::new());
         for staged in &kept.staged {
             for (id, _) in &staged.mutations {
                 ids.push(id.clone());
             }
+            asks.extend_from_slice(&staged.asks);
         }
-        ids
+        (ids, asks)
     }
 
     /// A transaction with nothing in it yet, of the client that holds the store.

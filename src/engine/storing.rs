@@ -146,7 +146,10 @@ impl Engine {
     /// What is stored, the other client will send. What is not is taken back, and its app is told.
     fn on_fenced(&mut self, effects: &mut impl Sink) {
         let error = Fault::new(Code::Fenced, "another client has taken the store over");
-        let mutations = self.store.fence();
+        let (mutations, asks) = self.store.fence();
+        for ask in asks {
+            self.answer(ask, Some(error.clone()), effects);
+        }
         for id in &mutations {
             let Some(queued) = self.outbox.take(id) else { continue };
             self.take_off(&queued.addresses, std::slice::from_ref(id));
@@ -189,6 +192,9 @@ impl Engine {
             self.on_taken(staged, kept.position.is_some(), effects);
         }
         for staged in &kept.staged {
+            for ask in &staged.asks {
+                self.answer(*ask, None, effects);
+            }
             for batch in &staged.batches {
                 self.send_batch(now, *batch, effects);
             }

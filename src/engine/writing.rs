@@ -48,7 +48,7 @@ impl Engine {
     }
 
     /// The body of the mutation's record. A splice says what it was made on from here on.
-    fn check(&mut self, mutation: &mut Mutation) -> Result<String, Fault> {
+    pub(super) fn check(&mut self, mutation: &mut Mutation) -> Result<String, Fault> {
         mutation.check_names()?;
         let is_single = self.check_group(mutation)?;
         for Part { address, operations, .. } in &mut mutation.parts {
@@ -141,14 +141,18 @@ impl Engine {
 
     /// Whether there is room for so many mutations of so many bytes.
     fn check_room(&self, mutations: usize, bytes: usize) -> Result<(), Fault> {
+        if self.inbox.len() >= self.config.inbox_max as usize || self.inbox.bytes() >= self.config.inbox_bytes_max {
+            return Err(Fault::new(Code::QueueFull, "the inbox is full"));
+        }
+        self.check_outbox(mutations, bytes)
+    }
+
+    /// The same, whatever is in the inbox.
+    pub(super) fn check_outbox(&self, mutations: usize, bytes: usize) -> Result<(), Fault> {
         let config = &self.config;
-        let full = |what| Err(Fault::new(Code::QueueFull, what));
         let too_many = self.outbox.len() + mutations > config.outbox_entries_max as usize;
         if too_many || self.outbox.bytes() + bytes as u64 > config.outbox_bytes_max {
-            return full("the outbox is full");
-        }
-        if self.inbox.len() >= config.inbox_max as usize {
-            return full("the inbox is full");
+            return Err(Fault::new(Code::QueueFull, "the outbox is full"));
         }
         Ok(())
     }

@@ -21,6 +21,10 @@ export class SyncClient {
     return this.#instance.fold.status;
   }
 
+  get inbox() {
+    return this.#instance.fold.inbox.source;
+  }
+
   get pendingItems() {
     return this.#instance.fold.pending.source;
   }

@@ -3,6 +3,7 @@
 import { freeze } from './apply.js';
 import { Cells } from './cells.js';
 import { fromFault } from './errors.js';
+import { Inbox } from './inbox.js';
 import { Mutations } from './mutations.js';
 import { Pending } from './pending.js';
 import { Revision } from './revive.js';
@@ -27,6 +28,7 @@ export class Fold {
     this.#owner = owner;
     this.cells = new Cells(owner);
     this.items = new Cells({ hold: (cell, yes) => owner.observe(yes, cell), load: async () => {} }, UNKNOWN);
+    this.inbox = new Inbox((...call) => owner.ask(...call));
     this.pending = new Pending((yes) => owner.observe(yes));
     this.status = sourceOf(() => this.#audience);
   }
@@ -59,6 +61,7 @@ export class Fold {
   /** The module has ended, and another one takes its place. */
   lost(error) {
     this.mutations.lost(error);
+    this.inbox.lost();
     this.#refuse(error);
     this.#takeStatus({ ...this.status.current, phase: 'opening', error })();
   }
@@ -71,6 +74,7 @@ export class Fold {
     this.cells.complete();
     this.items.complete();
     this.pending.complete();
+    this.inbox.complete();
     this.#audience.complete();
     this.trouble.complete();
   }
@@ -78,6 +82,7 @@ export class Fold {
   /** For a module that was started again and knows of nothing. */
   retell() {
     for (const told of [this.cells, this.items, this.pending]) told.retell();
+    this.inbox.retell(++this.#order);
   }
 
   #take(notice) {
@@ -86,6 +91,10 @@ export class Fold {
         return this.#takeChange(notice);
       case 'item':
         return this.#takeItem(notice);
+      case 'inboxAdded':
+        return this.inbox.added(notice, ++this.#order);
+      case 'inboxRemoved':
+        return this.inbox.removed(notice, ++this.#order);
       case 'pendingItems':
         return this.pending.take(notice, ++this.#order);
       case 'status':
@@ -155,7 +164,7 @@ export class Fold {
 }
 
 /** News that observers hear before the call that made it returns; the rest is for promises. */
-const IN_THIS_TICK = new Set(['changed', 'item', 'pendingItems', 'status']);
+const IN_THIS_TICK = new Set(['changed', 'inboxAdded', 'inboxRemoved', 'item', 'pendingItems', 'status']);
 
 /** A document's status before anything was told of it. */
 const FIRST = Object.freeze({ state: 'unknown', lastSync: null });

@@ -482,6 +482,47 @@ export declare class SyncError extends Error {
   readonly cause?: unknown;
 }
 
+/** What one document of a write in the inbox was and would be. `null` where there is no document, or nobody said. */
+export interface InboxDocument extends ItemName {
+  /** The server's value as it was known when the write ended. */
+  readonly base: JsonValue | null;
+  /** The same with the write. */
+  readonly local: JsonValue | null;
+  /** The value that the server gave with its answer. */
+  readonly server: JsonValue | null;
+}
+
+/** A write that needs somebody's attention. What is said of a document is of its first one. */
+export interface InboxItem extends InboxDocument {
+  /** The id of the write, or of the first of those that were sent as one. */
+  readonly id: string;
+  /** `blockedBy`: a write that it comes after was refused, and it was not sent. */
+  readonly ending: 'rejected' | 'unknown' | 'blockedBy';
+  readonly error: SyncError;
+  /** The server's reasons by field. */
+  readonly fields: { readonly [field: string]: JsonValue } | null;
+  readonly at: number;
+  /** All its documents: more than one where it is a group. */
+  readonly documents: readonly InboxDocument[];
+}
+
+/**
+ * Refused and unknown writes. They stay, also over restarts, until the app removes them, and block nothing that does not depend on
+ * them. Where they are 1,000, or 64 MiB, no further write is taken: `QUEUE_FULL`.
+ */
+export interface Inbox extends Source<readonly InboxItem[]> {
+  /**
+   * Queues the write again, as it was or with its document replaced by `edited`, under a new id, and takes it out of the inbox;
+   * resolves when that is stored. Rejects, with nothing changed, as `VALIDATION` (it is not there; a group is not edited),
+   * `INVALID_DOCUMENT`, `TOO_LARGE`, `QUEUE_FULL`, `FENCED`, `CLOSED`.
+   */
+  retry(id: string, edited?: JsonValue): Promise<void>;
+  /** Gives the write up; resolves when that is stored. */
+  discard(id: string): Promise<void>;
+  /** All of it, as JSON lines: what `docs/storage.md` says of an inbox record, header and body in one object. */
+  export(): Promise<Blob>;
+}
+
 /** One sync: a push or a pull, however it ended. */
 export interface HistoryRow {
   readonly direction: 'push' | 'pull';
@@ -587,6 +628,7 @@ export interface SyncClient<C extends Record<keyof C, object> = Record<string, a
    * the next write that is stored for another reason.
    */
   history(): Promise<readonly HistoryRow[]>;
+  readonly inbox: Inbox;
   metrics(): Metrics;
   /** Hears of what the client reports. */
   on<K extends keyof ClientEvents>(type: K, listener: (detail: ClientEvents[K]) => void, options?: SubscribeOptions): Unsubscribe;

@@ -9,6 +9,7 @@ mod groups;
 mod growing;
 mod harness;
 mod history;
+mod inbox;
 mod items;
 mod pulling;
 mod pushing;

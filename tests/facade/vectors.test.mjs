@@ -74,6 +74,13 @@ test('every notice is understood', async () => {
     },
     answered: async ({ asked }, { error }) => (error ? isError(await asked, error.code) : assert.equal(await asked, 'answered')),
     item: ({ item }, { state, lastSync }) => assert.deepEqual(item.current(), { state, lastSync }),
+    inboxAdded({ fold }, { item, write }) {
+      const [{ id, ending, error, documents, base }] = fold.inbox.source.current;
+      assert.deepEqual([id, ending, documents.length, documents[0].key], [item.entry, item.ending, write.documents.length, write.documents[0].key]);
+      assert.deepEqual(base, write.documents[0].base ?? null);
+      isError(error, item.error.code);
+    },
+    inboxRemoved: ({ fold }) => assert.deepEqual(fold.inbox.source.current, []),
     pendingItems: ({ fold }, { added }) => assert.deepEqual(fold.pending.source.current, added),
     troubled: ({ troubles }, { error }) => isError(troubles[0], error.code),
     status({ fold }, { notice, storage, error, ...members }) {

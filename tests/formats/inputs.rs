@@ -13,7 +13,7 @@ variants!(Input as input_name, INPUTS:
     BecameHidden, PageHid, Resumed, ClockRead, Woke, Held, Asked, ItemObserved, PendingObserved, Marked, Stopped, CancelAsked, TokenGiven,
 );
 variants!(Found as found_name, FOUNDS: Boot, Pages);
-variants!(Ask as ask_name, ASKS: Load, Pull, Wait, Push, Sync, Close);
+variants!(Ask as ask_name, ASKS: Load, Pull, Wait, Push, Sync, Retry, Discard, Close);
 variants!(StoreFailure as store_failure_name, STORE_FAILURES: Unavailable, TooNew, Aborted, Quota, Fenced, Replaced, Cancelled);
 variants!(SendFailure as send_failure_name, SEND_FAILURES: NoAnswer, Truncated, TooLarge, Cancelled, Threw);
 
@@ -54,7 +54,7 @@ fn samples() -> Vec<(&'static str, Input)> {
         ("marked", Input::Marked { address: address() }),
         ("stopped", Input::Stopped { stopped: true }),
         ("stopped no longer", Input::Stopped { stopped: false }),
-        ("cancel asked", Input::CancelAsked { mutation }),
+        ("cancel asked", Input::CancelAsked { mutation: mutation.clone() }),
         ("token given", Input::TokenGiven { present: true, expires_at: None }),
         ("token given for a while", Input::TokenGiven { present: true, expires_at: Some(Wall(1_700_000_000_000)) }),
         ("token missing", Input::TokenGiven { present: false, expires_at: None }),
@@ -65,6 +65,9 @@ fn samples() -> Vec<(&'static str, Input)> {
         ("asked: wait", Ask::Wait { timeout_ms: 30_000 }),
         ("asked: push", Ask::Push { timeout_ms: None }),
         ("asked: sync", Ask::Sync { address: address(), timeout_ms: Some(5_000) }),
+        ("asked: retry", Ask::Retry { entry: mutation.clone(), edited: None }),
+        ("asked: retry, edited", Ask::Retry { entry: mutation.clone(), edited: Some("{\"n\":1.0}".into()) }),
+        ("asked: discard", Ask::Discard { entry: mutation.clone() }),
         ("asked: close", Ask::Close),
     ];
     samples.extend(asks.map(|(name, what)| (name, Input::Asked { ask: AskId(6), what })));

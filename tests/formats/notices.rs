@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 use syncline::engine::auth::TokenReason;
 use syncline::engine::clock::Wall;
 use syncline::engine::error::{Code, Fault};
+use syncline::engine::header;
 use syncline::engine::ident::{AskId, MutationId};
 use syncline::engine::notice::{Durability, Ending, ItemState, ItemStatus, Notice, Phase, Status, StorageKind, ViewChange};
 use syncline::protocol::member::text_of;
@@ -13,7 +14,8 @@ use syncline::protocol::{Address, Json, KeyedOperation, Text};
 use crate::vectors::{Vectors, assert_covered, raw, variants};
 
 variants!(Notice as notice_name, NOTICES:
-    Opened, OpenFailed, Changed, Durable, NotDurable, Settled, Answered, Item, PendingItems, TokenWanted, TokenGivenUp, Status, Troubled,
+    Opened, OpenFailed, Changed, Durable, NotDurable, Settled, Answered, Item, PendingItems, InboxAdded, InboxRemoved, TokenWanted,
+    TokenGivenUp, Status, Troubled,
 );
 variants!(ItemState as state_name, STATES: Unknown, Pending, Syncing, Synced, Failed, Conflicted, Rejected);
 variants!(ViewChange as change_name, CHANGES: Value, Operations);
@@ -71,6 +73,14 @@ fn samples() -> Vec<(String, Notice)> {
     let items = |keys: &[&str]| keys.iter().map(|key| Address::of("notes", key)).collect();
     let pending = |added: &[&str], removed: &[&str]| Notice::PendingItems { added: items(added), removed: items(removed) };
     samples.push(("pendingItems".into(), pending(&["a/ü", "b"], &["c"])));
+    let item =
+        header::inbox(&id(1), &[id(1), id(2)], "rejected", &fault(), &Json::parse(r#"{"title":"too long"}"#).ok(), Wall(1_700_000_000_000));
+    let write = r#"{"operations":[{"op":"put","collection":"notes","key":"a/ü","value":[9007199254740993]}],"documents":[{"collection":"notes","key":"a/ü","base":null,"local":[9007199254740993],"server":{"__proto__":1}}]}"#;
+    samples.push(("inboxAdded".into(), Notice::InboxAdded { item: item.as_str().into(), write: write.into() }));
+    let item = header::inbox(&id(3), &[id(3)], "blockedBy", &fault(), &None, Wall(1_700_000_000_000));
+    let write = r#"{"operations":[{"op":"delete","collection":"notes","key":"b"},{"op":"put","collection":"notes","key":"c","value":1}],"documents":[{"collection":"notes","key":"b","base":2},{"collection":"notes","key":"c","local":1}]}"#;
+    samples.push(("inboxAdded: a group".into(), Notice::InboxAdded { item: item.as_str().into(), write: write.into() }));
+    samples.push(("inboxRemoved".into(), Notice::InboxRemoved { entry: id(1) }));
     samples.push(("pendingItems: none".into(), pending(&[], &[])));
     let durabilities = [Durability::Strict, Durability::Relaxed, Durability::Memory];
     let durable = |durability: Durability| Notice::Durable { mutations: vec![id(1), id(2)], durability };

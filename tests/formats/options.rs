@@ -28,6 +28,7 @@ fn all(transport: TransportKind) -> Config {
         outbox_entries_max: 1,
         outbox_bytes_max: 2,
         inbox_max: 3,
+        inbox_bytes_max: 20,
         mutation_bytes_max: 4,
         batch_window_ms: 5,
         batch_items_max: 6,

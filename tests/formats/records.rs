@@ -117,6 +117,10 @@ fn document(text: &str) -> Option<Json> {
 
 const NOTHING: Option<Json> = None;
 
+/// Bodies of records of the inbox, as the engine writes them: see `tests/engine/inbox.rs`.
+const INBOX_BODY: &str = r#"{"operations":[{"op":"put","collection":"todos","key":"13","value":1}],"documents":[{"collection":"todos","key":"13","base":null,"local":1,"server":[2]}]}"#;
+const INBOX_BODY_OF_A_GROUP: &str = r#"{"operations":[{"op":"delete","collection":"todos","key":"15"},{"op":"put","collection":"todos","key":"16","value":{"n":1.0}}],"documents":[{"collection":"todos","key":"15","base":{"done":true}},{"collection":"todos","key":"16","local":{"n":1.0}}]}"#;
+
 #[test]
 fn each_kind_is_written_and_read_as_its_vector_says() {
     let mut vectors = Vectors::of(FILE, "records");
@@ -213,11 +217,13 @@ fn pin_entries(vectors: &mut Vectors) {
     pin(vectors, Spot("settlement: without a position", Kind::Settlement, 2), settlement, NOTHING);
     let fields = document(r#"{"title":"too long"}"#);
     let error = Fault::of_status(Code::Rejected, "validation: no", 422);
-    let inbox = header::inbox(&id(13), &[id(13), id(14)], "rejected", &error, &fields, AT);
-    pin(vectors, Spot("inbox", Kind::Inbox, 3), inbox, operations(&[r#"{"op":"put","collection":"todos","key":"13","value":1}"#]));
+    let kept = header::inbox(&id(13), &[id(13), id(14)], "rejected", &error, &fields, AT);
+    pin(vectors, Spot("inbox", Kind::Inbox, 3), kept, document(INBOX_BODY));
     let error = Fault::new(Code::Protocol, "expired");
-    let inbox = header::inbox(&id(15), &[id(15)], "unknown", &error, &None, AT);
-    pin(vectors, Spot("inbox: unknown", Kind::Inbox, 4), inbox, operations(&[r#"{"op":"delete","collection":"todos","key":"15"}"#]));
+    let kept = header::inbox(&id(15), &[id(15)], "unknown", &error, &None, AT);
+    pin(vectors, Spot("inbox: unknown", Kind::Inbox, 4), kept, document(INBOX_BODY_OF_A_GROUP));
+    let settlement = header::settlement(&id(16), &[id(16)], header::DISCARDED, None);
+    pin(vectors, Spot("settlement: of what was in the inbox", Kind::Settlement, 5), settlement, NOTHING);
     let before = header::before(&id(4), 0, &Pointer::parse("/text").expect("a pointer"));
     pin(vectors, Spot("before", Kind::Before, 1), before, Some("hello".to_owned()));
 }

@@ -14,10 +14,27 @@ use super::truth::Truth;
 /// What one record says about mutations.
 #[derive(Clone, Debug, PartialEq)]
 enum Fact {
-    Queued { id: String, carries_on: bool },
-    Frozen { entry: String, members: Vec<String>, bytes: String },
-    Ended { entry: Option<String>, members: Vec<String>, ending: String },
-    Kept { members: Vec<String> },
+    Queued {
+        id: String,
+        carries_on: bool,
+    },
+    Frozen {
+        entry: String,
+        members: Vec<String>,
+        bytes: String,
+    },
+    Ended {
+        entry: Option<String>,
+        members: Vec<String>,
+        ending: String,
+    },
+    Kept {
+        members: Vec<String>,
+    },
+    /// The app tried it again or gave it up.
+    Removed {
+        members: Vec<String>,
+    },
 }
 
 /// How many records say so, of one mutation.
@@ -51,6 +68,8 @@ pub struct Stored {
     frozen: BTreeMap<String, Frozen>,
     endings: BTreeMap<String, String>,
     carried_on_by: BTreeMap<String, Vec<String>>,
+    /// What the app took out of the inbox.
+    removed: BTreeSet<String>,
 }
 
 impl Stored {
@@ -98,6 +117,9 @@ impl Stored {
     }
 
     fn remember(&mut self, fact: &Fact) {
+        if let Fact::Removed { members } = fact {
+            self.removed.extend(members.iter().cloned());
+        }
         if let Fact::Frozen { entry, members, bytes } = fact {
             self.frozen.insert(entry.clone(), Frozen { members: members.clone(), bytes: bytes.clone() });
         }
@@ -116,7 +138,7 @@ impl Stored {
         if !before.is_pending() && after.is_pending() && self.endings.contains_key(id) {
             return Err(("I17", format!("{id} is pending again after it ended {}", self.endings[id])));
         }
-        if after.inbox < before.inbox {
+        if after.inbox < before.inbox && !self.removed.contains(id) {
             return Err(("I1", format!("{id} left the inbox, and nobody removed it")));
         }
         Ok(())
@@ -189,7 +211,9 @@ impl Fact {
     fn ids(&self) -> impl Iterator<Item = &String> {
         let (one, many) = match self {
             Fact::Queued { id, .. } => (Some(id), [].as_slice()),
-            Fact::Frozen { members, .. } | Fact::Ended { members, .. } | Fact::Kept { members } => (None, members.as_slice()),
+            Fact::Frozen { members, .. } | Fact::Ended { members, .. } | Fact::Kept { members } | Fact::Removed { members } => {
+                (None, members.as_slice())
+            }
         };
         one.into_iter().chain(many)
     }
@@ -199,6 +223,7 @@ impl Fact {
             Fact::Queued { .. } | Fact::Frozen { .. } => &mut count.present,
             Fact::Ended { .. } => &mut count.ended,
             Fact::Kept { .. } => &mut count.inbox,
+            Fact::Removed { .. } => return,
         };
         *number = if more { *number + 1 } else { *number - 1 };
     }
@@ -221,6 +246,9 @@ fn fact(record: &record::Record<'_>) -> Option<Fact> {
     Some(match record.kind {
         Kind::Mutation => Fact::Queued { id, carries_on: header.read::<Option<Lineage>>("lineage").ok()?.is_some() },
         Kind::Freeze => Fact::Frozen { entry: id, members: header.read("members").ok()?, bytes: record.body.to_owned() },
+        Kind::Settlement if matches!(header.read::<String>("ending").ok()?.as_str(), "retried" | "discarded") => {
+            Fact::Removed { members: header.read("members").ok()? }
+        }
         Kind::Settlement => Fact::Ended { entry: Some(id), members: header.read("members").ok()?, ending: header.read("ending").ok()? },
         Kind::Cancel => Fact::Ended { entry: None, members: vec![id], ending: "cancelled".into() },
         Kind::Inbox => Fact::Kept { members: header.read("members").ok()? },

@@ -213,6 +213,16 @@ export class Client {
     return JSON.stringify([{ notice: 'status', ...status() }]);
   }
 
+  retry(...given) {
+    this.#enter(['retry', ...given]);
+    return ++this.#asks;
+  }
+
+  discard(...given) {
+    this.#enter(['discard', ...given]);
+    return ++this.#asks;
+  }
+
   history() {
     return JSON.stringify(this.rows);
   }

@@ -69,6 +69,8 @@ pub(super) struct Tab {
     open_asks: BTreeSet<u64>,
     held: BTreeSet<Name>,
     wake_at: Option<u64>,
+    /// When the app answers the question for a token.
+    pub token_comes: u64,
     status: Option<Status>,
 }
 
@@ -152,6 +154,8 @@ impl Device {
             Event::Wake { life, .. } | Event::Tell { life, .. } if life != self.tab.life => Ok(()),
             Event::Reply(letter) if letter.life != self.tab.life => Ok(()),
             Event::Wake { at, .. } if is_awake => self.wake(common, at),
+            // The answer to a question that was given up is nobody's.
+            Event::Tell { input, .. } if matches!(*input, Input::TokenGiven { .. }) && common.now < self.tab.token_comes => Ok(()),
             Event::Tell { input, .. } if is_awake => self.tell(common, *input),
             Event::Reply(letter) if is_awake => self.deliver(common, *letter),
             frozen => {
@@ -283,9 +287,29 @@ impl Device {
             }
             Notice::Answered { ask, .. } => drop(self.tab.open_asks.remove(&ask.0)),
             Notice::Status(status) => self.tab.status = Some(status),
+            Notice::TokenWanted { .. } => return self.ask_for_token(common),
+            Notice::TokenGivenUp => self.tab.token_comes = 0,
             Notice::OpenFailed { error } => return self.violated(common, "V5", format!("it cannot be opened: {error}")),
             _ => {}
         }
+        Ok(())
+    }
+
+    /// The app is asked for a token: it gives one that lasts for ever or a while, or says that it has none, or nothing.
+    fn ask_for_token(&mut self, common: &mut Common) -> Halt {
+        if common.now < self.tab.token_comes {
+            return self.violated(common, "I19", "a second question for a token, and the first one is open".into());
+        }
+        self.tab.token_comes = u64::MAX;
+        let present = !self.dice.strikes(Fault::TokenMissing);
+        if !present && self.dice.size(Fault::TokenMissing, 0, 2) == 0 {
+            return Ok(());
+        }
+        let lasts_ms = 10_000 + self.rng.up_to(600_000);
+        let expires_at = (self.rng.up_to(1) == 0).then(|| Wall(self.wall(common).0 + lasts_ms));
+        let ms = self.rng.up_to(2_000);
+        self.tab.token_comes = common.now + ms;
+        self.tell_later(common, ms, Input::TokenGiven { present, expires_at });
         Ok(())
     }
 

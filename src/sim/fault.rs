@@ -65,6 +65,10 @@ faults! {
     Refused = "H1", at most 150_000;
     /// Another client writes the same document. Once a tick.
     WrittenElsewhere = "H2", at most 300_000;
+    /// 401: the token is no longer good. Once a request.
+    TokenRefused = "H3", at most 60_000;
+    /// The app has no token, or does not answer the question. Once a question.
+    TokenMissing = "H4", at most 300_000;
     /// 429 or 503 with a lawful Retry-After. Once a request.
     RetryAfter = "H8", at most 60_000;
     /// 429 or 503 with a Retry-After that is none. Once a request.

@@ -163,6 +163,7 @@ fn config(rng: &mut Rng) -> Config {
     Config {
         scope: crate::protocol::http::scope_hash("somebody"),
         feeds,
+        auth: rng.up_to(1) == 0,
         strict: rng.up_to(9) < 7,
         uncoalesced: if rng.up_to(4) == 0 { vec!["todos".into()] } else { Vec::new() },
         outbox_entries_max: pick(rng, &[50, 200, 100_000, 100_000]),

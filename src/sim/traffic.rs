@@ -46,6 +46,10 @@ impl Device {
             let what = format!("the server asked for peace until {} ms, and at {} ms comes {call:?}", self.tab.asked_to_wait, common.now);
             return Err(Violation { law: "I19", what });
         }
+        if common.now < self.tab.token_comes {
+            let what = format!("without a token, and with a question for one open, comes {call:?}");
+            return Err(Violation { law: "I19", what });
+        }
         common.trace.mark(name(&call), common.now, request.0, size(&call));
         if let Call::Push { body, .. } = &call {
             let is_stored = self.tab.engine.as_ref().is_some_and(|engine| engine.status().storage == StorageKind::IndexedDb);
@@ -160,6 +164,9 @@ impl Device {
             let status = [500, 502, 503, 504][self.dice.size(Fault::ServerError, 0, 3) as usize];
             let body = ["<html>", "<html>The service behind this one answered 401"][self.dice.size(Fault::ServerError, 1, 1) as usize];
             return Some(reply(status, "text/html", body.into()));
+        }
+        if self.config.auth && self.dice.strikes(Fault::TokenRefused) {
+            return Some(reply(401, "text/plain", "who are you?".into()));
         }
         let asks_to_wait = |status, header: String| Reply {
             headers: [("date", "Fri, 20 Nov 2026 10:00:00 GMT".into()), ("retry-after", header)].into(),

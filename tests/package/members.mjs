@@ -13,7 +13,7 @@ import { close, test } from './support/suite.mjs';
 /** Interfaces that an app fills in: the package reads them, so there is no object of it to look at. */
 const FILLED_IN_BY_APPS = [
   'BatchOptions', 'Change', 'ClientEvents', 'CloseOptions', 'Collection', 'FunctionTransport', 'InitOptions', 'MutateOptions', 'Observer', 'OpenOptions', 'PollOptions', 'PullAnswer',
-  'PullOptions', 'StorageOptions', 'SubscribeOptions', 'UrlTransport',
+  'PullOptions', 'StorageOptions', 'SubscribeOptions', 'UrlTransport', 'WaitOptions',
 ];
 
 /** Runs in the page: one object of each kind, by the name of its interface, told as the names of its members. */
@@ -29,7 +29,9 @@ async function specimens() {
         [seen.Entry] = entries;
         seen.CallContext = context;
         entries.flatMap(({ operations }) => operations).filter(({ op }) => op === 'splice').forEach(({ on }) => spliced(on));
-        return entries.map(({ id }) => ({ id, outcome: 'ok', version: '1' }));
+        const outcomeOf = (id) => ({ id, outcome: 'ok', version: '1' });
+        const refusalOf = (id) => ({ id, outcome: 'rejected', code: 'no', message: 'not like this' });
+        return entries.map(({ id, operations: [{ key }] }) => (key === 'refused' ? refusalOf(id) : outcomeOf(id)));
       },
       pull: async (cursor, context) => {
         seen.PullContext = context;
@@ -55,6 +57,15 @@ async function specimens() {
   await seen.Mutation.settled;
   notes.splice('a', '/text', 0, 0, 'x');
   seen.TextMark = await sent;
+  seen.ItemStatus = notes.status('a').current;
+  const refused = notes.put('refused', {});
+  client.pendingItems.subscribe(() => {});
+  [seen.ItemName] = client.pendingItems.current;
+  await refused.settled;
+  seen.Inbox = client.inbox;
+  [seen.InboxItem] = client.inbox.current;
+  [seen.InboxDocument] = seen.InboxItem.documents;
+  [seen.HistoryRow] = await client.history();
 
   const names = (object) => {
     const all = new Set();

@@ -104,11 +104,8 @@ impl Engine {
 
     fn lay_found(&mut self, parts: &[Part], order: u64, id: &MutationId, effects: &mut impl Sink) {
         for Part { address, operations, .. } in parts {
-            let unloaded = self.is_paged(address);
-            self.replica.lay(address, unloaded, order, id.clone(), operations.clone());
-            if unloaded && !self.replica.is_resident(address) {
+            if self.lay(address, order, id, operations.clone(), effects) {
                 self.ungrounded.insert(address.clone(), ());
-                self.load_page_of(address, None, effects);
             }
         }
     }

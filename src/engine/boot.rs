@@ -240,7 +240,9 @@ impl Boot<'_> {
             return Err("its operations cannot be read");
         }
         let mut parts = Vec::new();
-        keyed.into_iter().for_each(|keyed| add_to_part(&mut parts, keyed));
+        for keyed in keyed {
+            add_to_part(&mut parts, keyed);
+        }
         if parts.is_empty() {
             return Err("it has no operations");
         }

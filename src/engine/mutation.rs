@@ -13,9 +13,9 @@ pub struct Mutation {
     /// One for each document. A splice's `on` is the engine's to say.
     pub(super) parts: Vec<Part>,
     /// What has to be applied before.
-    pub(super) after: Vec<MutationId>,
+    pub after: Vec<MutationId>,
     /// Documents it was made of: what is pending of them has to be applied before.
-    pub(super) reads: Vec<Address>,
+    pub reads: Vec<Address>,
 }
 
 impl Mutation {
@@ -75,9 +75,9 @@ impl Mutation {
         for mut mutation in mutations {
             group.after.append(&mut mutation.after);
             group.reads.append(&mut mutation.reads);
-            for part in mutation.parts {
+            for mut part in mutation.parts {
                 match group.parts.iter_mut().find(|other| other.address == part.address) {
-                    Some(other) => other.operations.extend(part.operations),
+                    Some(other) => other.operations.append(&mut part.operations),
                     None => group.parts.push(part),
                 }
             }

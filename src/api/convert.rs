@@ -95,12 +95,16 @@ fn mutate(text: &str) -> Result<Vec<Mutation>, Fault> {
         write.take("op", &mut operation);
         let address = Address::take_up(&mut write);
         taken(&write, "writes")?;
-        all.extend(mutations(&operation, address, write.raw("value").unwrap_or_default())?);
+        all.append(&mut mutations(&operation, address, write.raw("value").unwrap_or_default())?);
     }
     if is_atomic != Some(false) {
         all = vec![Mutation::group(all)?];
     }
-    Ok(all.into_iter().map(|one| one.after(after.clone()).reading(reads.clone())).collect())
+    for one in &mut all {
+        one.after.extend_from_slice(&after);
+        one.reads.extend_from_slice(&reads);
+    }
+    Ok(all)
 }
 
 fn splice(address: Address, text: &str) -> Result<Mutation, Fault> {

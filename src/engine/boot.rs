@@ -104,11 +104,8 @@ impl Engine {
 
     fn lay_found(&mut self, parts: &[Part], order: u64, id: &MutationId, effects: &mut impl Sink) {
         for Part { address, operations, .. } in parts {
-            let unloaded = self.is_paged(address);
-            self.replica.lay(address, unloaded, order, id.clone(), operations.clone());
-            if unloaded && !self.replica.is_resident(address) {
+            if self.lay(address, order, id, operations.clone(), effects) {
                 self.ungrounded.insert(address.clone(), ());
-                self.load_page_of(address, None, effects);
             }
         }
     }
@@ -243,7 +240,9 @@ impl Boot<'_> {
             return Err("its operations cannot be read");
         }
         let mut parts = Vec::new();
-        keyed.into_iter().for_each(|keyed| add_to_part(&mut parts, keyed));
+        for keyed in keyed {
+            add_to_part(&mut parts, keyed);
+        }
         if parts.is_empty() {
             return Err("it has no operations");
         }

@@ -115,9 +115,9 @@ impl Config {
         let mut config = Config::default();
         let slots = config.slots();
         for (name, raw) in given.iter() {
-            let known = NAMES.iter().position(|known| *known == name);
+            let known = NAMES.iter().position(|known| known == name);
             if !known.is_some_and(|at| slots[at].take(Some(raw))) {
-                return Err(name.into());
+                return Err(String::from(&**name));
             }
         }
         Ok(config)

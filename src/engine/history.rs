@@ -101,15 +101,17 @@ impl History {
     pub fn restore(&mut self, row: Row) {
         self.next = self.next.max(row.number.saturating_add(1));
         self.unstored = self.next;
-        self.rows.retain(|other| other.slot != row.slot);
+        if let Some(earlier) = self.rows.iter().position(|other| other.slot == row.slot) {
+            self.rows.remove(earlier);
+        }
         let at = self.rows.iter().position(|other| other.number > row.number).unwrap_or(self.rows.len());
         self.rows.insert(at, row);
     }
 
     /// Rows that are to be stored; they count as that from here on.
-    fn take_unstored(&mut self) -> Vec<Row> {
+    fn take_unstored(&mut self) -> impl Iterator<Item = &Row> {
         let unstored = std::mem::replace(&mut self.unstored, self.next);
-        self.rows.iter().filter(|row| row.number >= unstored).cloned().collect()
+        self.rows.iter().filter(move |row| row.number >= unstored)
     }
 }
 
@@ -130,7 +132,7 @@ impl Engine {
     /// Rows go with a commit that is made anyway: a poll that brings nothing costs no transaction.
     pub(super) fn stage_history(&mut self) {
         if self.store.is_collecting() {
-            for row in &self.history.take_unstored() {
+            for row in self.history.take_unstored() {
                 self.store.stage(Kind::History, &text_of(row), "", Some(About::row(row.slot)));
             }
         }
@@ -169,17 +171,16 @@ mod tests {
     #[test]
     fn what_was_stored_comes_back_in_order_and_is_not_stored_again() {
         let mut history = after(&[("push", "ok", 1), ("pull", "ok", 130)]);
-        let stored = history.take_unstored();
-        assert_eq!((stored.len(), history.take_unstored().len()), (ROWS_MAX, 0));
+        let stored: Vec<Row> = history.take_unstored().cloned().collect();
+        assert_eq!((stored.len(), history.take_unstored().count()), (ROWS_MAX, 0));
         let mut again = History::default();
         for row in stored.iter().rev() {
             again.restore(row.clone());
         }
         assert_eq!(again.rows(), history.rows());
-        assert!(again.take_unstored().is_empty());
+        assert_eq!(again.take_unstored().count(), 0);
         again.begin(0);
         again.end("pull", "c", 2, Wall(9));
-        assert_eq!(again.take_unstored(), [again.rows().last().unwrap().clone()]);
-        assert_eq!(again.rows().last().unwrap().number, 131);
+        assert_eq!(again.take_unstored().map(|row| row.number).collect::<Vec<_>>(), [131]);
     }
 }

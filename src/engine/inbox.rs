@@ -13,6 +13,7 @@ use super::notice::{Ending, Notice};
 use super::record::Kind;
 use super::replica::Before;
 use super::settling::Ended;
+use super::writing::addresses_of;
 use super::{Engine, boot};
 use crate::ordered::Ordered;
 use crate::protocol::member::{Fields, Member, ObjectWriter, Written, list, text_of};
@@ -31,7 +32,7 @@ pub struct Item {
 /// All of them, by the names of their entries.
 #[derive(Debug, Default)]
 pub struct Inbox {
-    items: Ordered<Arc<str>, Item>,
+    items: Ordered<Arc<str>, Arc<Item>>,
     bytes: u64,
     /// What came in, and the app is to be told of.
     news: Vec<MutationId>,
@@ -58,14 +59,20 @@ impl Inbox {
 
     /// The one of this document that came last, by the order of the ids.
     pub fn last_of(&self, address: &Address) -> Option<&Item> {
-        self.items.iter().map(|(_, item)| item).filter(|item| item.addresses.contains(address)).last()
+        let mut last = None;
+        for (_, item) in self.items.iter() {
+            if item.addresses.contains(address) {
+                last = Some(&**item);
+            }
+        }
+        last
     }
 
     /// Takes one in.
     fn keep(&mut self, id: &MutationId, item: Item) {
         self.news.push(id.clone());
         self.bytes += item.bytes();
-        let earlier = self.items.insert(id.0.clone(), item);
+        let earlier = self.items.insert(id.0.clone(), item.into());
         self.bytes -= earlier.map_or(0, |earlier| earlier.bytes());
     }
 
@@ -186,8 +193,8 @@ impl Engine {
     /// The app hears of what has come into the inbox.
     pub(super) fn tell_inbox(&mut self, effects: &mut impl Sink) {
         for id in &std::mem::take(&mut self.inbox.news) {
-            if let Some(Item { header, body, .. }) = self.inbox.items.get(&id.0) {
-                effects.push(Effect::Notify(Notice::InboxAdded { item: header.clone(), write: body.clone() }));
+            if let Some(item) = self.inbox.items.get(&id.0) {
+                effects.push(Effect::Notify(Notice::InboxAdded { item: item.header.clone(), write: item.body.clone() }));
             }
         }
     }
@@ -238,7 +245,7 @@ impl Engine {
     fn make_anew(&mut self, now: Timestamp, parts: Vec<Part>, grounds: Vec<Ground>, effects: &mut impl Sink) -> Result<(), Fault> {
         let body = text_of(&Parts(&parts));
         self.check_outbox(1, body.len())?;
-        let addresses: Vec<Address> = parts.iter().map(|part| part.address.clone()).collect();
+        let addresses = addresses_of(&parts);
         addresses.iter().for_each(|address| self.touch(address));
         let (id, order) = self.queue(now, addresses, &body, None, None);
         for (at, Part { address, operations, .. }) in parts.into_iter().enumerate() {
@@ -250,13 +257,9 @@ impl Engine {
                     kept.push(Before { id: id.clone(), operation: *operation as u32, path, text });
                 }
             }
-            let unloaded = self.is_paged(&address);
-            self.replica.lay(&address, unloaded, order, id.clone(), operations);
+            self.lay(&address, order, &id, operations, effects);
             self.replica.restore_befores(&address, &id, befores);
             self.keep_befores(kept);
-            if unloaded && !self.replica.is_resident(&address) {
-                self.load_page_of(&address, None, effects);
-            }
         }
         self.window.get_or_insert(now);
         Ok(())

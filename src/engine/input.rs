@@ -279,7 +279,7 @@ impl<T: Member> Member for Named<T> {
         let fields = Fields::of(raw);
         for (name, raw) in fields.iter() {
             let Some(value) = T::read(raw) else { return false };
-            self.0.push((name.to_owned(), value));
+            self.0.push((String::from(&**name), value));
         }
         fields.finish().is_ok()
     }

@@ -120,8 +120,10 @@ impl Engine {
         for address in synced.keys() {
             self.tell_item(address, Some(wall), effects);
         }
-        for address in touched.keys().chain(std::mem::take(&mut self.items.touched).keys()) {
-            self.tell_item(address, None, effects);
+        for touched in [touched, std::mem::take(&mut self.items.touched)] {
+            for address in touched.keys() {
+                self.tell_item(address, None, effects);
+            }
         }
     }
 
@@ -130,7 +132,9 @@ impl Engine {
         let (mut added, mut removed) = (Vec::new(), Vec::new());
         for address in touched.keys() {
             if self.outbox.first(Some(address)).is_none() {
-                removed.extend(told.remove(address).map(|()| address.clone()));
+                if told.remove(address).is_some() {
+                    removed.push(address.clone());
+                }
             } else if told.insert(address.clone(), ()).is_none() {
                 added.push(address.clone());
             }

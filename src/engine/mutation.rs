@@ -13,9 +13,9 @@ pub struct Mutation {
     /// One for each document. A splice's `on` is the engine's to say.
     pub(super) parts: Vec<Part>,
     /// What has to be applied before.
-    pub(super) after: Vec<MutationId>,
+    pub after: Vec<MutationId>,
     /// Documents it was made of: what is pending of them has to be applied before.
-    pub(super) reads: Vec<Address>,
+    pub reads: Vec<Address>,
 }
 
 impl Mutation {
@@ -71,33 +71,29 @@ impl Mutation {
 
     /// All of these as one: applied together or not at all. Fails where there is none.
     pub fn group(mutations: Vec<Mutation>) -> Result<Mutation, Fault> {
-        let mut group: Option<Mutation> = None;
-        for Mutation { parts, after, reads } in mutations {
-            let Some(group) = &mut group else {
-                group = Some(Mutation { parts, after, reads });
-                continue;
-            };
-            group.after.extend(after);
-            group.reads.extend(reads);
-            for part in parts {
+        let mut group = Mutation { parts: Vec::new(), after: Vec::new(), reads: Vec::new() };
+        for mut mutation in mutations {
+            group.after.append(&mut mutation.after);
+            group.reads.append(&mut mutation.reads);
+            for mut part in mutation.parts {
                 match group.parts.iter_mut().find(|other| other.address == part.address) {
-                    Some(other) => other.operations.extend(part.operations),
+                    Some(other) => other.operations.append(&mut part.operations),
                     None => group.parts.push(part),
                 }
             }
         }
-        group.ok_or_else(|| Fault::new(Code::Validation, "a group of no writes"))
+        if group.parts.is_empty() { Err(Fault::new(Code::Validation, "a group of no writes")) } else { Ok(group) }
     }
 
     /// The same, to go only when these have been applied; where one of them is refused, so is this.
-    pub fn after(mut self, ids: Vec<MutationId>) -> Mutation {
-        self.after.extend(ids);
+    pub fn after(mut self, mut ids: Vec<MutationId>) -> Mutation {
+        self.after.append(&mut ids);
         self
     }
 
     /// The same, made of what these documents hold: it goes only when all that is pending of them has been applied.
-    pub fn reading(mut self, addresses: Vec<Address>) -> Mutation {
-        self.reads.extend(addresses);
+    pub fn reading(mut self, mut addresses: Vec<Address>) -> Mutation {
+        self.reads.append(&mut addresses);
         self
     }
 

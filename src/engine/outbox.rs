@@ -146,8 +146,8 @@ impl Outbox {
         for address in &addresses {
             self.keys.get_or_insert_with(address.clone(), KeyQueue::default).orders.insert(order, ());
         }
-        if let Some(entry) = &queued.entry {
-            for member in entry.members.iter().skip(1) {
+        if let Some((_, others)) = queued.entry.as_ref().and_then(|entry| entry.members.split_first()) {
+            for member in others {
                 self.joined.insert(member.0.clone(), order);
             }
         }
@@ -179,14 +179,17 @@ impl Outbox {
             }
         }
         for address in reads {
-            let pending = self.keys.get(address).into_iter().flat_map(|key| key.orders.keys());
-            for earlier in pending {
+            let Some(key) = self.keys.get(address) else { continue };
+            for earlier in key.orders.keys() {
                 all.insert(*earlier, ());
             }
         }
-        let earlier: Vec<u64> = all.keys().copied().filter(|other| *other < order).collect();
-        for other in &earlier {
-            self.dependents.get_or_insert_with(*other, Vec::new).push(order);
+        let mut earlier = Vec::new();
+        for other in all.keys() {
+            if *other < order {
+                earlier.push(*other);
+                self.dependents.get_or_insert_with(*other, Vec::new).push(order);
+            }
         }
         let Some(queued) = self.queue.get_mut(&order).filter(|_| !earlier.is_empty()) else { return false };
         queued.after = earlier;
@@ -198,10 +201,13 @@ impl Outbox {
     /// What each of these waits for, by the names that those have by now.
     pub fn dependencies(&self, orders: &[u64]) -> Vec<(MutationId, Vec<MutationId>)> {
         let mut all = Vec::with_capacity(orders.len());
-        for queued in orders.iter().filter_map(|order| self.queue.get(order)) {
+        for order in orders {
+            let Some(queued) = self.queue.get(order) else { continue };
             let mut after = Vec::with_capacity(queued.after.len());
-            for other in queued.after.iter().filter_map(|order| self.queue.get(order)) {
-                after.push(other.id.clone());
+            for other in &queued.after {
+                if let Some(other) = self.queue.get(other) {
+                    after.push(other.id.clone());
+                }
             }
             all.push((queued.id.clone(), after));
         }
@@ -350,7 +356,8 @@ impl Outbox {
         let mut members = Vec::new();
         let Some(address) = self.queued(first).and_then(|queued| queued.addresses.first()) else { return members };
         let Some(key) = self.keys.get(address) else { return members };
-        for queued in key.orders.keys().filter_map(|order| self.queue.get(order)) {
+        for order in key.orders.keys() {
+            let Some(queued) = self.queue.get(order) else { continue };
             let joins = !queued.is_group() && queued.after.is_empty() && members.len() < most && queued.bytes <= bytes;
             if queued.state != State::Kept || !(members.is_empty() || joins) {
                 break;
@@ -383,18 +390,19 @@ impl Outbox {
         let Some((first, others)) = entry.members.split_first() else { return };
         let mut waiting = Vec::new();
         for other in others {
-            let order = self.remove(other).map(|(order, _)| order);
-            waiting.extend(order.map(|order| (order, self.dependents.remove(&order).unwrap_or_default())));
+            if let Some((order, _)) = self.remove(other) {
+                waiting.push((order, self.dependents.remove(&order).unwrap_or_default()));
+            }
         }
         let Some((order, mut queued)) = self.remove(first) else { return };
-        for (other, dependents) in waiting {
-            for dependent in &dependents {
+        for (other, dependents) in &mut waiting {
+            for dependent in &*dependents {
                 if let Some(queued) = self.queue.get_mut(dependent) {
-                    queued.after.iter_mut().filter(|after| **after == other).for_each(|after| *after = order);
+                    queued.after.iter_mut().filter(|after| **after == *other).for_each(|after| *after = order);
                 }
             }
             if !dependents.is_empty() {
-                self.dependents.get_or_insert_with(order, Vec::new).extend(dependents);
+                self.dependents.get_or_insert_with(order, Vec::new).append(dependents);
             }
         }
         queued.bytes = entry.text.len() as u64;

@@ -250,7 +250,9 @@ impl Engine {
     /// A pull settled an entry whose push is still on its way.
     fn forget_in_batches(&mut self, id: &MutationId) {
         for batch in &mut self.batches {
-            batch.entries.retain(|entry| entry != id);
+            if let Some(at) = batch.entries.iter().position(|entry| entry == id) {
+                batch.entries.remove(at);
+            }
         }
     }
 

@@ -53,20 +53,23 @@ pub fn retry_after(header: Option<&str>, date: Option<&str>) -> Option<u64> {
 pub fn rate_limit(combined: Option<&str>, remaining: Option<&str>, reset: Option<&str>) -> Option<u64> {
     let number = |text: &str| digits::read(text.trim_ascii());
     let (mut left, mut seconds) = (remaining.and_then(number), reset.and_then(number));
-    let mut longest = None;
-    for item in combined.unwrap_or_default().split(',') {
-        if item.contains(';') {
+    let (mut longest, mut begins) = (None, true);
+    for piece in combined.unwrap_or_default().as_bytes().split_inclusive(|byte| matches!(byte, b',' | b';')) {
+        let goes_on = piece.ends_with(b";");
+        if begins && goes_on {
             // A quota by itself: of several, the one that lasts longest counts.
             longest = longest.max(seconds.filter(|_| left == Some(0)));
             (left, seconds) = (None, None);
         }
-        for part in item.split(';') {
-            match part.trim_ascii().split_once('=') {
-                Some(("r" | "remaining", value)) => left = number(value),
-                Some(("t" | "reset", value)) => seconds = number(value),
-                _ => {}
-            }
-        }
+        begins = !goes_on;
+        let mut sides = piece.split(|byte| matches!(byte, b'=' | b',' | b';'));
+        let (name, value) = (sides.next().unwrap_or_default().trim_ascii(), sides.next().unwrap_or_default());
+        let slot = match name {
+            b"r" | b"remaining" => &mut left,
+            b"t" | b"reset" => &mut seconds,
+            _ => continue,
+        };
+        *slot = std::str::from_utf8(value).ok().and_then(number);
     }
     longest = longest.max(seconds.filter(|_| left == Some(0)));
     longest.map(|seconds| seconds.saturating_mul(1_000).min(RETRY_AFTER_MAX_MS))

@@ -73,7 +73,7 @@ fn body_of(reply: &Reply) -> Result<&str, Fault> {
         return Err(nonsense("the server's answer came from another address"));
     }
     let content_type = reply.headers.get("content-type").map(String::as_str).unwrap_or_default();
-    let end = content_type.bytes().position(|byte| byte == b';').unwrap_or(content_type.len());
+    let end = content_type.as_bytes().iter().position(|byte| *byte == b';').unwrap_or(content_type.len());
     if !content_type[..end].trim_ascii().eq_ignore_ascii_case("application/json") {
         return Err(nonsense("the server's answer is not JSON by its content type"));
     }

@@ -137,10 +137,12 @@ impl Engine {
         };
         // Where there had to be no document, what was made is made of nothing, whatever is known here.
         let made_of_nothing = made_on == Some(None);
-        let value = value.or_else(|| {
-            let made_on = current.and_then(|base| base.value.clone()).filter(|_| !made_of_nothing);
+        let value = if value.is_some() {
+            value
+        } else {
+            let made_on = if made_of_nothing { None } else { current.and_then(|base| base.value.clone()) };
             self.replica.with_layer(address, id, made_on)
-        });
+        };
         // Made on another version than is known here: what the document is now only a pull can say, and it must not be
         // taken for old news.
         let seq = if is_current { seq } else { current.and_then(|base| base.seq) };

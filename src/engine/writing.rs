@@ -17,6 +17,15 @@ use crate::protocol::member::text_of;
 use crate::protocol::{Address, KeyedOperation, Operation, Part, Parts, Splice, TextMark};
 use crate::protocol::{digits, words};
 
+/// The documents that these are on.
+pub(super) fn addresses_of(parts: &[Part]) -> Vec<Address> {
+    let mut addresses = Vec::with_capacity(parts.len());
+    for part in parts {
+        addresses.push(part.address.clone());
+    }
+    addresses
+}
+
 impl Engine {
     /// The app changes a document. The view has changed when this returns; the write is kept when `Durable` says so.
     ///
@@ -91,26 +100,36 @@ impl Engine {
     }
 
     fn stage(&mut self, now: Timestamp, mutation: &Mutation, body: &str, effects: &mut impl Sink) -> MutationId {
-        let mut addresses = Vec::with_capacity(mutation.parts.len());
-        for part in &mutation.parts {
-            addresses.push(part.address.clone());
-        }
-        let (id, order) = self.queue(now, addresses, body, None, None);
+        let (id, order) = self.queue(now, addresses_of(&mutation.parts), body, None, None);
         if self.outbox.depend(order, &mutation.after, &mutation.reads) {
             self.keep_dependencies(&self.outbox.dependencies(&[order]));
         }
         for Part { address, operations, .. } in &mutation.parts {
-            let unloaded = self.is_paged(address);
-            self.replica.lay(address, unloaded, order, id.clone(), operations.clone());
-            if unloaded && !self.replica.is_resident(address) {
-                self.load_page_of(address, None, effects);
-            }
+            self.lay(address, order, &id, operations.clone(), effects);
             self.tell_own_change(address, operations, effects);
         }
         self.tell_items(now, effects);
         self.window.get_or_insert(now);
         self.arm(now);
         id
+    }
+
+    /// Lays these over a document. Whether its page is still to be read; it is, then.
+    pub(super) fn lay(
+        &mut self,
+        address: &Address,
+        order: u64,
+        id: &MutationId,
+        operations: Vec<Operation>,
+        effects: &mut impl Sink,
+    ) -> bool {
+        let is_paged = self.is_paged(address);
+        self.replica.lay(address, is_paged, order, id.clone(), operations);
+        let is_awaited = is_paged && !self.replica.is_resident(address);
+        if is_awaited {
+            self.load_page_of(address, None, effects);
+        }
+        is_awaited
     }
 
     /// Stages what these wait for, by the names that has by now.

@@ -135,8 +135,8 @@ impl<'a> Fields<'a> {
     }
 
     /// All members, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &'a str)> {
-        self.members.iter().map(|(name, raw)| (&**name, *raw))
+    pub fn iter(&self) -> std::slice::Iter<'_, (Cow<'a, str>, &'a str)> {
+        self.members.iter()
     }
 
     /// The text of a member.

@@ -97,7 +97,7 @@ fn mutate(text: &str) -> Result<Vec<Mutation>, Fault> {
         taken(&write, "writes")?;
         all.append(&mut mutations(&operation, address, write.raw("value").unwrap_or_default())?);
     }
-    if is_atomic != Some(false) {
+    if all.is_empty() || is_atomic != Some(false) {
         all = vec![Mutation::group(all)?];
     }
     for one in &mut all {

@@ -143,7 +143,7 @@ impl Engine {
     pub(super) fn token_due(&self) -> Option<Timestamp> {
         match (self.auth.asked_until, self.pause) {
             (Some(until), _) => Some(until),
-            (None, Some(Pause::Auth(until))) if !self.auth.is_good() => Some(until),
+            (None, Some(Pause::Auth(until))) => Some(until),
             (None, _) if self.auth.wants().is_some() && self.is_free() => self.link.retry_at(),
             _ => None,
         }
@@ -187,7 +187,10 @@ impl Engine {
     /// Nothing is tried for a while, or until the app asks. Who waits for an answer hears why.
     fn pause_for_auth(&mut self, now: Timestamp, error: &Fault, effects: &mut impl Sink) {
         let error = error.as_kind(Code::Unauthorized);
-        self.pause = Some(Pause::Auth(now.after(AUTH_PAUSE_MS)));
+        // What only the app can end is not ended by a token.
+        if self.pause_for_good().is_none() {
+            self.pause = Some(Pause::Auth(now.after(AUTH_PAUSE_MS)));
+        }
         self.troubles.network = Some(error.clone());
         for feed in 0..self.feeds.len() {
             self.answer_pull(feed, Some(error.clone()), effects);

@@ -11,7 +11,7 @@ use super::{Engine, Life, Pause};
 use crate::protocol::Address;
 
 /// Most calls that wait at once; one more is `QUEUE_FULL`.
-const WAITERS_MAX: usize = 10_000;
+pub(super) const WAITERS_MAX: usize = 10_000;
 
 /// A call that waits until all that was queued when it came has ended.
 #[derive(Debug)]
@@ -56,6 +56,7 @@ impl Engine {
         }
         self.link.on_awaited(now, Tried::Push);
         self.outbox.hasten(address.as_ref(), now);
+        self.window = self.window.map(|since| since.min(now));
         let until = timeout_ms.map(|ms| now.after(ms));
         self.await_writes(Waiter { ask, address, last: 0, until, sends: true, failures: self.link.failures() }, effects);
     }
@@ -134,10 +135,18 @@ impl Engine {
         if self.outbox.has_sealed(waiter.address.as_ref()) {
             return Some(Fault::new(Code::StorageUnavailable, "the store was lost, and with it the right to send what is in it"));
         }
-        Some(match self.pause? {
-            Pause::Auth(_) => Fault::new(Code::Unauthorized, "a token is missing or no longer good"),
-            Pause::Scope => Fault::new(Code::WrongScope, "the server acts for another user"),
-            Pause::Fenced => Fault::new(Code::Fenced, "another client holds the session"),
-        })
+        match self.pause? {
+            Pause::Auth(_) => Some(Fault::new(Code::Unauthorized, "a token is missing or no longer good")),
+            _ => self.pause_for_good(),
+        }
+    }
+
+    /// Why nothing is sent or asked until the app does something about it.
+    pub(super) fn pause_for_good(&self) -> Option<Fault> {
+        match self.pause? {
+            Pause::Auth(_) => None,
+            Pause::Scope => Some(Fault::new(Code::WrongScope, "the server acts for another user")),
+            Pause::Fenced => Some(Fault::new(Code::Fenced, "another client holds the session")),
+        }
     }
 }

@@ -219,6 +219,7 @@ impl Boot<'_> {
             place: Some(place),
             lineage: None,
             after: Vec::new(),
+            carries: Vec::new(),
             state: State::New,
             entry: None,
         });

@@ -79,7 +79,11 @@ impl History {
 
     /// The request has ended. The oldest row goes where there are too many, but not the last good one of its direction.
     pub fn end(&mut self, direction: &str, client: &str, bytes: u64, at: Wall) {
-        let mut slot = self.rows.len() as u32;
+        // Where a row could not be read, its place is free.
+        let mut slot = 0;
+        while self.rows.iter().any(|row| row.slot == slot) {
+            slot += 1;
+        }
         if self.rows.len() >= ROWS_MAX {
             slot = self.rows.remove(self.oldest()).slot;
         }

@@ -13,6 +13,7 @@ use super::notice::{Ending, Notice};
 use super::record::Kind;
 use super::replica::Before;
 use super::settling::Ended;
+use super::store::Taken;
 use super::writing::addresses_of;
 use super::{Engine, boot};
 use crate::ordered::Ordered;
@@ -54,7 +55,7 @@ impl Inbox {
 
     /// Whether it has this one.
     pub fn has(&self, id: &MutationId) -> bool {
-        self.items.contains_key(&id.0)
+        self.items.contains_key(&id.0) || self.items.iter().any(|(_, item)| item.members().contains(id))
     }
 
     /// The one of this document that came last, by the order of the ids.
@@ -105,6 +106,11 @@ const OTHER_SHAPE: &str = "its body has another shape";
 impl Item {
     fn bytes(&self) -> u64 {
         (self.header.len() + self.body.len()) as u64
+    }
+
+    /// The mutations that were sent as one.
+    fn members(&self) -> Vec<MutationId> {
+        Header::parse(&self.header).and_then(|mut header| header.read("members")).unwrap_or_default()
     }
 
     /// What it does, by document, and the texts that its splices were made on.
@@ -223,11 +229,13 @@ impl Engine {
             self.make_anew(now, parts, grounds, effects)?;
         }
         self.inbox.remove(id);
-        let members = Header::parse(&item.header).and_then(|mut header| header.read::<Vec<MutationId>>("members")).unwrap_or_default();
+        let members = item.members();
         let header = header::settlement(id, &members, ending, None);
         self.store.stage(Kind::Settlement, &header, "", None);
         self.store.log.forget(&About::of(Kind::Inbox, id));
         item.addresses.iter().for_each(|address| self.items.touch(address));
+        // Where that cannot be stored, the next start finds the item, and what it would become must not have gone before.
+        self.store.stage_taken(Taken { id: id.clone(), addresses: item.addresses.clone(), ending: None });
         effects.push(Effect::Notify(Notice::InboxRemoved { entry: id.clone() }));
         Ok(())
     }

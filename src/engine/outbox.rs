@@ -23,6 +23,8 @@ pub struct Queued {
     pub lineage: Option<Lineage>,
     /// Places in the order of what has to be applied before it may go.
     pub after: Vec<u64>,
+    /// The mutations that it carries on, as far as this run knows.
+    pub carries: Vec<MutationId>,
     /// How far it has come.
     pub state: State,
     /// What it is as an entry, once it is frozen.
@@ -129,6 +131,8 @@ pub struct Outbox {
     waiting: OrderedSet<(u64, u64)>,
     /// Members of all entries, but for the first ones, and the places of their entries.
     joined: Ordered<Arc<str>, u64>,
+    /// Mutations that have ended as merged, and the places of what carries them on.
+    carried: Ordered<Arc<str>, u64>,
     bytes: u64,
     last_order: u64,
     /// Documents of which something has changed here, where anybody looks.
@@ -169,6 +173,17 @@ impl Outbox {
         self.queue.iter().filter(|(_, queued)| queued.addresses.contains(address)).map(|(_, queued)| queued.id.clone()).collect()
     }
 
+    /// What stands at `order` carries these on, and what they carried on.
+    pub fn carry(&mut self, order: u64, mut carries: Vec<MutationId>, merged: &[MutationId]) {
+        carries.extend_from_slice(merged);
+        if let Some(queued) = self.queue.get_mut(&order) {
+            for id in &carries {
+                self.carried.insert(id.0.clone(), order);
+            }
+            queued.carries = carries;
+        }
+    }
+
     /// What stands at `order` goes only when these have been applied, and all that is pending of documents it was made of.
     /// What has ended already is nothing to wait for. Whether there is anything.
     pub fn depend(&mut self, order: u64, after: &[MutationId], reads: &[Address]) -> bool {
@@ -180,8 +195,15 @@ impl Outbox {
         }
         for address in reads {
             let Some(key) = self.keys.get(address) else { continue };
-            for earlier in key.orders.keys() {
-                all.insert(*earlier, ());
+            // What waits for the one before it says so already.
+            let mut orders = Vec::new();
+            orders.extend(key.orders.keys().filter(|other| **other < order));
+            let mut behind: &[u64] = &[];
+            for earlier in orders.into_iter().rev() {
+                if !behind.contains(earlier) {
+                    all.insert(*earlier, ());
+                }
+                behind = self.queue.get(earlier).map_or(&[], |queued| &queued.after);
             }
         }
         let mut earlier = Vec::new();
@@ -373,7 +395,8 @@ impl Outbox {
 
     /// The place in the order of a mutation or entry, or of the entry that a mutation is part of.
     pub fn order(&self, id: &MutationId) -> Option<u64> {
-        self.orders.get(&id.0).or_else(|| self.joined.get(&id.0)).copied()
+        let place = self.orders.get(&id.0).or_else(|| self.joined.get(&id.0));
+        place.or_else(|| self.carried.get(&id.0)).copied()
     }
 
     /// A mutation or entry.
@@ -545,6 +568,9 @@ impl Outbox {
                 self.joined.remove(&member.0);
             }
         }
+        for id in &queued.carries {
+            self.carried.remove(&id.0);
+        }
         self.refresh(&queued.addresses);
         Some((order, queued))
     }
@@ -625,6 +651,7 @@ mod tests {
             place: None,
             lineage: None,
             after: Vec::new(),
+            carries: Vec::new(),
             state: State::New,
             entry: None,
         })

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Engine;
+use super::awaiting::WAITERS_MAX;
 use super::clock::Timestamp;
 use super::config::TransportKind;
 use super::effect::Sink;
@@ -23,7 +24,7 @@ impl Engine {
     }
 
     pub(super) fn on_pull_asked(&mut self, now: Timestamp, ask: AskId, effects: &mut impl Sink) {
-        if let Err(error) = self.check_askable() {
+        if let Some(error) = self.check_askable().err().or_else(|| self.pause_for_good()) {
             return self.answer(ask, Some(error), effects);
         }
         if matches!(self.pause, Some(super::Pause::Auth(_))) {
@@ -31,6 +32,9 @@ impl Engine {
             self.pause = None;
         }
         if let Some(feed) = self.feeds.first_mut() {
+            if feed.asks.len() >= WAITERS_MAX {
+                return self.answer(ask, Some(Fault::new(Code::QueueFull, "too many calls are waiting")), effects);
+            }
             feed.asks.push(ask);
             if feed.failures == 0 {
                 feed.due = now;
@@ -94,8 +98,12 @@ impl Engine {
         }
         self.link.on_answer();
         if reply.status == 410 && self.feeds[feed].cursor.is_some() {
-            // The server no longer knows what came after it (H6). Without a cursor there is nothing to begin again.
-            self.feeds[feed].restart(now, true);
+            // The server no longer knows what came after it (H6). Without a cursor there is nothing to begin again. Of several
+            // feeds nobody knows which documents came by this one, so none of them counts as gone.
+            self.history.note(Code::Http.as_str());
+            let is_alone = self.feeds.len() == 1;
+            self.feeds[feed].restart(now, is_alone);
+            self.feeds[feed].on_retry(now, None, &mut self.rng);
             return self.stage_cursor(feed);
         }
         let refused = outcome::refusal(reply.status);

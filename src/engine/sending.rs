@@ -195,8 +195,8 @@ impl Engine {
             let order = self.outbox.order(member);
             self.outbox.take(member);
             self.store.log.retire(member);
-            self.store.stage_taken(Taken { id: member.clone(), addresses: addresses.to_vec(), is_cancelled: false });
-            order.into_iter().for_each(|order| self.block_dependents(now, order, effects));
+            self.store.stage_taken(Taken { id: member.clone(), addresses: addresses.to_vec(), ending: None });
+            order.into_iter().for_each(|order| self.block_dependents(now, order, false, effects));
         }
     }
 

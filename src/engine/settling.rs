@@ -10,7 +10,6 @@ use super::notice::{Ending, Notice};
 use super::outbox::{Entry, Queued};
 use super::record::Kind;
 use super::replica::Base;
-use super::store::Taken;
 use super::{Engine, retry};
 use crate::protocol::member::text_of;
 use crate::protocol::{Address, Json, Outcome, Part, Parts, Verdict};
@@ -220,6 +219,7 @@ impl Engine {
         // What it is made on is said when it is frozen.
         parts.iter_mut().for_each(|part| part.base = None);
         let (follow_up, order) = self.queue(now, queued.addresses, &text_of(&Parts(&parts)), Some(lineage), Some(order));
+        self.outbox.carry(order, queued.carries, &entry.members);
         self.stage_settlement(id, &entry.members, "merged", seq);
         for Part { address, operations, .. } in parts {
             let befores = self.replica.replace(&address, std::slice::from_ref(id), order, follow_up.clone(), operations);
@@ -228,7 +228,10 @@ impl Engine {
         self.keep_dependencies(&self.outbox.dependents(order));
         if round > ROUNDS_AT_ONCE {
             let wait = retry::ENTRY.draw(round - ROUNDS_AT_ONCE, &mut self.rng);
-            self.window = Some(now.after(wait));
+            // Others are not kept waiting for it.
+            if !self.outbox.has_heads() {
+                self.window = Some(now.after(wait));
+            }
         }
         tell_settled(&entry.members, &Ending::Merged { by: follow_up }, effects);
     }
@@ -262,20 +265,21 @@ impl Engine {
         let ended = Ended { addresses: &queued.addresses, layers: std::slice::from_ref(id), members: &entry.members };
         self.set_aside(now, &ended, ending.name(), ending, fields, server);
         self.conclude(&ended, Vec::new(), ending, seq, effects);
-        self.block_dependents(now, order, effects);
+        self.block_dependents(now, order, false, effects);
     }
 
     /// What stood at `order` will never be applied: what waits for it goes to the inbox unsent, and the app hears of it.
-    pub(super) fn block_dependents(&mut self, now: Timestamp, order: u64, effects: &mut impl Sink) {
+    /// Of what the app took back it hears with that: when it is stored.
+    pub(super) fn block_dependents(&mut self, now: Timestamp, order: u64, is_told_later: bool, effects: &mut impl Sink) {
         for queued in &self.outbox.take_dependents(order) {
             let layers = std::slice::from_ref(&queued.id);
             let ended = Ended { addresses: &queued.addresses, layers, members: layers };
             let ending = Ending::Rejected { error: Fault::new(Code::Rejected, "what it comes after was not applied") };
             queued.addresses.iter().for_each(|address| self.touch(address));
             self.set_aside(now, &ended, BLOCKED, &ending, &None, None);
-            self.conclude(&ended, Vec::new(), &ending, None, effects);
-            let (id, addresses) = (queued.id.clone(), queued.addresses.clone());
-            self.store.stage_taken(Taken { id, addresses, is_cancelled: false });
+            self.stage_settlement(&queued.id, layers, ending.name(), None);
+            queued.addresses.iter().for_each(|address| self.rebase(address, None, layers));
+            self.end_unsent(queued, ending, is_told_later, effects);
         }
     }
 

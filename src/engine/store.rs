@@ -9,7 +9,7 @@ use super::header;
 use super::ident::{AskId, MutationId, WriteId};
 use super::input::Meta;
 use super::log::{About, Log};
-use super::notice::Durability;
+use super::notice::{Durability, Ending};
 use super::pages::{self, Pages};
 use super::push::BatchId;
 use super::record::{self, DirectoryRow, Kind};
@@ -57,8 +57,8 @@ pub struct Taken {
     pub id: MutationId,
     /// Its documents.
     pub addresses: Vec<Address>,
-    /// Whether the app took it back, and is told when that is stored.
-    pub is_cancelled: bool,
+    /// How it ended, where the app is told when that is stored.
+    pub ending: Option<Ending>,
 }
 
 /// What a transaction on its way comes from, and what it changes.
@@ -346,17 +346,10 @@ impl Store {
 
     /// Another client holds the store: nothing more is written. Returns the mutations that were not stored, and the
     /// questions that waited for that.
-    pub fn fence(&mut self) -> (Vec<MutationId>, Vec<AskId>) {
+    pub fn fence(&mut self) -> Kept {
         let kept = self.turn_to_memory();
         self.mode = Mode::Fenced;
-        let (mut ids, mut asks) = (Vec::new(), Vec::new());
-        for staged in &kept.staged {
-            for (id, _) in &staged.mutations {
-                ids.push(id.clone());
-            }
-            asks.extend_from_slice(&staged.asks);
-        }
-        (ids, asks)
+        kept
     }
 
     /// A transaction with nothing in it yet, of the client that holds the store.

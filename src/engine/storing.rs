@@ -146,9 +146,14 @@ impl Engine {
     /// What is stored, the other client will send. What is not is taken back, and its app is told.
     fn on_fenced(&mut self, effects: &mut impl Sink) {
         let error = Fault::new(Code::Fenced, "another client has taken the store over");
-        let (mutations, asks) = self.store.fence();
-        for ask in asks {
-            self.answer(ask, Some(error.clone()), effects);
+        let mut lost = self.store.fence();
+        self.refuse_asks(&mut lost, &error, effects);
+        let mut mutations = Vec::new();
+        for staged in &lost.staged {
+            for (id, _) in &staged.mutations {
+                mutations.push(id.clone());
+            }
+            staged.taken.iter().for_each(|taken| self.on_taken(taken, false, effects));
         }
         for id in &mutations {
             let Some(queued) = self.outbox.take(id) else { continue };
@@ -165,9 +170,10 @@ impl Engine {
     /// The store is gone: the client goes on in memory, and says so.
     fn turn_to_memory(&mut self, now: Timestamp, error: Fault, effects: &mut impl Sink) {
         self.troubles.storage = Some(error.clone());
-        effects.push(Effect::Notify(Notice::Troubled { error }));
+        effects.push(Effect::Notify(Notice::Troubled { error: error.clone() }));
         self.outbox.seal();
-        let kept = self.store.turn_to_memory();
+        let mut kept = self.store.turn_to_memory();
+        self.refuse_asks(&mut kept, &error, effects);
         self.on_kept(now, kept, effects);
     }
 
@@ -203,14 +209,23 @@ impl Engine {
 
     /// What ended unsent has ended for good, or, where the store is given up, may be found again by the next start: until
     /// then nothing is sent of its documents, which would go before it.
-    fn on_taken(&mut self, taken: &Taken, is_stored: bool, effects: &mut impl Sink) {
+    pub(super) fn on_taken(&mut self, taken: &Taken, is_stored: bool, effects: &mut impl Sink) {
         if !is_stored {
             self.outbox.seal_documents(&taken.addresses);
         }
-        if taken.is_cancelled {
-            let error = || Fault::new(Code::StorageUnavailable, "that it was taken back could not be stored: it may come back");
-            let ending = if is_stored { Ending::Cancelled } else { Ending::Unknown { error: error() } };
-            tell_settled(std::slice::from_ref(&taken.id), &ending, effects);
+        if let Some(ending) = &taken.ending {
+            let error = Fault::new(Code::StorageUnavailable, "that it was taken back could not be stored: it may come back");
+            let ending = if is_stored { ending } else { &Ending::Unknown { error } };
+            tell_settled(std::slice::from_ref(&taken.id), ending, effects);
+        }
+    }
+
+    /// What calls have asked for was not stored.
+    fn refuse_asks(&self, lost: &mut Kept, error: &Fault, effects: &mut impl Sink) {
+        for staged in &mut lost.staged {
+            for ask in &std::mem::take(&mut staged.asks) {
+                self.answer(*ask, Some(error.clone()), effects);
+            }
         }
     }
 

@@ -109,7 +109,7 @@ impl Engine {
             self.tell_own_change(address, operations, effects);
         }
         self.tell_items(now, effects);
-        self.window.get_or_insert(now);
+        self.window = Some(self.window.map_or(now, |since| since.min(now)));
         self.arm(now);
         id
     }
@@ -130,6 +130,19 @@ impl Engine {
             self.load_page_of(address, None, effects);
         }
         is_awaited
+    }
+
+    /// What was never sent has ended. The app hears of it, or does so when it is stored; where nothing can be stored any more,
+    /// what is stored comes back with the next start.
+    pub(super) fn end_unsent(&mut self, queued: &Queued, ending: Ending, is_told_later: bool, effects: &mut impl Sink) {
+        let (is_stored, id) = (queued.place.is_some(), queued.id.clone());
+        let taken = Taken { id, addresses: queued.addresses.clone(), ending: Some(ending.clone()).filter(|_| is_told_later) };
+        if is_stored && self.store.mode() != Mode::Durable {
+            return self.on_taken(&Taken { ending: Some(ending), ..taken }, false, effects);
+        }
+        if !(self.store.stage_taken(taken) && is_told_later) {
+            tell_settled(std::slice::from_ref(&queued.id), &ending, effects);
+        }
     }
 
     /// Stages what these wait for, by the names that has by now.
@@ -154,7 +167,17 @@ impl Engine {
         let header = header::mutation(&id, wall, &self.config.scope, &addresses, &lineage);
         self.store.stage_mutation(&id, &header, body, self.config.strict);
         let bytes = (body.len() + id.0.len()) as u64;
-        let queued = Queued { id: id.clone(), addresses, bytes, place: None, lineage, after: Vec::new(), state: State::New, entry: None };
+        let queued = Queued {
+            id: id.clone(),
+            addresses,
+            bytes,
+            place: None,
+            lineage,
+            after: Vec::new(),
+            carries: Vec::new(),
+            state: State::New,
+            entry: None,
+        };
         (id, self.outbox.stage(Box::new(queued), order))
     }
 
@@ -219,19 +242,12 @@ impl Engine {
 
     /// The app takes a mutation back. What is frozen cannot be.
     pub(super) fn on_cancel_asked(&mut self, now: Timestamp, id: &MutationId, effects: &mut impl Sink) {
-        // Where nothing can be stored any more, what is stored cannot be taken back.
-        let is_lasting = self.store.mode() != Mode::Durable && self.outbox.queued(id).is_some_and(|queued| queued.place.is_some());
-        if is_lasting {
-            return;
-        }
         let (Some(order), Some(queued)) = (self.outbox.order(id), self.outbox.take(id)) else { return };
         self.store.stage(Kind::Cancel, &header::cancel(id), "", None);
         self.store.log.retire(id);
         self.take_off(&queued.addresses, std::slice::from_ref(id));
-        if !self.store.stage_taken(Taken { id: id.clone(), addresses: queued.addresses, is_cancelled: true }) {
-            tell_settled(std::slice::from_ref(id), &Ending::Cancelled, effects);
-        }
-        self.block_dependents(now, order, effects);
+        self.end_unsent(&queued, Ending::Cancelled, true, effects);
+        self.block_dependents(now, order, true, effects);
         self.arm(now);
     }
 }

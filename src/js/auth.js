@@ -6,6 +6,8 @@ const LAWFUL = /^[\x21-\x7e]+$/;
 export class Auth {
   #provider;
   #token = null;
+  /** The last few: a call that left with an older one may still fail. */
+  #secrets = [];
   /** Ends the question that is open. */
   #question = null;
 
@@ -33,6 +35,7 @@ export class Auth {
     this.#question = null;
     const { token, expiresAt } = typeof given === 'string' ? { token: given } : (given ?? {});
     this.#token = typeof token === 'string' && LAWFUL.test(token) ? token : null;
+    if (this.#token !== null) this.#secrets = [...this.#secrets.slice(-7), this.#token];
     if (this.#token === null) answer('none');
     else answer(expiresAt > 0 && expiresAt < Infinity ? String(Math.floor(expiresAt)) : 'token');
   }
@@ -57,7 +60,8 @@ export class Auth {
         return await call(...given);
       } catch (error) {
         const said = String(error?.message ?? error);
-        throw this.#token !== null && said.includes(this.#token) ? new Error(said.replaceAll(this.#token, '…')) : error;
+        const redacted = this.#secrets.reduce((text, secret) => text.replaceAll(secret, '…'), said);
+        throw redacted === said ? error : new Error(redacted);
       }
     };
     return Object.fromEntries(Object.entries(host).map(([name, call]) => [name, guarded(call)]));

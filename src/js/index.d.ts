@@ -305,8 +305,8 @@ export interface Mutation {
   /** Resolves when the write has ended, which may be in a later run of the app. Never rejects. */
   readonly settled: Promise<Settlement>;
   /**
-   * Takes the write back, and what carries it on after a conflict. `true`: it was not applied and will not be; one that is on its
-   * way is waited for. What comes after it is refused with it.
+   * Takes the write back. `true`: it was not applied and will not be; one that is on its way is waited for. `false` also where a
+   * conflict has merged it with what others wrote: that goes on. What comes after a write that is taken back is refused with it.
    */
   rollback(): Promise<boolean>;
 }

@@ -70,17 +70,10 @@ export class Instance {
     return { id, durable, settled: one, rollback: () => this.#rollBack([id, ...others], settled) };
   }
 
-  /** Takes writes back; what carries one of them on, too. */
+  /** Takes writes back, the last one first: it may come after the others. */
   async #rollBack(ids, settled) {
-    let isApplied = false;
-    while (ids.length > 0) {
-      ids.forEach((id) => this.call('cancel', '', id));
-      const all = await settled;
-      isApplied ||= all.some(({ ending }) => ending === 'applied' || ending === 'unknown');
-      ids = all.filter(({ ending }) => ending === 'merged').map(({ by }) => by);
-      ({ settled } = this.fold.mutations.follow(ids));
-    }
-    return !isApplied;
+    ids.reverse().forEach((id) => this.call('cancel', '', id));
+    return (await settled).every(({ ending }) => ending === 'cancelled' || ending === 'rejected');
   }
 
   close() {

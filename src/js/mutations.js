@@ -1,5 +1,7 @@
 // Writes from the call to their ending: notices become promises.
 
+import { SyncError } from './errors.js';
+
 const WEAKER = ['memory', 'relaxed', 'strict'];
 
 /** The writes of one call. */
@@ -70,6 +72,7 @@ export class Mutations {
     const write = this.#open.get(id);
     if (write === undefined) return;
     this.#open.delete(id);
+    if (!write.durable) write.batch.isNotDurable(settlement.error ?? new SyncError('ABORTED', 'it ended before it was stored'));
     write.batch.hasSettled(write.index, settlement);
   }
 

@@ -365,9 +365,8 @@ impl Device {
     /// The app takes a write back. What is not frozen leaves the view at once; the app is told when that is stored.
     pub fn take_back(&mut self, common: &mut Common, back: usize) -> Halt {
         let (Some(mutation), Some(engine)) = (self.written(back), &self.tab.engine) else { return Ok(()) };
-        let is_in_memory = engine.status().storage == StorageKind::Memory;
         self.oracle.frozen(&common.truths[self.user], engine.frozen())?;
-        self.oracle.taken_back(&mutation.0, is_in_memory);
+        self.oracle.taken_back(&mutation.0);
         self.tell(common, Input::CancelAsked { mutation })
     }
 

@@ -60,13 +60,15 @@ fn h6_410_on_a_cursor_starts_the_feed_again() {
     let asked = client.ask(Ask::Pull);
     let (request, Call::Pull { cursor: Some(_), .. }) = client.take_sent() else { panic!("it goes on from where it was") };
     client.reply(request, json(410, ""));
-    let Some((_, Call::Pull { cursor: None, .. })) = client.sent.front() else { panic!("from the beginning, at once: {:?}", client.sent) };
+    client.pass(1_000);
+    let Some((_, Call::Pull { cursor: None, .. })) = client.sent.front() else { panic!("from the beginning: {:?}", client.sent) };
     client.live(&mut server, 1_000);
     assert_eq!((client.answered(asked), client.view("k")), (Some(None), Some(json!(1))));
     assert_eq!(client.status().error, None);
     client.ask(Ask::Pull);
     let (request, _) = client.take_sent();
     client.reply(request, json(410, ""));
+    client.pass(5_000);
     let (request, _) = client.take_sent();
     client.reply(request, json(410, ""));
     assert!(client.sent.is_empty(), "there is nothing to begin again: it waits like any failure");

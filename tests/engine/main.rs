@@ -5,6 +5,7 @@ mod answers;
 mod awaiting;
 mod bad_input;
 mod conflicts;
+mod corners;
 mod groups;
 mod growing;
 mod harness;

@@ -60,9 +60,14 @@ impl Dependences {
 
     /// A write ended, and was not applied.
     pub fn ended_unapplied(&mut self, id: &str) {
-        let dependents: Vec<String> =
-            self.after.iter().filter(|(_, after)| after.iter().any(|earlier| self.last(earlier) == id)).map(|(id, _)| id.clone()).collect();
+        let dependents = self.dependents(id);
         self.doomed.extend(dependents);
+    }
+
+    /// What comes right after a write.
+    pub fn dependents(&self, id: &str) -> Vec<String> {
+        let comes_after = |after: &Vec<String>| after.iter().any(|earlier| self.last(earlier) == id);
+        self.after.iter().filter(|(_, after)| comes_after(after)).map(|(id, _)| id.clone()).collect()
     }
 
     /// What must have ended by the end of this turn.

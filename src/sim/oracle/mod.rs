@@ -336,11 +336,16 @@ impl Oracle {
         self.dependences.depends(id, all);
     }
 
-    /// The app takes a write back. Where nothing is stored any more, what is stored cannot be.
-    pub fn taken_back(&mut self, id: &str, is_in_memory: bool) {
-        let is_lasting = is_in_memory && self.stored.is_pending(id);
-        if self.replica.entry_of(id) == Some(None) && !is_lasting {
-            self.take_off(id);
+    /// The app takes a write back.
+    pub fn taken_back(&mut self, id: &str) {
+        if self.replica.entry_of(id) != Some(None) {
+            return;
+        }
+        let mut all = vec![id.to_owned()];
+        while let Some(id) = all.pop() {
+            // What comes after it goes with it, and is told with it.
+            all.extend(self.dependences.dependents(&id).into_iter().filter(|other| self.replica.entry_of(other).is_some()));
+            self.take_off(&id);
         }
     }
 

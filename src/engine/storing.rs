@@ -188,8 +188,10 @@ impl Engine {
         if !mutations.is_empty() {
             effects.push(Effect::Notify(Notice::Durable { mutations, durability: kept.durability }));
         }
-        for staged in kept.staged.iter().flat_map(|staged| &staged.taken) {
-            self.on_taken(staged, kept.position.is_some(), effects);
+        for staged in &kept.staged {
+            for taken in &staged.taken {
+                self.on_taken(taken, kept.position.is_some(), effects);
+            }
         }
         for staged in &kept.staged {
             for ask in &staged.asks {

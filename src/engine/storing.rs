@@ -329,7 +329,7 @@ impl Engine {
 
     /// Changes a base, or takes layers off, and stages what follows for the store.
     pub(super) fn rebase(&mut self, address: &Address, base: Option<Box<Base>>, off: &[super::MutationId]) {
-        let unloaded = self.store.pages.page_of(address).is_some();
+        let unloaded = self.is_paged(address);
         if base.is_some() {
             self.items.note_sync(address);
             self.store.stage_base(address);

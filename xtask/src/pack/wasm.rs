@@ -25,7 +25,8 @@ const OPTIMIZE: [&str; 7] =
 const REORDER: [&str; 3] = ["--debuginfo", "--reorder-functions-by-name", "-o"];
 
 /// And then: names are of use to nobody who downloads it. Those that the glue needs become short, and are printed.
-const STRIP: [&str; 5] = ["--strip-debug", "--strip-producers", "--strip-target-features", "--minify-imports-and-exports-and-modules", "-o"];
+const STRIP: [&str; 5] =
+    ["--strip-debug", "--strip-producers", "--strip-target-features", "--minify-imports-and-exports-and-modules", "-o"];
 
 /// How cargo builds the standard library along.
 const STD: [&str; 4] = ["-Z", "build-std=std,panic_abort", "-Z", "build-std-features=optimize_for_size"];

@@ -619,7 +619,7 @@ impl Outbox {
                 touched.insert(address.clone(), ());
             }
             let Some(key) = self.keys.get(address) else { continue };
-            let first = key.orders.keys().next().copied();
+            let first = key.orders.first().map(|(order, ())| *order);
             self.set_head(address, first.filter(|order| self.may_freeze(*order)));
             if first.is_none() {
                 self.keys.remove(address);
@@ -630,7 +630,7 @@ impl Outbox {
     /// Whether what stands at `order` is a mutation that may go as far as all others are concerned: it is kept, depends on
     /// nothing, and heads all its documents.
     fn may_freeze(&self, order: u64) -> bool {
-        let heads = |address: &Address| self.keys.get(address).is_some_and(|key| key.orders.keys().next() == Some(&order));
+        let heads = |address: &Address| self.first(Some(address)) == Some(order);
         self.queue.get(&order).is_some_and(|queued| {
             let is_free = queued.state == State::Kept && queued.after.is_empty() && !self.is_sealed(&queued.addresses);
             is_free && queued.addresses.iter().all(heads)

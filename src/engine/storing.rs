@@ -194,8 +194,10 @@ impl Engine {
         if !mutations.is_empty() {
             effects.push(Effect::Notify(Notice::Durable { mutations, durability: kept.durability }));
         }
-        for staged in kept.staged.iter().flat_map(|staged| &staged.taken) {
-            self.on_taken(staged, kept.position.is_some(), effects);
+        for staged in &kept.staged {
+            for taken in &staged.taken {
+                self.on_taken(taken, kept.position.is_some(), effects);
+            }
         }
         for staged in &kept.staged {
             for ask in &staged.asks {
@@ -342,7 +344,7 @@ impl Engine {
 
     /// Changes a base, or takes layers off, and stages what follows for the store.
     pub(super) fn rebase(&mut self, address: &Address, base: Option<Box<Base>>, off: &[super::MutationId]) {
-        let unloaded = self.store.pages.page_of(address).is_some();
+        let unloaded = self.is_paged(address);
         if base.is_some() {
             self.items.note_sync(address);
             self.store.stage_base(address);

@@ -5,7 +5,7 @@ use super::Engine;
 use super::clock::{Timestamp, Wall};
 use super::effect::{Effect, Sink};
 use super::notice::{ItemState, ItemStatus, Notice};
-use super::outbox::State;
+use super::queued::State;
 use super::store::Mode;
 use crate::ordered::{Ordered, OrderedSet};
 use crate::protocol::Address;

@@ -32,6 +32,7 @@ pub mod planted;
 mod pull;
 mod pulling;
 mod push;
+mod queued;
 pub mod record;
 mod replica;
 pub mod retry;

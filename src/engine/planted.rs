@@ -4,7 +4,7 @@ use super::Engine;
 use super::effect::Sink;
 use super::ident::MutationId;
 use super::input::Reply;
-use super::outbox::Queued;
+use super::queued::Queued;
 use super::replica::Base;
 use crate::protocol::{Address, PullReply};
 

@@ -7,7 +7,7 @@ use super::fitting::Made;
 use super::header;
 use super::ident::MutationId;
 use super::notice::{Ending, Notice};
-use super::outbox::{Entry, Queued};
+use super::queued::{Entry, Queued};
 use super::record::Kind;
 use super::replica::Base;
 use super::{Engine, retry};

@@ -8,7 +8,7 @@ use super::ident::MutationId;
 use super::log::About;
 use super::mutation::Mutation;
 use super::notice::{Ending, Notice, ViewChange};
-use super::outbox::{Queued, State};
+use super::queued::{Queued, State};
 use super::record::{Kind, Lineage};
 use super::settling::tell_settled;
 use super::store::{Mode, Taken};

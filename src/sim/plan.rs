@@ -151,6 +151,9 @@ fn faults(rng: &mut Rng) -> BTreeMap<Fault, u32> {
         let rate = faults.entry(fault).or_insert(0);
         *rate = (*rate).max(fault.ppm_max() / 4);
     }
+    if faults.len() == Fault::ALL.len() {
+        faults.pop_last();
+    }
     faults
 }
 

@@ -1,0 +1,87 @@
+//! What stands in the outbox: a mutation, or the entry that it begins, and how far it has come.
+
+use std::sync::Arc;
+
+use super::clock::Timestamp;
+use super::ident::MutationId;
+use super::record::{Lineage, Place};
+use crate::protocol::Address;
+
+/// A mutation, or the entry that it begins.
+#[derive(Clone, Debug)]
+pub struct Queued {
+    /// Its id.
+    pub id: MutationId,
+    /// Its document; of a group all of them, each once.
+    pub addresses: Vec<Address>,
+    /// Its size, as the limits count it.
+    pub bytes: u64,
+    /// Where its record is in the log, or was when it was frozen; `None` until it is stored, and for ever in memory mode.
+    pub place: Option<Place>,
+    /// What it carries on.
+    pub lineage: Option<Lineage>,
+    /// Places in the order of what has to be applied before it may go.
+    pub after: Vec<u64>,
+    /// The mutations that it carries on, as far as this run knows.
+    pub carries: Vec<MutationId>,
+    /// How far it has come.
+    pub state: State,
+    /// What it is as an entry, once it is frozen.
+    pub entry: Option<Box<Entry>>,
+}
+
+/// What is sent byte for byte, under the id of its first member, until it ends.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Its members, in order.
+    pub members: Vec<MutationId>,
+    /// The version of each of its documents that its operations were made on.
+    pub bases: Vec<Option<Option<String>>>,
+    /// Its bytes.
+    pub text: Arc<str>,
+    /// How often it was sent.
+    pub sent: u32,
+    /// How often the server has answered that it should be tried again.
+    pub failures: u32,
+    /// The server asked not to have it before then.
+    pub asked: Timestamp,
+}
+
+/// How far something queued has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// A mutation that is not stored.
+    New,
+    /// A mutation that is stored, of a document whose base is still to be read.
+    Stored,
+    /// A mutation that may be frozen: it is stored, or never will be.
+    Kept,
+    /// An entry in a batch that is being stored.
+    InBatch,
+    /// An entry on its way.
+    Sent,
+    /// An entry that can be sent.
+    Ready,
+    /// An entry that can be sent from then on.
+    Waiting(Timestamp),
+}
+
+impl Queued {
+    /// What a follow-up of it carries on, as the `round`th.
+    pub fn line(&self, round: u32) -> Lineage {
+        match &self.lineage {
+            Some(lineage) => Lineage { round, ..lineage.clone() },
+            None => Lineage { root: self.id.clone(), round, place: self.place.unwrap_or_default() },
+        }
+    }
+
+    /// Whether it is on several documents, and goes as it is or not at all.
+    pub fn is_group(&self) -> bool {
+        self.addresses.len() > 1
+    }
+
+    /// How many follow-ups led to it.
+    pub fn round(&self) -> u32 {
+        self.lineage.as_ref().map_or(0, |lineage| lineage.round)
+    }
+}

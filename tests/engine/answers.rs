@@ -10,13 +10,6 @@ use syncline::protocol::Call;
 
 use crate::harness::*;
 
-/// A client that pulled once and then leaves the network to its pushes.
-fn opened(server: &mut Server) -> Client {
-    let mut client = Client::with(Config { poll_base_ms: 1 << 40, ..config() }, Disk::default(), 1);
-    client.live(server, 10);
-    client
-}
-
 #[test]
 fn h8_a_quota_that_is_used_up_is_not_overdrawn() {
     let mut server = Server::new();

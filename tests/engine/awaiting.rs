@@ -8,22 +8,6 @@ use syncline::engine::notice::{Ending, Phase};
 
 use crate::harness::*;
 
-/// A client that pulled once and then leaves the network to its pushes.
-fn opened(server: &mut Server) -> Client {
-    with_seed(server, 1)
-}
-
-/// Another client of the same user.
-fn another(server: &mut Server) -> Client {
-    with_seed(server, 100)
-}
-
-fn with_seed(server: &mut Server, seed: u64) -> Client {
-    let mut client = Client::with(Config { poll_base_ms: 1 << 40, ..config() }, Disk::default(), seed);
-    client.live(server, 10);
-    client
-}
-
 fn push(client: &mut Client) -> AskId {
     client.ask(Ask::Push { timeout_ms: None })
 }

@@ -18,8 +18,15 @@ fn idle(config: Config, server: &mut Server) -> Client {
     client
 }
 
-fn merge(key: &str, text: &str) -> Mutation {
-    Mutation::merge(at(key), text).unwrap()
+/// A client that has `x` as it was before another one wrote to it.
+fn behind(server: &mut Server) -> Client {
+    let (mut a, mut b) = (Client::open(Disk::default(), 1), Client::open(Disk::default(), 100));
+    a.mutate(put("x", r#"{"n":1}"#)).unwrap();
+    a.live(server, 200);
+    b.live(server, 200);
+    a.mutate(merge("x", r#"{"theirs":true}"#)).unwrap();
+    a.live(server, 200);
+    b
 }
 
 fn with(mut reply: Reply, name: &str, value: &str) -> Reply {
@@ -102,12 +109,7 @@ fn what_comes_after_a_member_of_a_refused_entry_is_refused() {
 #[test]
 fn what_comes_after_a_merged_write_waits_for_what_carries_it_on() {
     let mut server = Server::new();
-    let (mut a, mut b) = (Client::open(Disk::default(), 1), Client::open(Disk::default(), 100));
-    a.mutate(put("x", r#"{"n":1}"#)).unwrap();
-    a.live(&mut server, 200);
-    b.live(&mut server, 200);
-    a.mutate(merge("x", r#"{"theirs":true}"#)).unwrap();
-    a.live(&mut server, 200);
+    let mut b = behind(&mut server);
     let first = b.mutate(merge("x", r#"{"reject":true}"#)).unwrap();
     b.pass(100);
     let (request, _, body) = b.take_push();
@@ -391,7 +393,6 @@ fn i3_what_was_blocked_with_what_could_not_be_taken_back_is_unknown() {
     assert_eq!(server.document("b"), Some(json!(2)), "the next start has found both");
 }
 
-// the follow-up's window, for a push by an app that rolls back
 #[test]
 fn pulls_that_are_asked_for_while_stopped_are_bounded() {
     let mut server = Server::new();
@@ -549,16 +550,10 @@ fn v4_as_r29_with_the_pull_answered_first() {
     assert!(pushes <= 6, "{pushes} refused pushes and {asked} questions in a minute");
 }
 
-// W2 variant: follow-up and after, the real loss of order: the refused follow-up
 #[test]
 fn i9_what_comes_after_a_merged_write_is_not_applied_where_that_is_refused() {
     let mut server = Server::new();
-    let (mut a, mut b) = (Client::open(Disk::default(), 1), Client::open(Disk::default(), 100));
-    a.mutate(put("x", r#"{"n":1}"#)).unwrap();
-    a.live(&mut server, 200);
-    b.live(&mut server, 200);
-    a.mutate(merge("x", r#"{"theirs":true}"#)).unwrap();
-    a.live(&mut server, 200);
+    let mut b = behind(&mut server);
     let first = b.mutate(merge("x", r#"{"mine":true}"#)).unwrap();
     b.pass(100);
     let (request, _, body) = b.take_push();
@@ -584,7 +579,6 @@ fn i9_what_comes_after_a_merged_write_is_not_applied_where_that_is_refused() {
     assert!(!matches!(b.ending(&second), Some(Ending::Applied { .. })), "{:?}", b.ending(&second));
 }
 
-// a follow-up, rolled back before the group that waits, in memory etc.
 #[test]
 fn s1_a_cancelled_write_in_memory_mode_is_told() {
     let mut server = Server::new();

@@ -160,6 +160,26 @@ pub fn put(key: &str, text: &str) -> Mutation {
     Mutation::put(at(key), text).unwrap()
 }
 
+pub fn merge(key: &str, text: &str) -> Mutation {
+    Mutation::merge(at(key), text).unwrap()
+}
+
+/// A client that pulled once and then leaves the network to its pushes.
+pub fn opened(server: &mut Server) -> Client {
+    pulled_once(server, 1)
+}
+
+/// Another client of the same user.
+pub fn another(server: &mut Server) -> Client {
+    pulled_once(server, 100)
+}
+
+fn pulled_once(server: &mut Server, seed: u64) -> Client {
+    let mut client = Client::with(Config { poll_base_ms: 1 << 40, ..config() }, Disk::default(), seed);
+    client.live(server, 10);
+    client
+}
+
 pub fn splice(key: &str, from: u64, remove: u64, insert: &str) -> Mutation {
     Mutation::splice(at(key), "/t", from, remove, insert).unwrap()
 }

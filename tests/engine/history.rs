@@ -8,21 +8,6 @@ use syncline::protocol::Call;
 
 use crate::harness::*;
 
-fn opened(server: &mut Server) -> Client {
-    with_seed(server, 1)
-}
-
-/// Another client of the same user.
-fn another(server: &mut Server) -> Client {
-    with_seed(server, 100)
-}
-
-fn with_seed(server: &mut Server, seed: u64) -> Client {
-    let mut client = Client::with(Config { poll_base_ms: 1 << 40, ..config() }, Disk::default(), seed);
-    client.live(server, 10);
-    client
-}
-
 /// Direction, items and outcome of each row.
 fn rows(client: &Client) -> Vec<(&str, u32, &str)> {
     client.engine.history().iter().map(|row| (&*row.direction, row.items, &*row.outcome)).collect()

@@ -10,12 +10,6 @@ use syncline::engine::notice::{Ending, Notice};
 
 use crate::harness::*;
 
-fn opened(server: &mut Server) -> Client {
-    let mut client = Client::with(Config { poll_base_ms: 1 << 40, ..config() }, Disk::default(), 1);
-    client.live(server, 10);
-    client
-}
-
 /// The inbox as the notices so far add up: header and body of each.
 fn inbox(client: &Client) -> Vec<(Value, Value)> {
     let mut items: Vec<(Value, Value)> = Vec::new();

@@ -1,28 +1,12 @@
 //! What the app is told of single documents on their way to the server.
 
 use syncline::engine::clock::Wall;
-use syncline::engine::config::Config;
 use syncline::engine::input::Input;
 use syncline::engine::mutation::Mutation;
 use syncline::engine::notice::{ItemState, ItemStatus, Notice};
 use syncline::protocol::Call;
 
 use crate::harness::*;
-
-fn opened(server: &mut Server) -> Client {
-    with_seed(server, 1)
-}
-
-/// Another client of the same user.
-fn another(server: &mut Server) -> Client {
-    with_seed(server, 100)
-}
-
-fn with_seed(server: &mut Server, seed: u64) -> Client {
-    let mut client = Client::with(Config { poll_base_ms: 1 << 40, ..config() }, Disk::default(), seed);
-    client.live(server, 10);
-    client
-}
 
 fn observe(client: &mut Client, key: &str) {
     client.tell(Input::ItemObserved { address: at(key), observed: true });

@@ -10,13 +10,6 @@ use syncline::protocol::Call;
 
 use crate::harness::*;
 
-/// A client that pulled once and then leaves the network to its pushes.
-fn opened(server: &mut Server) -> Client {
-    let mut client = Client::with(Config { poll_base_ms: 1 << 40, ..config() }, Disk::default(), 1);
-    client.live(server, 10);
-    client
-}
-
 #[test]
 fn writes_collect_for_a_window_of_100_ms() {
     let mut client = opened(&mut Server::new());

@@ -21,6 +21,7 @@ pub mod input;
 mod item;
 mod link;
 mod log;
+mod lowering;
 mod merge;
 pub mod mutation;
 pub mod notice;
@@ -39,6 +40,7 @@ pub mod retry;
 pub mod rng;
 mod sending;
 mod settling;
+mod shadows;
 mod store;
 mod storing;
 mod watch;
@@ -94,6 +96,8 @@ pub struct Engine {
     history: history::History,
     /// What the app looks at on its way to the server.
     items: item::Items,
+    /// Acknowledged writes that no pull has shown yet.
+    shadows: Vec<shadows::Shadow>,
     /// Who waits for writes to end.
     waiters: Vec<awaiting::Waiter>,
     watch: Watch,
@@ -196,6 +200,7 @@ impl Engine {
             inbox: Inbox::default(),
             history: history::History::default(),
             items: item::Items::default(),
+            shadows: Vec::new(),
             waiters: Vec::new(),
             watch: Watch::default(),
             link: Link::default(),
@@ -299,6 +304,7 @@ impl Engine {
             entries_resent: self.counters.resent,
             entries_acknowledged: self.counters.acknowledged,
             requests: self.counters.requests,
+            level: self.config.level,
             retry_at: retry_at.map(|at| self.wall_at(at)),
             last_push_at: self.counters.last_push,
             last_pull_at: self.counters.last_pull,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::clock::Timestamp;
+use super::error::Fault;
 use super::ident::MutationId;
 use super::queued::{Entry, Queued, State};
 use super::record::Place;
@@ -376,6 +377,20 @@ impl Outbox {
         entry.failures
     }
 
+    /// Nobody knows whether the entry was carried out.
+    pub fn mark_doubtful(&mut self, id: &MutationId) {
+        if let Some(entry) = self.change(id).and_then(|queued| queued.entry.as_mut()) {
+            entry.is_doubtful = true;
+        }
+    }
+
+    /// The entry ends so, unless the server knows of it.
+    pub fn mark_refused(&mut self, id: &MutationId, error: Fault) {
+        if let Some(entry) = self.change(id).and_then(|queued| queued.entry.as_mut()) {
+            entry.refused = Some(error);
+        }
+    }
+
     /// The server asked not to have the entry before then.
     pub fn mark_asked(&mut self, id: &MutationId, until: Timestamp) {
         if let Some(entry) = self.change(id).and_then(|queued| queued.entry.as_mut()) {
@@ -581,7 +596,7 @@ mod tests {
 
     fn entry(members: &[&str]) -> Box<Entry> {
         let members = members.iter().map(|member| MutationId((*member).into())).collect();
-        Box::new(Entry { members, bases: vec![None], text: "12345".into(), sent: 0, failures: 0, asked: Timestamp::default() })
+        Box::new(Entry::new(members, vec![None], "12345".into(), false))
     }
 
     fn heads(outbox: &Outbox) -> Vec<String> {

@@ -52,6 +52,11 @@ pub fn classify(status: u16) -> Class {
     row(status).2
 }
 
+/// Whether such an answer says that nothing was carried out, though it may be later.
+pub fn is_undone(status: u16) -> bool {
+    matches!(status, 425 | 429)
+}
+
 /// What the app is told of an answer with this status.
 pub fn refusal(status: u16) -> Fault {
     Fault::of_status(Code::Http, row(status).3, status)

@@ -86,7 +86,8 @@ impl Engine {
     }
 
     pub(super) fn on_pull_reply(&mut self, now: Timestamp, feed: usize, sent_under: &Arc<str>, reply: &Reply, effects: &mut impl Sink) {
-        let Some((_, echo)) = self.feeds[feed].request.take() else { return };
+        let Some((request, echo)) = self.feeds[feed].request.take() else { return };
+        self.feeds[feed].answered = request.0;
         if reply.status == 200 {
             let mut page = PullReply::default();
             let read = read_body(reply, &mut |text| page.take_up(text));
@@ -184,7 +185,12 @@ impl Engine {
         let interval = if self.hidden { self.config.poll_max_ms } else { self.config.poll_base_ms };
         self.feeds[feed].due = if page.more { now } else { now.after(interval) };
         let mut swept = false;
+        let answered = self.feeds[feed].answered;
+        let began = *self.feeds[feed].began.get_or_insert(answered);
         if !page.more {
+            self.feeds[feed].began = None;
+            self.feeds[feed].through = began;
+            self.expire_shadows(now, effects);
             swept = self.sweep(feed);
             self.counters.last_pull = Some(self.wall_at(now));
             self.answer_pull(feed, None, effects);
@@ -211,6 +217,7 @@ impl Engine {
         let entry = own.as_ref().and_then(|id| self.outbox.entry(id)).filter(|entry| entry.addresses.contains(address));
         if let (Some(id), Some(is_group)) = (&own, entry.map(Queued::is_group)) {
             self.forget_in_batches(id);
+            self.end_all_shadows(address);
             self.settle_ok(now, id, &Some(version.clone()), *seq, &value, effects);
             if !is_group {
                 return;
@@ -220,14 +227,12 @@ impl Engine {
         let theirs = Box::new(Base { version, seq: *seq, generation, value });
         #[cfg(feature = "sim")]
         let theirs = self.without_tombstone(theirs);
-        if self.is_news(address, &theirs) {
+        #[cfg(feature = "sim")]
+        if self.has(super::planted::Bug::B4) && self.is_news(address, &theirs) {
             self.touch(address);
-            #[cfg(feature = "sim")]
-            if self.has(super::planted::Bug::B4) {
-                self.uncover(address);
-            }
-            self.rebase(address, Some(theirs), &[]);
+            self.uncover(address);
         }
+        self.lay_under(address, theirs, own.as_ref(), self.feeds[feed].answered);
     }
 
     /// After everything was pulled again: what did not come is gone.

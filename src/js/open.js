@@ -35,7 +35,7 @@ export async function open(options = {}) {
   check([undefined, 'strict', 'relaxed'].includes(storage?.durability), 'storage.durability is "strict" or "relaxed"');
   check([undefined, 'function'].includes(provider && typeof provider), 'auth is a function');
   const auth = provider && new Auth(provider);
-  const { kind, url, groups, host } = bind(transport, auth);
+  const { kind, url, capable, host } = bind(transport, auth);
   const uncoalesced = Object.keys(collections).filter((collection) => {
     const { coalesce = true, ...others } = collections[collection] ?? {};
     check(typeof coalesce === 'boolean' && Object.keys(others).length === 0, `of the collection "${collection}", coalesce is true or false, and nothing else`);
@@ -56,7 +56,7 @@ export async function open(options = {}) {
     transport: kind,
     auth: auth ? true : undefined,
     uncoalesced: uncoalesced.length > 0 ? uncoalesced : undefined,
-    groups: groups === false ? false : undefined,
+    ...capable,
     crossOrigin: kind === 'protocol' && new URL(url).origin !== globalThis.location?.origin,
     strict: storage?.durability ? storage.durability === 'strict' : undefined,
     ...numbers,

@@ -86,7 +86,7 @@ fn what_must_say_what_it_was_made_on_is_made_again_once_that_is_known() {
     client.ask(Ask::Pull);
     let pull = client.sent.pop_front();
     client.reply(request, json(428, ""));
-    let Some(Ending::Merged { by }) = client.ending(&id) else { panic!("{:?}", client.ending(&id)) };
+    let Some(Ending::Merged { by, .. }) = client.ending(&id) else { panic!("{:?}", client.ending(&id)) };
     // ...but for now it does.
     client.reply(pull.expect("a pull").0, page("v1"));
     client.pass(100);

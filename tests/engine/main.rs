@@ -3,6 +3,8 @@
 
 mod answers;
 mod awaiting;
+mod backend;
+mod backends;
 mod bad_input;
 mod conflicts;
 mod corners;
@@ -12,8 +14,10 @@ mod harness;
 mod history;
 mod inbox;
 mod items;
+mod levels;
 mod pulling;
 mod pushing;
+mod shadows;
 mod storage;
 mod tokens;
 mod writing;

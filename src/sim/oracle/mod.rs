@@ -297,7 +297,7 @@ impl Oracle {
                 }
                 ("applied", false)
             }
-            Ending::Merged { by } => {
+            Ending::Merged { by, .. } => {
                 self.dependences.carried_on(id, &by.0);
                 if let Some(atom) = self.replica.carry_on(id, &by.0) {
                     self.atoms.insert(by.0.to_string(), atom);

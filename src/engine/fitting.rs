@@ -34,14 +34,16 @@ impl Engine {
     /// the same: only the server knows what is there. It goes as an entry of its own, since a server refuses entries whole.
     pub(super) fn fit(&mut self, head: &MutationId, addresses: &[Address]) -> Option<(Vec<MutationId>, Option<Vec<Part>>)> {
         let is_alone = self.config.uncoalesced.iter().any(|name| addresses.iter().any(|address| **name == *address.collection));
-        let mut members = self.outbox.members(head, if is_alone { 1 } else { MEMBERS_MAX }, self.config.batch_bytes_max);
+        let mut members = self.outbox.members(head, if is_alone { 1 } else { MEMBERS_MAX }, self.config.batch_bytes_max, false);
         members.first()?;
         let more = self.goes_on_behind(addresses, &members);
         if let (Some(address), 1..) = (addresses.first(), more) {
             // Made on each other, on a text that is another one by now, they are one change.
             let all = members.len() + more;
-            members = self.outbox.members(head, all, u64::MAX);
-            if members.len() < all {
+            let run = self.outbox.members(head, all, u64::MAX, true);
+            if run.len() == all {
+                members = run;
+            } else if !run.last().is_some_and(|last| self.outbox.is_crossed(address, last)) {
                 self.outbox.postpone(address);
                 return None;
             }

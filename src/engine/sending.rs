@@ -196,7 +196,7 @@ impl Engine {
             let order = self.outbox.order(member);
             self.outbox.take(member);
             self.store.log.retire(member);
-            self.store.stage_taken(Taken { id: member.clone(), addresses: addresses.to_vec(), ending: None });
+            self.store.stage_taken(Taken { id: member.clone(), addresses: addresses.to_vec(), ending: None, item: None });
             order.into_iter().for_each(|order| self.block_dependents(now, order, false, effects));
         }
     }

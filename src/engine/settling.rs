@@ -264,6 +264,7 @@ impl Engine {
         let Some((order, queued, entry)) = self.take_entry(id) else { return };
         let ended = Ended { addresses: &queued.addresses, layers: std::slice::from_ref(id), members: &entry.members };
         self.set_aside(now, &ended, ending.name(), ending, fields, server);
+        self.inbox.carry(id, &queued.carries);
         self.conclude(&ended, Vec::new(), ending, seq, effects);
         self.block_dependents(now, order, false, effects);
     }
@@ -277,6 +278,7 @@ impl Engine {
             let ending = Ending::Rejected { error: Fault::new(Code::Rejected, "what it comes after was not applied") };
             queued.addresses.iter().for_each(|address| self.touch(address));
             self.set_aside(now, &ended, BLOCKED, &ending, &None, None);
+            self.inbox.carry(&queued.id, &queued.carries);
             self.stage_settlement(&queued.id, layers, ending.name(), None);
             queued.addresses.iter().for_each(|address| self.rebase(address, None, layers));
             self.end_unsent(queued, ending, is_told_later, effects);

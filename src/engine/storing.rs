@@ -153,7 +153,11 @@ impl Engine {
             for (id, _) in &staged.mutations {
                 mutations.push(id.clone());
             }
-            staged.taken.iter().for_each(|taken| self.on_taken(taken, false, effects));
+            for taken in &staged.taken {
+                self.on_taken(taken, false, effects);
+                // It is where it was, for the other client to be tried again or given up.
+                taken.item.iter().for_each(|item| self.inbox.keep(&taken.id, item.clone()));
+            }
         }
         for id in &mutations {
             let Some(queued) = self.outbox.take(id) else { continue };

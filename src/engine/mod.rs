@@ -9,6 +9,7 @@ mod awaiting;
 mod boot;
 pub mod clock;
 mod coalesce;
+mod conditional;
 pub mod config;
 pub mod effect;
 pub mod error;
@@ -99,6 +100,8 @@ pub struct Engine {
     watch: Watch,
     link: Link,
     feeds: Vec<Feed>,
+    /// Entries that wait for a pull.
+    unsaid: Vec<conditional::Unsaid>,
     /// A handful, like the requests.
     batches: Vec<Batch>,
     size: BatchSize,
@@ -119,6 +122,8 @@ pub struct Engine {
     /// The server's generation, and how much of its log is applied.
     seen: Seen,
     generation: Arc<str>,
+    /// How often in a row that has become another one, without a pull that came to its end.
+    turns: u32,
     pause: Option<Pause>,
     /// The app wants nothing to be sent.
     stopped: bool,
@@ -185,6 +190,7 @@ impl Engine {
         Engine {
             size: BatchSize::new(&config),
             feeds,
+            unsaid: Vec::new(),
             auth: Auth::new(config.auth),
             config,
             rng: Rng::new(seed),
@@ -210,6 +216,7 @@ impl Engine {
             session_epoch: 0,
             seen: Seen::default(),
             generation: "".into(),
+            turns: 0,
             pause: None,
             stopped: false,
             hidden: false,

@@ -23,6 +23,8 @@ pub struct Feed {
     pub due: Timestamp,
     /// When it was last asked.
     pub asked: Option<Timestamp>,
+    /// Under which number that pull was asked for which last came to its end.
+    pub pulled: u64,
     /// How often in a row the server answered that it should be tried again.
     pub failures: u32,
     /// Everything is pulled again: what has been seen so far. What is not seen by the end is gone.
@@ -34,7 +36,7 @@ pub struct Feed {
 impl Feed {
     /// A feed that nothing is known of.
     pub fn new(name: String, now: Timestamp) -> Feed {
-        Feed { name, cursor: None, request: None, due: now, asked: None, failures: 0, resync: None, asks: Vec::new() }
+        Feed { name, cursor: None, request: None, due: now, asked: None, pulled: 0, failures: 0, resync: None, asks: Vec::new() }
     }
 
     /// Something happened that may have changed the world: the feed is pulled soon, but not all the time (N13).

@@ -343,11 +343,17 @@ impl Engine {
             What::Pull(feed) => {
                 self.feeds[feed].request = None;
                 self.feeds[feed].due = now;
-                if self.link.failures() >= super::link::AWAITED_FAILURES {
-                    self.answer_pull(feed, Some(error), effects);
-                }
+                self.give_up_pull(feed, &error, effects);
             }
-            What::Ping => {}
+            // While the network is believed to be away, a probe is all that is tried for those who wait.
+            What::Ping => (0..self.feeds.len()).for_each(|feed| self.give_up_pull(feed, &error, effects)),
+        }
+    }
+
+    /// Who awaits a feed hears that there is no answer, once that is so often enough in a row.
+    fn give_up_pull(&mut self, feed: usize, error: &Fault, effects: &mut impl Sink) {
+        if self.link.failures() >= super::link::AWAITED_FAILURES {
+            self.answer_pull(feed, Some(error.clone()), effects);
         }
     }
 
@@ -364,10 +370,11 @@ impl Engine {
         match request.what {
             What::Push(batch) => self.on_push_reply(now, batch, &request, &reply, effects),
             What::Pull(feed) => self.on_pull_reply(now, feed, &request.generation, &reply, effects),
-            What::Ping if reply.status == 200 && body_of(&reply).is_ok() => {
-                self.on_good_answer();
-            }
-            What::Ping => self.link.on_no_answer(now, &mut self.rng),
+            What::Ping => match body_of(&reply) {
+                Ok(_) if reply.status == 200 => self.on_good_answer(),
+                Ok(_) => self.on_no_answer(now, What::Ping, outcome::refusal(reply.status), effects),
+                Err(error) => self.on_no_answer(now, What::Ping, error, effects),
+            },
         }
         self.end_sync(now, &request, reply.body.0.len());
     }
@@ -526,10 +533,7 @@ impl Engine {
         self.generation = (**generation).into();
         self.seen = protocol::Seen { generation: generation.clone(), seq: 0 };
         if is_restored {
-            for feed in 0..self.feeds.len() {
-                self.feeds[feed].restart(now, true);
-                self.stage_cursor(feed);
-            }
+            self.on_generation(now);
         }
         Ok(())
     }

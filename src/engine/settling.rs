@@ -178,20 +178,8 @@ impl Engine {
         self.make_again(now, id, Some((&address, &said)), seq, effects);
     }
 
-    /// The server wants to know what an entry was made on (RFC 6585): once that is known, it is made again on it. One that has
-    /// said so is refused.
-    pub(super) fn make_conditional(&mut self, now: Timestamp, id: &MutationId, refused: &Fault, effects: &mut impl Sink) {
-        let Some(Queued { entry: Some(entry), addresses, .. }) = self.outbox.entry(id) else { return };
-        if entry.bases.iter().all(Option::is_some) {
-            return self.end(now, id, &Ending::Rejected { error: refused.as_kind(Code::Rejected) }, &None, None, effects);
-        }
-        addresses.clone().iter().for_each(|address| self.touch(address));
-        self.ask_soon(now);
-        self.make_again(now, id, None, None, effects);
-    }
-
     /// What an entry meant is made again on what is there, and goes as another one.
-    fn make_again(
+    pub(super) fn make_again(
         &mut self,
         now: Timestamp,
         id: &MutationId,

@@ -23,7 +23,7 @@ use crate::protocol::{Address, Draft, Json, KeyedOperation, Operation, Part, Par
 /// One write in the inbox: its record's header and body, as they stand there.
 #[derive(Clone, Debug)]
 pub struct Item {
-    header: Arc<str>,
+    pub(super) header: Arc<str>,
     body: Arc<str>,
     addresses: Vec<Address>,
     /// The names that it had before, as far as this run knows.
@@ -69,6 +69,11 @@ impl Inbox {
             }
         }
         last
+    }
+
+    /// The one of this name.
+    pub fn item(&self, id: &MutationId) -> Option<&Item> {
+        self.items.get(&id.0).map(|item| &**item)
     }
 
     /// Takes one in.

@@ -37,6 +37,7 @@ mod queued;
 pub mod record;
 mod replica;
 pub mod retry;
+mod revived;
 pub mod rng;
 mod sending;
 mod settling;

@@ -106,6 +106,12 @@ impl Outbox {
         }
     }
 
+    /// What carries on the entry of this name.
+    pub fn carrier(&self, entry: &MutationId) -> Option<&MutationId> {
+        let carries = |queued: &Queued| queued.lineage.as_ref().is_some_and(|line| line.root == *entry);
+        self.queue.iter().find(|(_, queued)| carries(queued)).map(|(_, queued)| &queued.id)
+    }
+
     /// What stands at `order` goes only when these have been applied, and all that is pending of documents it was made of.
     /// What has ended already is nothing to wait for. Whether there is anything.
     pub fn depend(&mut self, order: u64, after: &[MutationId], reads: &[Address]) -> bool {

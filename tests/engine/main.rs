@@ -14,6 +14,7 @@ mod inbox;
 mod items;
 mod pulling;
 mod pushing;
+mod revived;
 mod storage;
 mod tokens;
 mod writing;

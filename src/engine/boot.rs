@@ -14,6 +14,7 @@ use super::log::About;
 use super::pages::{self, Pages};
 use super::queued::{Entry, Queued, State};
 use super::record::{self, DirectoryRow, Found, Kind, Lineage, Record};
+use super::revived::Endings;
 use super::shadows::SHADOW_MS;
 use crate::ordered::Ordered;
 use crate::protocol::digits;
@@ -40,6 +41,7 @@ struct Boot<'e> {
     /// The order of each mutation and entry.
     orders: Ordered<Arc<str>, (u64, u64)>,
     broken: Vec<Broken>,
+    endings: Endings,
 }
 
 /// What could not be read: where it was, why, and itself.
@@ -60,18 +62,19 @@ impl Engine {
             broken.push(Broken { source: "directory", why, text: lossless(&bytes.0) });
         }
         let wall = self.wall_at(now);
-        let (queue, orders) = Default::default();
-        let mut boot = Boot { engine: self, now, wall, queue, orders, broken };
+        let (queue, orders, endings) = Default::default();
+        let mut boot = Boot { engine: self, now, wall, queue, orders, broken, endings };
         for (position, bytes) in &log {
             boot.read_commit(*position, &bytes.0);
         }
-        let Boot { mut queue, broken, .. } = boot;
+        let Boot { mut queue, broken, endings, .. } = boot;
         while let Some((order, _)) = queue.first() {
             let order = *order;
             if let Some(stored) = queue.remove(&order) {
                 self.take_up_stored(*stored, effects);
             }
         }
+        self.tell_awaited(&endings, effects);
         self.counters.last_push = self.history.last("push");
         self.counters.last_pull = self.history.last("pull");
         self.window = self.outbox.has_heads().then_some(now);
@@ -162,6 +165,7 @@ impl Boot<'_> {
                 self.end_all(&members);
                 let mut ending = String::new();
                 header.take_if_there("ending", &mut ending).check()?;
+                self.note_ending(&id, &members, &ending);
                 if ending == header::RETRIED || ending == header::DISCARDED {
                     self.engine.inbox.remove(&id);
                     self.engine.store.log.forget(&About::of(Kind::Inbox, &id));
@@ -354,6 +358,15 @@ impl Boot<'_> {
         {
             self.queue.remove(order);
             self.engine.store.log.retire(id);
+        }
+    }
+
+    /// How a write ended first is how it ended.
+    fn note_ending(&mut self, id: &MutationId, members: &[MutationId], ending: &str) {
+        for awaited in &self.engine.config.awaited {
+            if **awaited == *id.0 || members.iter().any(|member| **awaited == *member.0) {
+                self.endings.get_or_insert_with(awaited.as_str().into(), || (ending.to_owned(), id.clone()));
+            }
         }
     }
 

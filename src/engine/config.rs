@@ -66,6 +66,9 @@ options! {
     "inboxBytesMax" inbox_bytes_max: u64 = 64 << 20,
     /// Largest mutation in bytes; a larger one is `TOO_LARGE`.
     "mutationBytesMax" mutation_bytes_max: u64 = 8 << 20,
+    /// Writes of an earlier engine of the same page, which ended in a panic, that the page still waits for: it is told how they
+    /// have ended, as far as that is not still to come.
+    "awaited" awaited: Vec<String> = Vec::new(),
     /// How long writes collect before they are sent.
     "batchWindowMs" batch_window_ms: u64 = 100,
     /// Most entries in a batch.

@@ -44,14 +44,16 @@ impl Engine {
     /// the same: only the server knows what is there. It goes as an entry of its own, since a server refuses entries whole.
     pub(super) fn fit(&mut self, head: &MutationId, addresses: &[Address]) -> Option<(Vec<MutationId>, Result<Fitting, Fault>)> {
         let is_alone = self.config.uncoalesced.iter().any(|name| addresses.iter().any(|address| **name == *address.collection));
-        let mut members = self.outbox.members(head, if is_alone { 1 } else { MEMBERS_MAX }, self.config.batch_bytes_max);
+        let mut members = self.outbox.members(head, if is_alone { 1 } else { MEMBERS_MAX }, self.config.batch_bytes_max, false);
         members.first()?;
         let more = self.goes_on_behind(addresses, &members);
         if let (Some(address), 1..) = (addresses.first(), more) {
             // Made on each other, on a text that is another one by now, they are one change.
             let all = members.len() + more;
-            members = self.outbox.members(head, all, u64::MAX);
-            if members.len() < all {
+            let run = self.outbox.members(head, all, u64::MAX, true);
+            if run.len() == all {
+                members = run;
+            } else if !run.last().is_some_and(|last| self.outbox.is_crossed(address, last)) {
                 self.outbox.postpone(address);
                 return None;
             }
@@ -77,6 +79,19 @@ impl Engine {
         self.replica.goes_on_behind(address, last)
     }
 
+    /// What is said of a document that a write is made on: its version, that there is none, or nothing where nobody knows.
+    pub(super) fn made_on(&self, address: &Address) -> Option<Option<String>> {
+        match (self.replica.base(address), self.shadow_version(address)) {
+            (None, None) => Some(None),
+            (Some(base), None) if base.value.is_none() => Some(None),
+            (_, Some(_)) if self.replica.acknowledged(address).is_none() => Some(None),
+            (base, shadow) => {
+                let version = shadow.or(base.map(|base| &base.version)).filter(|version| !version.is_empty());
+                version.map(|version| Some(String::from(&**version)))
+            }
+        }
+    }
+
     /// What the layers of these mutations make on the bases as they are. `Some(None)`: there is a document that nobody can say
     /// it for; `None`: one that is not in memory.
     pub(super) fn grounded_parts(&self, addresses: &[Address], members: &[MutationId]) -> Option<Option<Made>> {
@@ -86,15 +101,7 @@ impl Engine {
             if operations.is_empty() {
                 return Some(None);
             }
-            let base = match (self.replica.base(address), self.shadow_version(address)) {
-                (None, None) => Some(None),
-                (Some(base), None) if base.value.is_none() => Some(None),
-                (_, Some(_)) if self.replica.acknowledged(address).is_none() => Some(None),
-                (base, shadow) => {
-                    let version = shadow.or(base.map(|base| &base.version)).filter(|version| !version.is_empty());
-                    version.map(|version| Some(String::from(&**version)))
-                }
-            };
+            let base = self.made_on(address);
             made.unfit = made.unfit.or(unfit);
             made.parts.push(Part { address: address.clone(), operations, base });
         }

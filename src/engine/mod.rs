@@ -9,6 +9,7 @@ mod awaiting;
 mod boot;
 pub mod clock;
 mod coalesce;
+mod conditional;
 pub mod config;
 pub mod effect;
 pub mod error;
@@ -37,6 +38,7 @@ mod queued;
 pub mod record;
 mod replica;
 pub mod retry;
+mod revived;
 pub mod rng;
 mod sending;
 mod settling;
@@ -103,6 +105,8 @@ pub struct Engine {
     watch: Watch,
     link: Link,
     feeds: Vec<Feed>,
+    /// Entries that wait for a pull.
+    unsaid: Vec<conditional::Unsaid>,
     /// A handful, like the requests.
     batches: Vec<Batch>,
     size: BatchSize,
@@ -123,6 +127,8 @@ pub struct Engine {
     /// The server's generation, and how much of its log is applied.
     seen: Seen,
     generation: Arc<str>,
+    /// How often in a row that has become another one, without a pull that came to its end.
+    turns: u32,
     pause: Option<Pause>,
     /// The app wants nothing to be sent.
     stopped: bool,
@@ -189,6 +195,7 @@ impl Engine {
         Engine {
             size: BatchSize::new(&config),
             feeds,
+            unsaid: Vec::new(),
             auth: Auth::new(config.auth),
             config,
             rng: Rng::new(seed),
@@ -215,6 +222,7 @@ impl Engine {
             session_epoch: 0,
             seen: Seen::default(),
             generation: "".into(),
+            turns: 0,
             pause: None,
             stopped: false,
             hidden: false,

@@ -32,7 +32,7 @@ pub struct Feed {
     /// ...of the first one of these pages, until the last has come...
     pub began: Option<u64>,
     /// ...and of the first one when that was last so.
-    pub through: u64,
+    pub pulled: u64,
     /// Who asked, and is answered when the last page is applied.
     pub asks: Vec<AskId>,
 }
@@ -50,7 +50,7 @@ impl Feed {
             resync: None,
             answered: 0,
             began: None,
-            through: 0,
+            pulled: 0,
             asks: Vec::new(),
         }
     }

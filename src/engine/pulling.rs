@@ -10,10 +10,11 @@ use super::effect::Sink;
 use super::error::{Code, Fault};
 use super::ident::{AskId, MutationId};
 use super::input::Reply;
-use super::link::Tried;
+use super::link::{AWAITED_FAILURES, Tried};
 use super::outcome;
 use super::queued::Queued;
 use super::replica::Base;
+use super::retry;
 use super::sending::{asked_wait, read_body};
 use crate::protocol::{Change, ChangeBody, PullReply};
 
@@ -92,8 +93,11 @@ impl Engine {
             let mut page = PullReply::default();
             let read = read_body(reply, &mut |text| page.take_up(text));
             return match read.and_then(|()| self.check_page(now, &echo, &page, sent_under)) {
-                Ok(()) => self.apply_page(now, feed, page, effects),
-                Err(None) => self.feeds[feed].due = now,
+                Ok(()) => {
+                    self.apply_page(now, feed, page, effects);
+                    self.end_unsaid(now, effects);
+                }
+                Err(None) => self.on_outdated(feed, effects),
                 Err(Some(error)) => self.on_no_pull(now, feed, error, effects),
             };
         }
@@ -115,6 +119,28 @@ impl Engine {
         asked.into_iter().for_each(|asked| self.link.on_asked_to_wait(now.after(asked)));
         self.troubles.network = Some(refused.clone());
         self.answer_pull(feed, Some(refused), effects);
+    }
+
+    /// A page of another generation than it was asked for: everything is pulled again, when that is due. Who waits hears of it
+    /// where that has been so too often.
+    fn on_outdated(&mut self, feed: usize, effects: &mut impl Sink) {
+        self.history.note(Code::Protocol.as_str());
+        if self.turns >= AWAITED_FAILURES {
+            let error = Fault::new(Code::Protocol, "servers with different histories answer in turn");
+            self.troubles.network = Some(error.clone());
+            self.answer_pull(feed, Some(error), effects);
+        }
+    }
+
+    /// The server is another one, or its history was restored: everything is pulled again. The first time at once; servers
+    /// that answer in turn are not asked without pause (law V4).
+    pub(super) fn on_generation(&mut self, now: Timestamp) {
+        let wait = retry::ENTRY.draw(self.turns, &mut self.rng);
+        self.turns = self.turns.saturating_add(1);
+        for feed in 0..self.feeds.len() {
+            self.feeds[feed].restart(now.after(wait), true);
+            self.stage_cursor(feed);
+        }
     }
 
     /// Nonsense is no answer: cache and cursor stay (MISSION 14).
@@ -146,11 +172,7 @@ impl Engine {
         self.check_reply(now, &page.generation, &page.scope, sent_under)?;
         // The first page of another generation goes on from the old one's cursor, unless the server noticed.
         let goes_on = before.is_empty() || before == self.generation || page.reset;
-        if goes_on {
-            return Ok(());
-        }
-        self.history.note(Code::Protocol.as_str());
-        Err(None)
+        if goes_on { Ok(()) } else { Err(None) }
     }
 
     fn apply_page(&mut self, now: Timestamp, feed: usize, page: PullReply, effects: &mut impl Sink) {
@@ -189,7 +211,8 @@ impl Engine {
         let began = *self.feeds[feed].began.get_or_insert(answered);
         if !page.more {
             self.feeds[feed].began = None;
-            self.feeds[feed].through = began;
+            self.feeds[feed].pulled = began;
+            self.turns = 0;
             self.expire_shadows(now, effects);
             swept = self.sweep(feed);
             self.counters.last_pull = Some(self.wall_at(now));

@@ -69,6 +69,8 @@ pub enum State {
     Sent,
     /// An entry that can be sent.
     Ready,
+    /// An entry that waits until it is known what it was made on.
+    Held,
     /// An entry that can be sent from then on.
     Waiting(Timestamp),
 }

@@ -374,11 +374,17 @@ impl Engine {
             What::Pull(feed) => {
                 self.feeds[feed].request = None;
                 self.feeds[feed].due = now;
-                if self.link.failures() >= super::link::AWAITED_FAILURES {
-                    self.answer_pull(feed, Some(error), effects);
-                }
+                self.give_up_pull(feed, &error, effects);
             }
-            What::Ping => {}
+            // While the network is believed to be away, a probe is all that is tried for those who wait.
+            What::Ping => (0..self.feeds.len()).for_each(|feed| self.give_up_pull(feed, &error, effects)),
+        }
+    }
+
+    /// Who awaits a feed hears that there is no answer, once that is so often enough in a row.
+    fn give_up_pull(&mut self, feed: usize, error: &Fault, effects: &mut impl Sink) {
+        if self.link.failures() >= super::link::AWAITED_FAILURES {
+            self.answer_pull(feed, Some(error.clone()), effects);
         }
     }
 
@@ -395,10 +401,11 @@ impl Engine {
         match request.what {
             What::Push(batch) => self.on_push_reply(now, batch, &request, &reply, effects),
             What::Pull(feed) => self.on_pull_reply(now, feed, &request.generation, &reply, effects),
-            What::Ping if reply.status == 200 && body_of(&reply).is_ok() => {
-                self.on_good_answer();
-            }
-            What::Ping => self.link.on_no_answer(now, &mut self.rng),
+            What::Ping => match body_of(&reply) {
+                Ok(_) if reply.status == 200 => self.on_good_answer(),
+                Ok(_) => self.on_no_answer(now, What::Ping, outcome::refusal(reply.status), effects),
+                Err(error) => self.on_no_answer(now, What::Ping, error, effects),
+            },
         }
         self.end_sync(now, &request, reply.body.0.len());
     }
@@ -440,7 +447,7 @@ impl Engine {
             }
             Class::Precondition => {
                 for id in &self.release(batch) {
-                    self.make_conditional(now, id, &refused, effects);
+                    self.end_refused(now, id, refused.clone(), effects);
                 }
             }
             class => {
@@ -464,6 +471,14 @@ impl Engine {
         }
         if entry.is_doubtful && self.config.transport == TransportKind::Protocol {
             return self.outbox.mark_refused(id, error);
+        }
+        self.end_undone(now, id, error, effects);
+    }
+
+    /// An entry was refused, and never carried out.
+    fn end_undone(&mut self, now: Timestamp, id: &MutationId, error: Fault, effects: &mut impl Sink) {
+        if error.status.map(outcome::classify) == Some(Class::Precondition) {
+            return self.make_conditional(now, id, &error, effects);
         }
         self.end(now, id, &Ending::Rejected { error }, &None, None, effects);
     }
@@ -544,7 +559,7 @@ impl Engine {
         if let (true, [id]) = (is_question, &entries[..]) {
             // It was never carried out, and will not be: it is not sent any more.
             let error = self.refused(id).cloned().unwrap_or_else(|| Fault::new(Code::Rejected, "refused"));
-            return self.end(now, id, &Ending::Rejected { error }, &None, None, effects);
+            return self.end_undone(now, id, error, effects);
         }
         // A missing outcome is unknown (H12).
         entries.iter().for_each(|id| self.outbox.mark_doubtful(id));
@@ -587,10 +602,7 @@ impl Engine {
         self.generation = (**generation).into();
         self.seen = protocol::Seen { generation: generation.clone(), seq: 0 };
         if is_restored {
-            for feed in 0..self.feeds.len() {
-                self.feeds[feed].restart(now, true);
-                self.stage_cursor(feed);
-            }
+            self.on_generation(now);
         }
         Ok(())
     }

@@ -216,20 +216,8 @@ impl Engine {
         self.make_again(now, id, Some((&address, &said)), seq, effects);
     }
 
-    /// The server wants to know what an entry was made on (RFC 6585): once that is known, it is made again on it. One that has
-    /// said so is refused.
-    pub(super) fn make_conditional(&mut self, now: Timestamp, id: &MutationId, refused: &Fault, effects: &mut impl Sink) {
-        let Some(Queued { entry: Some(entry), addresses, .. }) = self.outbox.entry(id) else { return };
-        if entry.bases.iter().all(Option::is_some) {
-            return self.end(now, id, &Ending::Rejected { error: refused.as_kind(Code::Rejected) }, &None, None, effects);
-        }
-        addresses.clone().iter().for_each(|address| self.touch(address));
-        self.ask_soon(now);
-        self.make_again(now, id, None, None, effects);
-    }
-
     /// What an entry meant is made again on what is there, and goes as another one.
-    fn make_again(
+    pub(super) fn make_again(
         &mut self,
         now: Timestamp,
         id: &MutationId,
@@ -303,6 +291,7 @@ impl Engine {
         let Some((order, queued, entry)) = self.take_entry(id) else { return };
         let ended = Ended { addresses: &queued.addresses, layers: std::slice::from_ref(id), members: &entry.members };
         self.set_aside(now, &ended, ending.name(), ending, fields, server);
+        self.inbox.carry(id, &queued.carries);
         self.conclude(&ended, Vec::new(), ending, seq, effects);
         self.block_dependents(now, order, false, effects);
     }
@@ -316,6 +305,7 @@ impl Engine {
             let ending = Ending::Rejected { error: Fault::new(Code::Rejected, "what it comes after was not applied") };
             queued.addresses.iter().for_each(|address| self.touch(address));
             self.set_aside(now, &ended, BLOCKED, &ending, &None, None);
+            self.inbox.carry(&queued.id, &queued.carries);
             self.stage_settlement(&queued.id, layers, ending.name(), None);
             queued.addresses.iter().for_each(|address| self.rebase(address, None, layers));
             self.end_unsent(queued, ending, is_told_later, effects);

@@ -114,7 +114,7 @@ impl Engine {
 
     /// A feed was pulled to its end: what should have been in it by now and was in none goes.
     pub(super) fn expire_shadows(&mut self, now: Timestamp, effects: &mut impl Sink) {
-        let asked = self.feeds.iter().map(|feed| feed.through).min().unwrap_or_default();
+        let asked = self.feeds.iter().map(|feed| feed.pulled).min().unwrap_or_default();
         while let Some(shadow) = self.shadows.iter().find(|shadow| shadow.ends <= now && shadow.since < asked) {
             let (address, id) = (shadow.address.clone(), vec![shadow.id.clone()]);
             self.touch(&address);

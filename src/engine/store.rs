@@ -7,6 +7,7 @@ use super::config::Config;
 use super::effect::{Guard, Write};
 use super::header;
 use super::ident::{AskId, MutationId, WriteId};
+use super::inbox::Item;
 use super::input::Meta;
 use super::log::{About, Log};
 use super::notice::{Durability, Ending};
@@ -59,6 +60,8 @@ pub struct Taken {
     pub addresses: Vec<Address>,
     /// How it ended, where the app is told when that is stored.
     pub ending: Option<Ending>,
+    /// What it was in the inbox, where it is taken out of that.
+    pub item: Option<Arc<Item>>,
 }
 
 /// What a transaction on its way comes from, and what it changes.

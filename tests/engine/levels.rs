@@ -279,6 +279,53 @@ fn i3_after_a_lost_answer_a_refused_request_does_not_say_how_its_write_ended() {
 }
 
 #[test]
+fn h2_a_412_waits_for_the_pull_that_tells_what_is_there() {
+    let mut server = Server::new();
+    let mut client = crate::harness::opened(&mut server);
+    let first = client.mutate(put("k", r#"{"n":1}"#)).unwrap();
+    client.live(&mut server, 100);
+    assert!(matches!(client.ending(&first), Some(Ending::Applied { .. })));
+    let id = client.mutate(merge("k", r#"{"m":1}"#)).unwrap();
+    client.pass(100);
+    let (request, ..) = client.take_push();
+    client.sent.clear();
+    let mut other = crate::harness::another(&mut server);
+    other.mutate(merge("k", r#"{"n":2}"#)).unwrap();
+    other.live(&mut server, 100);
+    client.reply(request, reply_json(412, ""));
+    assert_eq!((client.ending(&id), client.has_push()), (None, false));
+    client.live(&mut server, 5_000);
+    let Some(Ending::Merged { by, .. }) = client.ending(&id) else { panic!("{:?}", client.ending(&id)) };
+    assert!(matches!(client.ending(&by), Some(Ending::Applied { .. })));
+    assert_eq!(server.document("k"), Some(json!({ "n": 2, "m": 1 })));
+
+    // Where a pull says that nothing has moved, it is refused.
+    let id = client.mutate(merge("k", r#"{"m":2}"#)).unwrap();
+    client.pass(100);
+    let (request, ..) = client.take_push();
+    client.reply(request, reply_json(412, ""));
+    client.live(&mut server, 5_000);
+    let Some(Ending::Rejected { error }) = client.ending(&id) else { panic!("{:?}", client.ending(&id)) };
+    assert_eq!(error.status, Some(412));
+}
+
+#[test]
+fn i3_in_doubt_a_428_is_asked_about_before_it_is_made_again() {
+    let mut server = Server::new();
+    let mut client = crate::harness::opened(&mut server);
+    let id = client.mutate(put("k", "1")).unwrap();
+    client.pass(100);
+    let (request, _, body) = client.take_push();
+    server.push(&client.engine.identity(), &body);
+    client.fail(request);
+    client.pass(1_000);
+    let (request, ..) = client.take_push();
+    client.reply(request, reply_json(428, ""));
+    client.live(&mut server, 5_000);
+    assert!(matches!(client.ending(&id), Some(Ending::Applied { .. })), "{:?}", client.ending(&id));
+}
+
+#[test]
 fn i3_where_nobody_says_what_became_of_it_it_is_unknown() {
     let mut server = Server::new();
     let (mut client, id) = refused_in_doubt(&mut server, true);

@@ -17,6 +17,7 @@ mod items;
 mod levels;
 mod pulling;
 mod pushing;
+mod revived;
 mod shadows;
 mod storage;
 mod tokens;

@@ -33,6 +33,7 @@ fn all(transport: TransportKind) -> Config {
         inbox_max: 3,
         inbox_bytes_max: 20,
         mutation_bytes_max: 4,
+        awaited: vec!["018bcfe5-699a-7e7e-918c-79c715d575d0".into()],
         batch_window_ms: 5,
         batch_items_max: 6,
         batch_bytes_max: 7,

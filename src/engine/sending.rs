@@ -22,8 +22,8 @@ use super::record::Kind;
 use super::retry;
 use super::settling::Ended;
 use super::{Engine, Pause};
-use crate::protocol::member::Wrong;
-use crate::protocol::{self, Address, Call, MessageError, Part, PushReply, Whole};
+use crate::protocol::member::{Fields, Wrong};
+use crate::protocol::{self, Address, Call, MessageError, Part, PushReply, Seen, Whole};
 use crate::protocol::{digits, words};
 
 /// A request on its way.
@@ -466,13 +466,27 @@ impl Engine {
     fn end_refused(&mut self, now: Timestamp, id: &MutationId, error: Fault, effects: &mut impl Sink) {
         let Some(Queued { entry: Some(entry), .. }) = self.outbox.entry(id) else { return };
         if entry.refused.is_some() {
-            let error = Fault::new(Code::Protocol, "it was refused, and nobody says whether an earlier attempt was carried out");
-            return self.end(now, id, &Ending::Unknown { error }, &None, None, effects);
+            return self.end_untold(now, id, effects);
         }
         if entry.is_doubtful && self.config.transport == TransportKind::Protocol {
             return self.outbox.mark_refused(id, error);
         }
         self.end_undone(now, id, error, effects);
+    }
+
+    /// An entry was refused, and nobody says whether an attempt before was carried out.
+    fn end_untold(&mut self, now: Timestamp, id: &MutationId, effects: &mut impl Sink) {
+        let error = Fault::new(Code::Protocol, "it was refused, and nobody says whether an earlier attempt was carried out");
+        self.end(now, id, &Ending::Unknown { error }, &None, None, effects);
+    }
+
+    /// The position of the server's log behind which the entry was carried out, if it was.
+    fn seen_by(&self, id: &MutationId, reply: &PushReply) -> u64 {
+        let mut seen = Seen::default();
+        if let Some(Queued { entry: Some(entry), .. }) = self.outbox.entry(id) {
+            Fields::of(&entry.text).take("seen", &mut seen);
+        }
+        if Some(&seen.generation) == reply.generation.as_ref() { seen.seq } else { 0 }
     }
 
     /// An entry was refused, and never carried out.
@@ -557,6 +571,9 @@ impl Engine {
             }
         }
         if let (true, [id]) = (is_question, &entries[..]) {
+            if self.seen_by(id, reply) < reply.horizon.unwrap_or_default() {
+                return self.end_untold(now, id, effects);
+            }
             // It was never carried out, and will not be: it is not sent any more.
             let error = self.refused(id).cloned().unwrap_or_else(|| Fault::new(Code::Rejected, "refused"));
             return self.end_undone(now, id, error, effects);

@@ -326,6 +326,21 @@ fn i3_in_doubt_a_428_is_asked_about_before_it_is_made_again() {
 }
 
 #[test]
+fn h16_i3_an_outcome_that_may_have_been_forgotten_is_unknown() {
+    let mut server = Server::new();
+    server.authority.outcomes_kept = Some(1);
+    let (mut client, id) = refused_in_doubt(&mut server, true);
+    let mut other = crate::harness::another(&mut server);
+    for n in 0..3 {
+        other.mutate(put("other", &n.to_string())).unwrap();
+        other.live(&mut server, 100);
+    }
+    client.sent.retain(|(_, call)| matches!(call, Call::Outcome { .. }));
+    client.answer(&mut server);
+    assert!(is_unknown(&client, &id), "{:?}", client.ending(&id));
+}
+
+#[test]
 fn i3_where_nobody_says_what_became_of_it_it_is_unknown() {
     let mut server = Server::new();
     let (mut client, id) = refused_in_doubt(&mut server, true);

@@ -94,7 +94,7 @@ options! {
     "uploadBytesPerS" upload_bytes_per_s: u64 = 8 << 10,
     /// The log is folded when it is idle this long...
     "compactIdleMs" compact_idle_ms: u64 = 1_000,
-    /// ...and holds this many bytes of commits.
+    /// ...and holds this many bytes of commits that are not needed any more.
     "compactBytesMin" compact_bytes_min: u64 = 128 << 10,
     /// A commit with more base than this writes pages directly.
     "pageDirectlyBytes" page_directly_bytes: u64 = 64 << 10,

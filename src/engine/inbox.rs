@@ -69,6 +69,12 @@ impl Inbox {
         last
     }
 
+    /// Header and body of each, by the names of their entries.
+    #[cfg(feature = "sim")]
+    pub fn records(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<str>)> {
+        self.items.iter().map(|(_, item)| (&item.header, &item.body))
+    }
+
     /// Takes one in.
     fn keep(&mut self, id: &MutationId, item: Item) {
         self.news.push(id.clone());

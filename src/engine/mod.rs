@@ -39,6 +39,8 @@ pub mod retry;
 pub mod rng;
 mod sending;
 mod settling;
+#[cfg(feature = "sim")]
+mod sight;
 mod store;
 mod storing;
 mod watch;

@@ -43,6 +43,7 @@ pub mod cli;
 mod common;
 mod device;
 pub mod disk;
+pub mod facade;
 pub mod fault;
 pub mod net;
 pub mod oracle;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Engine;
+use super::ident::MutationId;
 use super::item::state;
 use super::notice::ItemStatus;
 use crate::protocol::Address;
@@ -11,6 +12,11 @@ impl Engine {
     /// The documents with writes that have not ended, sorted.
     pub fn pending_documents(&self) -> impl Iterator<Item = &Address> {
         self.outbox.documents()
+    }
+
+    /// The writes that have not ended, in order.
+    pub fn pending_mutations(&self) -> Vec<MutationId> {
+        self.outbox.pending_ids()
     }
 
     /// How far an observed document's writes have come, worked out anew; `None` where nobody looks.

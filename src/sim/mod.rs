@@ -45,6 +45,7 @@ mod device;
 pub mod disk;
 pub mod facade;
 pub mod fault;
+pub mod harness;
 pub mod net;
 pub mod oracle;
 mod outside;

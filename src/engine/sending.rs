@@ -343,6 +343,7 @@ impl Engine {
             What::Pull(feed) => {
                 self.feeds[feed].request = None;
                 self.feeds[feed].due = now;
+                self.note_stale(feed, &error);
                 if self.link.failures() >= super::link::AWAITED_FAILURES {
                     self.answer_pull(feed, Some(error), effects);
                 }

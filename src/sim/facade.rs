@@ -245,6 +245,7 @@ impl Device {
                 return self.stream_load(common, "get", &name);
             }
             Ask::Pull => json!(["pull", number]),
+            Ask::PullFeed { feed } => json!(["pull", number, feed]),
             Ask::Retry { entry, edited } => json!(["retry", number, entry.0, edited.as_ref().map(|text| parsed(text.as_str()))]),
             Ask::Discard { entry } => json!(["discard", number, entry.0]),
             Ask::Push { timeout_ms } => json!(["push", number, timeout_ms]),

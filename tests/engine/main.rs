@@ -6,6 +6,7 @@ mod awaiting;
 mod bad_input;
 mod conflicts;
 mod corners;
+mod freshness;
 mod groups;
 mod growing;
 mod harness;

@@ -165,9 +165,9 @@ export class Tab {
     this.#must();
   }
 
-  pull(number) {
-    this.#asks.set('pull ', number);
-    this.#client.pull().catch(() => {});
+  pull(number, feed) {
+    this.#asks.set(feed ? `pull /${feed}` : 'pull ', number);
+    this.#client.pull({ feed }).catch(() => {});
   }
 
   push(number, timeoutMs) {

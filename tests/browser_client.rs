@@ -63,9 +63,13 @@ impl App {
     }
 
     fn begin(name: &str, server: &JsValue) -> App {
+        App::begin_with(name, server, json!(["main"]))
+    }
+
+    fn begin_with(name: &str, server: &JsValue, feeds: Value) -> App {
         let transport = if server.is_undefined() { "none" } else { "functions" };
         let host = app(server);
-        let options = json!({ "name": name, "scope": "user", "url": "", "config": { "transport": transport } });
+        let options = json!({ "name": name, "scope": "user", "url": "", "config": { "transport": transport, "feeds": feeds } });
         let client = Client::open(&options.to_string(), host.clone()).expect("good options");
         App { name: name.into(), client, host }
     }
@@ -548,6 +552,34 @@ async fn n9_a_captive_portal_settles_nothing() {
     signal("online");
     assert_eq!(app.settled(&id).await["ending"], "applied");
     assert_eq!(documents(&server), r#"[["notes","a",1]]"#);
+}
+
+#[wasm_bindgen_test]
+async fn cached_documents_are_served_and_marked_where_a_pull_brings_nonsense() {
+    let server = server();
+    let app = App::open(&fresh("stale"), &server).await;
+    assert_eq!(app.answer("pull", "", "").await["error"], Value::Null);
+    app.put_durably("a", json!(1)).await;
+    set_mode(&server, "html");
+    assert_eq!(app.answer("pull", "", "").await["error"]["code"], "PROTOCOL");
+    assert_eq!((app.status()["stale"].clone(), app.view("a")), (json!("PROTOCOL"), Some(json!(1))));
+    set_mode(&server, "good");
+    signal("online");
+    app.heard_that("status", |status| status["stale"] == "PROTOCOL").await;
+    assert_eq!(app.answer("pull", "", "").await["error"], Value::Null);
+    assert_eq!(app.status()["stale"], Value::Null);
+}
+
+#[wasm_bindgen_test]
+async fn a_feed_is_pulled_by_its_name() {
+    let server = server();
+    let app = App::begin_with(&fresh("feeds"), &server, json!(["one", "two"]));
+    app.heard("opened").await;
+    assert_eq!(app.answer("pull", "", "").await["error"], Value::Null);
+    let pull = |feed| app.client.call("pull", "", feed, "").unwrap().as_f64();
+    let (known, unknown) = (pull("two"), pull("three"));
+    let answer = async |ask| app.heard_that("answered", |notice| notice["ask"].as_f64() == ask).await["error"].take();
+    assert_eq!((answer(known).await, answer(unknown).await["code"].take()), (Value::Null, json!("VALIDATION")));
 }
 
 #[wasm_bindgen_test]

@@ -43,6 +43,8 @@ pub mod rng;
 mod sending;
 mod settling;
 mod shadows;
+#[cfg(feature = "sim")]
+mod sight;
 mod store;
 mod storing;
 mod watch;
@@ -61,7 +63,7 @@ use input::{Ask, Input};
 use link::Link;
 use notice::{Notice, Phase, Status, StorageKind, ViewChange};
 use outbox::Outbox;
-use pull::Feed;
+use pull::{Asking, Feed};
 use push::{Batch, BatchSize};
 use replica::Replica;
 use rng::Rng;
@@ -254,7 +256,10 @@ impl Engine {
                 self.link.on_online(now, &mut self.rng);
                 self.ask_soon(now);
             }
-            Input::WentOffline => self.link.on_offline(now),
+            Input::WentOffline => {
+                self.link.on_offline(now);
+                self.feeds.iter_mut().for_each(|feed| feed.stale = Some(Code::Network));
+            }
             Input::BecameVisible => {
                 self.hidden = false;
                 self.ask_soon(now);
@@ -316,6 +321,7 @@ impl Engine {
             retry_at: retry_at.map(|at| self.wall_at(at)),
             last_push_at: self.counters.last_push,
             last_pull_at: self.counters.last_pull,
+            stale: self.feeds.iter().find_map(|feed| feed.stale),
             storage: if self.store.mode() == Mode::Memory { StorageKind::Memory } else { StorageKind::IndexedDb },
             error: self.troubles.storage.clone().or_else(|| self.troubles.network.clone()),
         }
@@ -370,7 +376,8 @@ impl Engine {
                     effects.push(Effect::Notify(Notice::Answered { ask, error: None }));
                 }
             }
-            Ask::Pull => self.on_pull_asked(now, ask, effects),
+            Ask::Pull => self.on_pull_asked(now, Asking { ask, until: None }, None, effects),
+            Ask::PullFeed { feed } => self.on_pull_asked(now, Asking { ask, until: None }, Some(&feed), effects),
             Ask::Wait { timeout_ms } => self.on_wait_asked(now, ask, timeout_ms, effects),
             Ask::Push { timeout_ms } => self.on_push_asked(now, ask, None, timeout_ms, effects),
             Ask::Sync { address, timeout_ms } => self.on_push_asked(now, ask, Some(address), timeout_ms, effects),

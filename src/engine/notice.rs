@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::auth::TokenReason;
 use super::clock::Wall;
 use super::config::Level;
-use super::error::Fault;
+use super::error::{Code, Fault};
 use super::ident::{AskId, MutationId};
 use crate::protocol::member::{Member, ObjectWriter, Written};
 use crate::protocol::value::write_string;
@@ -258,6 +258,9 @@ pub struct Status {
     pub last_push_at: Option<Wall>,
     /// When a pull was last applied.
     pub last_pull_at: Option<Wall>,
+    /// Why what is read may be older than what could be had: the last pull of a feed got no good answer, and what is cached
+    /// is served.
+    pub stale: Option<Code>,
     /// Where writes are kept.
     pub storage: StorageKind,
     /// What last went wrong and still stands.
@@ -460,6 +463,10 @@ impl Status {
         member("retryAt", &self.retry_at);
         member("lastPushAt", &self.last_push_at);
         member("lastPullAt", &self.last_pull_at);
+        match self.stale {
+            Some(code) => member("stale", &code.as_str()),
+            None => member("stale", &None::<String>),
+        }
         member("storage", &storage);
         member("error", &self.error);
     }
@@ -513,6 +520,7 @@ mod tests {
             retry_at,
             last_push_at: None,
             last_pull_at: Some(Wall(9)),
+            stale: None,
             storage: StorageKind::Memory,
             error: Some(error()),
         };

@@ -96,6 +96,13 @@ impl Outbox {
         self.queue.iter().filter(|(_, queued)| queued.addresses.contains(address)).map(|(_, queued)| queued.id.clone()).collect()
     }
 
+    /// All that has not ended, in order: an entry as the mutations that it is made of.
+    #[cfg(feature = "sim")]
+    pub fn pending_ids(&self) -> Vec<MutationId> {
+        let members = |queued: &Queued| queued.entry.as_ref().map_or_else(|| vec![queued.id.clone()], |entry| entry.members.clone());
+        self.queue.iter().flat_map(|(_, queued)| members(queued)).collect()
+    }
+
     /// What stands at `order` carries these on, and what they carried on.
     pub fn carry(&mut self, order: u64, mut carries: Vec<MutationId>, merged: &[MutationId]) {
         carries.extend_from_slice(merged);

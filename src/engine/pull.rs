@@ -1,6 +1,7 @@
 //! Feeds: where each one's next pull goes on, and when to ask.
 
 use super::clock::Timestamp;
+use super::error::Code;
 use super::ident::{AskId, RequestId};
 use super::retry;
 use super::rng::Rng;
@@ -34,7 +35,18 @@ pub struct Feed {
     /// ...and of the first one when that was last so.
     pub pulled: u64,
     /// Who asked, and is answered when the last page is applied.
-    pub asks: Vec<AskId>,
+    pub asks: Vec<Asking>,
+    /// Why the last question got no good answer, where it did not.
+    pub stale: Option<Code>,
+}
+
+/// Who asked for a pull of one feed or of several, and until when that is waited for.
+#[derive(Clone, Copy, Debug)]
+pub struct Asking {
+    /// The question.
+    pub ask: AskId,
+    /// It ends then in any case.
+    pub until: Option<Timestamp>,
 }
 
 impl Feed {
@@ -52,6 +64,7 @@ impl Feed {
             began: None,
             pulled: 0,
             asks: Vec::new(),
+            stale: None,
         }
     }
 

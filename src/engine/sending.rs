@@ -374,6 +374,7 @@ impl Engine {
             What::Pull(feed) => {
                 self.feeds[feed].request = None;
                 self.feeds[feed].due = now;
+                self.note_stale(feed, &error);
                 self.give_up_pull(feed, &error, effects);
             }
             // While the network is believed to be away, a probe is all that is tried for those who wait.

@@ -271,6 +271,11 @@ export interface OpenOptions<C extends Record<keyof C, object> = Record<string, 
   /** Where tokens come from. A transport with a `url` sends them as `Authorization: Bearer`. They are in memory only. */
   auth?: AuthProvider;
   collections?: { [K in keyof C]?: Collection<C[K]> };
+  /**
+   * What is pulled, each with a cursor of its own. Default `['main']`: everything that the user may see. The reference server also
+   * has `collection:NAME`; a server of your own, or a transport's `pull`, gives the names their meaning. Writes need no feed.
+   */
+  feeds?: readonly string[];
   storage?: StorageOptions;
   poll?: PollOptions;
   batch?: BatchOptions;
@@ -468,6 +473,12 @@ export interface SyncStatus {
   readonly lastPushAt: number | null;
   /** When a pull was last applied. */
   readonly lastPullAt: number | null;
+  /**
+   * Why what is read may be older than what the server has: the last pull got no good answer (`NETWORK`, `TIMEOUT`, `HTTP`), an
+   * answer that was none (`PROTOCOL`, `WRONG_SCOPE`), or there was no token for one (`UNAUTHORIZED`), and documents are served as
+   * they were then. `null` from the next good pull on; of several feeds, from when each has had one.
+   */
+  readonly stale: SyncErrorCode | null;
   readonly storage: StorageStatus;
   /** What last went wrong and still stands. */
   readonly error: SyncError | null;
@@ -575,6 +586,8 @@ export interface ItemName {
 
 /** How a pull is asked for. */
 export interface PullOptions {
+  /** Only this feed; left out, all. One that the client was not opened with is `VALIDATION`. */
+  feed?: string;
   /** Stops waiting: `ABORTED`. The pull itself goes on. */
   signal?: AbortSignal;
 }
@@ -583,7 +596,7 @@ export interface PullOptions {
 export interface WaitOptions {
   /** Stops waiting: `ABORTED`. What is waited for goes on. */
   signal?: AbortSignal;
-  /** Gives up after this long: `TIMEOUT`. */
+  /** Gives up after this long: `TIMEOUT`. `Infinity`: never. */
   timeoutMs?: number;
 }
 

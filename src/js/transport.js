@@ -6,14 +6,14 @@ const OPERATIONS = ['put', 'delete', 'patch', 'increment', 'append', 'splice'];
 
 /**
  * What a transport means for the module: who answers (`kind`), the server's address, what the backend is `capable` of, and
- * functions of the app. Where there is `auth`, its token goes with each request.
+ * functions of the app. Where there is `auth`, its token goes with each request. `feed` is one that can be pulled.
  */
-export function bind(transport, auth) {
-  const { host, ...bound } = bindTo(transport, auth);
+export function bind(transport, auth, feed) {
+  const { host, ...bound } = bindTo(transport, auth, feed);
   return { ...bound, host: auth ? auth.guard(host) : host };
 }
 
-function bindTo(transport, auth) {
+function bindTo(transport, auth, feed) {
   if (transport === undefined) return { kind: 'none', url: '', host: {} };
   const { url, headers, fetch, push, pull, ping, groups = false, level = 'C', accepts = ['put', 'delete'] } = transport;
   if (url !== undefined) {
@@ -41,7 +41,7 @@ function bindTo(transport, auth) {
       },
       pull: async ({ cursor, ...context }) => JSON.stringify(await pull.call(transport, cursor ?? null, lent(context))),
       // Without a ping of its own, a pull of one change says as well whether anybody is there.
-      ping: async (context) => void (await (ping ? ping.call(transport, lent(context)) : pull.call(transport, null, { ...lent(context), feed: 'main', limit: 1 }))),
+      ping: async (context) => void (await (ping ? ping.call(transport, lent(context)) : pull.call(transport, null, { ...lent(context), feed, limit: 1 }))),
     },
   };
 }

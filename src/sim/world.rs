@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::common::{Common, Event, Halt};
 use super::device::Device;
+use super::facade::{Out, Stream};
 use super::fault::Fault;
 use super::oracle::Violation;
 use super::plan::{KINDS, Plan, Step, Strike, User};
@@ -71,6 +72,13 @@ impl World {
     /// The same world, that tells on the way what happens in it.
     pub fn telling(mut self) -> World {
         self.common.tells = true;
+        self
+    }
+
+    /// The same world, each device of which tells `out` what its app hears.
+    pub fn streaming(mut self, out: &Out) -> World {
+        let seed = self.common.plan.seed;
+        self.devices.iter_mut().for_each(|device| device.stream = Some(Box::new(Stream::new(out.clone(), seed, device.number))));
         self
     }
 

@@ -134,6 +134,7 @@ fn idle() -> Status {
         retry_at: None,
         last_push_at: None,
         last_pull_at: None,
+        stale: None,
         storage: StorageKind::IndexedDb,
         error: None,
     }
@@ -155,6 +156,7 @@ fn busy() -> Status {
         retry_at: Some(Wall(1_700_000_001_000)),
         last_push_at: Some(Wall(1_700_000_002_000)),
         last_pull_at: Some(Wall(1_700_000_003_000)),
+        stale: Some(Code::Network),
         storage: StorageKind::Memory,
         error: Some(fault()),
     }

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 use syncline::engine::config::{Config, Level};
-use syncline::engine::input::Ask;
+use syncline::engine::input::{Ask, Input};
 use syncline::engine::mutation::Mutation;
-use syncline::engine::notice::{Ending, Notice};
+use syncline::engine::notice::{Ending, ItemState, Notice};
 use syncline::protocol::Call;
 
 use crate::backend::{Backend, config, opened};
@@ -110,6 +110,21 @@ fn h2_a_conflict_says_what_is_there_whatever_was_acknowledged_before() {
     backend.live(&mut client, 1_000);
     let both = Some(json!({ "n": 5, "m": 1 }));
     assert_eq!((backend.document("k"), client.view("k")), (both.clone(), both));
+}
+
+#[test]
+fn what_was_acknowledged_is_in_sync() {
+    let mut backend = Backend::new(true);
+    let mut client = opened(&mut backend, options());
+    client.tell(Input::ItemObserved { address: at("k"), observed: true });
+    client.mutate(put("k", "1")).unwrap();
+    backend.live(&mut client, 100);
+    let told = client.notices.iter().rev().find_map(|notice| match notice {
+        Notice::Item { status, .. } => Some(*status),
+        _ => None,
+    });
+    let status = told.expect("a status");
+    assert_eq!((status.state, status.last_sync.is_some()), (ItemState::Synced, true));
 }
 
 #[test]

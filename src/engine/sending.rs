@@ -21,6 +21,7 @@ use super::queued::{Entry, Queued, State};
 use super::record::Kind;
 use super::retry;
 use super::settling::Ended;
+use super::store::Taken;
 use super::{Engine, Pause};
 use crate::protocol::member::{Fields, Wrong};
 use crate::protocol::{self, Address, Call, MessageError, Part, PushReply, Seen, Whole};
@@ -207,15 +208,13 @@ impl Engine {
         let ending = if error.code == Code::Rejected { Ending::Rejected { error } } else { Ending::Unknown { error } };
         addresses.iter().for_each(|address| self.touch(address));
         self.set_aside(now, &ended, ending.name(), &ending, &None, None);
-        members.first().into_iter().for_each(|first| self.stage_settlement(first, members, ending.name(), None));
-        addresses.iter().for_each(|address| self.rebase(address, None, members));
+        self.conclude(&ended, Vec::new(), &ending, None, effects);
         for member in members {
             let order = self.outbox.order(member);
-            if let Some(queued) = self.outbox.take(member) {
-                self.store.log.retire(member);
-                self.end_unsent(&queued, ending.clone(), true, effects);
-            }
-            order.into_iter().for_each(|order| self.block_dependents(now, order, true, effects));
+            self.outbox.take(member);
+            self.store.log.retire(member);
+            self.store.stage_taken(Taken { id: member.clone(), addresses: addresses.to_vec(), ending: None, item: None });
+            order.into_iter().for_each(|order| self.block_dependents(now, order, false, effects));
         }
     }
 

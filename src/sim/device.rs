@@ -126,7 +126,7 @@ impl Device {
             rng: Rng::new([plan.seed, 1 + apart]),
             app_rng: Rng::new([plan.seed, 2 + apart]),
             app: app::User::new(keys, user, number),
-            oracle: Oracle::of(user),
+            oracle: Oracle::of(user, plan.config.level),
             requests: 0,
             transactions: 0,
             is_acting: true,

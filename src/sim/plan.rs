@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::action::Action;
 use super::fault::Fault;
-use crate::engine::config::Config;
+use crate::engine::config::{Config, Level};
 use crate::engine::rng::Rng;
 
 /// Everything that decides a run.
@@ -159,6 +159,8 @@ fn faults(rng: &mut Rng) -> BTreeMap<Fault, u32> {
 
 fn config(rng: &mut Rng) -> Config {
     let all = |collection: &&str| format!("collection:{collection}");
+    let accepts: &[&str] =
+        pick(rng, &[&[], &[], &[], &["put", "delete"], &["put", "delete", "patch"], &["put", "delete", "patch", "append"]]);
     let feeds = match rng.up_to(3) {
         0 => super::app::COLLECTIONS.iter().map(all).collect(),
         _ => vec!["main".to_owned()],
@@ -166,6 +168,8 @@ fn config(rng: &mut Rng) -> Config {
     Config {
         scope: crate::protocol::http::scope_hash("somebody"),
         feeds,
+        level: pick(rng, &[Level::A, Level::A, Level::A, Level::B, Level::C]),
+        accepts: accepts.iter().map(|name| (*name).to_owned()).collect(),
         auth: rng.up_to(1) == 0,
         strict: rng.up_to(9) < 7,
         uncoalesced: if rng.up_to(4) == 0 { vec!["todos".into()] } else { Vec::new() },

@@ -16,6 +16,8 @@ pub struct Dependences {
     /// In which entry a write is, and what is in an entry.
     entries: BTreeMap<String, String>,
     members: BTreeMap<String, Vec<String>>,
+    /// What the server has, though it was refused: somebody else had made the same of the document.
+    there: BTreeSet<String>,
     /// What must have ended when the turn ends.
     doomed: BTreeSet<String>,
 }
@@ -47,7 +49,7 @@ impl Dependences {
             for earlier in self.after.get(member).into_iter().flatten() {
                 let last = self.last(earlier);
                 let fate = truth.fate(self.entries.get(last).map_or(last, String::as_str));
-                if is_without_store && !self.entries.contains_key(last) {
+                if is_without_store && !self.entries.contains_key(last) || self.there.contains(last) {
                     continue;
                 }
                 if !matches!(fate, Some(Fate::Applied { .. })) {
@@ -56,6 +58,11 @@ impl Dependences {
             }
         }
         Ok(())
+    }
+
+    /// A write was refused, and what it meant is there.
+    pub fn is_there(&mut self, id: &str) {
+        self.there.insert(id.to_owned());
     }
 
     /// A write ended, and was not applied.

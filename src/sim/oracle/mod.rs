@@ -26,6 +26,7 @@ use self::stored::Stored;
 use self::truth::Fate;
 pub use self::truth::Truth;
 use super::action::{Edit, Name};
+use crate::engine::config::Level;
 use crate::engine::effect::Write;
 use crate::engine::notice::{Durability, Ending, Notice};
 
@@ -73,13 +74,16 @@ pub struct Oracle {
     /// Whether the device goes on without its store: what it freezes is seen only when it is sent, and members that do
     /// nothing are not seen in that at all.
     is_without_store: bool,
+    /// Whether the device does not take its server to know entries by their ids. Where that is so, and an attempt had no answer, a
+    /// conflict with just what it meant is as good as applied (laws I2 and I3 are not claimed then).
+    is_without_ids: bool,
     orders: u64,
 }
 
 impl Oracle {
-    /// The judge of a device of this user.
-    pub fn of(user: usize) -> Oracle {
-        Oracle { user, ..Oracle::default() }
+    /// The judge of a device of this user, that takes its server to promise this.
+    pub fn of(user: usize, level: Level) -> Oracle {
+        Oracle { user, is_without_ids: level != Level::A, ..Oracle::default() }
     }
 
     /// The app wrote one or several documents at once, and saw this of each before.
@@ -130,7 +134,7 @@ impl Oracle {
 
     /// A transaction completed.
     pub fn committed(&mut self, truth: &Truth, write: &Write, position: u64) -> Verdict {
-        self.stored.commit(write, position, truth).map_err(|(law, what)| Violation { law, what })
+        self.stored.commit(write, position, truth, self.is_without_ids).map_err(|(law, what)| Violation { law, what })
     }
 
     /// A push left the device: its entries are frozen, stored, and byte for byte what is stored. Without a store, what
@@ -288,6 +292,10 @@ impl Oracle {
         let is_unseen = entry.is_none() && self.is_without_store;
         let (name, refused) = match ending {
             Ending::Applied { .. } if is_unseen => ("applied", false),
+            Ending::Applied { .. } if self.is_without_ids && matches!(fate, Some(Fate::Refused)) => {
+                self.dependences.is_there(id);
+                ("applied", false)
+            }
             Ending::Applied { .. } => {
                 let Some(Fate::Applied { seq, names }) = &fate else {
                     return broken("I2", format!("{id} ended applied, and entry {entry:?} was {fate:?}"));

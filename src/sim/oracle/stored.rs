@@ -74,7 +74,7 @@ pub struct Stored {
 
 impl Stored {
     /// A transaction completed. Says which law it broke, and how, if any.
-    pub fn commit(&mut self, write: &Write, position: u64, truth: &Truth) -> Result<(), (&'static str, String)> {
+    pub fn commit(&mut self, write: &Write, position: u64, truth: &Truth, is_without_ids: bool) -> Result<(), (&'static str, String)> {
         let mut removed = Vec::new();
         let mut copied = Vec::new();
         for (at, bytes) in &write.rewrite {
@@ -99,7 +99,7 @@ impl Stored {
         for (id, before) in affected.into_iter().zip(before) {
             self.compare(id, before, &fresh)?;
         }
-        fresh.iter().try_for_each(|fact| self.end(fact, &fresh, truth))
+        fresh.iter().try_for_each(|fact| self.end(fact, &fresh, truth, is_without_ids))
     }
 
     /// What is found after a loss of power.
@@ -144,10 +144,11 @@ impl Stored {
         Ok(())
     }
 
-    fn end(&mut self, fact: &Fact, fresh: &[Fact], truth: &Truth) -> Result<(), (&'static str, String)> {
+    fn end(&mut self, fact: &Fact, fresh: &[Fact], truth: &Truth, is_without_ids: bool) -> Result<(), (&'static str, String)> {
         let Fact::Ended { entry, members, ending } = fact else { return Ok(()) };
         let applied = entry.as_deref().is_some_and(|entry| truth.applied_at(entry).is_some());
-        if ending != "unknown" && applied != (ending == "applied") {
+        let is_told = ending != "unknown" && (applied || !is_without_ids);
+        if is_told && applied != (ending == "applied") {
             return Err(("I2", format!("{entry:?} is stored as {ending}, and its effect is {}", if applied { "there" } else { "not" })));
         }
         for member in members {

@@ -19,6 +19,8 @@ pub struct Feed {
     pub cursor: Option<String>,
     /// The request on its way, and what its reply must echo.
     pub request: Option<(RequestId, String)>,
+    /// Whether it began again after that request had left: what comes goes on from another place.
+    pub is_outdated: bool,
     /// When it is to be pulled.
     pub due: Timestamp,
     /// When it was last asked.
@@ -36,7 +38,18 @@ pub struct Feed {
 impl Feed {
     /// A feed that nothing is known of.
     pub fn new(name: String, now: Timestamp) -> Feed {
-        Feed { name, cursor: None, request: None, due: now, asked: None, pulled: 0, failures: 0, resync: None, asks: Vec::new() }
+        Feed {
+            name,
+            cursor: None,
+            request: None,
+            is_outdated: false,
+            due: now,
+            asked: None,
+            pulled: 0,
+            failures: 0,
+            resync: None,
+            asks: Vec::new(),
+        }
     }
 
     /// Something happened that may have changed the world: the feed is pulled soon, but not all the time (N13).
@@ -50,6 +63,7 @@ impl Feed {
     /// Starts again from the beginning. With `sweep`, documents that do not come again are gone.
     pub fn restart(&mut self, now: Timestamp, sweep: bool) {
         self.cursor = None;
+        self.is_outdated = self.request.is_some();
         self.due = now;
         if sweep {
             self.resync = Some(Ordered::default());

@@ -92,6 +92,7 @@ impl Engine {
             let mut page = PullReply::default();
             let read = read_body(reply, &mut |text| page.take_up(text));
             return match read.and_then(|()| self.check_page(now, &echo, &page, sent_under)) {
+                Ok(()) if self.feeds[feed].is_outdated => self.on_good_answer(),
                 Ok(()) => {
                     if !page.more {
                         self.feeds[feed].pulled = request.0;

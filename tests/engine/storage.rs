@@ -368,3 +368,87 @@ fn s8_a_later_builds_store_is_refused_and_left_alone() {
     assert_eq!(client.mutate(put("k", "1")).unwrap_err().code, Code::Closed);
     assert!(client.disk.log == disk.log && client.disk.meta == disk.meta);
 }
+
+#[test]
+fn p6_what_is_in_a_page_and_does_not_come_again_is_gone_too() {
+    let mut server = Server::new();
+    let mut client = Client::with(small(), Disk::default(), 1);
+    for n in 0..6 {
+        client.mutate(put(&format!("k{n}"), &format!(r#"{{"n":{n}}}"#))).unwrap();
+    }
+    client.live(&mut server, 3_000);
+    let mut client = client.crash();
+    client.turn();
+    assert_eq!(client.engine.view(&at("k3")), View::NotLoaded);
+    let (request, call) = client.take_sent();
+    let syncline::protocol::Call::Pull { request: echo, .. } = call else { panic!("a pull: {call:?}") };
+    let only = r#"{"collection":"c","key":"k1","version":"g2.1","seq":1,"value":"kept"}"#;
+    let reply = json!({"generation": "g2", "scope": config().scope, "request": echo, "cursor": "1", "more": false, "reset": true});
+    let text = reply.to_string().replace(r#""cursor""#, &format!(r#""changes":[{only}],"cursor""#));
+    client.reply(request, crate::harness::json(200, &text));
+    for _ in 0..2 {
+        for (n, left) in [(0, None), (1, Some(json!("kept"))), (5, None)] {
+            client.ask(Ask::Load { address: at(&format!("k{n}")) });
+            assert_eq!(client.view(&format!("k{n}")), left, "k{n}");
+        }
+        client.pass(5_000);
+        client = client.crash();
+    }
+}
+
+#[test]
+fn s15_records_that_are_whole_but_make_no_sense_are_set_aside_and_said() {
+    let mut server = Server::new();
+    let mut client = Client::with(small(), Disk::default(), 1);
+    client.mutate(put("k", "7")).unwrap();
+    client.live(&mut server, 3_000);
+    let id = MutationId("018bcfe5-699a-7e7e-918c-79c715d575d0".into());
+    let mutation = syncline::engine::header::mutation(&id, WALL, &config().scope, &[at("k")], &None);
+    let before = syncline::engine::header::before(&id, 0, &syncline::protocol::Pointer::parse("/t").unwrap());
+    let senseless: [(Kind, &str, &str, bool); 4] = [
+        (Kind::Directory, "{}", "[]", true),
+        (Kind::Mutation, &mutation, "[]", true),
+        (Kind::Mutation, &mutation, r#"[{"op":"dance"}]"#, true),
+        // A text of a write that has ended is no more than old.
+        (Kind::Before, &before, r#""text""#, false),
+    ];
+    for (kind, header, body, is_said) in senseless {
+        let mut disk = client.disk.clone();
+        let mut bytes = Vec::new();
+        record::encode(&mut bytes, kind, 0, header, body);
+        disk.last += 1;
+        disk.log.insert(disk.last, bytes);
+        let mut next = Client::with(small(), disk, 2);
+        let said = next.notices.iter().any(|notice| matches!(notice, Notice::Troubled { error } if error.code == Code::StorageCorrupt));
+        assert_eq!((said, next.status().pending_mutations), (is_said, 0), "{kind:?}");
+        next.ask(Ask::Load { address: at("k") });
+        assert_eq!(next.view("k"), Some(json!(7)));
+    }
+    let mut disk = client.disk.clone();
+    let page = disk.pages.values_mut().next().expect("a page");
+    record::encode(page, Kind::Cancel, 9, &syncline::engine::header::cancel(&id), "");
+    let mut next = Client::with(small(), disk, 2);
+    next.ask(Ask::Load { address: at("k") });
+    assert!(next.notices.iter().any(|notice| matches!(notice, Notice::Troubled { error } if error.code == Code::StorageCorrupt)));
+    assert_eq!(next.view("k"), Some(json!(7)), "what does belong there is read");
+}
+
+#[test]
+fn a_page_that_is_lost_while_a_pull_is_on_its_way_is_pulled_again() {
+    let mut server = Server::new();
+    let mut client = Client::with(small(), Disk::default(), 1);
+    client.mutate(put("k", "7")).unwrap();
+    client.live(&mut server, 8_000);
+    let mut client = client.crash();
+    client.turn();
+    assert_eq!(client.sent.len(), 1, "it asks what came after what it has");
+    client.storing = false;
+    let ask = client.ask(Ask::Load { address: at("k") });
+    let Some(Effect::Load { load, .. }) = client.loads.pop_front() else { panic!("it reads the page") };
+    client.tell(Input::LoadFailed { load, why: StoreFailure::Unavailable { why: "closed".into() } });
+    assert_eq!(client.answered(ask), Some(None), "it need not be waited for");
+    client.tell(Input::LoadFailed { load, why: StoreFailure::Unavailable { why: "once more".into() } });
+    client.storing = true;
+    client.live(&mut server, 1_000);
+    assert_eq!(client.view("k"), Some(json!(7)));
+}

@@ -63,9 +63,13 @@ impl App {
     }
 
     fn begin(name: &str, server: &JsValue) -> App {
+        App::begin_with(name, server, json!(["main"]))
+    }
+
+    fn begin_with(name: &str, server: &JsValue, feeds: Value) -> App {
         let transport = if server.is_undefined() { "none" } else { "functions" };
         let host = app(server);
-        let options = json!({ "name": name, "scope": "user", "url": "", "config": { "transport": transport } });
+        let options = json!({ "name": name, "scope": "user", "url": "", "config": { "transport": transport, "feeds": feeds } });
         let client = Client::open(&options.to_string(), host.clone()).expect("good options");
         App { name: name.into(), client, host }
     }
@@ -410,6 +414,26 @@ async fn what_grows_in_place_is_seen_and_stored() {
 }
 
 #[wasm_bindgen_test]
+async fn n2_at_level_b_what_grows_counts_once_though_its_answer_is_lost() {
+    let server = server();
+    let host = app(&server);
+    let config = json!({ "transport": "functions", "level": "B", "accepts": ["put", "delete"], "groups": false });
+    let options = json!({ "name": fresh("levels"), "scope": "user", "url": "", "config": config });
+    let client = Client::open(&options.to_string(), host.clone()).expect("good options");
+    let app = App { name: options["name"].as_str().unwrap().into(), client, host };
+    app.heard("opened").await;
+    assert_eq!(app.status()["level"], "B");
+    set_mode(&server, "careful");
+    let first = app.put("a", json!({ "n": 1 }));
+    assert_eq!(app.settled(&first).await["ending"], "applied");
+    set_mode(&server, "careful, once without an answer");
+    let grown = ids(app.client.call("increment", "notes", "a", r#"{"path":"/n","by":41}"#));
+    assert_eq!(app.settled(&grown[0]).await["ending"], "applied", "what the server has is what it meant");
+    assert_eq!(documents(&server), r#"[["notes","a",{"n":42}]]"#);
+    assert_eq!(app.view("a"), Some(json!({ "n": 42 })));
+}
+
+#[wasm_bindgen_test]
 async fn h3_nothing_is_asked_of_the_server_before_there_is_a_token() {
     let server = server();
     let host = app(&server);
@@ -528,6 +552,34 @@ async fn n9_a_captive_portal_settles_nothing() {
     signal("online");
     assert_eq!(app.settled(&id).await["ending"], "applied");
     assert_eq!(documents(&server), r#"[["notes","a",1]]"#);
+}
+
+#[wasm_bindgen_test]
+async fn cached_documents_are_served_and_marked_where_a_pull_brings_nonsense() {
+    let server = server();
+    let app = App::open(&fresh("stale"), &server).await;
+    assert_eq!(app.answer("pull", "", "").await["error"], Value::Null);
+    app.put_durably("a", json!(1)).await;
+    set_mode(&server, "html");
+    assert_eq!(app.answer("pull", "", "").await["error"]["code"], "PROTOCOL");
+    assert_eq!((app.status()["stale"].clone(), app.view("a")), (json!("PROTOCOL"), Some(json!(1))));
+    set_mode(&server, "good");
+    signal("online");
+    app.heard_that("status", |status| status["stale"] == "PROTOCOL").await;
+    assert_eq!(app.answer("pull", "", "").await["error"], Value::Null);
+    assert_eq!(app.status()["stale"], Value::Null);
+}
+
+#[wasm_bindgen_test]
+async fn a_feed_is_pulled_by_its_name() {
+    let server = server();
+    let app = App::begin_with(&fresh("feeds"), &server, json!(["one", "two"]));
+    app.heard("opened").await;
+    assert_eq!(app.answer("pull", "", "").await["error"], Value::Null);
+    let pull = |feed| app.client.call("pull", "", feed, "").unwrap().as_f64();
+    let (known, unknown) = (pull("two"), pull("three"));
+    let answer = async |ask| app.heard_that("answered", |notice| notice["ask"].as_f64() == ask).await["error"].take();
+    assert_eq!((answer(known).await, answer(unknown).await["code"].take()), (Value::Null, json!("VALIDATION")));
 }
 
 #[wasm_bindgen_test]

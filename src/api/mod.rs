@@ -60,7 +60,7 @@ impl Client {
     /// | `observe` | | nothing: the app looks at how far the document's writes have come, or without one at which are pending |
     /// | `unobserve` | | nothing: it no longer looks |
     /// | `load` | | a number, and behind it the document is in memory |
-    /// | `pull` | | a number, and behind it the server was asked |
+    /// | `pull` | | a number, and behind it the server was asked: for all feeds, or for the one whose name stands for the key |
     /// | `push` | for how long at most, in milliseconds, or nothing | a number, and behind it all that was pending has ended |
     /// | `sync` | the same | a number, and behind it what was pending of the document has ended |
     /// | `wait` | for how long at most, in milliseconds | the same as `push`, though nothing is hurried |
@@ -93,7 +93,8 @@ impl Client {
             "observe" | "unobserve" => self.tell(observed(address, operation == "observe")),
             "cancel" => self.tell(Input::CancelAsked { mutation: MutationId(address.key.clone()) }),
             "load" => self.ask(Ask::Load { address }),
-            "pull" => self.ask(Ask::Pull),
+            "pull" if address.key.is_empty() => self.ask(Ask::Pull),
+            "pull" => self.ask(Ask::PullFeed { feed: String::from(&*address.key) }),
             "push" => self.ask(Ask::Push { timeout_ms: digits::read(text) }),
             "sync" => self.ask(Ask::Sync { address, timeout_ms: digits::read(text) }),
             "wait" => self.ask(Ask::Wait { timeout_ms: digits::read(text).unwrap_or_default() }),

@@ -188,6 +188,7 @@ impl Engine {
         }
         self.troubles.network = Some(error.clone());
         for feed in 0..self.feeds.len() {
+            self.note_stale(feed, &error);
             self.answer_pull(feed, Some(error.clone()), effects);
         }
     }

@@ -6,12 +6,16 @@ use super::effect::Sink;
 use super::error::{Code, Fault};
 use super::ident::AskId;
 use super::link::{AWAITED_FAILURES, Tried};
+use super::pull::Asking;
 use super::store::Mode;
 use super::{Engine, Life, Pause};
 use crate::protocol::Address;
 
 /// Most calls that wait at once; one more is `QUEUE_FULL`.
 pub(super) const WAITERS_MAX: usize = 10_000;
+
+/// Why a call is not waited for any longer.
+pub(super) const NOT_IN_TIME: &str = "not all of it has ended in time";
 
 /// A call that waits until all that was queued when it came has ended.
 #[derive(Debug)]
@@ -52,7 +56,8 @@ impl Engine {
         }
         if address.is_some() && self.outbox.first(address.as_ref()).is_none() {
             self.link.on_awaited(now, Tried::Pull);
-            return self.on_pull_asked(now, ask, effects);
+            let until = timeout_ms.map(|ms| now.after(ms));
+            return self.on_pull_asked(now, Asking { ask, until }, None, effects);
         }
         self.link.on_awaited(now, Tried::Push);
         self.outbox.hasten(address.as_ref(), now);
@@ -95,6 +100,7 @@ impl Engine {
 
     /// Calls end: what they wait for has ended, or will not for now.
     pub(super) fn answer_waiters(&mut self, now: Timestamp, effects: &mut impl Sink) {
+        self.end_askings(now, effects);
         let failures = self.link.failures();
         let mut at = 0;
         while let Some(waiter) = self.waiters.get(at) {
@@ -113,7 +119,7 @@ impl Engine {
 
     /// When the first call has waited long enough.
     pub(super) fn next_waiter(&self) -> Option<Timestamp> {
-        self.waiters.iter().filter_map(|waiter| waiter.until).min()
+        self.waiters.iter().filter_map(|waiter| waiter.until).chain(self.askings().filter_map(|asking| asking.until)).min()
     }
 
     /// Why a call is not waited for any longer.
@@ -122,7 +128,7 @@ impl Engine {
             return self.check_open().err();
         }
         if waiter.until.is_some_and(|until| until <= now) {
-            return Some(Fault::new(Code::Timeout, "not all of it has ended in time"));
+            return Some(Fault::new(Code::Timeout, NOT_IN_TIME));
         }
         if !waiter.sends {
             return None;

@@ -15,6 +15,7 @@ use super::pages::{self, Pages};
 use super::queued::{Entry, Queued, State};
 use super::record::{self, DirectoryRow, Found, Kind, Lineage, Record};
 use super::revived::Endings;
+use super::shadows::SHADOW_MS;
 use crate::ordered::Ordered;
 use crate::protocol::digits;
 use crate::protocol::member::{Fields, Member};
@@ -169,7 +170,21 @@ impl Boot<'_> {
                     self.engine.inbox.remove(&id);
                     self.engine.store.log.forget(&About::of(Kind::Inbox, &id));
                 }
+                if ending == header::SHOWN {
+                    self.engine.forget_shadow(&id);
+                }
                 false
+            }
+            Kind::Shadow => {
+                let (mut version, mut at) = (Arc::<str>::default(), 0_u64);
+                header.take("version", &mut version).take("at", &mut at).check()?;
+                let mut keyed = Vec::<KeyedOperation>::new();
+                if !keyed.fill(record.body) {
+                    return Err("its operations cannot be read");
+                }
+                let left = at.saturating_add(SHADOW_MS).saturating_sub(self.wall.0).min(SHADOW_MS);
+                self.engine.restore_shadow(&id, &version, self.now.after(left), keyed);
+                true
             }
             Kind::Inbox => {
                 self.engine.inbox.restore(&id, record.header, record.body)?;
@@ -214,7 +229,7 @@ impl Boot<'_> {
     /// What waits to be sent: a mutation, or an entry in its members' place.
     fn read_queued(&mut self, position: u64, header: &mut Header<'_>, id: &MutationId, record: &Record<'_>) -> Result<bool, &'static str> {
         let place = (position, record.ordinal);
-        let (mut keyed, mut members) = (Vec::<KeyedOperation>::new(), Vec::new());
+        let (mut keyed, mut meant, mut members) = (Vec::<KeyedOperation>::new(), Vec::<KeyedOperation>::new(), Vec::new());
         let mut line = Lineage { root: id.clone(), round: 0, place };
         let mut queued = Box::new(Queued {
             id: id.clone(),
@@ -233,6 +248,7 @@ impl Boot<'_> {
         } else {
             header.take("members", &mut members).take("place", &mut line.place);
             header.take_if_there("round", &mut line.round).take_if_there("root", &mut line.root);
+            header.take_if_there("meant", &mut meant);
             let mut entry = Fields::of(record.body);
             // All of it goes to the server as it is.
             entry.take("id", &mut String::new());
@@ -256,6 +272,13 @@ impl Boot<'_> {
             queued.addresses.push(part.address.clone());
             bases.push(part.base.take());
         }
+        let is_lowered = !meant.is_empty();
+        if is_lowered {
+            parts.clear();
+            for keyed in meant {
+                add_to_part(&mut parts, keyed);
+            }
+        }
         if record.kind == Kind::Freeze {
             self.end_all(&members);
             queued.bytes = record.body.len() as u64;
@@ -265,8 +288,9 @@ impl Boot<'_> {
             if self.engine.has(super::planted::Bug::B30) {
                 queued.state = State::InBatch;
             }
-            queued.entry =
-                Some(Box::new(Entry { members, bases, text: record.body.into(), sent: 0, failures: 0, asked: Timestamp::default() }));
+            let entry = Entry::new(members, bases, record.body.into(), is_lowered);
+            // It was frozen to be sent at once.
+            queued.entry = Some(Box::new(Entry { is_doubtful: true, ..entry }));
         }
         self.put(queued, parts);
         Ok(true)

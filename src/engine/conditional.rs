@@ -1,4 +1,5 @@
-//! Acting on entries that must say what they were made on and cannot (RFC 6585): they wait for a pull that tells.
+//! Acting on entries that must say what they were made on and cannot (428, RFC 6585), or were made on what is no longer there (412,
+//! RFC 9110): they wait for a pull that tells.
 
 use super::Engine;
 use super::clock::Timestamp;
@@ -7,9 +8,8 @@ use super::error::{Code, Fault};
 use super::ident::MutationId;
 use super::notice::Ending;
 use super::queued::{Queued, State};
-use crate::protocol::Address;
 
-/// An entry that is not sent before the version of its documents is known.
+/// An entry that is not sent before something else is known of what it was made on.
 #[derive(Debug)]
 pub(super) struct Unsaid {
     entry: MutationId,
@@ -20,11 +20,11 @@ pub(super) struct Unsaid {
 }
 
 impl Engine {
-    /// The server wants to know what an entry was made on. One that has said so is refused.
+    /// The server wants to know what an entry was made on, or that has moved. One that has said what was wanted is refused.
     pub(super) fn make_conditional(&mut self, now: Timestamp, id: &MutationId, refused: &Fault, effects: &mut impl Sink) {
         let Some(Queued { entry: Some(entry), .. }) = self.outbox.entry(id) else { return };
         let refused = refused.as_kind(Code::Rejected);
-        if entry.bases.iter().all(Option::is_some) {
+        if refused.status == Some(428) && entry.bases.iter().all(Option::is_some) {
             return self.end(now, id, &Ending::Rejected { error: refused }, &None, None, effects);
         }
         self.outbox.set_state(id, State::Held);
@@ -37,7 +37,12 @@ impl Engine {
     pub(super) fn end_unsaid(&mut self, now: Timestamp, effects: &mut impl Sink) {
         for unsaid in std::mem::take(&mut self.unsaid) {
             let Some(queued) = self.outbox.entry(&unsaid.entry) else { continue };
-            if queued.addresses.iter().all(|address| self.is_said(address)) {
+            let mut bases = Vec::with_capacity(queued.addresses.len());
+            for address in &queued.addresses {
+                bases.push(self.made_on(address));
+            }
+            let is_other = queued.entry.as_ref().is_some_and(|entry| entry.bases != bases);
+            if is_other && bases.iter().all(Option::is_some) {
                 queued.addresses.clone().iter().for_each(|address| self.touch(address));
                 self.make_again(now, &unsaid.entry, None, None, effects);
             } else if self.feeds.iter().all(|feed| feed.pulled > unsaid.since) {
@@ -46,10 +51,5 @@ impl Engine {
                 self.unsaid.push(unsaid);
             }
         }
-    }
-
-    /// Whether an entry that is made of a document can say what it is made on: a version, or that there is nothing.
-    fn is_said(&self, address: &Address) -> bool {
-        self.replica.base(address).is_none_or(|base| base.value.is_none() || !base.version.is_empty())
     }
 }

@@ -76,6 +76,12 @@ impl Inbox {
         self.items.get(&id.0).map(|item| &**item)
     }
 
+    /// Header and body of each, by the names of their entries.
+    #[cfg(feature = "sim")]
+    pub fn records(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<str>)> {
+        self.items.iter().map(|(_, item)| (&item.header, &item.body))
+    }
+
     /// Takes one in.
     pub fn keep(&mut self, id: &MutationId, item: Arc<Item>) {
         self.news.push(id.clone());

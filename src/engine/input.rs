@@ -149,8 +149,13 @@ pub enum Ask {
         /// Which.
         address: Address,
     },
-    /// That the server be asked now.
+    /// That the server be asked now, for all feeds.
     Pull,
+    /// The same for one of them.
+    PullFeed {
+        /// Its name.
+        feed: String,
+    },
     /// That all that is pending now have ended, however. Answered with `TIMEOUT` where that takes longer.
     Wait {
         /// How long, in milliseconds.

@@ -59,6 +59,12 @@ impl Items {
         self.pending.is_some() || !self.observed.is_empty()
     }
 
+    /// What was last told of a document that somebody looks at.
+    #[cfg(feature = "sim")]
+    pub(super) fn told(&self, address: &Address) -> Option<ItemStatus> {
+        self.observed.get(address).copied()
+    }
+
     /// Something about a document has changed besides what is queued.
     pub(super) fn touch(&mut self, address: &Address) {
         if self.observed.contains_key(address) {
@@ -154,10 +160,10 @@ impl Engine {
         }
     }
 
-    fn facts(&self, address: &Address) -> Facts {
+    pub(super) fn facts(&self, address: &Address) -> Facts {
         let mut facts = Facts {
             inbox: self.inbox.last_of(address).map(|item| item.is_unknown),
-            known: self.replica.base(address).is_some() || self.is_paged(address),
+            known: self.replica.base(address).is_some() || self.is_paged(address) || self.shadow_version(address).is_some(),
             ..Facts::default()
         };
         if let Some(first) = self.outbox.first_queued(address) {

@@ -22,6 +22,7 @@ pub mod input;
 mod item;
 mod link;
 mod log;
+mod lowering;
 mod merge;
 pub mod mutation;
 pub mod notice;
@@ -41,6 +42,9 @@ mod revived;
 pub mod rng;
 mod sending;
 mod settling;
+mod shadows;
+#[cfg(feature = "sim")]
+mod sight;
 mod store;
 mod storing;
 mod watch;
@@ -59,7 +63,7 @@ use input::{Ask, Input};
 use link::Link;
 use notice::{Notice, Phase, Status, StorageKind, ViewChange};
 use outbox::Outbox;
-use pull::Feed;
+use pull::{Asking, Feed};
 use push::{Batch, BatchSize};
 use replica::Replica;
 use rng::Rng;
@@ -96,6 +100,8 @@ pub struct Engine {
     history: history::History,
     /// What the app looks at on its way to the server.
     items: item::Items,
+    /// Acknowledged writes that no pull has shown yet.
+    shadows: Vec<shadows::Shadow>,
     /// Who waits for writes to end.
     waiters: Vec<awaiting::Waiter>,
     watch: Watch,
@@ -203,6 +209,7 @@ impl Engine {
             inbox: Inbox::default(),
             history: history::History::default(),
             items: item::Items::default(),
+            shadows: Vec::new(),
             waiters: Vec::new(),
             watch: Watch::default(),
             link: Link::default(),
@@ -249,7 +256,10 @@ impl Engine {
                 self.link.on_online(now, &mut self.rng);
                 self.ask_soon(now);
             }
-            Input::WentOffline => self.link.on_offline(now),
+            Input::WentOffline => {
+                self.link.on_offline(now);
+                self.feeds.iter_mut().for_each(|feed| feed.stale = Some(Code::Network));
+            }
             Input::BecameVisible => {
                 self.hidden = false;
                 self.ask_soon(now);
@@ -307,9 +317,11 @@ impl Engine {
             entries_resent: self.counters.resent,
             entries_acknowledged: self.counters.acknowledged,
             requests: self.counters.requests,
+            level: self.config.level,
             retry_at: retry_at.map(|at| self.wall_at(at)),
             last_push_at: self.counters.last_push,
             last_pull_at: self.counters.last_pull,
+            stale: self.feeds.iter().find_map(|feed| feed.stale),
             storage: if self.store.mode() == Mode::Memory { StorageKind::Memory } else { StorageKind::IndexedDb },
             error: self.troubles.storage.clone().or_else(|| self.troubles.network.clone()),
         }
@@ -364,7 +376,8 @@ impl Engine {
                     effects.push(Effect::Notify(Notice::Answered { ask, error: None }));
                 }
             }
-            Ask::Pull => self.on_pull_asked(now, ask, effects),
+            Ask::Pull => self.on_pull_asked(now, Asking { ask, until: None }, None, effects),
+            Ask::PullFeed { feed } => self.on_pull_asked(now, Asking { ask, until: None }, Some(&feed), effects),
             Ask::Wait { timeout_ms } => self.on_wait_asked(now, ask, timeout_ms, effects),
             Ask::Push { timeout_ms } => self.on_push_asked(now, ask, None, timeout_ms, effects),
             Ask::Sync { address, timeout_ms } => self.on_push_asked(now, ask, Some(address), timeout_ms, effects),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::clock::Timestamp;
+use super::error::Fault;
 use super::ident::MutationId;
 use super::queued::{Entry, Queued, State};
 use super::record::Place;
@@ -93,6 +94,13 @@ impl Outbox {
     #[cfg(feature = "sim")]
     pub fn ids_of(&self, address: &Address) -> Vec<MutationId> {
         self.queue.iter().filter(|(_, queued)| queued.addresses.contains(address)).map(|(_, queued)| queued.id.clone()).collect()
+    }
+
+    /// All that has not ended, in order: an entry as the mutations that it is made of.
+    #[cfg(feature = "sim")]
+    pub fn pending_ids(&self) -> Vec<MutationId> {
+        let members = |queued: &Queued| queued.entry.as_ref().map_or_else(|| vec![queued.id.clone()], |entry| entry.members.clone());
+        self.queue.iter().flat_map(|(_, queued)| members(queued)).collect()
     }
 
     /// What stands at `order` carries these on, and what they carried on.
@@ -416,6 +424,20 @@ impl Outbox {
         entry.failures
     }
 
+    /// Nobody knows whether the entry was carried out.
+    pub fn mark_doubtful(&mut self, id: &MutationId) {
+        if let Some(entry) = self.change(id).and_then(|queued| queued.entry.as_mut()) {
+            entry.is_doubtful = true;
+        }
+    }
+
+    /// The entry ends so, unless the server knows of it.
+    pub fn mark_refused(&mut self, id: &MutationId, error: Fault) {
+        if let Some(entry) = self.change(id).and_then(|queued| queued.entry.as_mut()) {
+            entry.refused = Some(error);
+        }
+    }
+
     /// The server asked not to have the entry before then.
     pub fn mark_asked(&mut self, id: &MutationId, until: Timestamp) {
         if let Some(entry) = self.change(id).and_then(|queued| queued.entry.as_mut()) {
@@ -621,7 +643,7 @@ mod tests {
 
     fn entry(members: &[&str]) -> Box<Entry> {
         let members = members.iter().map(|member| MutationId((*member).into())).collect();
-        Box::new(Entry { members, bases: vec![None], text: "12345".into(), sent: 0, failures: 0, asked: Timestamp::default() })
+        Box::new(Entry::new(members, vec![None], "12345".into(), false))
     }
 
     fn heads(outbox: &Outbox) -> Vec<String> {

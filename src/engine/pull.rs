@@ -1,6 +1,7 @@
 //! Feeds: where each one's next pull goes on, and when to ask.
 
 use super::clock::Timestamp;
+use super::error::Code;
 use super::ident::{AskId, RequestId};
 use super::retry;
 use super::rng::Rng;
@@ -25,14 +26,29 @@ pub struct Feed {
     pub due: Timestamp,
     /// When it was last asked.
     pub asked: Option<Timestamp>,
-    /// Under which number that pull was asked for which last came to its end.
-    pub pulled: u64,
     /// How often in a row the server answered that it should be tried again.
     pub failures: u32,
     /// Everything is pulled again: what has been seen so far. What is not seen by the end is gone.
     pub resync: Option<OrderedSet<Address>>,
+    /// The number of the last request that was answered...
+    pub answered: u64,
+    /// ...of the first one of these pages, until the last has come...
+    pub began: Option<u64>,
+    /// ...and of the first one when that was last so.
+    pub pulled: u64,
     /// Who asked, and is answered when the last page is applied.
-    pub asks: Vec<AskId>,
+    pub asks: Vec<Asking>,
+    /// Why the last question got no good answer, where it did not.
+    pub stale: Option<Code>,
+}
+
+/// Who asked for a pull of one feed or of several, and until when that is waited for.
+#[derive(Clone, Copy, Debug)]
+pub struct Asking {
+    /// The question.
+    pub ask: AskId,
+    /// It ends then in any case.
+    pub until: Option<Timestamp>,
 }
 
 impl Feed {
@@ -45,10 +61,13 @@ impl Feed {
             is_outdated: false,
             due: now,
             asked: None,
-            pulled: 0,
             failures: 0,
             resync: None,
+            answered: 0,
+            began: None,
+            pulled: 0,
             asks: Vec::new(),
+            stale: None,
         }
     }
 
@@ -64,6 +83,7 @@ impl Feed {
     pub fn restart(&mut self, now: Timestamp, sweep: bool) {
         self.cursor = None;
         self.is_outdated = self.request.is_some();
+        self.began = None;
         self.due = now;
         if sweep {
             self.resync = Some(Ordered::default());

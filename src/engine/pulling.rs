@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Engine;
-use super::awaiting::WAITERS_MAX;
+use super::awaiting::{NOT_IN_TIME, WAITERS_MAX};
 use super::clock::Timestamp;
 use super::config::TransportKind;
 use super::effect::Sink;
@@ -12,6 +12,7 @@ use super::ident::{AskId, MutationId};
 use super::input::Reply;
 use super::link::{AWAITED_FAILURES, Tried};
 use super::outcome;
+use super::pull::Asking;
 use super::queued::Queued;
 use super::replica::Base;
 use super::retry;
@@ -24,19 +25,31 @@ impl Engine {
         self.feeds.iter_mut().for_each(|feed| feed.hasten(now));
     }
 
-    pub(super) fn on_pull_asked(&mut self, now: Timestamp, ask: AskId, effects: &mut impl Sink) {
-        if let Some(error) = self.check_askable().err().or_else(|| self.pause_for_good()) {
-            return self.answer(ask, Some(error), effects);
+    /// The app asks for one feed, or for all.
+    pub(super) fn on_pull_asked(&mut self, now: Timestamp, asking: Asking, feed: Option<&str>, effects: &mut impl Sink) {
+        let mut wrong = self.check_askable().err().or_else(|| self.pause_for_good());
+        let mut asked = Vec::new();
+        for (index, known) in self.feeds.iter().enumerate() {
+            if feed.is_none_or(|feed| known.name == feed) {
+                asked.push(index);
+                if known.asks.len() >= WAITERS_MAX {
+                    wrong = Some(Fault::new(Code::QueueFull, "too many calls are waiting"));
+                }
+            }
+        }
+        if asked.is_empty() {
+            wrong = Some(Fault::new(Code::Validation, "there is no such feed"));
+        }
+        if wrong.is_some() {
+            return self.answer(asking.ask, wrong, effects);
         }
         if matches!(self.pause, Some(super::Pause::Auth(_))) {
             // Perhaps there is a token by now.
             self.pause = None;
         }
-        if let Some(feed) = self.feeds.first_mut() {
-            if feed.asks.len() >= WAITERS_MAX {
-                return self.answer(ask, Some(Fault::new(Code::QueueFull, "too many calls are waiting")), effects);
-            }
-            feed.asks.push(ask);
+        for index in asked {
+            let feed = &mut self.feeds[index];
+            feed.asks.push(asking);
             if feed.failures == 0 {
                 feed.due = now;
             }
@@ -88,15 +101,13 @@ impl Engine {
 
     pub(super) fn on_pull_reply(&mut self, now: Timestamp, feed: usize, sent_under: &Arc<str>, reply: &Reply, effects: &mut impl Sink) {
         let Some((request, echo)) = self.feeds[feed].request.take() else { return };
+        self.feeds[feed].answered = request.0;
         if reply.status == 200 {
             let mut page = PullReply::default();
             let read = read_body(reply, &mut |text| page.take_up(text));
             return match read.and_then(|()| self.check_page(now, &echo, &page, sent_under)) {
                 Ok(()) if self.feeds[feed].is_outdated => self.on_good_answer(),
                 Ok(()) => {
-                    if !page.more {
-                        self.feeds[feed].pulled = request.0;
-                    }
                     self.apply_page(now, feed, page, effects);
                     self.end_unsaid(now, effects);
                 }
@@ -121,6 +132,7 @@ impl Engine {
         self.feeds[feed].on_retry(now, asked, &mut self.rng);
         asked.into_iter().for_each(|asked| self.link.on_asked_to_wait(now.after(asked)));
         self.troubles.network = Some(refused.clone());
+        self.note_stale(feed, &refused);
         self.answer_pull(feed, Some(refused), effects);
     }
 
@@ -156,6 +168,7 @@ impl Engine {
         self.history.note(error.code.as_str());
         self.feeds[feed].due = now;
         self.troubles.network = Some(error.clone());
+        self.note_stale(feed, &error);
         self.answer_pull(feed, Some(error), effects);
     }
 
@@ -210,10 +223,16 @@ impl Engine {
         let interval = if self.hidden { self.config.poll_max_ms } else { self.config.poll_base_ms };
         self.feeds[feed].due = if page.more { now } else { now.after(interval) };
         let mut swept = false;
+        let answered = self.feeds[feed].answered;
+        let began = *self.feeds[feed].began.get_or_insert(answered);
         if !page.more {
+            self.feeds[feed].began = None;
+            self.feeds[feed].pulled = began;
             self.turns = 0;
+            self.expire_shadows(now, effects);
             swept = self.sweep(feed);
             self.counters.last_pull = Some(self.wall_at(now));
+            self.feeds[feed].stale = None;
             self.answer_pull(feed, None, effects);
         }
         if moved || swept {
@@ -238,6 +257,7 @@ impl Engine {
         let entry = own.as_ref().and_then(|id| self.outbox.entry(id)).filter(|entry| entry.addresses.contains(address));
         if let (Some(id), Some(is_group)) = (&own, entry.map(Queued::is_group)) {
             self.forget_in_batches(id);
+            self.end_all_shadows(address);
             self.settle_ok(now, id, &Some(version.clone()), *seq, &value, effects);
             if !is_group {
                 return;
@@ -247,14 +267,12 @@ impl Engine {
         let theirs = Box::new(Base { version, seq: *seq, generation, value });
         #[cfg(feature = "sim")]
         let theirs = self.without_tombstone(theirs);
-        if self.is_news(address, &theirs) {
+        #[cfg(feature = "sim")]
+        if self.has(super::planted::Bug::B4) && self.is_news(address, &theirs) {
             self.touch(address);
-            #[cfg(feature = "sim")]
-            if self.has(super::planted::Bug::B4) {
-                self.uncover(address);
-            }
-            self.rebase(address, Some(theirs), &[]);
+            self.uncover(address);
         }
+        self.lay_under(address, theirs, own.as_ref(), self.feeds[feed].answered);
     }
 
     /// After everything was pulled again: what did not come is gone.
@@ -291,9 +309,38 @@ impl Engine {
         }
     }
 
+    /// Who asked for this feed hears of it: at once where it failed, otherwise when it was the last feed that was asked for.
     pub(super) fn answer_pull(&mut self, feed: usize, error: Option<Fault>, effects: &mut impl Sink) {
-        for ask in &std::mem::take(&mut self.feeds[feed].asks) {
-            self.answer(*ask, error.clone(), effects);
+        for Asking { ask, .. } in std::mem::take(&mut self.feeds[feed].asks) {
+            if error.is_some() {
+                self.forget_asking(ask);
+            }
+            if !self.feeds.iter().any(|feed| feed.asks.iter().any(|other| other.ask == ask)) {
+                self.answer(ask, error.clone(), effects);
+            }
         }
+    }
+
+    /// Whoever has waited long enough for a pull waits no longer. The pull itself goes on.
+    pub(super) fn end_askings(&mut self, now: Timestamp, effects: &mut impl Sink) {
+        let is_over = |asking: &&Asking| asking.until.is_some_and(|until| until <= now);
+        loop {
+            let Some(Asking { ask, .. }) = self.askings().find(is_over).copied() else { return };
+            self.forget_asking(ask);
+            self.answer(ask, Some(Fault::new(Code::Timeout, NOT_IN_TIME)), effects);
+        }
+    }
+
+    pub(super) fn askings(&self) -> impl Iterator<Item = &Asking> {
+        self.feeds.iter().flat_map(|feed| &feed.asks)
+    }
+
+    fn forget_asking(&mut self, ask: AskId) {
+        self.feeds.iter_mut().for_each(|feed| feed.asks.retain(|other| other.ask != ask));
+    }
+
+    /// A question got no good answer: what is cached is served, and marked as such.
+    pub(super) fn note_stale(&mut self, feed: usize, error: &Fault) {
+        self.feeds[feed].stale = Some(error.code);
     }
 }

@@ -261,8 +261,8 @@ impl Store {
 
     /// Whether folding the log is worth a transaction.
     pub fn is_foldable(&self, config: &Config) -> bool {
-        let grown = self.log.bytes() >= config.compact_bytes_min;
-        self.mode == Mode::Durable && grown && !self.is_writing() && !self.is_staged() && self.meta.is_some()
+        let is_worth_it = self.log.dead() >= config.compact_bytes_min.max(1);
+        self.mode == Mode::Durable && is_worth_it && !self.is_writing() && !self.is_staged() && self.meta.is_some()
     }
 
     /// The transaction that folds the log into pages.

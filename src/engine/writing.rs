@@ -69,6 +69,9 @@ impl Engine {
                     }
                     splice.on = Some(self.check_splice(address, splice)?);
                 }
+                if matches!(operation, Operation::Delete) && !self.takes_named("delete") {
+                    return Err(Fault::new(Code::Validation, "the backend takes no deletes"));
+                }
                 grows |= matches!(operation, Operation::Increment { .. } | Operation::Append { .. });
             }
             if grows && self.replica.is_known(address, self.is_paged(address)) {

@@ -43,8 +43,9 @@ export class SyncClient {
     return { ...this.#instance.writeOne('mutate', '', '', Transaction.text(transaction, { after, atomic })), result };
   }
 
-  pull({ signal } = {}) {
-    return unless(signal, () => this.#instance.ask('pull'));
+  async pull({ signal, feed } = {}) {
+    if (feed !== undefined) name(feed, 'a feed');
+    await unless(signal, () => this.#instance.ask('pull', '', feed));
   }
 
   async push(options) {
@@ -94,8 +95,8 @@ export class SyncClient {
   }
 
   #wait(operation, { signal, timeoutMs } = {}, names = ['', '']) {
-    check(timeoutMs === undefined || isWhole(timeoutMs), 'timeoutMs is a whole number, 0 or more');
-    return unless(signal, () => this.#instance.ask(operation, ...names, timeoutMs === undefined ? '' : `${timeoutMs}`));
+    check(timeoutMs === undefined || timeoutMs === Infinity || isWhole(timeoutMs), 'timeoutMs is a whole number, 0 or more, or Infinity');
+    return unless(signal, () => this.#instance.ask(operation, ...names, timeoutMs === undefined ? '' : `${Math.min(timeoutMs, LONGEST_MS)}`));
   }
 
   // A browser without the symbol has nothing that asks for it.
@@ -103,6 +104,9 @@ export class SyncClient {
     return this.close();
   }
 }
+
+/** What stands for ever. */
+const LONGEST_MS = Number.MAX_SAFE_INTEGER;
 
 /** How long `waitForPendingUpdates` waits, unless it is told otherwise. */
 const WAIT_MS = 30_000;

@@ -209,6 +209,18 @@ export interface FunctionTransport {
   pull(cursor: string | null, context: PullContext): PromiseLike<PullAnswer>;
   /** Resolves where the backend can be reached. Left out, a pull of one change does it. */
   ping?(context: CallContext): PromiseLike<void>;
+  /**
+   * What it does about writes whose answer got lost, which are sent again. A: it stores the entry's id with the effect and carries
+   * each out once. B: it carries out a write only on the version it was made on (an ETag, a version column) and else answers
+   * `conflict`; that may then be the write's own doing, which is looked at. C, the default: neither; what is sent again may undo
+   * what somebody else wrote in between. At B and C what cannot be known ends as `unknown`.
+   */
+  level?: 'A' | 'B' | 'C';
+  /**
+   * Operations that it takes, with `put` among them; all others are said in the largest of these. Default `put` and `delete`. At
+   * levels B and C, `increment`, `append` and `splice` are said as values whatever it takes.
+   */
+  accepts?: readonly Operation['op'][];
   /** Whether an entry on several documents is applied whole or not at all. Default `false`: a group throws `VALIDATION`. */
   groups?: boolean;
 }
@@ -259,6 +271,11 @@ export interface OpenOptions<C extends Record<keyof C, object> = Record<string, 
   /** Where tokens come from. A transport with a `url` sends them as `Authorization: Bearer`. They are in memory only. */
   auth?: AuthProvider;
   collections?: { [K in keyof C]?: Collection<C[K]> };
+  /**
+   * What is pulled, each with a cursor of its own. Default `['main']`: everything that the user may see. The reference server also
+   * has `collection:NAME`; a server of your own, or a transport's `pull`, gives the names their meaning. Writes need no feed.
+   */
+  feeds?: readonly string[];
   storage?: StorageOptions;
   poll?: PollOptions;
   batch?: BatchOptions;
@@ -292,7 +309,7 @@ export type Durability = 'strict' | 'relaxed' | 'memory';
  */
 export type Settlement =
   | { readonly ending: 'applied'; readonly version?: string }
-  | { readonly ending: 'merged'; readonly by: string }
+  | { readonly ending: 'merged'; readonly by: string; readonly maybeApplied?: true }
   | { readonly ending: 'cancelled' }
   | { readonly ending: 'rejected' | 'unknown'; readonly error: SyncError };
 
@@ -448,12 +465,20 @@ export interface SyncStatus {
   readonly entriesAcknowledged: number;
   /** Requests sent. */
   readonly requests: number;
+  /** What the backend can promise: see `FunctionTransport.level`. */
+  readonly level: 'A' | 'B' | 'C';
   /** When what waits is tried again; `null` where nothing waits. */
   readonly retryAt: number | null;
   /** When a push was last acknowledged. */
   readonly lastPushAt: number | null;
   /** When a pull was last applied. */
   readonly lastPullAt: number | null;
+  /**
+   * Why what is read may be older than what the server has: the last pull got no good answer (`NETWORK`, `TIMEOUT`, `HTTP`), an
+   * answer that was none (`PROTOCOL`, `WRONG_SCOPE`), or there was no token for one (`UNAUTHORIZED`), and documents are served as
+   * they were then. `null` from the next good pull on; of several feeds, from when each has had one.
+   */
+  readonly stale: SyncErrorCode | null;
   readonly storage: StorageStatus;
   /** What last went wrong and still stands. */
   readonly error: SyncError | null;
@@ -561,6 +586,8 @@ export interface ItemName {
 
 /** How a pull is asked for. */
 export interface PullOptions {
+  /** Only this feed; left out, all. One that the client was not opened with is `VALIDATION`. */
+  feed?: string;
   /** Stops waiting: `ABORTED`. The pull itself goes on. */
   signal?: AbortSignal;
 }
@@ -569,7 +596,7 @@ export interface PullOptions {
 export interface WaitOptions {
   /** Stops waiting: `ABORTED`. What is waited for goes on. */
   signal?: AbortSignal;
-  /** Gives up after this long: `TIMEOUT`. */
+  /** Gives up after this long: `TIMEOUT`. `Infinity`: never. */
   timeoutMs?: number;
 }
 

@@ -5,6 +5,7 @@ import { SyncClient, unless } from './client.js';
 import { check } from './errors.js';
 import { Instance } from './instance.js';
 import { init } from './module.js';
+import { wellFormed } from './names.js';
 import { bind } from './transport.js';
 
 /** The options, and what those that are groups hold. A transport may hold what its functions need. */
@@ -14,6 +15,7 @@ const OPTIONS = {
   transport: null,
   auth: null,
   collections: null,
+  feeds: null,
   storage: ['durability'],
   poll: ['baseMs', 'maxMs'],
   batch: ['windowMs', 'itemsMax', 'bytesMax'],
@@ -22,7 +24,7 @@ const OPTIONS = {
 };
 
 export async function open(options = {}) {
-  const { name, scope = '', transport, auth: provider, collections = {}, storage, poll, batch, wasm, signal } = options;
+  const { name, scope = '', transport, auth: provider, collections = {}, feeds = ['main'], storage, poll, batch, wasm, signal } = options;
   // An option that nothing reads would be a promise that nobody keeps.
   for (const [given, group] of Object.entries(options)) {
     check(Object.hasOwn(OPTIONS, given), `there is no option "${given}"`);
@@ -35,7 +37,9 @@ export async function open(options = {}) {
   check([undefined, 'strict', 'relaxed'].includes(storage?.durability), 'storage.durability is "strict" or "relaxed"');
   check([undefined, 'function'].includes(provider && typeof provider), 'auth is a function');
   const auth = provider && new Auth(provider);
-  const { kind, url, groups, host } = bind(transport, auth);
+  const areNames = Array.isArray(feeds) && feeds.length > 0 && feeds.every((feed) => feed !== '' && wellFormed(feed));
+  check(areNames && new Set(feeds).size === feeds.length, 'feeds is a list of different names');
+  const { kind, url, capable, host } = bind(transport, auth, feeds[0]);
   const uncoalesced = Object.keys(collections).filter((collection) => {
     const { coalesce = true, ...others } = collections[collection] ?? {};
     check(typeof coalesce === 'boolean' && Object.keys(others).length === 0, `of the collection "${collection}", coalesce is true or false, and nothing else`);
@@ -54,9 +58,10 @@ export async function open(options = {}) {
   }
   const config = {
     transport: kind,
+    feeds: options.feeds,
     auth: auth ? true : undefined,
     uncoalesced: uncoalesced.length > 0 ? uncoalesced : undefined,
-    groups: groups === false ? false : undefined,
+    ...capable,
     crossOrigin: kind === 'protocol' && new URL(url).origin !== globalThis.location?.origin,
     strict: storage?.durability ? storage.durability === 'strict' : undefined,
     ...numbers,

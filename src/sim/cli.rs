@@ -1,4 +1,4 @@
-//! The simulator as a command: `--runs N --seed S [--bug B1|ALL] [--without N1,S13] [--plan FILE] [--tell] [--json]`, or
+//! The simulator as a command: `--facade N`, see [`facade`]; `--runs N --seed S [--bug B1|ALL] [--without N1,S13] [--plan FILE] [--tell] [--json]`, or
 //! `--sum FILES`, which adds up what `--json` said of slices.
 
 #![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "how long a person waited, not the world's time")]
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use super::facade;
 use super::fault::Fault;
 use super::oracle::Violation;
 use super::plan::Plan;
@@ -35,14 +36,14 @@ struct Asked {
 const SHRUNK_MAX: usize = 3;
 /// Where plans of failures are put.
 const PLANS: &str = "target/sim";
-const USAGE: &str =
-    "usage: sim [--runs N] [--seed S] [--bug B1|ALL] [--without N1,S13] [--plan FILE] [--tell] [--json]\n       sim --sum FILES";
+const USAGE: &str = "usage: sim [--runs N] [--seed S] [--bug B1|ALL] [--without N1,S13] [--plan FILE] [--tell] [--json]\n       sim --facade N [--seed S] [--broken] [--json]\n       sim --sum FILES";
 
 /// Does what the arguments ask for. Success means that no law was broken; with `--bug`, that every planted bug was
 /// caught; with `--sum`, that all slices together broke none. `commit` says which sources these are.
 pub fn run(arguments: &[String], commit: &str) -> ExitCode {
     let holds = match arguments {
         [first, files @ ..] if first == "--sum" => sum(files),
+        [first, options @ ..] if first == "--facade" => facade::command(options, commit),
         _ => asked(arguments).map(|asked| if asked.bugs.is_empty() { check(&asked, commit) } else { hunt(&asked) }),
     };
     match holds {

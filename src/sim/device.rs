@@ -10,6 +10,7 @@ use super::action::{Edit, Name};
 use super::app;
 use super::common::{Common, Event, Halt};
 use super::disk::{Disk, Done, Fate};
+use super::facade::Stream;
 use super::fault::{Dice, Fault};
 use super::net::Net;
 use super::oracle::{Look, Oracle, Violation};
@@ -44,6 +45,7 @@ pub(super) struct Device {
     pub app: app::User,
     pub oracle: Oracle,
     pub requests: u64,
+    transactions: u64,
     pub is_acting: bool,
     /// Whether the last write was refused for want of room.
     pub is_refused: bool,
@@ -51,6 +53,8 @@ pub(super) struct Device {
     /// Its user's writes, in order.
     written: Vec<MutationId>,
     steps: u64,
+    /// Where its app's half in JavaScript hears of everything, if it does.
+    pub stream: Option<Box<Stream>>,
 }
 
 /// The tab: all that goes when it is killed.
@@ -79,7 +83,7 @@ const TURNS_MAX: u32 = 300;
 /// When the world began, by the wall.
 const EPOCH_MS: i64 = 1_790_000_000_000;
 /// Everything is compared after so many steps, and what has changed after each turn.
-const LOOK_AT_ALL: u64 = 128;
+const LOOK_AT_ALL: u64 = 256;
 
 /// The address of a document.
 pub(super) fn address(name: &str) -> Address {
@@ -124,11 +128,13 @@ impl Device {
             app: app::User::new(keys, user, number),
             oracle: Oracle::of(user),
             requests: 0,
+            transactions: 0,
             is_acting: true,
             is_refused: false,
             came_later: 0,
             written: Vec::new(),
             steps: 0,
+            stream: None,
         }
     }
 
@@ -177,6 +183,7 @@ impl Device {
             engine.plant(bug);
         }
         self.tab.engine = Some(engine);
+        self.stream_birth();
         self.tell(common, Input::Started)
     }
 
@@ -191,10 +198,11 @@ impl Device {
     /// Tells the engine, and does all that follows within the turn.
     pub fn tell(&mut self, common: &mut Common, input: Input) -> Halt {
         self.put(common, input)?;
-        self.end_turn(common)
+        self.end_turn(common)?;
+        self.stream_looks(common)
     }
 
-    fn put(&mut self, common: &mut Common, input: Input) -> Halt {
+    pub fn put(&mut self, common: &mut Common, input: Input) -> Halt {
         let now = self.engine_time(common);
         let told = common.tells.then(|| format!("{input:?}"));
         let Some(engine) = &mut self.tab.engine else { return Ok(()) };
@@ -254,6 +262,7 @@ impl Device {
     }
 
     fn carry_out(&mut self, common: &mut Common, effects: Vec<Effect>) -> Halt {
+        self.stream_turn(&effects);
         for effect in effects {
             common.say(self.number, || format!("engine -> {}", told_effect(&effect)));
             match effect {
@@ -262,6 +271,7 @@ impl Device {
                     self.start_disk(common);
                 }
                 Effect::Write(write) => {
+                    self.transactions += 1;
                     self.oracle.ordered(&common.truths[self.user], &write)?;
                     common.trace.mark("write", common.now, write.write.0, write.append.as_ref().map_or(0, Vec::len));
                     self.disk.write(write);
@@ -320,12 +330,25 @@ impl Device {
     }
 
     pub fn ask(&mut self, common: &mut Common, what: Ask) -> Halt {
+        if self.stream.is_some() { self.stream_ask(common, what) } else { self.ask_engine(common, what) }
+    }
+
+    /// The number of the next question.
+    pub fn next_ask(&self) -> u64 {
+        self.tab.asks + 1
+    }
+
+    pub fn ask_engine(&mut self, common: &mut Common, what: Ask) -> Halt {
         self.tab.asks += 1;
         self.tab.open_asks.insert(self.tab.asks);
         self.tell(common, Input::Asked { ask: AskId(self.tab.asks), what })
     }
 
     pub fn hold(&mut self, common: &mut Common, name: Name, held: bool) -> Halt {
+        if self.stream.is_some() { self.stream_hold(common, &name, held) } else { self.hold_engine(common, name, held) }
+    }
+
+    pub fn hold_engine(&mut self, common: &mut Common, name: Name, held: bool) -> Halt {
         let address = address(&name);
         if held {
             self.tab.held.insert(name);
@@ -367,6 +390,7 @@ impl Device {
         let (Some(mutation), Some(engine)) = (self.written(back), &self.tab.engine) else { return Ok(()) };
         self.oracle.frozen(&common.truths[self.user], engine.frozen())?;
         self.oracle.taken_back(&mutation.0);
+        self.stream_call(|| json!(["cancel", mutation.0]));
         self.tell(common, Input::CancelAsked { mutation })
     }
 
@@ -398,6 +422,7 @@ impl Device {
                 self.oracle.invoked(&id.0, &parts)?;
                 let after: Vec<String> = after.iter().map(MutationId::to_string).collect();
                 self.oracle.depends(&id.0, &after, reads);
+                self.stream_write(&id, edits, &after, reads);
                 self.written.push(id);
                 self.carry_out(common, effects)?;
                 self.look(common, false)?;
@@ -438,8 +463,11 @@ impl Device {
             }
             self.oracle.looked(truth, true, |name| seen(engine, name))?;
         }
+        if !all {
+            return Ok(());
+        }
         let (said, must) = (engine.as_ref().map(|engine| engine.status().pending_mutations as usize), self.oracle.pending());
-        if all && said.is_some_and(|said| said != must) {
+        if said.is_some_and(|said| said != must) {
             return self.violated(common, "I1", format!("the device says that {said:?} writes are pending, and {must} are"));
         }
         Ok(())
@@ -464,6 +492,7 @@ impl Device {
             }
         }
         let life = self.tab.life + 1;
+        self.stream_death();
         self.tab = Tab { life, ..Tab::default() };
         self.oracle.crashed(truth, self.disk.image(), power)?;
         let pause = 50 + self.rng.up_to(5_000);
@@ -501,6 +530,11 @@ impl Device {
         self.start_disk(common);
         self.tell_later(common, 0, input);
         Ok(())
+    }
+
+    /// How many requests and transactions there were.
+    pub fn effort(&self) -> (u64, u64) {
+        (self.requests, self.transactions)
     }
 
     pub fn frozen_until(&self) -> u64 {

@@ -89,7 +89,7 @@ fn what_must_say_what_it_was_made_on_is_made_again_once_that_is_known() {
     assert_eq!(client.ending(&id), None);
     // ...but for now it does.
     client.reply(pull.expect("a pull").0, page("v1"));
-    let Some(Ending::Merged { by }) = client.ending(&id) else { panic!("{:?}", client.ending(&id)) };
+    let Some(Ending::Merged { by, .. }) = client.ending(&id) else { panic!("{:?}", client.ending(&id)) };
     client.pass(100);
     let (request, ids, body) = client.take_push();
     assert_eq!(ids, [by.to_string()]);
@@ -128,7 +128,7 @@ fn h15_after_428_nothing_is_sent_before_the_pull_that_it_asks_for() {
     client.pass(9_000);
     assert!(client.sent.is_empty() && client.ending(&id).is_none(), "and waits: {:?}", client.sent);
     client.reply(request, page_of("v1"));
-    let Some(Ending::Merged { by }) = client.ending(&id) else { panic!("{:?}", client.ending(&id)) };
+    let Some(Ending::Merged { by, .. }) = client.ending(&id) else { panic!("{:?}", client.ending(&id)) };
     client.pass(100);
     let (request, ids, body) = client.take_push();
     assert_eq!(ids, [by.to_string()]);

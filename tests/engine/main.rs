@@ -3,20 +3,25 @@
 
 mod answers;
 mod awaiting;
+mod backend;
+mod backends;
 mod bad_input;
 mod conflicts;
 mod corners;
+mod freshness;
 mod groups;
 mod growing;
 mod harness;
 mod history;
 mod inbox;
 mod items;
+mod levels;
 mod limits;
 mod pulling;
 mod pushing;
 mod replies;
 mod revived;
+mod shadows;
 mod storage;
 mod tokens;
 mod writing;

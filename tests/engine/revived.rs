@@ -67,9 +67,9 @@ fn l11_what_was_merged_is_told_with_what_carries_it_on() {
     client.pass(100);
     client.answer(&mut server);
     client.turn();
-    let Some(Ending::Merged { by }) = client.ending(&id) else { panic!("{:?}", client.ending(&id)) };
+    let Some(Ending::Merged { by, .. }) = client.ending(&id) else { panic!("{:?}", client.ending(&id)) };
     let mut client = revived(client, &[&id]);
-    assert_eq!(client.ending(&id), Some(Ending::Merged { by: by.clone() }));
+    assert_eq!(client.ending(&id), Some(Ending::Merged { by: by.clone(), maybe_applied: None }));
     client.live(&mut server, 1_000);
     assert!(matches!(client.ending(&by), Some(Ending::Applied { .. })));
     let client = revived(client, &[&id]);

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { opened, settle } from './stage.mjs';
+import { opened, settle, stage } from './stage.mjs';
 
 test('push and syncImmediately end with the answer to their question', async () => {
   const { client, engine } = await opened();
@@ -15,7 +15,7 @@ test('push and syncImmediately end with the answer to their question', async () 
   assert.equal(await all, undefined);
   engine.answer(2, { code: 'NETWORK', message: 'no answer' });
   await assert.rejects(item, { code: 'NETWORK', retryable: true });
-  for (const timeoutMs of [-1, 1.5, Infinity, '5', null]) await assert.rejects(client.push({ timeoutMs }), { code: 'VALIDATION' });
+  for (const timeoutMs of [-1, 1.5, NaN, -Infinity, '5', null]) await assert.rejects(client.push({ timeoutMs }), { code: 'VALIDATION' });
   for (const name of [undefined, {}, { collection: 'notes' }, { collection: '', key: 'a' }]) {
     await assert.rejects(client.syncImmediately(name), { code: 'VALIDATION' }, JSON.stringify(name));
     assert.throws(() => client.queueForSync(name), { code: 'VALIDATION' });
@@ -39,6 +39,47 @@ test('waitForPendingUpdates never rejects', async () => {
   assert.equal(await waits[2], false);
   await client.close();
   assert.deepEqual([await waits[3], await client.waitForPendingUpdates()], [false, false]);
+});
+
+test('a wait without an end is one for as long as can be said', async () => {
+  const { client, engine } = await opened();
+  const waits = [client.waitForPendingUpdates({ timeoutMs: Infinity }), client.push({ timeoutMs: Infinity })];
+  await settle();
+  assert.deepEqual(engine.calls.slice(-2), [['wait', '9007199254740991'], ['push', '9007199254740991']]);
+  engine.answer(1);
+  engine.answer(2);
+  assert.deepEqual(await Promise.all(waits), [true, undefined]);
+});
+
+test('a pull is for all feeds or for one', async () => {
+  const { client, engine } = await opened({ feeds: ['main', 'collection:notes'] });
+  assert.deepEqual(engine.options.config.feeds, ['main', 'collection:notes']);
+  const pulls = [client.pull(), client.pull({ feed: 'collection:notes' }), client.pull({ feed: 'others' })];
+  await settle();
+  assert.deepEqual(engine.calls.slice(-3), [['pull'], ['pull', 'collection:notes'], ['pull', 'others']]);
+  engine.answer(1);
+  engine.answer(2);
+  engine.answer(3, { code: 'VALIDATION', message: 'there is no such feed' });
+  assert.deepEqual(await Promise.all(pulls.slice(0, 2)), [undefined, undefined]);
+  await assert.rejects(pulls[2], { code: 'VALIDATION' });
+  for (const feed of ['', 7, null, '\ud800']) await assert.rejects(client.pull({ feed }), { code: 'VALIDATION' });
+});
+
+test('feeds are a list of different names', async () => {
+  const { facade } = await stage();
+  for (const feeds of [[], 'main', [''], ['a', 'a'], [7], ['\ud800'], null]) {
+    await assert.rejects(facade.open({ name: 'app', feeds }), { code: 'VALIDATION' }, JSON.stringify(feeds));
+  }
+  const { engine } = await opened();
+  assert.equal(engine.options.config.feeds, undefined);
+});
+
+test('without a ping of its own, a transport is asked for a change of a feed that there is', async () => {
+  const asked = [];
+  const pull = async (cursor, { feed, limit }) => void asked.push([feed, limit]);
+  const { engine } = await opened({ feeds: ['mine'], transport: { push: async () => [], pull } });
+  await engine.host.ping({});
+  assert.deepEqual(asked, [['mine', 1]]);
 });
 
 test('what is pending is asked for, and nothing of it is remembered here', async () => {

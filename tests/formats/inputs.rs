@@ -13,7 +13,7 @@ variants!(Input as input_name, INPUTS:
     BecameHidden, PageHid, Resumed, ClockRead, Woke, Held, Asked, ItemObserved, PendingObserved, Marked, Stopped, CancelAsked, TokenGiven,
 );
 variants!(Found as found_name, FOUNDS: Boot, Pages);
-variants!(Ask as ask_name, ASKS: Load, Pull, Wait, Push, Sync, Retry, Discard, Close);
+variants!(Ask as ask_name, ASKS: Load, Pull, PullFeed, Wait, Push, Sync, Retry, Discard, Close);
 variants!(StoreFailure as store_failure_name, STORE_FAILURES: Unavailable, TooNew, Aborted, Quota, Fenced, Replaced, Cancelled);
 variants!(SendFailure as send_failure_name, SEND_FAILURES: NoAnswer, Truncated, TooLarge, Cancelled, Threw);
 
@@ -62,6 +62,7 @@ fn samples() -> Vec<(&'static str, Input)> {
     let asks = [
         ("asked: load", Ask::Load { address: address() }),
         ("asked: pull", Ask::Pull),
+        ("asked: pull, of one feed", Ask::PullFeed { feed: "collection:c".into() }),
         ("asked: wait", Ask::Wait { timeout_ms: 30_000 }),
         ("asked: push", Ask::Push { timeout_ms: None }),
         ("asked: sync", Ask::Sync { address: address(), timeout_ms: Some(5_000) }),

@@ -146,8 +146,8 @@ export class Client {
     this.#enter(['token', answer]);
   }
 
-  pull() {
-    this.#enter(['pull']);
+  pull(...given) {
+    this.#enter(['pull', ...given]);
     return ++this.#asks;
   }
 
@@ -276,6 +276,7 @@ export function status(members = {}) {
     retryAt: null,
     lastPushAt: null,
     lastPullAt: null,
+    stale: null,
     storage: 'indexeddb',
     error: null,
     ...members,

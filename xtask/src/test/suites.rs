@@ -75,7 +75,13 @@ fn simulation(trial: &mut Trial) -> Done {
 
 fn facade(trial: &mut Trial) -> Done {
     npm::tools()?;
-    trial.tests("facade", child::command("node").arg("tests/facade/run.mjs"), &mut Script::new("facade"));
+    if trial.wants("facade") {
+        trial.tests("facade", child::command("node").arg("tests/facade/run.mjs"), &mut Script::new("facade"));
+    }
+    if trial.wants("stream") {
+        trial.check("stream", sim::command().args(["--facade", "20"]));
+        trial.check("stream-broken", sim::command().args(["--facade", "5", "--broken"]));
+    }
     Ok(())
 }
 

@@ -1,0 +1,32 @@
+//! What a simulator sees of an engine, besides what the app is told: the same facts, and not by way of notices.
+
+use std::sync::Arc;
+
+use super::Engine;
+use super::ident::MutationId;
+use super::item::state;
+use super::notice::ItemStatus;
+use crate::protocol::Address;
+
+impl Engine {
+    /// The documents with writes that have not ended, sorted.
+    pub fn pending_documents(&self) -> impl Iterator<Item = &Address> {
+        self.outbox.documents()
+    }
+
+    /// The writes that have not ended, in order.
+    pub fn pending_mutations(&self) -> Vec<MutationId> {
+        self.outbox.pending_ids()
+    }
+
+    /// How far an observed document's writes have come, worked out anew; `None` where nobody looks.
+    pub fn item_status(&self, address: &Address) -> Option<ItemStatus> {
+        let told = self.items.told(address)?;
+        Some(ItemStatus { state: state(self.facts(address)), last_sync: told.last_sync })
+    }
+
+    /// What is in the inbox: header and body of each record, by the names of their entries.
+    pub fn inbox_records(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<str>)> {
+        self.inbox.records()
+    }
+}

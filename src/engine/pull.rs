@@ -30,6 +30,8 @@ pub struct Feed {
     pub failures: u32,
     /// Everything is pulled again: what has been seen so far. What is not seen by the end is gone.
     pub resync: Option<OrderedSet<Address>>,
+    /// Of how many feeds that is: those that came to their end before this one count with it.
+    pub feeds: usize,
     /// The number of the last request that was answered...
     pub answered: u64,
     /// ...of the first one of these pages, until the last has come...
@@ -63,6 +65,7 @@ impl Feed {
             asked: None,
             failures: 0,
             resync: None,
+            feeds: 1,
             answered: 0,
             began: None,
             pulled: 0,
@@ -86,7 +89,7 @@ impl Feed {
         self.began = None;
         self.due = now;
         if sweep {
-            self.resync = Some(Ordered::default());
+            (self.resync, self.feeds) = (Some(Ordered::default()), 1);
         }
     }
 

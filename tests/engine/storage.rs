@@ -467,3 +467,58 @@ fn a_page_that_is_lost_while_a_pull_is_on_its_way_is_pulled_again() {
     client.live(&mut server, 1_000);
     assert_eq!(client.view("k"), Some(json!(7)));
 }
+
+/// A client of two feeds, each with a document in a page, over again.
+fn of_two_feeds() -> Client {
+    let two = Config { feeds: vec!["a".into(), "b".into()], ..small() };
+    let mut client = Client::with(two.clone(), Disk::default(), 1);
+    client.turn();
+    answer_feeds(&mut client, &[("a", "g1", "ka", false), ("b", "g1", "kb", false)]);
+    client.pass(3_000);
+    assert!(!client.disk.pages.is_empty());
+    let mut client = Client::with(two, client.disk, 2);
+    client.turn();
+    assert_eq!((client.engine.view(&at("ka")), client.engine.view(&at("kb"))), (View::NotLoaded, View::NotLoaded));
+    client
+}
+
+/// Answers the pull of each of these feeds, once: generation, the one document in the page if any, and whether it begins anew.
+fn answer_feeds(client: &mut Client, pages: &[(&str, &str, &str, bool)]) {
+    for (name, generation, key, reset) in pages {
+        let is_of = |call: &syncline::protocol::Call| matches!(call, syncline::protocol::Call::Pull { feed, .. } if feed == name);
+        let place = client.sent.iter().position(|(_, call)| is_of(call)).expect("a pull of the feed");
+        let Some((request, syncline::protocol::Call::Pull { request: echo, .. })) = client.sent.remove(place) else { unreachable!() };
+        let change = json!({"collection": "c", "key": key, "version": format!("{generation}.1"), "seq": 1, "value": *generation});
+        let changes: Vec<_> = Some(change).into_iter().filter(|_| !key.is_empty()).collect();
+        let page = json!({"generation": generation, "scope": config().scope, "request": echo, "changes": changes, "cursor": "1", "more": false, "reset": reset});
+        client.reply(request, crate::harness::json(200, &page.to_string()));
+    }
+}
+
+fn loaded(client: &mut Client, key: &str) -> Option<serde_json::Value> {
+    client.ask(Ask::Load { address: at(key) });
+    client.view(key)
+}
+
+#[test]
+fn p6_one_of_two_feeds_that_begins_again_takes_nothing_of_the_other_away() {
+    let mut client = of_two_feeds();
+    answer_feeds(&mut client, &[("a", "g1", "", true), ("b", "g1", "", false)]);
+    assert_eq!(loaded(&mut client, "kb"), Some(json!("g1")), "nobody said that it is gone");
+}
+
+#[test]
+fn p6_what_no_feed_of_a_restored_server_brings_is_gone() {
+    for loads in [false, true] {
+        let mut client = of_two_feeds();
+        if loads {
+            assert_eq!((loaded(&mut client, "ka"), loaded(&mut client, "kb")), (Some(json!("g1")), Some(json!("g1"))));
+        }
+        answer_feeds(&mut client, &[("a", "g2", "", true)]);
+        // What was asked of the server as it was is asked again.
+        answer_feeds(&mut client, &[("b", "g2", "", false)]);
+        client.pass(1_000);
+        answer_feeds(&mut client, &[("b", "g2", "kb", false)]);
+        assert_eq!((loaded(&mut client, "ka"), loaded(&mut client, "kb")), (None, Some(json!("g2"))), "loaded: {loads}");
+    }
+}

@@ -282,7 +282,9 @@ impl Engine {
         let (feeds, count) = (self.feeds[feed].feeds, self.feeds.len());
         for other in &mut self.feeds {
             if let Some(brought) = &mut other.resync {
-                seen.keys().for_each(|address| drop(brought.insert(address.clone(), ())));
+                for address in seen.keys() {
+                    brought.insert(address.clone(), ());
+                }
                 other.feeds += feeds;
                 return true;
             }

@@ -80,11 +80,6 @@ impl Auth {
         self.wanted.filter(|_| self.asked_until.is_none())
     }
 
-    /// Until when the provider's answer is waited for.
-    pub fn asked_until(&self) -> Option<Timestamp> {
-        self.asked_until
-    }
-
     fn expire(&mut self, now: Timestamp) {
         if self.expires.is_some_and(|at| at <= now) {
             self.expires = None;

@@ -144,6 +144,8 @@ mod tests {
         let typed = [splice(3, 0, "h"), splice(4, 0, "x"), splice(4, 1, "e"), splice(5, 0, "llo"), splice(2, 2, "H")];
         assert_eq!(composed(&typed), [splice(2, 1, "Hello")]);
         assert_eq!(composed(&[splice(3, 0, "a"), splice(9, 0, "b")]).len(), 2);
+        assert_eq!(composed(&[splice(3, 0, "abc"), splice(5, 3, "")]), [splice(3, 2, "ab")], "what is taken away behind it, too");
+        assert_eq!(composed(&[splice(3, 0, "abc"), splice(4, 1, ""), splice(4, 2, "")]), [splice(3, 1, "a")]);
     }
 
     #[test]
@@ -186,7 +188,7 @@ mod tests {
         Some(made)
     }
 
-    const SCOPE: [&str; 24] = [
+    const SCOPE: [&str; 26] = [
         r#"{"op":"put","value":{"n":1,"l":[1],"t":"ab"}}"#,
         r#"{"op":"put","value":{"n":"x"}}"#,
         r#"{"op":"put","value":9223372036854775806}"#,
@@ -211,9 +213,11 @@ mod tests {
         r#"{"op":"splice","path":"/t","at":2,"remove":0,"insert":"x"}"#,
         r#"{"op":"splice","path":"/t","at":1,"remove":1,"insert":""}"#,
         r#"{"op":"splice","path":"/t","at":0,"remove":1,"insert":"yz"}"#,
+        r#"{"op":"splice","path":"/s","at":1,"remove":1,"insert":"w"}"#,
+        r#"{"op":"append","path":"/s","items":"c"}"#,
     ];
 
-    const DOCUMENTS: [&str; 12] = [
+    const DOCUMENTS: [&str; 13] = [
         "",
         "null",
         "7",
@@ -226,6 +230,7 @@ mod tests {
         r#"{"n":1.0,"o":{"n":3,"l":[]}}"#,
         r#"{"n":{"n":1},"o":[1]}"#,
         r#"{"n":null,"o":{"n":"x"},"t":7}"#,
+        r#"{"t":"ab","s":"pqrs"}"#,
     ];
 
     /// All pairs and triples of the scope, on all its documents: the same, and also in whether it fails.
@@ -274,6 +279,8 @@ mod tests {
         assert_eq!(few(&[patch, up, r#"{"op":"append","path":"/o/l","items":[7]}"#]), [read(grown)]);
         assert_eq!(few(&[up, r#"{"op":"put","value":{}}"#]).len(), 2, "the put must not hide that the increment fails");
         assert_eq!(few(&[patch, r#"{"op":"put","value":{}}"#]).len(), 1);
+        let two = r#"{"op":"patch","set":{"/n":2,"/m":3}}"#;
+        assert_eq!(few(&[patch, two]), [read(r#"{"op":"patch","set":{"/n":2,"/o":{"l":[]},"/m":3}}"#)]);
         // Merged into a text that somebody else changed, the splice and the append do not go the same way.
         let splice = r#"{"op":"splice","path":"/a","at":0,"remove":0,"insert":"s"}"#;
         assert_eq!(few(&[splice, text]).len(), 2);

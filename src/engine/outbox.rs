@@ -623,6 +623,8 @@ impl Outbox {
 }
 
 #[cfg(test)]
+mod stories;
+#[cfg(test)]
 mod tests {
     use super::*;
 

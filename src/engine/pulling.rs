@@ -106,6 +106,7 @@ impl Engine {
             let mut page = PullReply::default();
             let read = read_body(reply, &mut |text| page.take_up(text));
             return match read.and_then(|()| self.check_page(now, &echo, &page, sent_under)) {
+                Ok(()) if self.feeds[feed].is_outdated => self.on_good_answer(),
                 Ok(()) => {
                     self.apply_page(now, feed, page, effects);
                     self.end_unsaid(now, effects);
@@ -277,16 +278,26 @@ impl Engine {
     /// After everything was pulled again: what did not come is gone.
     fn sweep(&mut self, feed: usize) -> bool {
         let Some(seen) = self.feeds[feed].resync.take() else { return false };
+        // Which feed a document came by is not known: what none of them has brought the last one can say, if all were asked.
+        let (feeds, count) = (self.feeds[feed].feeds, self.feeds.len());
+        for other in &mut self.feeds {
+            if let Some(brought) = &mut other.resync {
+                for address in seen.keys() {
+                    brought.insert(address.clone(), ());
+                }
+                other.feeds += feeds;
+                return true;
+            }
+        }
         let mut gone = Vec::new();
-        // Which feed a document came by is not known: where there are several, only another generation's are surely gone.
-        let is_alone = self.feeds.len() == 1;
+        let is_all = feeds == count;
         for (address, base) in self.replica.known() {
-            let is_old = is_alone || base.generation != self.generation;
+            let is_old = is_all || base.generation != self.generation;
             if is_old && base.value.is_some() && !seen.contains_key(address) {
                 gone.push(address.clone());
             }
         }
-        for address in self.store.pages.addresses() {
+        for address in self.store.pages.addresses().filter(|_| is_all) {
             if !self.replica.is_resident(address) && !seen.contains_key(address) {
                 gone.push(address.clone());
             }

@@ -303,6 +303,7 @@ impl Engine {
         };
         let request = self.send(now, What::Pull(feed), call, effects);
         self.feeds[feed].request = Some((request, echo));
+        self.feeds[feed].is_outdated = false;
         self.feeds[feed].asked = Some(now);
     }
 

@@ -348,7 +348,8 @@ impl Engine {
     pub(super) fn is_news(&self, address: &Address, theirs: &Base) -> bool {
         match self.replica.base(address) {
             Some(base) if base.generation == theirs.generation => match (base.seq, theirs.seq) {
-                (Some(have), Some(come)) => come > have,
+                // Of one position the server's word counts more than what was made of an acknowledgement here.
+                (Some(have), Some(come)) => come > have || come == have && base.value != theirs.value,
                 _ => base.version != theirs.version || theirs.version.is_empty(),
             },
             _ => true,

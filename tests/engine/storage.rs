@@ -383,3 +383,142 @@ fn s8_a_later_builds_store_is_refused_and_left_alone() {
     assert_eq!(client.mutate(put("k", "1")).unwrap_err().code, Code::Closed);
     assert!(client.disk.log == disk.log && client.disk.meta == disk.meta);
 }
+
+#[test]
+fn p6_what_is_in_a_page_and_does_not_come_again_is_gone_too() {
+    let mut server = Server::new();
+    let mut client = Client::with(small(), Disk::default(), 1);
+    for n in 0..6 {
+        client.mutate(put(&format!("k{n}"), &format!(r#"{{"n":{n}}}"#))).unwrap();
+    }
+    client.live(&mut server, 3_000);
+    let mut client = client.crash();
+    client.turn();
+    assert_eq!(client.engine.view(&at("k3")), View::NotLoaded);
+    let (request, call) = client.take_sent();
+    let syncline::protocol::Call::Pull { request: echo, .. } = call else { panic!("a pull: {call:?}") };
+    let only = r#"{"collection":"c","key":"k1","version":"g2.1","seq":1,"value":"kept"}"#;
+    let reply = json!({"generation": "g2", "scope": config().scope, "request": echo, "cursor": "1", "more": false, "reset": true});
+    let text = reply.to_string().replace(r#""cursor""#, &format!(r#""changes":[{only}],"cursor""#));
+    client.reply(request, crate::harness::json(200, &text));
+    for _ in 0..2 {
+        for (n, left) in [(0, None), (1, Some(json!("kept"))), (5, None)] {
+            client.ask(Ask::Load { address: at(&format!("k{n}")) });
+            assert_eq!(client.view(&format!("k{n}")), left, "k{n}");
+        }
+        client.pass(5_000);
+        client = client.crash();
+    }
+}
+
+#[test]
+fn s15_records_that_are_whole_but_make_no_sense_are_set_aside_and_said() {
+    let mut server = Server::new();
+    let mut client = Client::with(small(), Disk::default(), 1);
+    client.mutate(put("k", "7")).unwrap();
+    client.live(&mut server, 3_000);
+    let id = MutationId("018bcfe5-699a-7e7e-918c-79c715d575d0".into());
+    let mutation = syncline::engine::header::mutation(&id, WALL, &config().scope, &[at("k")], &None);
+    let before = syncline::engine::header::before(&id, 0, &syncline::protocol::Pointer::parse("/t").unwrap());
+    let senseless: [(Kind, &str, &str, bool); 4] = [
+        (Kind::Directory, "{}", "[]", true),
+        (Kind::Mutation, &mutation, "[]", true),
+        (Kind::Mutation, &mutation, r#"[{"op":"dance"}]"#, true),
+        // A text of a write that has ended is no more than old.
+        (Kind::Before, &before, r#""text""#, false),
+    ];
+    for (kind, header, body, is_said) in senseless {
+        let mut disk = client.disk.clone();
+        let mut bytes = Vec::new();
+        record::encode(&mut bytes, kind, 0, header, body);
+        disk.last += 1;
+        disk.log.insert(disk.last, bytes);
+        let mut next = Client::with(small(), disk, 2);
+        let said = next.notices.iter().any(|notice| matches!(notice, Notice::Troubled { error } if error.code == Code::StorageCorrupt));
+        assert_eq!((said, next.status().pending_mutations), (is_said, 0), "{kind:?}");
+        next.ask(Ask::Load { address: at("k") });
+        assert_eq!(next.view("k"), Some(json!(7)));
+    }
+    let mut disk = client.disk.clone();
+    let page = disk.pages.values_mut().next().expect("a page");
+    record::encode(page, Kind::Cancel, 9, &syncline::engine::header::cancel(&id), "");
+    let mut next = Client::with(small(), disk, 2);
+    next.ask(Ask::Load { address: at("k") });
+    assert!(next.notices.iter().any(|notice| matches!(notice, Notice::Troubled { error } if error.code == Code::StorageCorrupt)));
+    assert_eq!(next.view("k"), Some(json!(7)), "what does belong there is read");
+}
+
+#[test]
+fn a_page_that_is_lost_while_a_pull_is_on_its_way_is_pulled_again() {
+    let mut server = Server::new();
+    let mut client = Client::with(small(), Disk::default(), 1);
+    client.mutate(put("k", "7")).unwrap();
+    client.live(&mut server, 8_000);
+    let mut client = client.crash();
+    client.turn();
+    assert_eq!(client.sent.len(), 1, "it asks what came after what it has");
+    client.storing = false;
+    let ask = client.ask(Ask::Load { address: at("k") });
+    let Some(Effect::Load { load, .. }) = client.loads.pop_front() else { panic!("it reads the page") };
+    client.tell(Input::LoadFailed { load, why: StoreFailure::Unavailable { why: "closed".into() } });
+    assert_eq!(client.answered(ask), Some(None), "it need not be waited for");
+    client.tell(Input::LoadFailed { load, why: StoreFailure::Unavailable { why: "once more".into() } });
+    client.storing = true;
+    client.live(&mut server, 1_000);
+    assert_eq!(client.view("k"), Some(json!(7)));
+}
+
+/// A client of two feeds, each with a document in a page, over again.
+fn of_two_feeds() -> Client {
+    let two = Config { feeds: vec!["a".into(), "b".into()], ..small() };
+    let mut client = Client::with(two.clone(), Disk::default(), 1);
+    client.turn();
+    answer_feeds(&mut client, &[("a", "g1", "ka", false), ("b", "g1", "kb", false)]);
+    client.pass(3_000);
+    assert!(!client.disk.pages.is_empty());
+    let mut client = Client::with(two, client.disk, 2);
+    client.turn();
+    assert_eq!((client.engine.view(&at("ka")), client.engine.view(&at("kb"))), (View::NotLoaded, View::NotLoaded));
+    client
+}
+
+/// Answers the pull of each of these feeds, once: generation, the one document in the page if any, and whether it begins anew.
+fn answer_feeds(client: &mut Client, pages: &[(&str, &str, &str, bool)]) {
+    for (name, generation, key, reset) in pages {
+        let is_of = |call: &syncline::protocol::Call| matches!(call, syncline::protocol::Call::Pull { feed, .. } if feed == name);
+        let place = client.sent.iter().position(|(_, call)| is_of(call)).expect("a pull of the feed");
+        let Some((request, syncline::protocol::Call::Pull { request: echo, .. })) = client.sent.remove(place) else { unreachable!() };
+        let change = json!({"collection": "c", "key": key, "version": format!("{generation}.1"), "seq": 1, "value": *generation});
+        let changes: Vec<_> = Some(change).into_iter().filter(|_| !key.is_empty()).collect();
+        let page = json!({"generation": generation, "scope": config().scope, "request": echo, "changes": changes, "cursor": "1", "more": false, "reset": reset});
+        client.reply(request, crate::harness::json(200, &page.to_string()));
+    }
+}
+
+fn loaded(client: &mut Client, key: &str) -> Option<serde_json::Value> {
+    client.ask(Ask::Load { address: at(key) });
+    client.view(key)
+}
+
+#[test]
+fn p6_one_of_two_feeds_that_begins_again_takes_nothing_of_the_other_away() {
+    let mut client = of_two_feeds();
+    answer_feeds(&mut client, &[("a", "g1", "", true), ("b", "g1", "", false)]);
+    assert_eq!(loaded(&mut client, "kb"), Some(json!("g1")), "nobody said that it is gone");
+}
+
+#[test]
+fn p6_what_no_feed_of_a_restored_server_brings_is_gone() {
+    for loads in [false, true] {
+        let mut client = of_two_feeds();
+        if loads {
+            assert_eq!((loaded(&mut client, "ka"), loaded(&mut client, "kb")), (Some(json!("g1")), Some(json!("g1"))));
+        }
+        answer_feeds(&mut client, &[("a", "g2", "", true)]);
+        // What was asked of the server as it was is asked again.
+        answer_feeds(&mut client, &[("b", "g2", "", false)]);
+        client.pass(1_000);
+        answer_feeds(&mut client, &[("b", "g2", "kb", false)]);
+        assert_eq!((loaded(&mut client, "ka"), loaded(&mut client, "kb")), (None, Some(json!("g2"))), "loaded: {loads}");
+    }
+}

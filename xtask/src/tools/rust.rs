@@ -39,6 +39,17 @@ pub fn checkers() -> Done {
     Ok(())
 }
 
+/// The folder with `llvm-cov` and `llvm-profdata`, as old as the compiler whose counters they read.
+pub fn llvm_tools() -> Done<PathBuf> {
+    let ask = |what: &[&str]| child::ask(child::command("rustc").args(what)).unwrap_or_default();
+    let host = ask(&["--print", "host-tuple"]);
+    let folder = Path::new(&ask(&["--print", "sysroot"])).join("lib/rustlib").join(host).join("bin");
+    if !folder.join(format!("llvm-cov{}", std::env::consts::EXE_SUFFIX)).is_file() {
+        rustup("the component llvm-tools", &["component", "add", "llvm-tools"])?;
+    }
+    Ok(folder)
+}
+
 /// The wasm-bindgen program; its test runner lies beside it.
 pub fn wasm_bindgen() -> Done<PathBuf> {
     cargo_tool("wasm-bindgen-cli", "wasm-bindgen", WASM_BINDGEN)

@@ -1,0 +1,113 @@
+//! Every queue has an end, and what comes too early or does not fit is refused with a name and changes nothing.
+
+use syncline::engine::View;
+use syncline::engine::config::Config;
+use syncline::engine::error::Code;
+use syncline::engine::input::{Ask, Input, StoreFailure};
+use syncline::engine::mutation::Mutation;
+use syncline::engine::notice::StorageKind;
+
+use crate::harness::*;
+
+/// As the engine has it.
+const WAITERS_MAX: usize = 10_000;
+
+fn code(client: &Client, ask: syncline::engine::ident::AskId) -> Option<Code> {
+    client.answered(ask).expect("an answer").map(|error| error.code)
+}
+
+#[test]
+fn i18_calls_that_wait_are_bounded() {
+    let mut client = opened(&mut Server::new());
+    client.tell(Input::WentOffline);
+    let [first, last] = [1, WAITERS_MAX as u64].map(syncline::engine::ident::AskId);
+    for ask in first.0..=last.0 {
+        client.tell(Input::Asked { ask: syncline::engine::ident::AskId(ask), what: Ask::Pull });
+    }
+    assert_eq!(client.answered(last), None);
+    let more = syncline::engine::ident::AskId(last.0 + 1);
+    client.tell(Input::Asked { ask: more, what: Ask::Pull });
+    assert_eq!(code(&client, more), Some(Code::QueueFull));
+    assert_eq!(client.answered(first), None, "the others wait on");
+}
+
+#[test]
+fn before_it_is_open_nothing_is_taken() {
+    let mut client = Client::without_a_store(config(), 1);
+    assert_eq!(client.mutate(put("k", "1")).unwrap_err().code, Code::Closed);
+    let ask = client.ask(Ask::Pull);
+    assert_eq!(code(&client, ask), Some(Code::Closed));
+    assert_eq!(client.engine.view(&at("k")), View::Absent);
+}
+
+#[test]
+fn a_splice_is_alone_and_needs_its_document() {
+    let mut server = Server::new();
+    let small = Config { compact_bytes_min: 1, page_bytes: 200, ..config() };
+    let mut client = Client::with(small.clone(), Disk::default(), 1);
+    client.mutate(put("k", r#"{"t":"text"}"#)).unwrap();
+    client.live(&mut server, 3_000);
+    let group = Mutation::group(vec![splice("k", 0, 0, "x"), put("l", "1")]).unwrap();
+    assert_eq!(client.mutate(group).unwrap_err().code, Code::Validation);
+    assert_eq!(client.status().pending_mutations, 0, "nothing of it is written");
+    let mut client = Client::with(small, client.disk, 2);
+    assert_eq!(client.mutate(splice("k", 0, 0, "x")).unwrap_err().code, Code::NotLoaded);
+    client.ask(Ask::Load { address: at("k") });
+    client.mutate(splice("k", 0, 0, "x")).unwrap();
+    assert_eq!(client.text("k"), "xtext");
+}
+
+#[test]
+fn i20_a_store_of_somebody_else_is_left_alone() {
+    let mut server = Server::new();
+    let mut client = opened(&mut server);
+    client.mutate(put("k", "1")).unwrap();
+    client.live(&mut server, 1_000);
+    let disk = client.disk;
+    let other = Config { scope: syncline::protocol::http::scope_hash("another"), ..config() };
+    let mut client = Client::with(other, disk.clone(), 2);
+    assert_eq!(client.status().storage, StorageKind::Memory);
+    assert_eq!(client.status().error.map(|error| error.code), Some(Code::StorageUnavailable));
+    assert_eq!(client.view("k"), None, "nothing of it is shown");
+    client.mutate(put("k", "2")).unwrap();
+    client.pass(1_000);
+    assert!(client.disk.log == disk.log && client.disk.meta == disk.meta, "nor is anything written to it");
+}
+
+#[test]
+fn a_store_that_fails_for_good_is_gone_and_the_reason_is_told() {
+    let failures = [
+        (StoreFailure::Quota, Code::QuotaExceeded),
+        (StoreFailure::Replaced, Code::StorageLost),
+        (StoreFailure::Unavailable { why: "closed".into() }, Code::StorageUnavailable),
+    ];
+    for (why, code) in failures {
+        let mut client = opened(&mut Server::new());
+        client.storing = false;
+        client.mutate(put("k", "1")).unwrap();
+        client.turn();
+        let write = client.writes.pop_front().expect("a write").write;
+        client.tell(Input::WriteFailed { write, why });
+        assert_eq!((client.status().storage, client.status().error.map(|error| error.code)), (StorageKind::Memory, Some(code)));
+        let awaited = client.ask(Ask::Push { timeout_ms: None });
+        client.pass(1_000);
+        assert!(client.has_push(), "what no store ever had is sent from memory");
+        assert_eq!(client.answered(awaited), None);
+    }
+}
+
+#[test]
+fn i2_what_awaits_writes_that_only_the_lost_store_may_send_is_told_so() {
+    let mut client = opened(&mut Server::new());
+    client.tell(Input::WentOffline);
+    client.mutate(put("k", "1")).unwrap();
+    client.turn();
+    client.storing = false;
+    client.mutate(put("other", "1")).unwrap();
+    client.turn();
+    let write = client.writes.pop_front().expect("a write").write;
+    client.tell(Input::WriteFailed { write, why: StoreFailure::Unavailable { why: "closed".into() } });
+    let [sealed, free] = ["k", "other"].map(|key| client.ask(Ask::Sync { address: at(key), timeout_ms: None }));
+    assert_eq!(code(&client, sealed), Some(Code::StorageUnavailable));
+    assert_eq!(client.answered(free), None);
+}

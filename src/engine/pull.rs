@@ -2,7 +2,7 @@
 
 use super::clock::Timestamp;
 use super::error::Code;
-use super::ident::{AskId, RequestId};
+use super::ident::RequestId;
 use super::retry;
 use super::rng::Rng;
 use crate::ordered::{Ordered, OrderedSet};
@@ -28,25 +28,14 @@ pub struct Feed {
     pub failures: u32,
     /// Everything is pulled again: what has been seen so far. What is not seen by the end is gone.
     pub resync: Option<OrderedSet<Address>>,
-    /// Who asked, and is answered when the last page is applied.
-    pub asks: Vec<Asking>,
     /// Why the last question got no good answer, where it did not.
     pub stale: Option<Code>,
-}
-
-/// Who asked for a pull of one feed or of several, and until when that is waited for.
-#[derive(Clone, Copy, Debug)]
-pub struct Asking {
-    /// The question.
-    pub ask: AskId,
-    /// It ends then in any case.
-    pub until: Option<Timestamp>,
 }
 
 impl Feed {
     /// A feed that nothing is known of.
     pub fn new(name: String, now: Timestamp) -> Feed {
-        Feed { name, cursor: None, request: None, due: now, asked: None, failures: 0, resync: None, asks: Vec::new(), stale: None }
+        Feed { name, cursor: None, request: None, due: now, asked: None, failures: 0, resync: None, stale: None }
     }
 
     /// Something happened that may have changed the world: the feed is pulled soon, but not all the time (N13).

@@ -414,6 +414,26 @@ async fn what_grows_in_place_is_seen_and_stored() {
 }
 
 #[wasm_bindgen_test]
+async fn n2_at_level_b_what_grows_counts_once_though_its_answer_is_lost() {
+    let server = server();
+    let host = app(&server);
+    let config = json!({ "transport": "functions", "level": "B", "accepts": ["put", "delete"], "groups": false });
+    let options = json!({ "name": fresh("levels"), "scope": "user", "url": "", "config": config });
+    let client = Client::open(&options.to_string(), host.clone()).expect("good options");
+    let app = App { name: options["name"].as_str().unwrap().into(), client, host };
+    app.heard("opened").await;
+    assert_eq!(app.status()["level"], "B");
+    set_mode(&server, "careful");
+    let first = app.put("a", json!({ "n": 1 }));
+    assert_eq!(app.settled(&first).await["ending"], "applied");
+    set_mode(&server, "careful, once without an answer");
+    let grown = ids(app.client.call("increment", "notes", "a", r#"{"path":"/n","by":41}"#));
+    assert_eq!(app.settled(&grown[0]).await["ending"], "applied", "what the server has is what it meant");
+    assert_eq!(documents(&server), r#"[["notes","a",{"n":42}]]"#);
+    assert_eq!(app.view("a"), Some(json!({ "n": 42 })));
+}
+
+#[wasm_bindgen_test]
 async fn h3_nothing_is_asked_of_the_server_before_there_is_a_token() {
     let server = server();
     let host = app(&server);

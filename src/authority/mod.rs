@@ -67,12 +67,15 @@ pub struct Authority<R = AcceptAll> {
 
 impl<R: Rules> Authority<R> {
     /// What is remembered of one entry: a reply with its outcome, or with an empty list where it is not known. Not
-    /// known means that the entry was not executed, or that its outcome is older than the horizon.
+    /// known means that the entry was not executed, or that its outcome is older than the horizon, which the reply names
+    /// then.
     pub fn outcome<S: Store>(&self, store: &S, scope: &str, id: &str) -> Result<PushReply, S::Error> {
         let outcomes = match store.remembered(scope, id)? {
             Some(remembered) => vec![push::answer(store, scope, id, remembered)?],
             None => Vec::new(),
         };
-        Ok(PushReply { generation: Some(store.head()?.generation), scope: Some(scope.to_owned()), whole: None, outcomes })
+        let head = store.head()?;
+        let horizon = Some(head.horizon).filter(|horizon| outcomes.is_empty() && *horizon > 0);
+        Ok(PushReply { generation: Some(head.generation), scope: Some(scope.to_owned()), whole: None, horizon, outcomes })
     }
 }

@@ -435,4 +435,9 @@ fn an_outcome_can_be_asked_for<S: Store>(store: S) {
     assert_eq!(desk.authority.outcome(&desk.store, "u", "e1").unwrap(), pushed);
     assert_eq!(desk.authority.outcome(&desk.store, "u", "e2").unwrap().outcomes, []);
     assert_eq!(desk.authority.outcome(&desk.store, "v", "e1").unwrap().outcomes, []);
+    assert_eq!(desk.authority.outcome(&desk.store, "u", "e2").unwrap().horizon, None, "none was ever forgotten");
+    desk.authority.outcomes_kept = Some(1);
+    desk.push(&[put("e3", "k", json!(2)), put("e4", "k", json!(3))]);
+    let forgotten = desk.authority.outcome(&desk.store, "u", "e1").unwrap();
+    assert_eq!((forgotten.outcomes.len(), forgotten.horizon), (0, Some(2)));
 }

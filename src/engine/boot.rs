@@ -14,6 +14,8 @@ use super::log::About;
 use super::pages::{self, Pages};
 use super::queued::{Entry, Queued, State};
 use super::record::{self, DirectoryRow, Found, Kind, Lineage, Record};
+use super::revived::Endings;
+use super::shadows::SHADOW_MS;
 use crate::ordered::Ordered;
 use crate::protocol::digits;
 use crate::protocol::member::{Fields, Member};
@@ -39,6 +41,7 @@ struct Boot<'e> {
     /// The order of each mutation and entry.
     orders: Ordered<Arc<str>, (u64, u64)>,
     broken: Vec<Broken>,
+    endings: Endings,
 }
 
 /// What could not be read: where it was, why, and itself.
@@ -59,18 +62,19 @@ impl Engine {
             broken.push(Broken { source: "directory", why, text: lossless(&bytes.0) });
         }
         let wall = self.wall_at(now);
-        let (queue, orders) = Default::default();
-        let mut boot = Boot { engine: self, now, wall, queue, orders, broken };
+        let (queue, orders, endings) = Default::default();
+        let mut boot = Boot { engine: self, now, wall, queue, orders, broken, endings };
         for (position, bytes) in &log {
             boot.read_commit(*position, &bytes.0);
         }
-        let Boot { mut queue, broken, .. } = boot;
+        let Boot { mut queue, broken, endings, .. } = boot;
         while let Some((order, _)) = queue.first() {
             let order = *order;
             if let Some(stored) = queue.remove(&order) {
                 self.take_up_stored(*stored, effects);
             }
         }
+        self.tell_awaited(&endings, effects);
         self.counters.last_push = self.history.last("push");
         self.counters.last_pull = self.history.last("pull");
         self.window = self.outbox.has_heads().then_some(now);
@@ -161,11 +165,26 @@ impl Boot<'_> {
                 self.end_all(&members);
                 let mut ending = String::new();
                 header.take_if_there("ending", &mut ending).check()?;
+                self.note_ending(&id, &members, &ending);
                 if ending == header::RETRIED || ending == header::DISCARDED {
                     self.engine.inbox.remove(&id);
                     self.engine.store.log.forget(&About::of(Kind::Inbox, &id));
                 }
+                if ending == header::SHOWN {
+                    self.engine.forget_shadow(&id);
+                }
                 false
+            }
+            Kind::Shadow => {
+                let (mut version, mut at) = (Arc::<str>::default(), 0_u64);
+                header.take("version", &mut version).take("at", &mut at).check()?;
+                let mut keyed = Vec::<KeyedOperation>::new();
+                if !keyed.fill(record.body) {
+                    return Err("its operations cannot be read");
+                }
+                let left = at.saturating_add(SHADOW_MS).saturating_sub(self.wall.0).min(SHADOW_MS);
+                self.engine.restore_shadow(&id, &version, self.now.after(left), keyed);
+                true
             }
             Kind::Inbox => {
                 self.engine.inbox.restore(&id, record.header, record.body)?;
@@ -210,7 +229,7 @@ impl Boot<'_> {
     /// What waits to be sent: a mutation, or an entry in its members' place.
     fn read_queued(&mut self, position: u64, header: &mut Header<'_>, id: &MutationId, record: &Record<'_>) -> Result<bool, &'static str> {
         let place = (position, record.ordinal);
-        let (mut keyed, mut members) = (Vec::<KeyedOperation>::new(), Vec::new());
+        let (mut keyed, mut meant, mut members) = (Vec::<KeyedOperation>::new(), Vec::<KeyedOperation>::new(), Vec::new());
         let mut line = Lineage { root: id.clone(), round: 0, place };
         let mut queued = Box::new(Queued {
             id: id.clone(),
@@ -229,6 +248,7 @@ impl Boot<'_> {
         } else {
             header.take("members", &mut members).take("place", &mut line.place);
             header.take_if_there("round", &mut line.round).take_if_there("root", &mut line.root);
+            header.take_if_there("meant", &mut meant);
             let mut entry = Fields::of(record.body);
             // All of it goes to the server as it is.
             entry.take("id", &mut String::new());
@@ -252,6 +272,13 @@ impl Boot<'_> {
             queued.addresses.push(part.address.clone());
             bases.push(part.base.take());
         }
+        let is_lowered = !meant.is_empty();
+        if is_lowered {
+            parts.clear();
+            for keyed in meant {
+                add_to_part(&mut parts, keyed);
+            }
+        }
         if record.kind == Kind::Freeze {
             self.end_all(&members);
             queued.bytes = record.body.len() as u64;
@@ -261,8 +288,9 @@ impl Boot<'_> {
             if self.engine.has(super::planted::Bug::B30) {
                 queued.state = State::InBatch;
             }
-            queued.entry =
-                Some(Box::new(Entry { members, bases, text: record.body.into(), sent: 0, failures: 0, asked: Timestamp::default() }));
+            let entry = Entry::new(members, bases, record.body.into(), is_lowered);
+            // It was frozen to be sent at once.
+            queued.entry = Some(Box::new(Entry { is_doubtful: true, ..entry }));
         }
         self.put(queued, parts);
         Ok(true)
@@ -330,6 +358,15 @@ impl Boot<'_> {
         {
             self.queue.remove(order);
             self.engine.store.log.retire(id);
+        }
+    }
+
+    /// How a write ended first is how it ended.
+    fn note_ending(&mut self, id: &MutationId, members: &[MutationId], ending: &str) {
+        for awaited in &self.engine.config.awaited {
+            if **awaited == *id.0 || members.iter().any(|member| **awaited == *member.0) {
+                self.endings.get_or_insert_with(awaited.as_str().into(), || (ending.to_owned(), id.clone()));
+            }
         }
     }
 

@@ -42,6 +42,11 @@ options! {
     "crossOrigin" cross_origin: bool = false,
     /// Whether the server applies writes to several documents whole or not at all; without, such a write is `VALIDATION`.
     "groups" groups: bool = true,
+    /// What the backend can promise.
+    "level" level: Level = Level::A,
+    /// The operations that the backend takes, by name; all others are lowered to those. None named: it takes all. `put` must be
+    /// among them.
+    "accepts" accepts: Vec<String> = Vec::new(),
     /// Whether the app has a provider of tokens, which is asked before anything goes out.
     "auth" auth: bool = false,
     /// Feeds that are pulled.
@@ -61,6 +66,9 @@ options! {
     "inboxBytesMax" inbox_bytes_max: u64 = 64 << 20,
     /// Largest mutation in bytes; a larger one is `TOO_LARGE`.
     "mutationBytesMax" mutation_bytes_max: u64 = 8 << 20,
+    /// Writes of an earlier engine of the same page, which ended in a panic, that the page still waits for: it is told how they
+    /// have ended, as far as that is not still to come.
+    "awaited" awaited: Vec<String> = Vec::new(),
     /// How long writes collect before they are sent.
     "batchWindowMs" batch_window_ms: u64 = 100,
     /// Most entries in a batch.
@@ -86,7 +94,7 @@ options! {
     "uploadBytesPerS" upload_bytes_per_s: u64 = 8 << 10,
     /// The log is folded when it is idle this long...
     "compactIdleMs" compact_idle_ms: u64 = 1_000,
-    /// ...and holds this many bytes of commits.
+    /// ...and holds this many bytes of commits that are not needed any more.
     "compactBytesMin" compact_bytes_min: u64 = 128 << 10,
     /// A commit with more base than this writes pages directly.
     "pageDirectlyBytes" page_directly_bytes: u64 = 64 << 10,
@@ -104,6 +112,18 @@ pub enum TransportKind {
     Functions,
     /// Nobody: writes queue.
     None,
+}
+
+/// What a backend can promise about writes whose answer got lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Level {
+    /// It stores an entry's id with the effect: each write happens once.
+    A,
+    /// It checks which version a write was made on (an ETag, a version column). A write that it refuses for that, after an
+    /// attempt that had no answer, may have been its own.
+    B,
+    /// Neither. What is sent again may undo what somebody else wrote in between.
+    C,
 }
 
 impl Config {
@@ -134,21 +154,44 @@ impl TransportKind {
     }
 }
 
+impl Level {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::A => "A",
+            Level::B => "B",
+            Level::C => "C",
+        }
+    }
+}
+
+/// Takes up that one of `all` whose name the text is.
+fn fill_named<T: Copy>(slot: &mut T, raw: &str, all: [T; 3], name: fn(T) -> &'static str) -> bool {
+    let found = all.into_iter().find(|one| raw.trim_matches('"') == name(*one));
+    *slot = found.unwrap_or(*slot);
+    found.is_some()
+}
+
 impl Member for TransportKind {
     fn write(&self, out: &mut String) {
         write_string(self.name(), out);
     }
     fn fill(&mut self, raw: &str) -> bool {
-        let name = String::read(raw).unwrap_or_default();
-        for kind in [TransportKind::Protocol, TransportKind::Functions, TransportKind::None] {
-            if kind.name() == name {
-                *self = kind;
-                return true;
-            }
-        }
-        false
+        fill_named(self, raw, [TransportKind::Protocol, TransportKind::Functions, TransportKind::None], TransportKind::name)
     }
     fn blank() -> Self {
         TransportKind::None
+    }
+}
+
+impl Member for Level {
+    fn write(&self, out: &mut String) {
+        write_string(self.name(), out);
+    }
+    fn fill(&mut self, raw: &str) -> bool {
+        fill_named(self, raw, [Level::A, Level::B, Level::C], Level::name)
+    }
+    fn blank() -> Self {
+        Level::A
     }
 }

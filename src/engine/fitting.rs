@@ -2,6 +2,7 @@
 //! nothing with it.
 
 use super::Engine;
+use super::error::{Code, Fault};
 use super::ident::MutationId;
 use crate::protocol::{Address, ApplyError, Operation, Part};
 
@@ -17,6 +18,15 @@ pub(super) struct Grounded {
     pub(super) unfit: Option<(usize, ApplyError)>,
 }
 
+/// What an entry is.
+#[derive(Debug)]
+pub(super) struct Fitting {
+    /// What it means, one for each document.
+    pub(super) parts: Vec<Part>,
+    /// What is sent, where that is something else.
+    pub(super) lowered: Option<Vec<Part>>,
+}
+
 /// What members make on the bases of all their documents.
 #[derive(Debug)]
 pub(super) struct Made {
@@ -27,21 +37,23 @@ pub(super) struct Made {
 }
 
 impl Engine {
-    /// The members that the entry beginning with `head` has, and what they make; no parts where the text is lost that one of
-    /// them was made on. `None` where they cannot be an entry yet.
+    /// The members that the entry beginning with `head` has, and what they make; an error where they can be none: the text is lost
+    /// that one of them was made on, or there is no way to say it to this backend. `None` where they cannot be an entry yet.
     ///
     /// An increment or append that cannot be applied (the base has moved, or was not in memory when it was written) is sent all
     /// the same: only the server knows what is there. It goes as an entry of its own, since a server refuses entries whole.
-    pub(super) fn fit(&mut self, head: &MutationId, addresses: &[Address]) -> Option<(Vec<MutationId>, Option<Vec<Part>>)> {
+    pub(super) fn fit(&mut self, head: &MutationId, addresses: &[Address]) -> Option<(Vec<MutationId>, Result<Fitting, Fault>)> {
         let is_alone = self.config.uncoalesced.iter().any(|name| addresses.iter().any(|address| **name == *address.collection));
-        let mut members = self.outbox.members(head, if is_alone { 1 } else { MEMBERS_MAX }, self.config.batch_bytes_max);
+        let mut members = self.outbox.members(head, if is_alone { 1 } else { MEMBERS_MAX }, self.config.batch_bytes_max, false);
         members.first()?;
         let more = self.goes_on_behind(addresses, &members);
         if let (Some(address), 1..) = (addresses.first(), more) {
             // Made on each other, on a text that is another one by now, they are one change.
             let all = members.len() + more;
-            members = self.outbox.members(head, all, u64::MAX);
-            if members.len() < all {
+            let run = self.outbox.members(head, all, u64::MAX, true);
+            if run.len() == all {
+                members = run;
+            } else if !run.last().is_some_and(|last| self.outbox.is_crossed(address, last)) {
                 self.outbox.postpone(address);
                 return None;
             }
@@ -54,13 +66,30 @@ impl Engine {
                 made = self.grounded_parts(addresses, &members)?;
             }
         }
-        Some((members, made.map(|made| made.parts)))
+        let Some(Made { parts, .. }) = made else {
+            return Some((members, Err(Fault::new(Code::StorageCorrupt, "the text this was made on is lost"))));
+        };
+        let lowered = self.lower(&parts).map_err(|why| Fault::new(Code::Rejected, why.said()));
+        Some((members, lowered.map(|lowered| Fitting { parts, lowered })))
     }
 
     /// For how many writes behind these a run of splices on a text that has moved goes on. A group has none.
     fn goes_on_behind(&self, addresses: &[Address], members: &[MutationId]) -> usize {
         let ([address], Some(last)) = (addresses, members.last()) else { return 0 };
         self.replica.goes_on_behind(address, last)
+    }
+
+    /// What is said of a document that a write is made on: its version, that there is none, or nothing where nobody knows.
+    pub(super) fn made_on(&self, address: &Address) -> Option<Option<String>> {
+        match (self.replica.base(address), self.shadow_version(address)) {
+            (None, None) => Some(None),
+            (Some(base), None) if base.value.is_none() => Some(None),
+            (_, Some(_)) if self.replica.acknowledged(address).is_none() => Some(None),
+            (base, shadow) => {
+                let version = shadow.or(base.map(|base| &base.version)).filter(|version| !version.is_empty());
+                version.map(|version| Some(String::from(&**version)))
+            }
+        }
     }
 
     /// What the layers of these mutations make on the bases as they are. `Some(None)`: there is a document that nobody can say
@@ -72,12 +101,7 @@ impl Engine {
             if operations.is_empty() {
                 return Some(None);
             }
-            let base = match self.replica.base(address) {
-                None => Some(None),
-                Some(base) if base.value.is_none() => Some(None),
-                Some(base) if base.version.is_empty() => None,
-                Some(base) => Some(Some(String::from(&*base.version))),
-            };
+            let base = self.made_on(address);
             made.unfit = made.unfit.or(unfit);
             made.parts.push(Part { address: address.clone(), operations, base });
         }

@@ -8,7 +8,7 @@ use super::error::Fault;
 use super::ident::MutationId;
 use super::record::{DirectoryRow, Lineage, Place};
 use crate::protocol::member::{Fields, Filled, Member, ObjectWriter};
-use crate::protocol::{Address, Json, Names, Pointer, Seen};
+use crate::protocol::{Address, Json, Names, Part, Parts, Pointer, Seen};
 
 /// The text of an object with these members.
 macro_rules! object {
@@ -29,10 +29,17 @@ pub fn mutation(id: &MutationId, at: Wall, scope: &str, keys: &[Address], lineag
 
 /// An entry about to be sent, named by its first member; its members in order; where the first of them stood in the order
 /// of the outbox (members' own records may go once this one is stored); how many follow-ups led to it, left out where
-/// none did; and the first mutation of its line, where it is not its own first member.
-pub fn freeze(entry: &MutationId, members: &[MutationId], place: Place, round: u32, root: &Option<MutationId>) -> String {
+/// none did; the first mutation of its line, where it is not its own first member; and what it means, where what is sent was
+/// lowered to what the backend takes.
+pub fn freeze(entry: &MutationId, members: &[MutationId], place: Place, round: u32, root: &Option<MutationId>, meant: &[Part]) -> String {
     let round = if round > 0 { Some(round) } else { None };
-    object!("entry": entry, "members": &members, "place": &place, "round": &round, "root": root)
+    object!("entry": entry, "members": &members, "place": &place, "round": &round, "root": root, "meant": &Parts(meant))
+}
+
+/// An acknowledged entry that no pull has shown yet, of a server without positions: the version it made, where the server says
+/// one, and when it was acknowledged.
+pub fn shadow(entry: &MutationId, version: &str, at: Wall) -> String {
+    object!("entry": entry, "version": &version, "at": &at)
 }
 
 /// An entry may be tried again: how often the server has answered so, when it last did, the wait that was drawn, and how
@@ -55,8 +62,10 @@ pub fn cancel(id: &MutationId) -> String {
 pub const RETRIED: &str = "retried";
 /// ...or given up.
 pub const DISCARDED: &str = "discarded";
+/// The ending of a shadow: a pull shows it, or has not in all this time.
+pub const SHOWN: &str = "shown";
 
-/// How an entry ended (`applied`, `merged`, `rejected`, `unknown`; behind that, in the inbox, `retried`, `discarded`), and its position in the server's log.
+/// How an entry ended (`applied`, `merged`, `rejected`, `unknown`; behind that, in the inbox, `retried`, `discarded`; behind that, as a shadow, `shown`), and its position in the server's log.
 pub fn settlement(entry: &MutationId, members: &[MutationId], ending: &str, seq: Option<u64>) -> String {
     object!("entry": entry, "members": &members, "ending": &ending, "seq": &seq)
 }

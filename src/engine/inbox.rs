@@ -23,9 +23,11 @@ use crate::protocol::{Address, Draft, Json, KeyedOperation, Operation, Part, Par
 /// One write in the inbox: its record's header and body, as they stand there.
 #[derive(Clone, Debug)]
 pub struct Item {
-    header: Arc<str>,
+    pub(super) header: Arc<str>,
     body: Arc<str>,
     addresses: Vec<Address>,
+    /// The names that it had before, as far as this run knows.
+    carries: Vec<MutationId>,
     /// Whether nobody knows if the server has it.
     pub is_unknown: bool,
 }
@@ -55,7 +57,7 @@ impl Inbox {
 
     /// Whether it has this one.
     pub fn has(&self, id: &MutationId) -> bool {
-        self.items.contains_key(&id.0) || self.items.iter().any(|(_, item)| item.members().contains(id))
+        self.items.contains_key(&id.0) || self.items.iter().any(|(_, item)| item.carries.contains(id) || item.members().contains(id))
     }
 
     /// The one of this document that came last, by the order of the ids.
@@ -69,6 +71,11 @@ impl Inbox {
         last
     }
 
+    /// The one of this name.
+    pub fn item(&self, id: &MutationId) -> Option<&Item> {
+        self.items.get(&id.0).map(|item| &**item)
+    }
+
     /// Header and body of each, by the names of their entries.
     #[cfg(feature = "sim")]
     pub fn records(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<str>)> {
@@ -76,11 +83,18 @@ impl Inbox {
     }
 
     /// Takes one in.
-    fn keep(&mut self, id: &MutationId, item: Item) {
+    pub fn keep(&mut self, id: &MutationId, item: Arc<Item>) {
         self.news.push(id.clone());
         self.bytes += item.bytes();
-        let earlier = self.items.insert(id.0.clone(), item.into());
+        let earlier = self.items.insert(id.0.clone(), item);
         self.bytes -= earlier.map_or(0, |earlier| earlier.bytes());
+    }
+
+    /// What it has of this name had these names before, and ended as merged under them or was made anew.
+    pub fn carry(&mut self, id: &MutationId, carries: &[MutationId]) {
+        if let Some(item) = self.items.get_mut(&id.0).filter(|_| !carries.is_empty()) {
+            Arc::make_mut(item).carries.extend_from_slice(carries);
+        }
     }
 
     /// One found in the store. Fails where it is none.
@@ -96,7 +110,8 @@ impl Inbox {
         if addresses.is_empty() {
             return Err(OTHER_SHAPE);
         }
-        self.keep(id, Item { header: header.into(), body: body.into(), addresses, is_unknown: ending == "unknown" });
+        let (carries, is_unknown) = (Vec::new(), ending == "unknown");
+        self.keep(id, Item { header: header.into(), body: body.into(), addresses, carries, is_unknown }.into());
         Ok(())
     }
 
@@ -199,7 +214,8 @@ impl Engine {
         object.end();
         self.store.stage(Kind::Inbox, &header, &body, Some(About::of(Kind::Inbox, id)));
         let is_unknown = matches!(ending, Ending::Unknown { .. });
-        self.inbox.keep(id, Item { header: header.into(), body: body.into(), addresses: ended.addresses.to_vec(), is_unknown });
+        let (addresses, carries) = (ended.addresses.to_vec(), Vec::new());
+        self.inbox.keep(id, Item { header: header.into(), body: body.into(), addresses, carries, is_unknown }.into());
     }
 
     /// The app hears of what has come into the inbox.
@@ -232,7 +248,7 @@ impl Engine {
                 Again::AsItWas => item.parts(),
                 Again::Edited(text) => (self.edited(&item, &text)?, Vec::new()),
             };
-            self.make_anew(now, parts, grounds, effects)?;
+            self.make_anew(now, parts, grounds, &item, effects)?;
         }
         self.inbox.remove(id);
         let members = item.members();
@@ -241,7 +257,7 @@ impl Engine {
         self.store.log.forget(&About::of(Kind::Inbox, id));
         item.addresses.iter().for_each(|address| self.items.touch(address));
         // Where that cannot be stored, the next start finds the item, and what it would become must not have gone before.
-        self.store.stage_taken(Taken { id: id.clone(), addresses: item.addresses.clone(), ending: None });
+        self.store.stage_taken(Taken { id: id.clone(), addresses: item.addresses.clone(), ending: None, item: Some(item) });
         effects.push(Effect::Notify(Notice::InboxRemoved { entry: id.clone() }));
         Ok(())
     }
@@ -255,13 +271,21 @@ impl Engine {
         Ok(put.parts)
     }
 
-    /// Queues these as a mutation of their own.
-    fn make_anew(&mut self, now: Timestamp, parts: Vec<Part>, grounds: Vec<Ground>, effects: &mut impl Sink) -> Result<(), Fault> {
+    /// Queues these as a mutation of their own, which what comes after the item waits for.
+    fn make_anew(
+        &mut self,
+        now: Timestamp,
+        parts: Vec<Part>,
+        grounds: Vec<Ground>,
+        item: &Item,
+        effects: &mut impl Sink,
+    ) -> Result<(), Fault> {
         let body = text_of(&Parts(&parts));
         self.check_outbox(1, body.len())?;
         let addresses = addresses_of(&parts);
         addresses.iter().for_each(|address| self.touch(address));
         let (id, order) = self.queue(now, addresses, &body, None, None);
+        self.outbox.carry(order, item.carries.clone(), &item.members());
         for (at, Part { address, operations, .. }) in parts.into_iter().enumerate() {
             let (mut befores, mut kept) = (Vec::new(), Vec::new());
             for (_, operation, text) in grounds.iter().filter(|(part, ..)| *part == at) {

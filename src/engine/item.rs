@@ -163,7 +163,7 @@ impl Engine {
     pub(super) fn facts(&self, address: &Address) -> Facts {
         let mut facts = Facts {
             inbox: self.inbox.last_of(address).map(|item| item.is_unknown),
-            known: self.replica.base(address).is_some() || self.is_paged(address),
+            known: self.replica.base(address).is_some() || self.is_paged(address) || self.shadow_version(address).is_some(),
             ..Facts::default()
         };
         if let Some(first) = self.outbox.first_queued(address) {

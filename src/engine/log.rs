@@ -81,7 +81,6 @@ pub struct Log {
     places: Ordered<Arc<str>, Vec<Live>>,
     /// The number of the commit that is being made.
     making: u64,
-    bytes: u64,
     last: u64,
 }
 
@@ -111,7 +110,6 @@ impl Log {
     /// A commit is in the log at `position`, with `bytes` of records that can live on, and takes so many bytes.
     pub fn add(&mut self, number: u64, position: u64, bytes: &[u8], stored: usize) {
         self.last = self.last.max(position);
-        self.bytes += stored as u64;
         let commit = self.commits.get_or_insert_with(number, Commit::default);
         (commit.position, commit.stored) = (position, stored);
         if commit.live > 0 {
@@ -153,9 +151,13 @@ impl Log {
         self.last
     }
 
-    /// Bytes of all commits as they are stored.
-    pub fn bytes(&self) -> u64 {
-        self.bytes
+    /// Bytes of the commits in the log that a fold would take away.
+    pub fn dead(&self) -> u64 {
+        let mut dead = 0;
+        for (_, commit) in self.commits.iter() {
+            dead += commit.stored.saturating_sub(commit.live) as u64;
+        }
+        dead
     }
 
     /// What the commits become when all that is dead goes: the rewriting for a transaction.
@@ -182,11 +184,9 @@ impl Log {
 
     /// The transaction with [`Log::fold`]'s rewriting is done.
     pub fn folded(&mut self) {
-        self.bytes = 0;
         let mut gone = Vec::new();
         for commit in self.commits.values_mut() {
             commit.stored = commit.folded.take().unwrap_or(commit.stored);
-            self.bytes += commit.stored as u64;
         }
         for (number, commit) in self.commits.iter() {
             if commit.stored + commit.live == 0 {
@@ -238,13 +238,15 @@ mod tests {
         for (position, names) in [(1, vec!["a", "b", "c"]), (2, vec!["", ""]), (3, vec!["d"])] {
             commit(&mut log, position, &names);
         }
-        let whole = log.bytes();
+        let dead = log.dead();
         log.retire(&id("b"));
+        assert!(log.dead() > dead);
         assert_eq!(fold(&mut log), [(1, Some(vec![0, 2])), (2, None)]);
         log.retire(&id("a"));
         log.folded();
-        assert!(log.bytes() < whole);
         assert_eq!(fold(&mut log), [(1, Some(vec![2]))]);
+        log.folded();
+        assert_eq!(log.dead(), 0, "what lives is not folded again");
         assert_eq!(log.last(), 3);
     }
 

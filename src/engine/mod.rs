@@ -9,6 +9,7 @@ mod awaiting;
 mod boot;
 pub mod clock;
 mod coalesce;
+mod conditional;
 pub mod config;
 pub mod effect;
 pub mod error;
@@ -21,6 +22,7 @@ pub mod input;
 mod item;
 mod link;
 mod log;
+mod lowering;
 mod merge;
 pub mod mutation;
 pub mod notice;
@@ -36,9 +38,11 @@ mod queued;
 pub mod record;
 mod replica;
 pub mod retry;
+mod revived;
 pub mod rng;
 mod sending;
 mod settling;
+mod shadows;
 #[cfg(feature = "sim")]
 mod sight;
 mod store;
@@ -96,11 +100,15 @@ pub struct Engine {
     history: history::History,
     /// What the app looks at on its way to the server.
     items: item::Items,
+    /// Acknowledged writes that no pull has shown yet.
+    shadows: Vec<shadows::Shadow>,
     /// Who waits for writes to end.
     waiters: Vec<awaiting::Waiter>,
     watch: Watch,
     link: Link,
     feeds: Vec<Feed>,
+    /// Entries that wait for a pull.
+    unsaid: Vec<conditional::Unsaid>,
     /// A handful, like the requests.
     batches: Vec<Batch>,
     size: BatchSize,
@@ -121,6 +129,8 @@ pub struct Engine {
     /// The server's generation, and how much of its log is applied.
     seen: Seen,
     generation: Arc<str>,
+    /// How often in a row that has become another one, without a pull that came to its end.
+    turns: u32,
     pause: Option<Pause>,
     /// The app wants nothing to be sent.
     stopped: bool,
@@ -187,6 +197,7 @@ impl Engine {
         Engine {
             size: BatchSize::new(&config),
             feeds,
+            unsaid: Vec::new(),
             auth: Auth::new(config.auth),
             config,
             rng: Rng::new(seed),
@@ -198,6 +209,7 @@ impl Engine {
             inbox: Inbox::default(),
             history: history::History::default(),
             items: item::Items::default(),
+            shadows: Vec::new(),
             waiters: Vec::new(),
             watch: Watch::default(),
             link: Link::default(),
@@ -212,6 +224,7 @@ impl Engine {
             session_epoch: 0,
             seen: Seen::default(),
             generation: "".into(),
+            turns: 0,
             pause: None,
             stopped: false,
             hidden: false,
@@ -304,6 +317,7 @@ impl Engine {
             entries_resent: self.counters.resent,
             entries_acknowledged: self.counters.acknowledged,
             requests: self.counters.requests,
+            level: self.config.level,
             retry_at: retry_at.map(|at| self.wall_at(at)),
             last_push_at: self.counters.last_push,
             last_pull_at: self.counters.last_pull,

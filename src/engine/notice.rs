@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::auth::TokenReason;
 use super::clock::Wall;
+use super::config::Level;
 use super::error::{Code, Fault};
 use super::ident::{AskId, MutationId};
 use crate::protocol::member::{Member, ObjectWriter, Written};
@@ -150,6 +151,9 @@ pub enum Ending {
     Merged {
         /// Which.
         by: MutationId,
+        /// Whether it may have been applied as it was, too: the backend cannot say, and an attempt had no answer.
+        #[serde(rename = "maybeApplied", skip_serializing_if = "Option::is_none")]
+        maybe_applied: Option<bool>,
     },
     /// The server will never have it; it is in the inbox.
     Rejected {
@@ -246,6 +250,8 @@ pub struct Status {
     pub entries_acknowledged: u64,
     /// Requests sent.
     pub requests: u64,
+    /// What the backend can promise.
+    pub level: Level,
     /// When what waits is tried again; `null` where nothing waits.
     pub retry_at: Option<Wall>,
     /// When a push was last acknowledged.
@@ -427,7 +433,7 @@ impl Ending {
         object.member("ending", &self.name());
         match self {
             Ending::Applied { version } => drop(object.member("version", version)),
-            Ending::Merged { by } => drop(object.member("by", by)),
+            Ending::Merged { by, maybe_applied } => drop(object.member("by", by).member("maybeApplied", maybe_applied)),
             Ending::Rejected { error } | Ending::Unknown { error } => drop(object.member("error", error)),
             Ending::Cancelled => {}
         }
@@ -453,6 +459,7 @@ impl Status {
         member("entriesResent", &self.entries_resent);
         member("entriesAcknowledged", &self.entries_acknowledged);
         member("requests", &self.requests);
+        member("level", &self.level);
         member("retryAt", &self.retry_at);
         member("lastPushAt", &self.last_push_at);
         member("lastPullAt", &self.last_pull_at);
@@ -509,6 +516,7 @@ mod tests {
             entries_resent: 6,
             entries_acknowledged: 7,
             requests: 8,
+            level: Level::A,
             retry_at,
             last_push_at: None,
             last_pull_at: Some(Wall(9)),
@@ -527,7 +535,7 @@ mod tests {
             Notice::NotDurable { mutations: vec![mutation.clone()], error: error() },
             Notice::Settled { mutation: mutation.clone(), ending: Ending::Applied { version: Some("v".into()) } },
             Notice::Settled { mutation: mutation.clone(), ending: Ending::Applied { version: None } },
-            Notice::Settled { mutation: mutation.clone(), ending: Ending::Merged { by: mutation.clone() } },
+            Notice::Settled { mutation: mutation.clone(), ending: Ending::Merged { by: mutation.clone(), maybe_applied: Some(true) } },
             Notice::Settled { mutation: mutation.clone(), ending: Ending::Rejected { error: error() } },
             Notice::Settled { mutation: mutation.clone(), ending: Ending::Cancelled },
             Notice::Settled { mutation, ending: Ending::Unknown { error: error() } },

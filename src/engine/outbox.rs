@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::clock::Timestamp;
+use super::error::Fault;
 use super::ident::MutationId;
 use super::queued::{Entry, Queued, State};
 use super::record::Place;
@@ -111,6 +112,12 @@ impl Outbox {
             }
             queued.carries = carries;
         }
+    }
+
+    /// What carries on the entry of this name.
+    pub fn carrier(&self, entry: &MutationId) -> Option<&MutationId> {
+        let carries = |queued: &Queued| queued.lineage.as_ref().is_some_and(|line| line.root == *entry);
+        self.queue.iter().find(|(_, queued)| carries(queued)).map(|(_, queued)| &queued.id)
     }
 
     /// What stands at `order` goes only when these have been applied, and all that is pending of documents it was made of.
@@ -302,24 +309,55 @@ impl Outbox {
 
     /// The mutations that an entry beginning with this one would hold now: those of its document from it on, as far as they
     /// are kept and depend on nothing, at most so many of at most so many bytes, though one whatever its size. A group is
-    /// by itself.
-    pub fn members(&self, first: &MutationId, most: usize, mut bytes: u64) -> Vec<MutationId> {
-        let mut members = Vec::new();
+    /// by itself. Where they are one change, `is_run`, those that come after others of them belong to it, too.
+    pub fn members(&self, first: &MutationId, most: usize, mut bytes: u64, is_run: bool) -> Vec<MutationId> {
+        let (mut members, mut places) = (Vec::new(), Vec::new());
         let Some(address) = self.queued(first).and_then(|queued| queued.addresses.first()) else { return members };
         let Some(key) = self.keys.get(address) else { return members };
         for order in key.orders.keys() {
             let Some(queued) = self.queue.get(order) else { continue };
-            let joins = !queued.is_group() && queued.after.is_empty() && members.len() < most && queued.bytes <= bytes;
+            let is_free = queued.after.iter().all(|earlier| is_run && places.contains(earlier));
+            let joins = !queued.is_group() && is_free && members.len() < most && queued.bytes <= bytes;
             if queued.state != State::Kept || !(members.is_empty() || joins) {
                 break;
             }
             bytes = bytes.saturating_sub(queued.bytes);
             members.push(queued.id.clone());
+            places.push(*order);
             if queued.is_group() {
                 break;
             }
         }
         members
+    }
+
+    /// Whether what stands behind `last` of one document comes after something of another one that waits, by whatever way, for
+    /// `last` or for what is before it: it can never go together with that.
+    pub fn is_crossed(&self, address: &Address, last: &MutationId) -> bool {
+        let (Some(last), Some(key)) = (self.order(last), self.keys.get(address)) else { return false };
+        let Some(next) = key.orders.from(&(last + 1)).next().and_then(|(next, ())| self.queue.get(next)) else { return false };
+        // What something waits for has an earlier place: from the latest on, each has its turn once. The set has them reversed.
+        let mut ahead = OrderedSet::default();
+        for earlier in next.after.iter().filter(|earlier| !key.orders.contains_key(earlier)) {
+            ahead.insert(!earlier, ());
+        }
+        while let Some(reversed) = ahead.first().map(|(reversed, ())| *reversed) {
+            ahead.remove(&reversed);
+            let order = !reversed;
+            if order <= last && key.orders.contains_key(&order) {
+                return true;
+            }
+            let Some(queued) = self.queue.get(&order) else { continue };
+            for earlier in &queued.after {
+                ahead.insert(!earlier, ());
+            }
+            for key in queued.addresses.iter().filter_map(|address| self.keys.get(address)) {
+                for earlier in key.orders.keys().take_while(|earlier| **earlier < order) {
+                    ahead.insert(!earlier, ());
+                }
+            }
+        }
+        false
     }
 
     /// The place in the order of a mutation or entry, or of the entry that a mutation is part of.
@@ -340,9 +378,10 @@ impl Outbox {
     /// The first of these members becomes the entry, and the others part of it.
     pub fn freeze(&mut self, entry: Box<Entry>) {
         let Some((first, others)) = entry.members.split_first() else { return };
-        let mut waiting = Vec::new();
+        let (mut waiting, mut carries) = (Vec::new(), Vec::new());
         for other in others {
-            if let Some((order, _)) = self.remove(other) {
+            if let Some((order, mut queued)) = self.remove(other) {
+                carries.append(&mut queued.carries);
                 waiting.push((order, self.dependents.remove(&order).unwrap_or_default()));
             }
         }
@@ -357,10 +396,12 @@ impl Outbox {
                 self.dependents.get_or_insert_with(order, Vec::new).append(dependents);
             }
         }
+        carries.append(&mut queued.carries);
         queued.bytes = entry.text.len() as u64;
         queued.state = State::InBatch;
         queued.entry = Some(entry);
         self.stage(queued, Some(order));
+        self.carry(order, carries, &[]);
     }
 
     /// A frozen entry.
@@ -381,6 +422,20 @@ impl Outbox {
         let Some(entry) = self.change(id).and_then(|queued| queued.entry.as_mut()) else { return 0 };
         entry.failures = entry.failures.saturating_add(1);
         entry.failures
+    }
+
+    /// Nobody knows whether the entry was carried out.
+    pub fn mark_doubtful(&mut self, id: &MutationId) {
+        if let Some(entry) = self.change(id).and_then(|queued| queued.entry.as_mut()) {
+            entry.is_doubtful = true;
+        }
+    }
+
+    /// The entry ends so, unless the server knows of it.
+    pub fn mark_refused(&mut self, id: &MutationId, error: Fault) {
+        if let Some(entry) = self.change(id).and_then(|queued| queued.entry.as_mut()) {
+            entry.refused = Some(error);
+        }
     }
 
     /// The server asked not to have the entry before then.
@@ -588,7 +643,7 @@ mod tests {
 
     fn entry(members: &[&str]) -> Box<Entry> {
         let members = members.iter().map(|member| MutationId((*member).into())).collect();
-        Box::new(Entry { members, bases: vec![None], text: "12345".into(), sent: 0, failures: 0, asked: Timestamp::default() })
+        Box::new(Entry::new(members, vec![None], "12345".into(), false))
     }
 
     fn heads(outbox: &Outbox) -> Vec<String> {
@@ -624,7 +679,7 @@ mod tests {
         outbox.mark_stored(&MutationId("follow-up".into()), None, true);
         assert_eq!(heads(&outbox), ["follow-up", "c"]);
         let first = MutationId("follow-up".into());
-        assert_eq!([(9, 99), (1, 99), (9, 19)].map(|(most, bytes)| outbox.members(&first, most, bytes).len()), [2, 1, 1]);
+        assert_eq!([(9, 99), (1, 99), (9, 19)].map(|(most, bytes)| outbox.members(&first, most, bytes, false).len()), [2, 1, 1]);
         outbox.take(&MutationId("c".into())).unwrap();
         assert_eq!((heads(&outbox), outbox.items()), (vec!["follow-up".to_owned()], 1));
     }

@@ -13,7 +13,7 @@ pub enum Class {
     Auth,
     /// Too large as one request; halves may pass.
     TooLarge,
-    /// Nothing was done, because it does not say what it was made on.
+    /// Nothing was done, because it does not say what it was made on, or that is no longer there.
     Precondition,
     /// Refused; alone, an entry would be refused for good.
     Refused,
@@ -25,7 +25,7 @@ pub enum Class {
 pub type Row = (u16, u16, Class, &'static str);
 
 /// The table. A status in no row is `Unknown`, and is tried again like `Retry`.
-pub const TABLE: [Row; 19] = [
+pub const TABLE: [Row; 20] = [
     (200, 200, Class::Body, "the body says what became of each entry"),
     (400, 400, Class::Refused, "the server cannot read it"),
     (401, 401, Class::Auth, "a token is missing or no longer good"),
@@ -38,6 +38,7 @@ pub const TABLE: [Row; 19] = [
     (409, 409, Class::Body, "the body says why: another session holds this client, or which entries conflict"),
     (410, 410, Class::Refused, "there is no such place any more"),
     (411, 411, Class::Refused, "refused"),
+    (412, 412, Class::Precondition, "what it was made on is no longer there"),
     (413, 413, Class::TooLarge, "too large"),
     (414, 417, Class::Refused, "refused"),
     (422, 422, Class::Refused, "the server understands it and refuses"),
@@ -50,6 +51,11 @@ pub const TABLE: [Row; 19] = [
 /// What `status` means.
 pub fn classify(status: u16) -> Class {
     row(status).2
+}
+
+/// Whether such an answer says that nothing was carried out, though it may be later.
+pub fn is_undone(status: u16) -> bool {
+    matches!(status, 425 | 429)
 }
 
 /// What the app is told of an answer with this status.
@@ -76,7 +82,7 @@ mod tests {
         assert_eq!(of(Class::Body), [200, 409]);
         assert_eq!(of(Class::Auth), [401]);
         assert_eq!(of(Class::TooLarge), [413]);
-        assert_eq!(of(Class::Precondition), [428]);
+        assert_eq!(of(Class::Precondition), [412, 428]);
         assert_eq!(of(Class::Refused), [400, 402, 403, 404, 405, 406, 410, 411, 414, 415, 416, 417, 422]);
         assert_eq!(of(Class::Retry), [vec![408, 425, 429], (500..=599).collect()].concat());
         assert!((100..200).chain(201..400).all(|status| classify(status) == Class::Unknown));

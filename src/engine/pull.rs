@@ -28,6 +28,12 @@ pub struct Feed {
     pub failures: u32,
     /// Everything is pulled again: what has been seen so far. What is not seen by the end is gone.
     pub resync: Option<OrderedSet<Address>>,
+    /// The number of the last request that was answered...
+    pub answered: u64,
+    /// ...of the first one of these pages, until the last has come...
+    pub began: Option<u64>,
+    /// ...and of the first one when that was last so.
+    pub pulled: u64,
     /// Why the last question got no good answer, where it did not.
     pub stale: Option<Code>,
 }
@@ -35,7 +41,19 @@ pub struct Feed {
 impl Feed {
     /// A feed that nothing is known of.
     pub fn new(name: String, now: Timestamp) -> Feed {
-        Feed { name, cursor: None, request: None, due: now, asked: None, failures: 0, resync: None, stale: None }
+        Feed {
+            name,
+            cursor: None,
+            request: None,
+            due: now,
+            asked: None,
+            failures: 0,
+            resync: None,
+            answered: 0,
+            began: None,
+            pulled: 0,
+            stale: None,
+        }
     }
 
     /// Something happened that may have changed the world: the feed is pulled soon, but not all the time (N13).
@@ -49,6 +67,7 @@ impl Feed {
     /// Starts again from the beginning. With `sweep`, documents that do not come again are gone.
     pub fn restart(&mut self, now: Timestamp, sweep: bool) {
         self.cursor = None;
+        self.began = None;
         self.due = now;
         if sweep {
             self.resync = Some(Ordered::default());

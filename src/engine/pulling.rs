@@ -10,10 +10,11 @@ use super::effect::Sink;
 use super::error::{Code, Fault};
 use super::ident::{AskId, MutationId};
 use super::input::Reply;
-use super::link::Tried;
+use super::link::{AWAITED_FAILURES, Tried};
 use super::outcome;
 use super::queued::Queued;
 use super::replica::Base;
+use super::retry;
 use super::sending::{asked_wait, read_body};
 use crate::protocol::{Change, ChangeBody, PullReply};
 
@@ -98,13 +99,17 @@ impl Engine {
     }
 
     pub(super) fn on_pull_reply(&mut self, now: Timestamp, feed: usize, sent_under: &Arc<str>, reply: &Reply, effects: &mut impl Sink) {
-        let Some((_, echo)) = self.feeds[feed].request.take() else { return };
+        let Some((request, echo)) = self.feeds[feed].request.take() else { return };
+        self.feeds[feed].answered = request.0;
         if reply.status == 200 {
             let mut page = PullReply::default();
             let read = read_body(reply, &mut |text| page.take_up(text));
             return match read.and_then(|()| self.check_page(now, &echo, &page, sent_under)) {
-                Ok(()) => self.apply_page(now, feed, page, effects),
-                Err(None) => self.feeds[feed].due = now,
+                Ok(()) => {
+                    self.apply_page(now, feed, page, effects);
+                    self.end_unsaid(now, effects);
+                }
+                Err(None) => self.on_outdated(feed, effects),
                 Err(Some(error)) => self.on_no_pull(now, feed, error, effects),
             };
         }
@@ -127,6 +132,28 @@ impl Engine {
         self.troubles.network = Some(refused.clone());
         self.note_stale(feed, &refused);
         self.answer_pull(feed, Some(refused), effects);
+    }
+
+    /// A page of another generation than it was asked for: everything is pulled again, when that is due. Who waits hears of it
+    /// where that has been so too often.
+    fn on_outdated(&mut self, feed: usize, effects: &mut impl Sink) {
+        self.history.note(Code::Protocol.as_str());
+        if self.turns >= AWAITED_FAILURES {
+            let error = Fault::new(Code::Protocol, "servers with different histories answer in turn");
+            self.troubles.network = Some(error.clone());
+            self.answer_pull(feed, Some(error), effects);
+        }
+    }
+
+    /// The server is another one, or its history was restored: everything is pulled again. The first time at once; servers
+    /// that answer in turn are not asked without pause (law V4).
+    pub(super) fn on_generation(&mut self, now: Timestamp) {
+        let wait = retry::ENTRY.draw(self.turns, &mut self.rng);
+        self.turns = self.turns.saturating_add(1);
+        for feed in 0..self.feeds.len() {
+            self.feeds[feed].restart(now.after(wait), true);
+            self.stage_cursor(feed);
+        }
     }
 
     /// Nonsense is no answer: cache and cursor stay (MISSION 14).
@@ -159,11 +186,7 @@ impl Engine {
         self.check_reply(now, &page.generation, &page.scope, sent_under)?;
         // The first page of another generation goes on from the old one's cursor, unless the server noticed.
         let goes_on = before.is_empty() || before == self.generation || page.reset;
-        if goes_on {
-            return Ok(());
-        }
-        self.history.note(Code::Protocol.as_str());
-        Err(None)
+        if goes_on { Ok(()) } else { Err(None) }
     }
 
     fn apply_page(&mut self, now: Timestamp, feed: usize, page: PullReply, effects: &mut impl Sink) {
@@ -198,7 +221,13 @@ impl Engine {
         let interval = if self.hidden { self.config.poll_max_ms } else { self.config.poll_base_ms };
         self.feeds[feed].due = if page.more { now } else { now.after(interval) };
         let mut swept = false;
+        let answered = self.feeds[feed].answered;
+        let began = *self.feeds[feed].began.get_or_insert(answered);
         if !page.more {
+            self.feeds[feed].began = None;
+            self.feeds[feed].pulled = began;
+            self.turns = 0;
+            self.expire_shadows(now, effects);
             swept = self.sweep(feed);
             self.counters.last_pull = Some(self.wall_at(now));
             self.feeds[feed].stale = None;
@@ -226,6 +255,7 @@ impl Engine {
         let entry = own.as_ref().and_then(|id| self.outbox.entry(id)).filter(|entry| entry.addresses.contains(address));
         if let (Some(id), Some(is_group)) = (&own, entry.map(Queued::is_group)) {
             self.forget_in_batches(id);
+            self.end_all_shadows(address);
             self.settle_ok(now, id, &Some(version.clone()), *seq, &value, effects);
             if !is_group {
                 return;
@@ -235,14 +265,12 @@ impl Engine {
         let theirs = Box::new(Base { version, seq: *seq, generation, value });
         #[cfg(feature = "sim")]
         let theirs = self.without_tombstone(theirs);
-        if self.is_news(address, &theirs) {
+        #[cfg(feature = "sim")]
+        if self.has(super::planted::Bug::B4) && self.is_news(address, &theirs) {
             self.touch(address);
-            #[cfg(feature = "sim")]
-            if self.has(super::planted::Bug::B4) {
-                self.uncover(address);
-            }
-            self.rebase(address, Some(theirs), &[]);
+            self.uncover(address);
         }
+        self.lay_under(address, theirs, own.as_ref(), self.feeds[feed].answered);
     }
 
     /// After everything was pulled again: what did not come is gone.

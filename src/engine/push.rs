@@ -16,6 +16,8 @@ pub struct Batch {
     pub id: BatchId,
     /// In order.
     pub entries: Vec<MutationId>,
+    /// Whether they are not sent, but asked about.
+    pub is_question: bool,
 }
 
 /// How many entries a batch may hold: halved when one is too large or too slow, doubled again with each that passes.

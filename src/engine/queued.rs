@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::clock::Timestamp;
+use super::error::Fault;
 use super::ident::MutationId;
 use super::record::{Lineage, Place};
 use crate::protocol::Address;
@@ -39,6 +40,12 @@ pub struct Entry {
     pub bases: Vec<Option<Option<String>>>,
     /// Its bytes.
     pub text: Arc<str>,
+    /// Whether they say it in other operations than it means, since the backend does not take those.
+    pub is_lowered: bool,
+    /// Whether an attempt to send it may have been carried out without an answer.
+    pub is_doubtful: bool,
+    /// A request with nothing else in it was refused, and an earlier one had no answer: how it ends unless the server knows of it.
+    pub refused: Option<Fault>,
     /// How often it was sent.
     pub sent: u32,
     /// How often the server has answered that it should be tried again.
@@ -62,8 +69,18 @@ pub enum State {
     Sent,
     /// An entry that can be sent.
     Ready,
+    /// An entry that waits until it is known what it was made on.
+    Held,
     /// An entry that can be sent from then on.
     Waiting(Timestamp),
+}
+
+impl Entry {
+    /// An entry that was never sent.
+    pub fn new(members: Vec<MutationId>, bases: Vec<Option<Option<String>>>, text: Arc<str>, is_lowered: bool) -> Entry {
+        let asked = Timestamp::default();
+        Entry { members, bases, text, is_lowered, is_doubtful: false, refused: None, sent: 0, failures: 0, asked }
+    }
 }
 
 impl Queued {

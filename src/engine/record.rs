@@ -51,7 +51,8 @@ pub enum Kind {
     Base = 8,
     /// Where a feed's next pull goes on: [`header::cursor`].
     Cursor = 9,
-    /// An acknowledged entry still laid over the base, for servers without positions. Reserved.
+    /// An acknowledged entry still laid over the base, for servers without positions: [`header::shadow`]; body: its operations as
+    /// they were sent.
     Shadow = 10,
     /// An event of a stream. Reserved.
     Event = 11,
@@ -89,6 +90,7 @@ impl Kind {
             7 => Kind::Inbox,
             8 => Kind::Base,
             9 => Kind::Cursor,
+            10 => Kind::Shadow,
             13 => Kind::History,
             15 => Kind::Quarantine,
             16 => Kind::Before,
@@ -103,7 +105,7 @@ impl Kind {
     pub fn named_by(self) -> Option<&'static str> {
         match self {
             Kind::Mutation | Kind::Cancel | Kind::Before | Kind::After => Some("id"),
-            Kind::Freeze | Kind::Attempt | Kind::Settlement | Kind::Inbox => Some("entry"),
+            Kind::Freeze | Kind::Attempt | Kind::Settlement | Kind::Inbox | Kind::Shadow => Some("entry"),
             Kind::Cursor => Some("feed"),
             _ => None,
         }
@@ -328,7 +330,7 @@ mod tests {
     #[test]
     fn a_kind_of_a_later_build_is_kept() {
         let mut bytes = Vec::new();
-        encode(&mut bytes, Kind::Shadow, 0, &cancel("a"), "");
+        encode(&mut bytes, Kind::Event, 0, &cancel("a"), "");
         assert_eq!(decode(&bytes).collect::<Vec<_>>(), [Found::Foreign { raw: &bytes }]);
     }
 }

@@ -44,6 +44,9 @@ struct Layer {
     /// For splices that begin a run, or may come to: which of the operations, and the text it was made on, once the base
     /// has moved under it.
     befores: Vec<(usize, Text)>,
+    /// Whether the server has it: an entry that no pull has shown yet. These lie below all others, and set or remove values: none
+    /// of them grows or edits one.
+    is_shadow: bool,
 }
 
 /// One document in memory.
@@ -149,7 +152,7 @@ impl Replica {
         if document.is_unloaded() {
             return None;
         }
-        let (mut fold, mut rest, mut unfit) = (document.fold(), ids, None);
+        let (mut fold, mut rest, mut unfit) = (document.shaded(), ids, None);
         fold.made = Some(Composer::default());
         for layer in &document.layers {
             if layer.is_next(&mut rest) {
@@ -175,14 +178,29 @@ impl Replica {
         laid
     }
 
-    /// What an acknowledged entry makes of a document: its operations in it, those that can be applied.
-    pub fn with_layer(&self, address: &Address, id: &MutationId, document: Option<Json>) -> Option<Json> {
-        let mut draft = Draft::of(document);
-        let layer = self.documents.get(address).and_then(|document| document.layers.iter().find(|layer| layer.id == *id));
-        for operation in layer.map_or(&[][..], |layer| &layer.operations) {
-            let _ = draft.apply(operation);
+    /// The base with all that the server is known to have: what the next write is made on.
+    pub fn acknowledged(&self, address: &Address) -> Option<Json> {
+        self.documents.get(address)?.shaded().draft.to_json()
+    }
+
+    /// The layer of `id` is a shadow from here on.
+    pub fn shade(&mut self, address: &Address, id: &MutationId) {
+        let Some(document) = self.documents.get_mut(address) else { return };
+        if let Some(layer) = document.layers.iter_mut().find(|layer| layer.id == *id) {
+            layer.is_shadow = true;
         }
-        draft.to_json()
+    }
+
+    /// How many of the first shadows, of so many at the most, change nothing in what would be seen without them over `value`.
+    pub fn shadows_in(&self, address: &Address, value: &Option<Json>, most: usize) -> usize {
+        let Some(document) = self.documents.get(address).filter(|_| most > 0) else { return 0 };
+        let seen = |without: usize| {
+            let mut fold = Fold::on(value.clone());
+            document.layers.iter().filter(|layer| layer.is_shadow).skip(without).for_each(|layer| fold.layer(layer));
+            fold.draft.to_json().map(|json| json.to_tree())
+        };
+        let all = seen(0);
+        (1..=most).rev().find(|without| seen(*without) == all).unwrap_or(0)
     }
 
     /// How many layers a run whose text has moved goes on for behind the layer `last`. Parted there, it would be merged as two
@@ -282,7 +300,7 @@ impl Replica {
 
 impl Layer {
     fn of(order: u64, id: MutationId, operations: Vec<Operation>) -> Layer {
-        Layer { order, id, operations, befores: Vec::new() }
+        Layer { order, id, operations, befores: Vec::new(), is_shadow: false }
     }
 
     /// Whether it is that of the first of `ids`, which then has had its turn.
@@ -339,7 +357,18 @@ impl Document {
 
     /// Nothing laid over the base yet.
     fn fold(&self) -> Fold {
-        Fold { draft: Draft::of(self.value()), run: None, made: None, unfit: None }
+        Fold::on(self.value())
+    }
+
+    /// The shadows laid over the base, and nothing else yet.
+    fn shaded(&self) -> Fold {
+        let mut fold = self.fold();
+        for layer in &self.layers {
+            if layer.is_shadow {
+                fold.layer(layer);
+            }
+        }
+        fold
     }
 
     /// The view, for editing.
@@ -417,6 +446,10 @@ struct Run {
 }
 
 impl Fold {
+    fn on(document: Option<Json>) -> Fold {
+        Fold { draft: Draft::of(document), run: None, made: None, unfit: None }
+    }
+
     fn layer(&mut self, layer: &Layer) {
         for index in 0..layer.operations.len() {
             self.operation(layer, index);

@@ -7,6 +7,7 @@ use super::clock::Timestamp;
 use super::config::TransportKind;
 use super::effect::{Effect, Sink};
 use super::error::{Code, Fault};
+use super::fitting::Fitting;
 use super::header;
 use super::ident::{MutationId, RequestId};
 use super::input::{Reply, SendFailure};
@@ -20,10 +21,9 @@ use super::queued::{Entry, Queued, State};
 use super::record::Kind;
 use super::retry;
 use super::settling::Ended;
-use super::store::Taken;
 use super::{Engine, Pause};
-use crate::protocol::member::Wrong;
-use crate::protocol::{self, Address, Call, MessageError, Part, PushReply, Whole};
+use crate::protocol::member::{Fields, Wrong};
+use crate::protocol::{self, Address, Call, MessageError, Part, PushReply, Seen, Whole};
 use crate::protocol::{digits, words};
 
 /// A request on its way.
@@ -130,7 +130,12 @@ impl Engine {
         if self.push_due(now).is_none_or(|due| due > now) {
             return;
         }
-        let Chosen { mut entries, heads } = self.outbox.choose(self.size.items(), self.config.batch_bytes_max);
+        let Chosen { mut entries, mut heads } = self.outbox.choose(self.size.items(), self.config.batch_bytes_max);
+        let refused = entries.iter().position(|id| self.refused(id).is_some());
+        if let Some(at) = refused {
+            // It is asked about by itself.
+            (entries, heads) = (vec![entries.swap_remove(at)], Vec::new());
+        }
         let batch = BatchId(self.next_id());
         let sent_before = entries.len();
         for head in &heads {
@@ -146,7 +151,7 @@ impl Engine {
             self.outbox.set_state(id, State::InBatch);
         }
         let is_frozen_already = entries.len() == sent_before;
-        self.batches.push(Batch { id: batch, entries });
+        self.batches.push(Batch { id: batch, entries, is_question: refused.is_some() });
         if is_frozen_already {
             self.send_batch(now, batch, effects);
         } else {
@@ -159,14 +164,18 @@ impl Engine {
     fn freeze(&mut self, now: Timestamp, head: &MutationId, effects: &mut impl Sink) -> Option<MutationId> {
         let first = self.outbox.queued(head)?;
         let (id, line, addresses) = (head.clone(), first.line(first.round()), first.addresses.clone());
-        let (members, parts) = self.fit(head, &addresses)?;
-        let Some(parts) = parts else {
-            self.give_up_unplaceable(now, &addresses, &members, effects);
-            return None;
+        let (members, fitting) = self.fit(head, &addresses)?;
+        let Fitting { parts, lowered } = match fitting {
+            Ok(fitting) => fitting,
+            Err(error) => {
+                self.give_up_unplaceable(now, &addresses, &members, error, effects);
+                return None;
+            }
         };
-        let text: Arc<str> = protocol::Entry::text(&id.0, &self.seen, &parts).into();
+        let text: Arc<str> = protocol::Entry::text(&id.0, &self.seen, lowered.as_deref().unwrap_or(&parts)).into();
+        let meant = if lowered.is_some() { &parts[..] } else { &[] };
         let root = Some(line.root).filter(|root| *root != id);
-        let header = header::freeze(&id, &members, line.place, line.round, &root);
+        let header = header::freeze(&id, &members, line.place, line.round, &root, meant);
         members.iter().for_each(|member| self.store.log.retire(member));
         self.store.stage(Kind::Freeze, &header, &text, Some(About::of(Kind::Freeze, &id)));
         let order = self.outbox.order(&id).unwrap_or_default();
@@ -177,7 +186,7 @@ impl Engine {
             bases.push(base);
         }
         let has_others = members.len() > 1;
-        self.outbox.freeze(Box::new(Entry { members, bases, text, sent: 0, failures: 0, asked: Timestamp::default() }));
+        self.outbox.freeze(Box::new(Entry::new(members, bases, text, lowered.is_some())));
         if has_others {
             // What waits for one of the others waits for the entry from here on.
             self.keep_dependencies(&self.outbox.dependents(order));
@@ -185,25 +194,43 @@ impl Engine {
         Some(id)
     }
 
-    /// The text that these were made on is lost, and with it where they belong: they go to the inbox.
-    fn give_up_unplaceable(&mut self, now: Timestamp, addresses: &[Address], members: &[MutationId], effects: &mut impl Sink) {
-        let error = Fault::new(Code::StorageCorrupt, "the text this was made on is lost");
-        let (ended, ending) = (Ended { addresses, layers: members, members }, Ending::Unknown { error });
+    /// These can be no entry: they go to the inbox.
+    fn give_up_unplaceable(
+        &mut self,
+        now: Timestamp,
+        addresses: &[Address],
+        members: &[MutationId],
+        error: Fault,
+        effects: &mut impl Sink,
+    ) {
+        let ended = Ended { addresses, layers: members, members };
+        let ending = if error.code == Code::Rejected { Ending::Rejected { error } } else { Ending::Unknown { error } };
         addresses.iter().for_each(|address| self.touch(address));
         self.set_aside(now, &ended, ending.name(), &ending, &None, None);
-        self.conclude(&ended, Vec::new(), &ending, None, effects);
+        members.first().into_iter().for_each(|first| self.stage_settlement(first, members, ending.name(), None));
+        addresses.iter().for_each(|address| self.rebase(address, None, members));
         for member in members {
             let order = self.outbox.order(member);
-            self.outbox.take(member);
-            self.store.log.retire(member);
-            self.store.stage_taken(Taken { id: member.clone(), addresses: addresses.to_vec(), ending: None });
-            order.into_iter().for_each(|order| self.block_dependents(now, order, false, effects));
+            if let Some(queued) = self.outbox.take(member) {
+                self.store.log.retire(member);
+                self.end_unsent(&queued, ending.clone(), true, effects);
+            }
+            order.into_iter().for_each(|order| self.block_dependents(now, order, true, effects));
         }
+    }
+
+    fn refused(&self, id: &MutationId) -> Option<&Fault> {
+        self.outbox.entry(id)?.entry.as_ref()?.refused.as_ref()
     }
 
     /// The entries of a batch are frozen: it goes.
     pub(super) fn send_batch(&mut self, now: Timestamp, batch: BatchId, effects: &mut impl Sink) {
-        let Some(entries) = self.batch(batch).map(|batch| batch.entries.clone()) else { return };
+        let Some(Batch { entries, is_question, .. }) = self.batch(batch).cloned() else { return };
+        if let (true, [id]) = (is_question, &entries[..]) {
+            self.outbox.set_state(id, State::Sent);
+            self.send(now, What::Push(batch), Call::Outcome { id: String::from(&*id.0) }, effects);
+            return;
+        }
         #[cfg(feature = "sim")]
         self.give_up_tried(&entries);
         let is_open = self.may_ask() && self.link.is_open(now, self.requests.len());
@@ -339,16 +366,26 @@ impl Engine {
         self.history.note(error.code.as_str());
         self.troubles.network = Some(error.clone());
         match what {
-            What::Push(batch) => drop(self.release(batch)),
+            What::Push(batch) => {
+                for id in &self.release(batch) {
+                    self.outbox.mark_doubtful(id);
+                }
+            }
             What::Pull(feed) => {
                 self.feeds[feed].request = None;
                 self.feeds[feed].due = now;
                 self.note_stale(feed, &error);
-                if self.link.failures() >= super::link::AWAITED_FAILURES {
-                    self.answer_pull(feed, Some(error), effects);
-                }
+                self.give_up_pull(feed, &error, effects);
             }
-            What::Ping => {}
+            // While the network is believed to be away, a probe is all that is tried for those who wait.
+            What::Ping => (0..self.feeds.len()).for_each(|feed| self.give_up_pull(feed, &error, effects)),
+        }
+    }
+
+    /// Who awaits a feed hears that there is no answer, once that is so often enough in a row.
+    fn give_up_pull(&mut self, feed: usize, error: &Fault, effects: &mut impl Sink) {
+        if self.link.failures() >= super::link::AWAITED_FAILURES {
+            self.answer_pull(feed, Some(error.clone()), effects);
         }
     }
 
@@ -365,10 +402,11 @@ impl Engine {
         match request.what {
             What::Push(batch) => self.on_push_reply(now, batch, &request, &reply, effects),
             What::Pull(feed) => self.on_pull_reply(now, feed, &request.generation, &reply, effects),
-            What::Ping if reply.status == 200 && body_of(&reply).is_ok() => {
-                self.on_good_answer();
-            }
-            What::Ping => self.link.on_no_answer(now, &mut self.rng),
+            What::Ping => match body_of(&reply) {
+                Ok(_) if reply.status == 200 => self.on_good_answer(),
+                Ok(_) => self.on_no_answer(now, What::Ping, outcome::refusal(reply.status), effects),
+                Err(error) => self.on_no_answer(now, What::Ping, error, effects),
+            },
         }
         self.end_sync(now, &request, reply.body.0.len());
     }
@@ -398,6 +436,9 @@ impl Engine {
             Class::Retry | Class::Unknown => {
                 self.history.note(refused.code.as_str());
                 self.troubles.network = Some(refused);
+                if !outcome::is_undone(reply.status) {
+                    self.doubt(batch);
+                }
                 self.on_retry_later(now, batch, if class == Class::Retry { asked_wait(reply) } else { None });
             }
             Class::TooLarge | Class::Refused | Class::Precondition if count > 1 => {
@@ -407,18 +448,60 @@ impl Engine {
             }
             Class::Precondition => {
                 for id in &self.release(batch) {
-                    self.make_conditional(now, id, &refused, effects);
+                    self.end_refused(now, id, refused.clone(), effects);
                 }
             }
             class => {
                 let code = if class == Class::TooLarge { Code::TooLarge } else { Code::Rejected };
                 self.history.note(code.as_str());
-                let ending = Ending::Rejected { error: refused.as_kind(code) };
                 self.size.grow();
                 for id in &self.release(batch) {
-                    self.end(now, id, &ending, &None, None, effects);
+                    self.end_refused(now, id, refused.as_kind(code), effects);
                 }
             }
+        }
+    }
+
+    /// A request with nothing but this entry in it was refused. Where an earlier attempt had no answer, that does not say that
+    /// the entry was not carried out: a server that knows it by its id is asked.
+    fn end_refused(&mut self, now: Timestamp, id: &MutationId, error: Fault, effects: &mut impl Sink) {
+        let Some(Queued { entry: Some(entry), .. }) = self.outbox.entry(id) else { return };
+        if entry.refused.is_some() {
+            return self.end_untold(now, id, effects);
+        }
+        if entry.is_doubtful && self.config.transport == TransportKind::Protocol {
+            return self.outbox.mark_refused(id, error);
+        }
+        self.end_undone(now, id, error, effects);
+    }
+
+    /// An entry was refused, and nobody says whether an attempt before was carried out.
+    fn end_untold(&mut self, now: Timestamp, id: &MutationId, effects: &mut impl Sink) {
+        let error = Fault::new(Code::Protocol, "it was refused, and nobody says whether an earlier attempt was carried out");
+        self.end(now, id, &Ending::Unknown { error }, &None, None, effects);
+    }
+
+    /// The position of the server's log behind which the entry was carried out, if it was.
+    fn seen_by(&self, id: &MutationId, reply: &PushReply) -> u64 {
+        let mut seen = Seen::default();
+        if let Some(Queued { entry: Some(entry), .. }) = self.outbox.entry(id) {
+            Fields::of(&entry.text).take("seen", &mut seen);
+        }
+        if Some(&seen.generation) == reply.generation.as_ref() { seen.seq } else { 0 }
+    }
+
+    /// An entry was refused, and never carried out.
+    fn end_undone(&mut self, now: Timestamp, id: &MutationId, error: Fault, effects: &mut impl Sink) {
+        if error.status.map(outcome::classify) == Some(Class::Precondition) {
+            return self.make_conditional(now, id, &error, effects);
+        }
+        self.end(now, id, &Ending::Rejected { error }, &None, None, effects);
+    }
+
+    /// Whether the entries of a batch were carried out nobody knows.
+    fn doubt(&mut self, batch: BatchId) {
+        for id in &self.batch(batch).map_or_else(Vec::new, |batch| batch.entries.clone()) {
+            self.outbox.mark_doubtful(id);
         }
     }
 
@@ -474,6 +557,7 @@ impl Engine {
             Some(Whole::Auth) | None => {}
         }
         self.size.grow();
+        let is_question = self.batch(batch).is_some_and(|batch| batch.is_question);
         let mut entries = self.take_batch(batch);
         for outcome in &reply.outcomes {
             // Matched by id alone; what nobody asked about, or asked about once and hears of twice, is ignored (H13).
@@ -487,7 +571,16 @@ impl Engine {
                 self.settle_ok(now, &id, &None, None, &None, effects);
             }
         }
+        if let (true, [id]) = (is_question, &entries[..]) {
+            if self.seen_by(id, reply) < reply.horizon.unwrap_or_default() {
+                return self.end_untold(now, id, effects);
+            }
+            // It was never carried out, and will not be: it is not sent any more.
+            let error = self.refused(id).cloned().unwrap_or_else(|| Fault::new(Code::Rejected, "refused"));
+            return self.end_undone(now, id, error, effects);
+        }
         // A missing outcome is unknown (H12).
+        entries.iter().for_each(|id| self.outbox.mark_doubtful(id));
         if !entries.is_empty() {
             let missing =
                 words::join(&["the server's answer does not say what became of ", &digits::text(entries.len() as u64), " entries"]);
@@ -527,10 +620,7 @@ impl Engine {
         self.generation = (**generation).into();
         self.seen = protocol::Seen { generation: generation.clone(), seq: 0 };
         if is_restored {
-            for feed in 0..self.feeds.len() {
-                self.feeds[feed].restart(now, true);
-                self.stage_cursor(feed);
-            }
+            self.on_generation(now);
         }
         Ok(())
     }

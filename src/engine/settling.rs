@@ -1,18 +1,20 @@
 //! Acting on outcomes: how entries end.
 
 use super::clock::Timestamp;
+use super::config::Level;
 use super::effect::{Effect, Sink};
 use super::error::{Code, Fault};
 use super::fitting::Made;
 use super::header;
 use super::ident::MutationId;
+use super::lowering::{applied, is_shown, parts_of};
 use super::notice::{Ending, Notice};
 use super::queued::{Entry, Queued};
 use super::record::Kind;
 use super::replica::Base;
 use super::{Engine, retry};
 use crate::protocol::member::text_of;
-use crate::protocol::{Address, Json, Outcome, Part, Parts, Verdict};
+use crate::protocol::{Address, Json, Operation, Outcome, Part, Parts, Verdict};
 use crate::protocol::{digits, words};
 
 /// A conflict that comes back this many times, and once for each document, goes to the inbox.
@@ -49,6 +51,7 @@ impl Engine {
             self.history.note(word);
         }
         match &outcome.verdict {
+            Verdict::Ok { version, value } if outcome.seq.is_none() && self.settle_in_shadow(now, id, version, value, effects) => {}
             Verdict::Ok { version, value } => self.settle_ok(now, id, version, outcome.seq, value, effects),
             Verdict::Conflict { address, version, value, value_seq } => {
                 let (version, generation) = (version.as_deref().unwrap_or_default().into(), self.generation.clone());
@@ -62,7 +65,7 @@ impl Engine {
             Verdict::Rejected { code, message, fields } => {
                 let colon = if message.is_empty() { "" } else { ": " };
                 let error = Fault::new(Code::Rejected, words::join(&[code, colon, message]));
-                self.end(now, id, &Ending::Rejected { error }, fields, outcome.seq, effects);
+                self.end(now, id, &self.refusal(id, error), fields, outcome.seq, effects);
             }
             Verdict::Retry { after_ms: Some(after_ms) } => self.wait(now, id, Some((*after_ms).min(retry::RETRY_AFTER_MAX_MS))),
             Verdict::Retry { after_ms: None } => {
@@ -71,13 +74,29 @@ impl Engine {
             }
             Verdict::TooLarge => {
                 let error = Fault::new(Code::TooLarge, "the server takes nothing this large");
-                self.end(now, id, &Ending::Rejected { error }, &None, outcome.seq, effects);
+                self.end(now, id, &self.refusal(id, error), &None, outcome.seq, effects);
             }
             Verdict::Expired => {
                 let error = Fault::new(Code::Protocol, "the server no longer knows whether it was applied");
                 self.end(now, id, &Ending::Unknown { error }, &None, outcome.seq, effects);
             }
         }
+    }
+
+    /// How an entry ends that is refused: where an attempt before had no answer, a backend that does not know it by its id may
+    /// have carried it out then.
+    fn refusal(&self, id: &MutationId, error: Fault) -> Ending {
+        if self.is_in_doubt(id) { Ending::Unknown { error } } else { Ending::Rejected { error } }
+    }
+
+    fn is_in_doubt(&self, id: &MutationId) -> bool {
+        let entry = self.outbox.entry(id).and_then(|queued| queued.entry.as_ref());
+        self.config.level != Level::A && entry.is_some_and(|entry| entry.is_doubtful)
+    }
+
+    pub(super) fn on_acknowledged(&mut self, now: Timestamp) {
+        self.counters.acknowledged += 1;
+        self.counters.last_push = Some(self.wall_at(now));
     }
 
     /// The server has it. Its base moves and the entry leaves the overlay in one step (I7).
@@ -93,14 +112,18 @@ impl Engine {
         #[cfg(feature = "sim")]
         let brought_back = self.bring_back(id);
         let Some((order, queued, entry)) = self.take_entry(id) else { return };
-        self.counters.acknowledged += 1;
-        self.counters.last_push = Some(self.wall_at(now));
+        self.on_acknowledged(now);
+        let sent = if entry.is_lowered { parts_of(&entry.text) } else { Vec::new() };
         let mut bases = Vec::with_capacity(entry.bases.len());
         for (address, made_on) in queued.addresses.iter().zip(&entry.bases) {
             // Of a group's documents only a pull says what they have become.
             let value = value.clone().filter(|_| !queued.is_group());
             let made_on = made_on.as_ref().map(Option::as_deref);
-            bases.push(self.acknowledged_base(id, address, made_on, version.as_deref(), seq, value));
+            let operations = match sent.iter().find(|part| part.address == *address) {
+                Some(part) => part.operations.clone(),
+                None => self.replica.laid(address, std::slice::from_ref(id)),
+            };
+            bases.push(self.acknowledged_base(&operations, address, made_on, version.as_deref(), seq, value));
         }
         #[cfg(feature = "sim")]
         if self.has(super::planted::Bug::B5) {
@@ -118,7 +141,7 @@ impl Engine {
     /// The base that an acknowledged entry makes of a document; `None` where the base is newer already.
     fn acknowledged_base(
         &self,
-        id: &MutationId,
+        operations: &[Operation],
         address: &Address,
         made_on: Option<Option<&str>>,
         version: Option<&str>,
@@ -140,7 +163,7 @@ impl Engine {
             value
         } else {
             let made_on = if made_of_nothing { None } else { current.and_then(|base| base.value.clone()) };
-            self.replica.with_layer(address, id, made_on)
+            applied(made_on, operations)
         };
         // Made on another version than is known here: what the document is now only a pull can say, and it must not be
         // taken for old news.
@@ -167,8 +190,23 @@ impl Engine {
         };
         addresses.iter().for_each(|address| self.touch(address));
         let said = theirs.value.clone();
+        let (is_in_doubt, version) = (self.is_in_doubt(id), theirs.version.clone());
         if self.is_news(address, &theirs) {
             self.rebase(address, Some(theirs), &[]);
+        }
+        self.end_all_shadows(address);
+        if is_in_doubt && let Some(Queued { entry: Some(entry), .. }) = self.outbox.entry(id) {
+            // An attempt that had no answer may be what moved the document.
+            let sent = parts_of(&entry.text);
+            if sent.iter().all(|part| part.address == *address && is_shown(&said, &part.operations)) {
+                return self.settle_ok(now, id, &Some(version.to_string()), seq, &said, effects);
+            }
+            let meant = self.replica.laid(address, std::slice::from_ref(id));
+            if meant.iter().any(|operation| operation.path().is_some()) {
+                // Derived again, it might count twice.
+                let error = Fault::new(Code::Protocol, "the document has moved, perhaps by an attempt of this that had no answer");
+                return self.end_with(now, id, &Ending::Unknown { error }, &None, Some((&address.clone(), &said)), seq, effects);
+            }
         }
         if addresses.len() > 1 {
             // The others may have moved, too, and each costs a round.
@@ -178,20 +216,8 @@ impl Engine {
         self.make_again(now, id, Some((&address, &said)), seq, effects);
     }
 
-    /// The server wants to know what an entry was made on (RFC 6585): once that is known, it is made again on it. One that has
-    /// said so is refused.
-    pub(super) fn make_conditional(&mut self, now: Timestamp, id: &MutationId, refused: &Fault, effects: &mut impl Sink) {
-        let Some(Queued { entry: Some(entry), addresses, .. }) = self.outbox.entry(id) else { return };
-        if entry.bases.iter().all(Option::is_some) {
-            return self.end(now, id, &Ending::Rejected { error: refused.as_kind(Code::Rejected) }, &None, None, effects);
-        }
-        addresses.clone().iter().for_each(|address| self.touch(address));
-        self.ask_soon(now);
-        self.make_again(now, id, None, None, effects);
-    }
-
     /// What an entry meant is made again on what is there, and goes as another one.
-    fn make_again(
+    pub(super) fn make_again(
         &mut self,
         now: Timestamp,
         id: &MutationId,
@@ -214,6 +240,7 @@ impl Engine {
     }
 
     fn follow_up(&mut self, now: Timestamp, id: &MutationId, round: u32, mut parts: Vec<Part>, seq: Option<u64>, effects: &mut impl Sink) {
+        let maybe_applied = self.is_in_doubt(id).then_some(true);
         let Some((order, queued, entry)) = self.outbox.settle(id) else { return };
         let lineage = queued.line(round);
         // What it is made on is said when it is frozen.
@@ -233,7 +260,7 @@ impl Engine {
                 self.window = Some(now.after(wait));
             }
         }
-        tell_settled(&entry.members, &Ending::Merged { by: follow_up }, effects);
+        tell_settled(&entry.members, &Ending::Merged { by: follow_up, maybe_applied }, effects);
     }
 
     /// The server will never have it, or nobody knows: it is taken back, exactly, and kept in the inbox (I8).
@@ -264,6 +291,7 @@ impl Engine {
         let Some((order, queued, entry)) = self.take_entry(id) else { return };
         let ended = Ended { addresses: &queued.addresses, layers: std::slice::from_ref(id), members: &entry.members };
         self.set_aside(now, &ended, ending.name(), ending, fields, server);
+        self.inbox.carry(id, &queued.carries);
         self.conclude(&ended, Vec::new(), ending, seq, effects);
         self.block_dependents(now, order, false, effects);
     }
@@ -277,6 +305,7 @@ impl Engine {
             let ending = Ending::Rejected { error: Fault::new(Code::Rejected, "what it comes after was not applied") };
             queued.addresses.iter().for_each(|address| self.touch(address));
             self.set_aside(now, &ended, BLOCKED, &ending, &None, None);
+            self.inbox.carry(&queued.id, &queued.carries);
             self.stage_settlement(&queued.id, layers, ending.name(), None);
             queued.addresses.iter().for_each(|address| self.rebase(address, None, layers));
             self.end_unsent(queued, ending, is_told_later, effects);
@@ -302,7 +331,7 @@ impl Engine {
         tell_settled(ended.members, ending, effects);
     }
 
-    fn take_entry(&mut self, id: &MutationId) -> Option<(u64, Box<Queued>, Box<Entry>)> {
+    pub(super) fn take_entry(&mut self, id: &MutationId) -> Option<(u64, Box<Queued>, Box<Entry>)> {
         let addresses = self.outbox.entry(id)?.addresses.clone();
         addresses.iter().for_each(|address| self.touch(address));
         self.outbox.settle(id)

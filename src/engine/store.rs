@@ -7,6 +7,7 @@ use super::config::Config;
 use super::effect::{Guard, Write};
 use super::header;
 use super::ident::{AskId, MutationId, WriteId};
+use super::inbox::Item;
 use super::input::Meta;
 use super::log::{About, Log};
 use super::notice::{Durability, Ending};
@@ -59,6 +60,8 @@ pub struct Taken {
     pub addresses: Vec<Address>,
     /// How it ended, where the app is told when that is stored.
     pub ending: Option<Ending>,
+    /// What it was in the inbox, where it is taken out of that.
+    pub item: Option<Arc<Item>>,
 }
 
 /// What a transaction on its way comes from, and what it changes.
@@ -258,8 +261,8 @@ impl Store {
 
     /// Whether folding the log is worth a transaction.
     pub fn is_foldable(&self, config: &Config) -> bool {
-        let grown = self.log.bytes() >= config.compact_bytes_min;
-        self.mode == Mode::Durable && grown && !self.is_writing() && !self.is_staged() && self.meta.is_some()
+        let is_worth_it = self.log.dead() >= config.compact_bytes_min.max(1);
+        self.mode == Mode::Durable && is_worth_it && !self.is_writing() && !self.is_staged() && self.meta.is_some()
     }
 
     /// The transaction that folds the log into pages.

@@ -13,6 +13,7 @@ use super::pages;
 use super::record::{self, Kind, LAYOUT_VERSION, Place};
 use super::replica::Base;
 use super::retry;
+use super::revived::Endings;
 use super::settling::tell_settled;
 use super::store::{Kept, Taken};
 use super::{Engine, Life};
@@ -107,6 +108,7 @@ impl Engine {
         self.client = meta.client_id;
         self.session_epoch = 1;
         self.turn_to_memory(now, error, effects);
+        self.tell_awaited(&Endings::default(), effects);
         effects.push(Effect::Notify(Notice::Opened { client: self.client.clone() }));
     }
 
@@ -153,7 +155,11 @@ impl Engine {
             for (id, _) in &staged.mutations {
                 mutations.push(id.clone());
             }
-            staged.taken.iter().for_each(|taken| self.on_taken(taken, false, effects));
+            for taken in &staged.taken {
+                self.on_taken(taken, false, effects);
+                // It is where it was, for the other client to be tried again or given up.
+                taken.item.iter().for_each(|item| self.inbox.keep(&taken.id, item.clone()));
+            }
         }
         for id in &mutations {
             let Some(queued) = self.outbox.take(id) else { continue };

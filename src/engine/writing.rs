@@ -69,6 +69,9 @@ impl Engine {
                     }
                     splice.on = Some(self.check_splice(address, splice)?);
                 }
+                if matches!(operation, Operation::Delete) && !self.takes_named("delete") {
+                    return Err(Fault::new(Code::Validation, "the backend takes no deletes"));
+                }
                 grows |= matches!(operation, Operation::Increment { .. } | Operation::Append { .. });
             }
             if grows && self.replica.is_known(address, self.is_paged(address)) {
@@ -136,7 +139,7 @@ impl Engine {
     /// what is stored comes back with the next start.
     pub(super) fn end_unsent(&mut self, queued: &Queued, ending: Ending, is_told_later: bool, effects: &mut impl Sink) {
         let (is_stored, id) = (queued.place.is_some(), queued.id.clone());
-        let taken = Taken { id, addresses: queued.addresses.clone(), ending: Some(ending.clone()).filter(|_| is_told_later) };
+        let taken = Taken { id, addresses: queued.addresses.clone(), ending: Some(ending.clone()).filter(|_| is_told_later), item: None };
         if is_stored && self.store.mode() != Mode::Durable {
             return self.on_taken(&Taken { ending: Some(ending), ..taken }, false, effects);
         }

@@ -209,6 +209,18 @@ export interface FunctionTransport {
   pull(cursor: string | null, context: PullContext): PromiseLike<PullAnswer>;
   /** Resolves where the backend can be reached. Left out, a pull of one change does it. */
   ping?(context: CallContext): PromiseLike<void>;
+  /**
+   * What it does about writes whose answer got lost, which are sent again. A: it stores the entry's id with the effect and carries
+   * each out once. B: it carries out a write only on the version it was made on (an ETag, a version column) and else answers
+   * `conflict`; that may then be the write's own doing, which is looked at. C, the default: neither; what is sent again may undo
+   * what somebody else wrote in between. At B and C what cannot be known ends as `unknown`.
+   */
+  level?: 'A' | 'B' | 'C';
+  /**
+   * Operations that it takes, with `put` among them; all others are said in the largest of these. Default `put` and `delete`. At
+   * levels B and C, `increment`, `append` and `splice` are said as values whatever it takes.
+   */
+  accepts?: readonly Operation['op'][];
   /** Whether an entry on several documents is applied whole or not at all. Default `false`: a group throws `VALIDATION`. */
   groups?: boolean;
 }
@@ -297,7 +309,7 @@ export type Durability = 'strict' | 'relaxed' | 'memory';
  */
 export type Settlement =
   | { readonly ending: 'applied'; readonly version?: string }
-  | { readonly ending: 'merged'; readonly by: string }
+  | { readonly ending: 'merged'; readonly by: string; readonly maybeApplied?: true }
   | { readonly ending: 'cancelled' }
   | { readonly ending: 'rejected' | 'unknown'; readonly error: SyncError };
 
@@ -453,6 +465,8 @@ export interface SyncStatus {
   readonly entriesAcknowledged: number;
   /** Requests sent. */
   readonly requests: number;
+  /** What the backend can promise: see `FunctionTransport.level`. */
+  readonly level: 'A' | 'B' | 'C';
   /** When what waits is tried again; `null` where nothing waits. */
   readonly retryAt: number | null;
   /** When a push was last acknowledged. */

@@ -93,7 +93,7 @@ export class Instance {
       panicked: (message) => life === this.#life && ended(new Error(message)),
     };
     try {
-      this.#client = Client.open(this.#options, host);
+      this.#client = Client.open(this.#afterPanic(), host);
     } catch (thrown) {
       if (isFault(thrown)) this.end('dead', fromFault(thrown));
       else ended(thrown);
@@ -164,6 +164,14 @@ export class Instance {
     } catch (thrown) {
       throw isFault(thrown) ? fromFault(thrown) : ended(thrown);
     }
+  }
+
+  /** The options for the module's client; one that comes in the place of another is told what is still awaited. */
+  #afterPanic() {
+    const { awaited } = this.fold.mutations;
+    if (awaited.length === 0) return this.#options;
+    const options = JSON.parse(this.#options);
+    return JSON.stringify({ ...options, config: { ...options.config, awaited } });
   }
 
   #leave() {

@@ -51,6 +51,11 @@ export class Mutations {
     return batch;
   }
 
+  /** The ids of those that have not ended. */
+  get awaited() {
+    return [...this.#open.keys()];
+  }
+
   durable(ids, durability) {
     for (const id of ids) {
       const write = this.#open.get(id);

@@ -39,7 +39,7 @@ export async function open(options = {}) {
   const auth = provider && new Auth(provider);
   check(Array.isArray(feeds) && feeds.length > 0 && feeds.length <= 64, 'feeds is a list of 1 to 64 names');
   check(new Set(feeds.map((feed) => named(feed, 'a feed'))).size === feeds.length, 'feeds are different ones');
-  const { kind, url, groups, host } = bind(transport, auth, feeds[0]);
+  const { kind, url, capable, host } = bind(transport, auth, feeds[0]);
   const uncoalesced = Object.keys(collections).filter((collection) => {
     const { coalesce = true, ...others } = collections[collection] ?? {};
     check(typeof coalesce === 'boolean' && Object.keys(others).length === 0, `of the collection "${collection}", coalesce is true or false, and nothing else`);
@@ -61,7 +61,7 @@ export async function open(options = {}) {
     feeds: options.feeds,
     auth: auth ? true : undefined,
     uncoalesced: uncoalesced.length > 0 ? uncoalesced : undefined,
-    groups: groups === false ? false : undefined,
+    ...capable,
     crossOrigin: kind === 'protocol' && new URL(url).origin !== globalThis.location?.origin,
     strict: storage?.durability ? storage.durability === 'strict' : undefined,
     ...numbers,

@@ -2,8 +2,10 @@
 
 import { check } from './errors.js';
 
+const OPERATIONS = ['put', 'delete', 'patch', 'increment', 'append', 'splice'];
+
 /**
- * What a transport means for the module: who answers (`kind`), the server's address, whether groups are refused (`false`), and
+ * What a transport means for the module: who answers (`kind`), the server's address, what the backend is `capable` of, and
  * functions of the app. Where there is `auth`, its token goes with each request. `feed` is one that can be pulled.
  */
 export function bind(transport, auth, feed) {
@@ -13,7 +15,7 @@ export function bind(transport, auth, feed) {
 
 function bindTo(transport, auth, feed) {
   if (transport === undefined) return { kind: 'none', url: '', host: {} };
-  const { url, headers, fetch, push, pull, ping, groups } = transport;
+  const { url, headers, fetch, push, pull, ping, groups = false, level = 'C', accepts = ['put', 'delete'] } = transport;
   if (url !== undefined) {
     check(push === undefined && pull === undefined, 'a transport has a url, or push and pull');
     const given = () => (typeof headers === 'function' ? headers() : headers || undefined);
@@ -24,11 +26,14 @@ function bindTo(transport, auth, feed) {
     return { kind: 'protocol', url: absolute(url), host };
   }
   check(typeof push === 'function' && typeof pull === 'function', 'a transport has a url, or push and pull');
+  check(['A', 'B', 'C'].includes(level), 'level is "A", "B" or "C"');
+  const isList = Array.isArray(accepts) && accepts.every((name) => OPERATIONS.includes(name)) && accepts.includes('put');
+  check(isList, 'accepts is a list of operations with "put" among them');
   const lent = (context) => ({ ...context, auth: auth?.token ?? null });
   return {
     kind: 'functions',
     url: '',
-    groups: groups === true,
+    capable: { groups: groups === true, level, accepts },
     host: {
       push: async (entries, context) => {
         const answer = await push.call(transport, JSON.parse(entries), lent(context));

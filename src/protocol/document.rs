@@ -103,6 +103,12 @@ impl Draft {
         integer(self.place(path)?)
     }
 
+    /// What is at `path`; `None` where there is nothing.
+    pub fn at(&mut self, path: &Pointer) -> Option<Value> {
+        self.cool();
+        self.place(path).cloned()
+    }
+
     /// Length and hash of the string at `path`; `None` where there is no string.
     pub fn mark(&mut self, path: &Pointer) -> Option<TextMark> {
         self.text(path).map(|text| text.mark())

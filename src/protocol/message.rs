@@ -153,6 +153,8 @@ pub struct PushReply {
     pub scope: Option<String>,
     /// Whether the whole request was answered at once.
     pub whole: Option<Whole>,
+    /// Of an entry whose outcome is not stored: outcomes at positions up to this one are not all stored any more.
+    pub horizon: Option<u64>,
     /// What became of each entry; one that is missing is unknown.
     pub outcomes: Vec<Outcome>,
 }
@@ -317,6 +319,7 @@ impl PushReply {
         fields.take("outcome", &mut outcome);
         fields.take("generation", &mut self.generation);
         fields.take("scope", &mut self.scope);
+        fields.take("horizon", &mut self.horizon);
         self.whole = match outcome.as_deref() {
             None => None,
             Some("auth") => Some(Whole::Auth),
@@ -486,6 +489,8 @@ mod library {
                 outcome: Option<&'static str>,
                 #[serde(rename = "afterMs", skip_serializing_if = "Option::is_none")]
                 after_ms: Option<u64>,
+                #[serde(skip_serializing_if = "Option::is_none")]
+                horizon: Option<u64>,
                 outcomes: &'a [Outcome],
             }
             let (outcome, after_ms) = match self.whole {
@@ -494,7 +499,8 @@ mod library {
                 Some(super::Whole::Fenced) => (Some("fenced"), None),
                 Some(super::Whole::Retry { after_ms }) => (Some("retry"), after_ms),
             };
-            Out { generation: &self.generation, scope: &self.scope, outcome, after_ms, outcomes: &self.outcomes }.serialize(serializer)
+            Out { generation: &self.generation, scope: &self.scope, outcome, after_ms, horizon: self.horizon, outcomes: &self.outcomes }
+                .serialize(serializer)
         }
     }
 
@@ -595,6 +601,7 @@ mod tests {
             r#"{"generation":"g","scope":"s","outcome":"fenced","outcomes":[]}"#,
             r#"{"outcome":"auth","outcomes":[]}"#,
             r#"{"outcome":"retry","afterMs":5,"outcomes":[]}"#,
+            r#"{"generation":"g","scope":"s","horizon":7,"outcomes":[]}"#,
         ] {
             assert_eq!(serde_json::to_string(&PushReply::parse(text).unwrap()).unwrap(), text);
         }

@@ -100,6 +100,15 @@ impl fmt::Display for OperationError {
 impl std::error::Error for OperationError {}
 
 impl Operation {
+    /// Where it grows or edits a value; `None` where it is about the whole document, or about several places.
+    pub fn path(&self) -> Option<&Pointer> {
+        match self {
+            Operation::Increment { path, .. } | Operation::Append { path, .. } => Some(path),
+            Operation::Splice(splice) => Some(&splice.path),
+            _ => None,
+        }
+    }
+
     /// The operation's name on the wire.
     pub fn name(&self) -> &'static str {
         match self {
@@ -145,7 +154,7 @@ impl Written for Parts<'_> {
         out.push(']');
     }
     fn is_left_out(&self) -> bool {
-        false
+        self.0.is_empty()
     }
 }
 

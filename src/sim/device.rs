@@ -45,6 +45,7 @@ pub(super) struct Device {
     pub app: app::User,
     pub oracle: Oracle,
     pub requests: u64,
+    transactions: u64,
     pub is_acting: bool,
     /// Whether the last write was refused for want of room.
     pub is_refused: bool,
@@ -82,7 +83,7 @@ const TURNS_MAX: u32 = 300;
 /// When the world began, by the wall.
 const EPOCH_MS: i64 = 1_790_000_000_000;
 /// Everything is compared after so many steps, and what has changed after each turn.
-const LOOK_AT_ALL: u64 = 128;
+const LOOK_AT_ALL: u64 = 256;
 
 /// The address of a document.
 pub(super) fn address(name: &str) -> Address {
@@ -127,6 +128,7 @@ impl Device {
             app: app::User::new(keys, user, number),
             oracle: Oracle::of(user),
             requests: 0,
+            transactions: 0,
             is_acting: true,
             is_refused: false,
             came_later: 0,
@@ -269,6 +271,7 @@ impl Device {
                     self.start_disk(common);
                 }
                 Effect::Write(write) => {
+                    self.transactions += 1;
                     self.oracle.ordered(&common.truths[self.user], &write)?;
                     common.trace.mark("write", common.now, write.write.0, write.append.as_ref().map_or(0, Vec::len));
                     self.disk.write(write);
@@ -460,8 +463,11 @@ impl Device {
             }
             self.oracle.looked(truth, true, |name| seen(engine, name))?;
         }
+        if !all {
+            return Ok(());
+        }
         let (said, must) = (engine.as_ref().map(|engine| engine.status().pending_mutations as usize), self.oracle.pending());
-        if all && said.is_some_and(|said| said != must) {
+        if said.is_some_and(|said| said != must) {
             return self.violated(common, "I1", format!("the device says that {said:?} writes are pending, and {must} are"));
         }
         Ok(())
@@ -524,6 +530,11 @@ impl Device {
         self.start_disk(common);
         self.tell_later(common, 0, input);
         Ok(())
+    }
+
+    /// How many requests and transactions there were.
+    pub fn effort(&self) -> (u64, u64) {
+        (self.requests, self.transactions)
     }
 
     pub fn frozen_until(&self) -> u64 {

@@ -182,7 +182,7 @@ fn config(rng: &mut Rng) -> Config {
         progress_ms: pick(rng, &[3_000, 10_000]),
         request_ms_max: pick(rng, &[20_000, 60_000]),
         compact_idle_ms: pick(rng, &[20, 1_000]),
-        compact_bytes_min: pick(rng, &[0, 2 << 10, 128 << 10]),
+        compact_bytes_min: pick(rng, &[0, 256, 8 << 10]),
         page_directly_bytes: pick(rng, &[64, 4 << 10, 64 << 10]),
         page_bytes: pick(rng, &[64, 1 << 10, 32 << 10]),
         ..Config::default()

@@ -147,13 +147,17 @@ impl World {
         let config = &self.common.plan.config;
         let (ms, polls) = (IDLE_POLLS * config.poll_base_ms, (IDLE_POLLS + 2) * config.feeds.len() as u64);
         for _ in 0..IDLE_MS.div_ceil(ms) {
-            let before: Vec<u64> = self.devices.iter().map(|device| device.requests).collect();
+            let before: Vec<(u64, u64)> = self.devices.iter().map(Device::effort).collect();
             self.steps_until(self.common.now + ms)?;
-            if self.devices.iter().zip(before).all(|(device, before)| device.requests - before <= polls) {
+            let is_idle = |(device, before): (&Device, (u64, u64))| {
+                let (requests, transactions) = device.effort();
+                requests - before.0 <= polls && transactions - before.1 <= polls
+            };
+            if self.devices.iter().zip(before).all(is_idle) {
                 return Ok(());
             }
         }
-        Err(Violation { law: "V4", what: format!("each time in {ms} idle ms more than {polls} requests of a device") })
+        Err(Violation { law: "V4", what: format!("each time in {ms} idle ms more than {polls} requests or transactions of a device") })
     }
 
     fn is_acting(&self) -> bool {

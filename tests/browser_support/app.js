@@ -38,11 +38,20 @@ export function app(server) {
     if (server.mode === 'down') throw new TypeError('no network');
     if (server.mode === 'html') return '<html>welcome to our wifi</html>';
     const outcomes = JSON.parse(text).map(({ id, operations }) => {
+      const [{ collection, key, base }] = operations;
+      const there = server.documents.get(JSON.stringify([collection, key]));
+      if (server.mode.startsWith('careful') && base !== (there ? `v${there.at}` : null)) {
+        return there ? { id, outcome: 'conflict', version: `v${there.at}`, value: there.value } : { id, outcome: 'conflict' };
+      }
       if (server.mode === 'refusing') return { id, outcome: 'rejected', code: 'no', message: 'not like this' };
       const other = operations.find(({ op }) => op !== 'put');
       if (other) return { id, outcome: 'rejected', code: 'op', message: `cannot ${other.op}` };
       return { id, outcome: 'ok', version: change(operations) };
     });
+    if (server.mode === 'careful, once without an answer') {
+      server.mode = 'careful';
+      throw new TypeError('no answer');
+    }
     return JSON.stringify({ outcomes });
   };
   host.pull = async ({ cursor }) => {

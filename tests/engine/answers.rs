@@ -86,9 +86,10 @@ fn what_must_say_what_it_was_made_on_is_made_again_once_that_is_known() {
     client.ask(Ask::Pull);
     let pull = client.sent.pop_front();
     client.reply(request, json(428, ""));
-    let Some(Ending::Merged { by }) = client.ending(&id) else { panic!("{:?}", client.ending(&id)) };
+    assert_eq!(client.ending(&id), None);
     // ...but for now it does.
     client.reply(pull.expect("a pull").0, page("v1"));
+    let Some(Ending::Merged { by, .. }) = client.ending(&id) else { panic!("{:?}", client.ending(&id)) };
     client.pass(100);
     let (request, ids, body) = client.take_push();
     assert_eq!(ids, [by.to_string()]);
@@ -96,6 +97,72 @@ fn what_must_say_what_it_was_made_on_is_made_again_once_that_is_known() {
     client.reply(request, json(428, ""));
     let Some(Ending::Rejected { error }) = client.ending(&by) else { panic!("{:?}", client.ending(&by)) };
     assert_eq!((error.code, error.status, client.status().inbox), (Code::Rejected, Some(428), 1));
+}
+
+/// A page of a backend of the app's own, with document `k` in this version.
+fn page_of(version: &str) -> Reply {
+    let change = format!(r#"{{"collection":"c","key":"k","version":"{version}","value":{{"n":1}}}}"#);
+    json(200, &format!(r#"{{"changes":[{change}],"cursor":"c","more":false}}"#))
+}
+
+/// A client of such a backend, which named no version for `k`, and the push that it answered 428; no pull is under way.
+fn asked_what_it_was_made_on() -> (Client, syncline::engine::ident::MutationId) {
+    let config = Config { transport: TransportKind::Functions, poll_base_ms: 1 << 40, ..config() };
+    let mut client = Client::with(config, Disk::default(), 1);
+    client.turn();
+    let (request, _) = client.take_sent();
+    client.reply(request, page_of(""));
+    client.pass(10_000);
+    let id = client.mutate(Mutation::merge(at("k"), r#"{"m":2}"#).unwrap()).unwrap();
+    client.pass(100);
+    let (request, ..) = client.take_push();
+    client.reply(request, json(428, ""));
+    (client, id)
+}
+
+#[test]
+fn h15_after_428_nothing_is_sent_before_the_pull_that_it_asks_for() {
+    let (mut client, id) = asked_what_it_was_made_on();
+    let (request, call) = client.take_sent();
+    assert!(matches!(call, Call::Pull { .. }), "it asks at once: {call:?}");
+    client.pass(9_000);
+    assert!(client.sent.is_empty() && client.ending(&id).is_none(), "and waits: {:?}", client.sent);
+    client.reply(request, page_of("v1"));
+    let Some(Ending::Merged { by, .. }) = client.ending(&id) else { panic!("{:?}", client.ending(&id)) };
+    client.pass(100);
+    let (request, ids, body) = client.take_push();
+    assert_eq!(ids, [by.to_string()]);
+    assert!(body.contains(r#""base":"v1""#), "{body}");
+    client.reply(request, json(200, &format!(r#"{{"outcomes":[{{"id":"{by}","outcome":"ok"}}]}}"#)));
+    assert!(matches!(client.ending(&by), Some(Ending::Applied { .. })));
+}
+
+#[test]
+fn h15_after_428_a_pull_that_names_no_version_either_ends_it() {
+    let (mut client, id) = asked_what_it_was_made_on();
+    let (request, _) = client.take_sent();
+    client.fail(request);
+    client.pass(1_000);
+    assert_eq!(client.ending(&id), None, "a pull that fails says nothing");
+    let (request, call) = client.take_sent();
+    assert!(matches!(call, Call::Pull { .. }), "{call:?}");
+    client.reply(request, page_of(""));
+    let Some(Ending::Rejected { error }) = client.ending(&id) else { panic!("{:?}", client.ending(&id)) };
+    assert_eq!((error.code, error.status, client.status().inbox), (Code::Rejected, Some(428), 1));
+    client.pass(60_000);
+    assert!(!client.has_push());
+}
+
+#[test]
+fn h15_what_awaits_that_pull_is_sent_again_after_a_restart() {
+    let (client, id) = asked_what_it_was_made_on();
+    let config = Config { transport: TransportKind::Functions, ..config() };
+    let mut client = Client::with(config, client.disk, 2);
+    client.pass(100);
+    let (request, ids, _) = client.take_push();
+    assert_eq!(ids, [id.to_string()], "whether the answer came it does not know");
+    client.reply(request, json(200, &format!(r#"{{"outcomes":[{{"id":"{id}","outcome":"ok"}}]}}"#)));
+    assert!(matches!(client.ending(&id), Some(Ending::Applied { .. })));
 }
 
 /// How many requests leave in so many milliseconds, all answered 503 at once.

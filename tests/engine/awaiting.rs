@@ -192,6 +192,32 @@ fn without_an_answer_it_tries_at_once_and_ends_after_the_fifth() {
 }
 
 #[test]
+fn a_pull_that_waits_offline_ends_after_the_fifth_probe() {
+    let mut server = Server::new();
+    let mut client = opened(&mut server);
+    client.tell(Input::WentOffline);
+    let asked = client.ask(Ask::Pull);
+    for probes in 1..=5 {
+        assert_eq!(client.answered(asked), None, "after {} probes", probes - 1);
+        client.pass(30_000);
+        let (request, call) = client.take_sent();
+        assert!(matches!(call, syncline::protocol::Call::Ping), "{call:?}");
+        // What a captive portal answers is no answer either.
+        let portal = Reply { headers: [("content-type", "text/html".into())].into(), ..json(200, "<html>") };
+        if probes == 5 { client.reply(request, portal) } else { client.fail(request) }
+    }
+    assert_eq!(code(&client, asked), Some(Code::Protocol));
+    let again = client.ask(Ask::Pull);
+    client.pass(30_000);
+    let (request, _) = client.take_sent();
+    client.reply(request, json(503, ""));
+    assert_eq!(code(&client, again), Some(Code::Http), "each call gets a try of its own");
+    let good = client.ask(Ask::Pull);
+    client.live(&mut server, 30_000);
+    assert_eq!(client.answered(good), Some(None), "and the link that is back brings what was asked for");
+}
+
+#[test]
 fn what_is_in_the_way_is_said_at_once() {
     let mut server = Server::new();
     let mut client = opened(&mut server);

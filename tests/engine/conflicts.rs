@@ -105,6 +105,60 @@ fn p7_what_waits_follows_the_text_across_a_restart() {
     assert_eq!(a.text("k"), "1 two?");
 }
 
+/// Two clients; the second has written `?` at the end of a text, and what `more` writes, before it hears that the text has
+/// moved, and has sent nothing. Both go on until they have the same.
+fn moved_under(server: &mut Server, more: impl FnOnce(&mut Client, MutationId) -> Vec<MutationId>) -> (Client, Client) {
+    let (mut a, mut b) = two(server);
+    b.tell(Input::WentOffline);
+    let first = b.mutate(splice("k", 7, 0, "?")).unwrap();
+    let mut ids = more(&mut b, first.clone());
+    ids.push(first);
+    a.mutate(splice("k", 0, 3, "1")).unwrap();
+    a.live(server, 1_000);
+    b.tell(Input::WentOnline);
+    let pulls: Vec<_> = std::iter::from_fn(|| b.sent.pop_front()).collect();
+    for (request, call) in pulls {
+        let reply = server.answer(&b.engine.identity(), &call);
+        b.reply(request, reply);
+    }
+    assert!(!b.text("k").starts_with("one"), "the text has moved: {}", b.text("k"));
+    meet(server, &mut a, &mut b);
+    for id in ids {
+        assert!(matches!(b.ending(&id), Some(Ending::Applied { .. })), "{:?}", b.ending(&id));
+    }
+    (a, b)
+}
+
+#[test]
+fn a_splice_that_comes_after_the_one_before_it_goes_with_it() {
+    let mut server = Server::new();
+    let (mut a, _) = moved_under(&mut server, |b, first| vec![b.mutate(splice("k", 8, 0, "!").after(vec![first])).unwrap()]);
+    assert_eq!(a.text("k"), "1 two?!");
+}
+
+#[test]
+fn a_splice_that_also_comes_after_another_document_keeps_the_one_before_it_waiting() {
+    let mut server = Server::new();
+    let (mut a, _) = moved_under(&mut server, |b, first| {
+        let other = b.mutate(put("l", "1")).unwrap();
+        let second = b.mutate(splice("k", 8, 0, "!").after(vec![first, other.clone()])).unwrap();
+        vec![other, second]
+    });
+    assert_eq!((a.text("k"), server.document("l")), ("1 two?!".to_owned(), Some(json!(1))));
+}
+
+#[test]
+fn splices_that_wait_for_each_other_through_another_document_go_one_by_one() {
+    let mut server = Server::new();
+    let (mut a, _) = moved_under(&mut server, |b, first| {
+        let other = b.mutate(put("l", "1").after(vec![first])).unwrap();
+        let between = b.mutate(put("l", "2")).unwrap();
+        let second = b.mutate(splice("k", 8, 0, "!").after(vec![between.clone()])).unwrap();
+        vec![other, between, second]
+    });
+    assert_eq!((a.text("k"), server.document("l")), ("1 two?!".to_owned(), Some(json!(2))));
+}
+
 #[test]
 fn a_follow_up_goes_before_what_was_written_later() {
     let mut server = Server::new();

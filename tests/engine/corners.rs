@@ -559,7 +559,7 @@ fn i9_what_comes_after_a_merged_write_is_not_applied_where_that_is_refused() {
     let (request, _, body) = b.take_push();
     let reply = server.push(&b.engine.identity(), &body);
     b.reply(request, reply);
-    let Some(Ending::Merged { by }) = b.ending(&first) else { panic!("{:?}", b.ending(&first)) };
+    let Some(Ending::Merged { by, .. }) = b.ending(&first) else { panic!("{:?}", b.ending(&first)) };
     let second = b.mutate(put("y", "2").after(vec![first.clone()])).unwrap();
     b.pass(100);
     let (request, ids, _) = b.take_push();

@@ -100,7 +100,7 @@ fn h2_i26_a_conflict_on_one_document_makes_the_whole_group_again() {
     let merge = |key| Mutation::merge(at(key), r#"{"mine":true}"#).unwrap();
     let id = b.mutate(Mutation::group(vec![merge("x"), merge("y")]).unwrap()).unwrap();
     b.live(&mut server, 110);
-    let Some(Ending::Merged { by }) = b.ending(&id) else { panic!("{:?}", b.ending(&id)) };
+    let Some(Ending::Merged { by, .. }) = b.ending(&id) else { panic!("{:?}", b.ending(&id)) };
     assert_eq!(server.document("x"), Some(json!({"n":1})), "nothing of the group is there");
     assert_eq!(b.view("y"), Some(json!({"n":1,"theirs":true,"mine":true})));
     b.live(&mut server, 200);
@@ -251,7 +251,7 @@ fn i9_dependences_outlive_a_crash_a_freeze_and_a_conflict() {
     let mut b = b.crash();
     b.turn();
     assert_eq!(pushed(&mut b, &mut server), names(&[&head]));
-    let Some(Ending::Merged { by }) = b.ending(&member) else { panic!("{:?}", b.ending(&member)) };
+    let Some(Ending::Merged { by, .. }) = b.ending(&member) else { panic!("{:?}", b.ending(&member)) };
     let mut b = b.crash();
     b.answer(&mut server);
     b.pass(100);

@@ -30,7 +30,7 @@ fn kinds(body: &str) -> Vec<Vec<String>> {
 /// Whether it, or what carries it on, ended so.
 fn is_refused(client: &Client, id: &MutationId) -> bool {
     match client.ending(id) {
-        Some(Ending::Merged { by }) => is_refused(client, &by),
+        Some(Ending::Merged { by, .. }) => is_refused(client, &by),
         Some(Ending::Rejected { error }) => error.message.starts_with("not_applicable"),
         _ => false,
     }

@@ -216,7 +216,12 @@ impl Client {
 
     /// The page is gone at once; another opens what is stored.
     pub fn crash(self) -> Client {
-        Client::open(self.disk, self.seed + 1)
+        self.crash_with(config())
+    }
+
+    /// The same with options of its own.
+    pub fn crash_with(self, config: Config) -> Client {
+        Client::with(config, self.disk, self.seed + 1)
     }
 
     pub fn tell(&mut self, input: Input) {
@@ -304,23 +309,32 @@ impl Client {
 
     /// Answers all requests there are, with the server's own answers.
     pub fn answer(&mut self, server: &mut Server) {
+        self.answer_with(&mut |asker, call| server.answer(asker, call));
+    }
+
+    /// The same, with what somebody else answers.
+    pub fn answer_with(&mut self, answer: &mut dyn FnMut(&Identity, &Call) -> Reply) {
         while let Some((request, call)) = self.sent.pop_front() {
-            let reply = server.answer(&self.engine.identity(), &call);
-            self.tell(Input::Replied { request, reply });
-            self.turn();
+            let reply = answer(&self.engine.identity(), &call);
+            self.reply(request, reply);
         }
     }
 
     /// Time passes and the server answers at once.
     pub fn live(&mut self, server: &mut Server, ms: u64) {
+        self.live_with(ms, &mut |asker, call| server.answer(asker, call));
+    }
+
+    /// The same, with what somebody else answers.
+    pub fn live_with(&mut self, ms: u64, answer: &mut dyn FnMut(&Identity, &Call) -> Reply) {
         let end = self.now.after(ms);
         self.turn();
-        self.answer(server);
+        self.answer_with(answer);
         while let Some((at, _)) = self.engine.deadline().filter(|(at, _)| *at <= end) {
             self.now = at;
             self.tell(Input::Woke);
             self.turn();
-            self.answer(server);
+            self.answer_with(answer);
         }
         self.now = end;
     }

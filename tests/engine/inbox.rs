@@ -241,3 +241,75 @@ fn a_retry_that_cannot_be_kept_is_answered_so() {
     client.tell(Input::Woke);
     assert_eq!(discard(&mut client, &id), Some(Code::Fenced));
 }
+
+#[test]
+fn a_retry_that_another_client_cuts_off_leaves_the_item_where_it_was() {
+    let mut server = Server::new();
+    let (mut client, id) = refused(&mut server);
+    let before = inbox(&client);
+    client.disk.meta.as_mut().unwrap().store_epoch += 1;
+    assert_eq!(retry(&mut client, &id, None), Some(Code::Fenced));
+    assert_eq!(inbox(&client), before, "the call has failed, and the other client has it");
+    assert_eq!(client.view("k"), Some(json!({"n":1})), "what it would have made is not there");
+    let (mut client, id) = refused(&mut server);
+    let before = inbox(&client);
+    client.disk.meta.as_mut().unwrap().store_epoch += 1;
+    assert_eq!(discard(&mut client, &id), Some(Code::Fenced));
+    assert_eq!(inbox(&client), before);
+}
+
+/// A client with an item made anew, and a write that comes after what it was.
+fn written_after_what_was_retried(client: &mut Client, id: &MutationId) -> MutationId {
+    assert_eq!(retry(client, id, Some(r#"{"n":3}"#)), None);
+    client.mutate(put("other", "1").after(vec![id.clone()])).unwrap()
+}
+
+#[test]
+fn i9_what_comes_after_a_retried_write_waits_for_it() {
+    let mut server = Server::new();
+    let (mut client, id) = refused(&mut server);
+    let later = written_after_what_was_retried(&mut client, &id);
+    client.pass(100);
+    let (request, ids, body) = client.take_push();
+    assert!(ids.len() == 1 && !ids.contains(&later.to_string()), "{ids:?}");
+    let reply = server.push(&client.engine.identity(), &body);
+    client.reply(request, reply);
+    client.pass(100);
+    assert_eq!(client.take_push().1, [later.to_string()]);
+}
+
+#[test]
+fn i9_what_comes_after_a_retried_write_that_is_on_its_way_waits_for_it() {
+    for first in [false, true] {
+        let mut server = Server::new();
+        let (mut client, id) = refused(&mut server);
+        if !first {
+            // Then the retried one is no more than a member of the entry.
+            client.mutate(put("k", r#"{"n":0}"#)).unwrap();
+        }
+        assert_eq!(retry(&mut client, &id, Some(r#"{"n":3}"#)), None);
+        client.pass(100);
+        let (request, ids, body) = client.take_push();
+        assert_eq!(ids.len(), 1);
+        let later = client.mutate(put("other", "1").after(vec![id])).unwrap();
+        client.pass(200);
+        assert!(!client.has_push());
+        let reply = server.push(&client.engine.identity(), &body);
+        client.reply(request, reply);
+        client.pass(100);
+        assert_eq!(client.take_push().1, [later.to_string()]);
+    }
+}
+
+#[test]
+fn i8_what_comes_after_a_retried_write_that_is_refused_again_goes_with_it() {
+    let mut server = Server::new();
+    let (mut client, first) = refused(&mut server);
+    assert_eq!(retry(&mut client, &first, None), None);
+    let later = client.mutate(put("other", "1").after(vec![first.clone()])).unwrap();
+    client.live(&mut server, 1_000);
+    assert!(matches!(client.ending(&later), Some(Ending::Rejected { .. })), "{:?}", client.ending(&later));
+    assert_eq!(server.document("other"), None);
+    let error = client.mutate(put("other", "2").after(vec![first])).unwrap_err();
+    assert_eq!(error.code, Code::Rejected, "it is known by the name that it had first");
+}

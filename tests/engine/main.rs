@@ -3,6 +3,8 @@
 
 mod answers;
 mod awaiting;
+mod backend;
+mod backends;
 mod bad_input;
 mod conflicts;
 mod corners;
@@ -13,8 +15,11 @@ mod harness;
 mod history;
 mod inbox;
 mod items;
+mod levels;
 mod pulling;
 mod pushing;
+mod revived;
+mod shadows;
 mod storage;
 mod tokens;
 mod writing;

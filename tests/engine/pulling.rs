@@ -3,7 +3,7 @@
 use serde_json::json;
 use syncline::engine::config::Config;
 use syncline::engine::error::Code;
-use syncline::engine::input::{Ask, Input};
+use syncline::engine::input::{Ask, Input, Reply};
 use syncline::engine::mutation::Mutation;
 use syncline::protocol::Call;
 
@@ -122,6 +122,55 @@ fn h18_a_restored_server_is_noticed_and_everything_is_pulled_again() {
     let mut client = client.crash();
     client.live(&mut server, 10_000);
     assert_eq!((client.view("k9"), client.status().pending_mutations), (None, 0));
+}
+
+/// A page with nothing in it of a server that does not notice whose cursor it was asked with.
+fn careless(generation: &str, call: &Call) -> Reply {
+    let Call::Pull { request, .. } = call else { panic!("a pull: {call:?}") };
+    let scope = &config().scope;
+    json(200, &format!(r#"{{"generation":"{generation}","scope":"{scope}","request":"{request}","changes":[],"cursor":"c","more":false}}"#))
+}
+
+#[test]
+fn h18_two_servers_that_answer_in_turn_are_not_asked_without_pause() {
+    let mut client = Client::open(Disk::default(), 1);
+    client.turn();
+    let (request, call) = client.take_sent();
+    client.reply(request, careless("g1", &call));
+    let ask = client.ask(Ask::Pull);
+    let (mut asked, mut told) = (0_u32, false);
+    while client.now.0 < 600_000 {
+        client.turn();
+        while let Some((request, call)) = client.sent.pop_front() {
+            asked += 1;
+            assert!(asked < 1_000, "{asked} requests in {} ms", client.now.0);
+            client.reply(request, careless(["g1", "g2"][asked as usize % 2], &call));
+        }
+        told |= client.status().error.is_some_and(|error| error.code == Code::Protocol);
+        client.now = client.engine.deadline().map_or(client.now, |(at, _)| at);
+        client.tell(Input::Woke);
+    }
+    assert!((8..20).contains(&asked), "{asked} in ten minutes");
+    assert!(told, "and it is said");
+    let answer = client.answered(ask).expect("an answer");
+    assert_eq!(answer.map(|error| error.code), Some(Code::Protocol), "who waits is not kept waiting for ever");
+    client.live(&mut Server::new(), 600_000);
+    assert_eq!(client.status().error, None, "one of them alone is a server like any other");
+}
+
+#[test]
+fn h18_a_server_that_was_restored_once_is_asked_again_at_once() {
+    let mut client = Client::open(Disk::default(), 1);
+    client.turn();
+    let (request, call) = client.take_sent();
+    client.reply(request, careless("g1", &call));
+    let ask = client.ask(Ask::Pull);
+    let (request, call) = client.take_sent();
+    client.reply(request, careless("g2", &call));
+    let (request, call) = client.take_sent();
+    assert!(matches!(call, Call::Pull { cursor: None, .. }), "from the beginning: {call:?}");
+    client.reply(request, careless("g2", &call));
+    assert_eq!(client.answered(ask), Some(None));
 }
 
 fn restored(mut store: syncline::authority::MemoryStore, generation: &str) -> syncline::authority::MemoryStore {

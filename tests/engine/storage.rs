@@ -50,6 +50,21 @@ fn folding_moves_documents_to_pages_and_keeps_what_lives() {
 }
 
 #[test]
+fn v4_what_lives_on_in_the_log_is_not_folded_again_and_again() {
+    let mut server = Server::new();
+    let mut client = Client::with(small(), Disk::default(), 1);
+    client.live(&mut server, 10);
+    client.mutate(put("refused", r#"{"reject":true}"#)).unwrap();
+    client.live(&mut server, 5_000);
+    client.tell(Input::WentOffline);
+    client.mutate(put("waits", r#"{"n":1}"#)).unwrap();
+    client.pass(5_000);
+    client.storing = false;
+    client.pass(60_000);
+    assert_eq!(client.writes.len(), 0, "an item in the inbox and a write that waits, a minute long, and nothing changes");
+}
+
+#[test]
 fn l1_a_crash_after_any_transaction_loses_nothing() {
     let script = |client: &mut Client, server: &mut Server, step: u32| match step % 5 {
         0 => drop(client.mutate(put(&format!("k{}", step % 3), r#"{"t":"text"}"#))),

@@ -52,6 +52,10 @@ test('options reach the module, and none is taken that nothing reads', async () 
     { name: 'a', transport: { url: 'http://server/?tenant=1' } },
     { name: 'a', transport: { url: '/relative/without/a/page' } },
     { name: 'a', transport: { push() {} } },
+    { name: 'a', transport: { push() {}, pull() {}, level: 'D' } },
+    { name: 'a', transport: { push() {}, pull() {}, accepts: ['delete'] } },
+    { name: 'a', transport: { push() {}, pull() {}, accepts: ['put', 'replace'] } },
+    { name: 'a', transport: { push() {}, pull() {}, accepts: 'put' } },
     { name: 'a', transport: { url: 'http://server/', push() {}, pull() {} } },
     { name: 'a', collections: { votes: { coalesce: 0 } } },
     { name: 'a', collections: { votes: { coalesced: false } } },
@@ -359,7 +363,7 @@ test("an app's own functions get entries and give outcomes", async () => {
     },
   };
   const { engine } = await opened({ transport });
-  assert.deepEqual([engine.options.url, engine.options.config], ['', { transport: 'functions', groups: false, crossOrigin: false }]);
+  assert.deepEqual([engine.options.url, engine.options.config], ['', { transport: 'functions', groups: false, level: 'C', accepts: ['put', 'delete'], crossOrigin: false }]);
   const { push, pull, ping } = engine.host;
   assert.equal(await push('[{"id":"1","operations":[]}]', { attempt: 2 }), '{"outcomes":[{"id":"1","outcome":"ok"}]}');
   transport.answer = { outcome: 'auth' };
@@ -372,6 +376,14 @@ test("an app's own functions get entries and give outcomes", async () => {
   const own = await opened({ transport: { ...transport, ping: (context) => seen.push(context) } });
   await own.engine.host.ping({ attempt: 1 });
   assert.deepEqual(seen.slice(8), [{ attempt: 1, auth }]);
+});
+
+test('what a backend is capable of is passed on, and a URL is taken to speak the protocol', async () => {
+  const own = { push() {}, pull() {}, level: 'B', accepts: ['put', 'patch'], groups: true };
+  const { level, accepts, groups } = (await opened({ transport: own })).engine.options.config;
+  assert.deepEqual([level, accepts, groups], ['B', ['put', 'patch'], true]);
+  const served = (await opened({ transport: { url: 'http://server/' } })).engine.options.config;
+  assert.deepEqual([served.level, served.accepts, served.groups], [undefined, undefined, undefined]);
 });
 
 test('headers are asked anew for each request, in every form', async () => {

@@ -31,7 +31,7 @@ test('l11: a trap ends what was not stored, and the client goes on from the stor
   assert.equal(engine.freed, false);
   const next = fake.Client.last;
   assert.notEqual(next, engine);
-  assert.deepEqual(next.options, engine.options);
+  assert.deepEqual(next.options, { ...engine.options, config: { ...engine.options.config, awaited: [kept.id] } });
   next.change('notes', 'a', '{"n":1}');
   assert.equal(values.at(-1), 1);
   assert.deepEqual(phases, [['idle', undefined], ['opening', 'WASM_PANIC'], ['idle', undefined]]);
@@ -41,6 +41,27 @@ test('l11: a trap ends what was not stored, and the client goes on from the stor
   notes.put('a', { n: 3 });
   assert.equal(values.at(-1), 3);
   assert.equal((await notes.get('a')).n, 3);
+});
+
+test('l11: what is still awaited is asked for by name, and ends by what the next module says', async () => {
+  const { client, engine, fake } = await opened();
+  const notes = client.documents('notes');
+  const writes = [notes.put('a', 1), notes.put('b', 2), notes.put('c', 3)];
+  engine.tell({ notice: 'durable', mutations: writes.map(({ id }) => id), durability: 'strict' });
+  engine.tell({ notice: 'settled', mutation: writes[0].id, ending: { ending: 'applied', version: '1' } });
+  await writes[0].settled;
+  engine.host.panicked('index out of bounds');
+  await settle();
+  assert.deepEqual(fake.Client.last.options.config.awaited, [writes[1].id, writes[2].id]);
+  fake.Client.last.tell(
+    { notice: 'settled', mutation: writes[1].id, ending: { ending: 'applied' } },
+    { notice: 'settled', mutation: writes[2].id, ending: { ending: 'unknown', error: { code: 'WASM_PANIC', message: 'lost' } } },
+  );
+  assert.deepEqual(await writes[1].settled, { ending: 'applied' });
+  assert.deepEqual((await writes[2].settled).error.code, 'WASM_PANIC');
+  fake.Client.last.host.panicked('and again');
+  await settle();
+  assert.equal(fake.Client.last.options.config.awaited, undefined, 'nothing is');
 });
 
 test('what is read again after a panic and is the same keeps its identity', async () => {

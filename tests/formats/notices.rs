@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use syncline::engine::auth::TokenReason;
 use syncline::engine::clock::Wall;
+use syncline::engine::config::Level;
 use syncline::engine::error::{Code, Fault};
 use syncline::engine::header;
 use syncline::engine::ident::{AskId, MutationId};
@@ -90,11 +91,12 @@ fn samples() -> Vec<(String, Notice)> {
     samples
 }
 
-fn endings() -> [(&'static str, Ending); 6] {
+fn endings() -> [(&'static str, Ending); 7] {
     [
         ("applied", Ending::Applied { version: Some("5f3a9c01.7".into()) }),
         ("applied, without a version", Ending::Applied { version: None }),
-        ("merged", Ending::Merged { by: id(2) }),
+        ("merged", Ending::Merged { by: id(2), maybe_applied: None }),
+        ("merged, and maybe applied", Ending::Merged { by: id(2), maybe_applied: Some(true) }),
         ("rejected", Ending::Rejected { error: fault() }),
         ("cancelled", Ending::Cancelled),
         ("unknown", Ending::Unknown { error: Fault::new(Code::Protocol, "expired") }),
@@ -128,6 +130,7 @@ fn idle() -> Status {
         entries_resent: 0,
         entries_acknowledged: 0,
         requests: 1,
+        level: Level::A,
         retry_at: None,
         last_push_at: None,
         last_pull_at: None,
@@ -149,6 +152,7 @@ fn busy() -> Status {
         entries_resent: 6,
         entries_acknowledged: 7,
         requests: 8,
+        level: Level::A,
         retry_at: Some(Wall(1_700_000_001_000)),
         last_push_at: Some(Wall(1_700_000_002_000)),
         last_pull_at: Some(Wall(1_700_000_003_000)),

@@ -2,11 +2,12 @@
 
 use serde::Serialize;
 use serde_json::Value;
-use syncline::engine::config::{Config, TransportKind};
+use syncline::engine::config::{Config, Level, TransportKind};
 
 use crate::vectors::{Vectors, assert_covered, members, variants};
 
 variants!(TransportKind as transport_name, TRANSPORTS: Protocol, Functions, None);
+variants!(Level as level_name, LEVELS: A, B, C);
 
 #[derive(Serialize)]
 struct Line {
@@ -21,6 +22,8 @@ fn all(transport: TransportKind) -> Config {
         transport,
         cross_origin: true,
         groups: false,
+        level: if transport == TransportKind::None { Level::C } else { Level::B },
+        accepts: vec!["put".into(), "delete".into()],
         auth: true,
         feeds: vec!["mine".into(), "room?id=7".into()],
         uncoalesced: vec!["votes".into()],
@@ -30,6 +33,7 @@ fn all(transport: TransportKind) -> Config {
         inbox_max: 3,
         inbox_bytes_max: 20,
         mutation_bytes_max: 4,
+        awaited: vec!["018bcfe5-699a-7e7e-918c-79c715d575d0".into()],
         batch_window_ms: 5,
         batch_items_max: 6,
         batch_bytes_max: 7,
@@ -66,6 +70,7 @@ fn options_are_written_and_read_as_their_vectors_say() {
     }
     vectors.close();
     assert_covered("transports", TRANSPORTS, samples().iter().map(|(_, options)| transport_name(&options.transport)));
+    assert_covered("levels", LEVELS, samples().iter().map(|(_, options)| level_name(&options.level)));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use syncline::engine::history::Row;
 use syncline::engine::ident::MutationId;
 use syncline::engine::record::{self, DirectoryRow, FRAME_BYTES, Found, Kind, LAYOUT_VERSION, Lineage};
 use syncline::protocol::member::{Member, text_of};
-use syncline::protocol::{Address, Entry, Json, KeyedOperation, Pointer, Seen};
+use syncline::protocol::{Address, Entry, Json, KeyedOperation, Operation, Part, Pointer, Seen};
 
 use crate::vectors::{Vectors, assert_covered, hex, raw, unhex, variants};
 
@@ -26,7 +26,7 @@ variants!(Kind as kind_name, KINDS:
 );
 
 /// Kinds that have a number and nothing else yet.
-const RESERVED: [Kind; 5] = [Kind::Parked, Kind::Shadow, Kind::Event, Kind::Ledger, Kind::Claim];
+const RESERVED: [Kind; 4] = [Kind::Parked, Kind::Event, Kind::Ledger, Kind::Claim];
 /// The number that the head of a mirror file will have, and one that means nothing.
 const MIRROR: u8 = 19;
 const NOBODYS: u8 = 200;
@@ -191,20 +191,35 @@ fn lineage() -> Lineage {
 }
 
 fn pin_entries(vectors: &mut Vectors) {
-    let freeze = |number, place| header::freeze(&id(number), &[id(number), id(10)], place, 0, &None);
+    let freeze = |number, place| header::freeze(&id(number), &[id(number), id(10)], place, 0, &None, &[]);
     pin(
         vectors,
         Spot("freeze", Kind::Freeze, 0),
         freeze(9, (40, 0)),
         entry(9, r#"{"op":"delete","collection":"todos","key":"9","base":"5f3a9c01.3"}"#),
     );
-    let follow_up = header::freeze(&id(12), &[id(12)], (40, 2), 1, &Some(id(11)));
+    let follow_up = header::freeze(&id(12), &[id(12)], (40, 2), 1, &Some(id(11)), &[]);
     pin(
         vectors,
         Spot("freeze: a follow-up", Kind::Freeze, 1),
         follow_up,
         entry(12, r#"{"op":"put","collection":"todos","key":"12","base":null,"value":{}}"#),
     );
+    let address = Address::of("todos", "17");
+    let path = Pointer::parse("/n").expect("a pointer");
+    let meant = Part { address, operations: vec![Operation::Increment { path, by: 2 }], base: None };
+    let lowered = header::freeze(&id(17), &[id(17)], (40, 4), 0, &None, &[meant]);
+    pin(
+        vectors,
+        Spot("freeze: lowered", Kind::Freeze, 6),
+        lowered,
+        entry(17, r#"{"op":"put","collection":"todos","key":"17","base":"v1","value":{"n":3}}"#),
+    );
+    let body = r#"[{"op":"put","collection":"todos","key":"18","value":{"n":3}}]"#;
+    pin(vectors, Spot("shadow", Kind::Shadow, 7), header::shadow(&id(18), "v2", AT), document(body));
+    pin(vectors, Spot("shadow: without a version", Kind::Shadow, 8), header::shadow(&id(19), "", AT), document(body));
+    let settlement = header::settlement(&id(18), &[], header::SHOWN, None);
+    pin(vectors, Spot("settlement: of a shadow", Kind::Settlement, 9), settlement, NOTHING);
     let attempt = header::attempt(&id(9), 2, AT, 4_711, None);
     pin(vectors, Spot("attempt", Kind::Attempt, 2), attempt, NOTHING);
     let attempt = header::attempt(&id(9), 1, AT, 30_711, Some(30_000));

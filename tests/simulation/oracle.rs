@@ -28,7 +28,7 @@ impl Commit {
     }
 
     fn freeze(mut self, entry: &str, members: &[&str], bytes: &str) -> Self {
-        let header = header::freeze(&MutationId(entry.into()), &ids(members), (1, 0), 0, &None);
+        let header = header::freeze(&MutationId(entry.into()), &ids(members), (1, 0), 0, &None, &[]);
         record::encode(&mut self.0, Kind::Freeze, 0, &header, bytes);
         self
     }

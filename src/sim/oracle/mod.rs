@@ -297,7 +297,7 @@ impl Oracle {
                 }
                 ("applied", false)
             }
-            Ending::Merged { by } => {
+            Ending::Merged { by, .. } => {
                 self.dependences.carried_on(id, &by.0);
                 if let Some(atom) = self.replica.carry_on(id, &by.0) {
                     self.atoms.insert(by.0.to_string(), atom);
@@ -375,24 +375,27 @@ impl Oracle {
         names.extend(self.shown.take_touched());
         if all {
             names.extend(self.replica.names().cloned());
+            self.replica.forget_folded();
         }
         for name in names {
             let seen = look(&name);
-            let must = self.replica.visible(&name, truth, self.in_memory.contains(&name));
-            match (&seen, &must) {
-                (None, None) => {}
-                (Some(seen), _) => {
-                    self.in_memory.insert(name.clone());
-                    let must = self.replica.visible(&name, truth, true).flatten();
+            let (must, is_known) = self.replica.visible(&name, truth);
+            let was_in_memory = self.in_memory.contains(&name);
+            match &seen {
+                None if !was_in_memory && !is_known => {}
+                Some(seen) => {
+                    if !was_in_memory {
+                        self.in_memory.insert(name.clone());
+                    }
                     if *seen != must {
                         return broken(self.law_of(seen), format!("{name} looks like {} and must be {}", text(seen), text(&must)));
                     }
                     self.shown.compare(&name, seen).map_err(|what| Violation { law: "I24", what })?;
                 }
-                (None, Some(must)) if must.is_some() || self.in_memory.contains(&name) => {
-                    return broken("I6", format!("{name} must be {}, and the device says that it does not know", text(must)));
+                None if must.is_some() || was_in_memory => {
+                    return broken("I6", format!("{name} must be {}, and the device says that it does not know", text(&must)));
                 }
-                (None, Some(_)) => {}
+                None => {}
             }
         }
         Ok(())

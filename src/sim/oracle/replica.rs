@@ -33,6 +33,16 @@ struct Layer {
 struct Document {
     base: Option<State>,
     layers: Vec<Layer>,
+    folded: Option<Folded>,
+}
+
+/// What the first layers of a document come to, so that the next look folds only what was laid on top since. It goes with
+/// any other change.
+#[derive(Debug)]
+struct Folded {
+    /// Of each of these layers, whether the base contains it.
+    contained: Vec<bool>,
+    value: Option<Value>,
 }
 
 /// One device, as it should be.
@@ -67,6 +77,9 @@ impl Replica {
         }
         let document = self.documents.entry(name.to_owned()).or_default();
         let at = document.layers.partition_point(|other| other.order <= layer.order);
+        if document.folded.as_ref().is_some_and(|folded| at < folded.contained.len()) {
+            document.folded = None;
+        }
         document.layers.insert(at, layer);
     }
 
@@ -93,6 +106,7 @@ impl Replica {
             let base = bases.get(&name).and_then(Option::as_ref);
             parts.insert(name, ground(base, heads.iter().flat_map(|layer| &layer.meant)));
             document.layers.drain(..members.len());
+            document.folded = None;
         }
         self.lay_entry(entry, members, order, parts.clone());
         Ok(parts)
@@ -125,6 +139,7 @@ impl Replica {
         let document = self.documents.entry(name.to_owned()).or_default();
         if document.base.as_ref().is_none_or(|base| base.seq < state.seq) {
             document.base = Some(state.clone());
+            document.folded = None;
             self.touched.insert(name.to_owned());
         }
     }
@@ -142,6 +157,7 @@ impl Replica {
                 layer.ids.remove(id);
             }
             document.layers.retain(|layer| !layer.ids.is_empty());
+            document.folded = None;
             self.touched.insert(name);
         }
     }
@@ -156,6 +172,7 @@ impl Replica {
             let base = document.base.as_ref().and_then(|base| base.value.as_ref());
             let layer = document.layers.iter_mut().find(|layer| layer.ids.contains(id))?;
             atom.order = layer.order;
+            document.folded = None;
             // What it carries on is not seen twice.
             atom.parts.insert(name.clone(), ground(base, &std::mem::take(&mut layer.meant)));
         }
@@ -164,16 +181,35 @@ impl Replica {
         (!atom.parts.is_empty()).then_some(atom)
     }
 
-    /// What a reader must see. Where the base is not in memory and what is pending does not say, `None`.
-    pub fn visible(&self, name: &str, truth: &Truth, base_in_memory: bool) -> Option<Option<Value>> {
-        let Some(document) = self.documents.get(name) else { return Some(None) };
+    /// What a reader must see, and whether that is known without the base.
+    pub fn visible(&mut self, name: &str, truth: &Truth) -> (Option<Value>, bool) {
+        let Some(document) = self.documents.get_mut(name) else { return (None, true) };
         let seq = document.base.as_ref().map_or(0, |base| base.seq);
-        let contained = |layer: &&Layer| layer.entry.as_deref().and_then(|entry| truth.applied_at(entry)).is_none_or(|at| at > seq);
-        let layers: Vec<&Meant> = document.layers.iter().filter(contained).flat_map(|layer| &layer.meant).collect();
-        if !base_in_memory && document.base.is_some() && !layers.iter().any(|meant| meant.needs_no_base()) {
-            return None;
-        }
-        Some(fold(document.base.as_ref().and_then(|base| base.value.as_ref()), layers))
+        let is_contained = |layer: &Layer| layer.entry.as_deref().and_then(|entry| truth.applied_at(entry)).is_some_and(|at| at <= seq);
+        let contained: Vec<bool> = document.layers.iter().map(is_contained).collect();
+        let layers = &document.layers;
+        let meant = |from: usize, to: usize| {
+            let range = layers[from..to].iter().zip(&contained[from..to]);
+            range.filter(|(_, contained)| !**contained).flat_map(|(layer, _)| &layer.meant)
+        };
+        let needs_none = document.base.is_none() || meant(0, layers.len()).any(Meant::needs_no_base);
+        let had = document.folded.take().filter(|folded| contained.starts_with(&folded.contained));
+        let (from, before) = match had {
+            Some(Folded { contained, value }) => (contained.len(), value),
+            None => (0, document.base.as_ref().and_then(|base| base.value.clone())),
+        };
+        // A run of splices may go on in the next layer, and is one change.
+        let ends_run = |layer: &Layer| matches!(layer.meant.last(), Some(Meant::Plain(_)));
+        let to = (from..layers.len()).rev().find(|at| ends_run(&layers[*at]) && !contained[*at]).map_or(from, |at| at + 1);
+        let value = if to > from { fold(before.as_ref(), meant(from, to)) } else { before };
+        let whole = if to < layers.len() { fold(value.as_ref(), meant(to, layers.len())) } else { value.clone() };
+        document.folded = Some(Folded { contained: contained[..to].to_vec(), value });
+        (whole, needs_none)
+    }
+
+    /// The next look at a document folds all of it.
+    pub fn forget_folded(&mut self) {
+        self.documents.values_mut().for_each(|document| document.folded = None);
     }
 
     /// The documents of a mutation.

@@ -4,6 +4,8 @@ import { open } from '/pkg/index.js';
 
 import { startEditor } from './editor.js';
 import { showFigures } from './figures.js';
+import { showHistory } from './history.js';
+import { showInbox } from './inbox.js';
 import { makeNetwork } from './network.js';
 import { makeOutcomes } from './outcomes.js';
 import { startTodos } from './todos.js';
@@ -33,6 +35,8 @@ async function start({ side, name }) {
   showFigures(client, view);
   startEditor(client, view, outcomes, { first: side === 'left' });
   startTodos(client, view, outcomes);
+  showInbox(client, view);
+  showHistory(client, view);
   return client;
 }
 

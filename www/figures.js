@@ -23,8 +23,9 @@ const FIGURES = {
   sent: ['Entries sent', ({ entriesSent }) => String(entriesSent)],
   resent: ['Sent again', ({ entriesResent }) => String(entriesResent)],
   requests: ['Requests', ({ requests }) => String(requests)],
-  inbox: ['Refused', ({ inbox }) => String(inbox)],
+  'inbox-count': ['Refused', ({ inbox }) => String(inbox)],
   pulled: ['Last read', ({ lastPullAt }) => clock(lastPullAt)],
+  fresh: ['What is shown', ({ stale }) => (stale === null ? 'fresh' : 'from the cache')],
   retry: ['Next try', ({ retryAt }) => clock(retryAt)],
   storage: ['Kept in', ({ storage }) => (storage.kind === 'indexeddb' ? 'IndexedDB' : 'memory only')],
 };

@@ -19,10 +19,20 @@ export function startTodos(client, view, outcomes) {
     const title = view.todoInput.value.trim();
     if (title === '') return;
     const id = crypto.randomUUID();
-    write(id, 'new to-do', () => todos.put(id, { title, done: false }));
-    write(id, 'list', () => lists.update(LIST, { todos: { [id]: Date.now() } }));
+    // Both or neither: a list never names a to-do that there is not. The server refuses what asks it to.
+    const refuse = title.toLowerCase() === 'no';
+    write([id], 'new to-do', () => client.mutate((tx) => {
+      tx.put('todos', id, refuse ? { title, done: false, reject: true } : { title, done: false });
+      tx.patch('lists', LIST, { todos: { [id]: Date.now() } });
+    }));
     view.todoInput.value = '';
   });
+  view.allDone.addEventListener('click', () => {
+    const open = [...rows].filter(([, row]) => !row.done.checked).map(([id]) => id);
+    if (open.length === 0) return;
+    write(open, `${open.length} done`, () => client.mutate((tx) => open.forEach((id) => tx.patch('todos', id, { done: true }))));
+  });
+  view.clear.addEventListener('click', () => remove([...rows].filter(([, row]) => row.done.checked).map(([id]) => id)));
 
   function show(list) {
     const ids = Object.keys(list).sort((a, b) => list[a] - list[b] || (a < b ? -1 : 1));
@@ -38,16 +48,23 @@ export function startTodos(client, view, outcomes) {
       if (view.todos.children[index] !== root) view.todos.insertBefore(root, view.todos.children[index] ?? null);
     });
     view.noTodos.hidden = ids.length > 0;
+    view.together.hidden = ids.length === 0;
+  }
+
+  /** To-dos go with their places in the list. */
+  function remove(ids) {
+    if (ids.length === 0) return;
+    write(ids, ids.length === 1 ? 'delete' : `delete ${ids.length}`, () => client.mutate((tx) => {
+      for (const id of ids) tx.delete('todos', id);
+      tx.patch('lists', LIST, { todos: Object.fromEntries(ids.map((id) => [id, null])) });
+    }));
   }
 
   function makeRow(id) {
     const row = parts('todo');
     row.root.dataset.todo = id;
-    row.done.addEventListener('change', () => write(id, row.done.checked ? 'done' : 'not done', () => todos.update(id, { done: row.done.checked })));
-    row.delete.addEventListener('click', () => {
-      write(id, 'delete', () => todos.delete(id));
-      write(id, 'list', () => lists.update(LIST, { todos: { [id]: null } }));
-    });
+    row.done.addEventListener('change', () => write([id], row.done.checked ? 'done' : 'not done', () => todos.update(id, { done: row.done.checked })));
+    row.delete.addEventListener('click', () => remove([id]));
     const stop = todos.watch(id).subscribe((todo) => {
       row.title.textContent = todo?.title ?? '…';
       row.done.checked = todo?.done ?? false;
@@ -60,8 +77,8 @@ export function startTodos(client, view, outcomes) {
     return { ...row, end, pending: 0 };
   }
 
-  /** Makes a write, and shows on its row how far it is. */
-  function write(id, what, make) {
+  /** Makes a write, and shows on the rows of these to-dos how far it is. */
+  function write(ids, what, make) {
     let mutation;
     try {
       mutation = make();
@@ -71,10 +88,10 @@ export function startTodos(client, view, outcomes) {
     }
     outcomes.follow(what, mutation);
     const mark = (state, text) => {
-      const row = rows.get(id);
-      if (row === undefined) return;
-      row.state.dataset.state = state;
-      row.state.textContent = text;
+      for (const row of ids.map((id) => rows.get(id)).filter(Boolean)) {
+        row.state.dataset.state = state;
+        row.state.textContent = text;
+      }
     };
     mark('local', 'here');
     mutation.durable.then(() => mark('stored', 'stored'), () => mark('failed', 'not stored'));

@@ -94,7 +94,7 @@ impl Client {
             "cancel" => self.tell(Input::CancelAsked { mutation: MutationId(address.key.clone()) }),
             "load" => self.ask(Ask::Load { address }),
             "pull" if address.key.is_empty() => self.ask(Ask::Pull),
-            "pull" => self.ask(Ask::PullFeed { feed: String::from(&*address.key) }),
+            "pull" => self.ask(Ask::PullFeed { feed: address.key.clone() }),
             "push" => self.ask(Ask::Push { timeout_ms: digits::read(text) }),
             "sync" => self.ask(Ask::Sync { address, timeout_ms: digits::read(text) }),
             "wait" => self.ask(Ask::Wait { timeout_ms: digits::read(text).unwrap_or_default() }),

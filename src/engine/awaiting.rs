@@ -6,7 +6,6 @@ use super::effect::Sink;
 use super::error::{Code, Fault};
 use super::ident::AskId;
 use super::link::{AWAITED_FAILURES, Tried};
-use super::pull::Asking;
 use super::store::Mode;
 use super::{Engine, Life, Pause};
 use crate::protocol::Address;
@@ -14,10 +13,7 @@ use crate::protocol::Address;
 /// Most calls that wait at once; one more is `QUEUE_FULL`.
 pub(super) const WAITERS_MAX: usize = 10_000;
 
-/// Why a call is not waited for any longer.
-pub(super) const NOT_IN_TIME: &str = "not all of it has ended in time";
-
-/// A call that waits until all that was queued when it came has ended.
+/// A call that waits until all that was queued when it came has ended, or until feeds were pulled.
 #[derive(Debug)]
 pub(super) struct Waiter {
     ask: AskId,
@@ -32,13 +28,20 @@ pub(super) struct Waiter {
     sends: bool,
     /// Failures in a row of the link that it has seen.
     failures: u32,
+    /// The feeds that it waits for, and for nothing else.
+    feeds: u64,
+}
+
+/// One feed among others: the first 64 are told apart.
+pub(super) fn bit(feed: usize) -> u64 {
+    1 << (feed % 64)
 }
 
 impl Engine {
     /// The app waits for what is pending, for so long at most.
     pub(super) fn on_wait_asked(&mut self, now: Timestamp, ask: AskId, timeout_ms: u64, effects: &mut impl Sink) {
         let until = Some(now.after(timeout_ms));
-        self.await_writes(Waiter { ask, address: None, last: 0, until, sends: false, failures: 0 }, effects);
+        self.await_writes(Waiter { ask, address: None, last: 0, until, sends: false, failures: 0, feeds: 0 }, effects);
     }
 
     /// The app wants what is pending, of one document or of all, to be sent now: without the window, and without the
@@ -57,13 +60,13 @@ impl Engine {
         if address.is_some() && self.outbox.first(address.as_ref()).is_none() {
             self.link.on_awaited(now, Tried::Pull);
             let until = timeout_ms.map(|ms| now.after(ms));
-            return self.on_pull_asked(now, Asking { ask, until }, None, effects);
+            return self.on_pull_asked(now, ask, None, until, effects);
         }
         self.link.on_awaited(now, Tried::Push);
         self.outbox.hasten(address.as_ref(), now);
         self.window = self.window.map(|since| since.min(now));
         let until = timeout_ms.map(|ms| now.after(ms));
-        self.await_writes(Waiter { ask, address, last: 0, until, sends: true, failures: self.link.failures() }, effects);
+        self.await_writes(Waiter { ask, address, last: 0, until, sends: true, failures: self.link.failures(), feeds: 0 }, effects);
     }
 
     /// The app wants a document to be looked at soon: its entries wait no longer than until the next poll would come,
@@ -86,10 +89,31 @@ impl Engine {
 
     fn await_writes(&mut self, waiter: Waiter, effects: &mut impl Sink) {
         if self.waiters.len() >= WAITERS_MAX {
-            let error = Fault::new(Code::QueueFull, "too many calls wait for writes");
+            let error = Fault::new(Code::QueueFull, "too many calls are waiting");
             return self.answer(waiter.ask, Some(error), effects);
         }
         self.waiters.push(Waiter { last: self.outbox.last_order(), ..waiter });
+    }
+
+    /// The app waits for these feeds.
+    pub(super) fn await_pull(&mut self, ask: AskId, feeds: u64, until: Option<Timestamp>, effects: &mut impl Sink) {
+        self.await_writes(Waiter { ask, address: None, last: 0, until, sends: false, failures: 0, feeds }, effects);
+    }
+
+    /// Who waits for this feed hears of it: at once where it failed, otherwise when it was the last one.
+    pub(super) fn answer_pull(&mut self, feed: usize, error: Option<Fault>, effects: &mut impl Sink) {
+        let mut at = 0;
+        while let Some(waiter) = self.waiters.get_mut(at) {
+            let is_waiting = waiter.feeds & bit(feed) != 0;
+            let others = waiter.feeds & !bit(feed);
+            if is_waiting && (error.is_some() || others == 0) {
+                let waiter = self.waiters.remove(at);
+                self.answer(waiter.ask, error.clone(), effects);
+            } else {
+                waiter.feeds = others;
+                at += 1;
+            }
+        }
     }
 
     /// Whether a call waits for something that collects in a window.
@@ -100,11 +124,10 @@ impl Engine {
 
     /// Calls end: what they wait for has ended, or will not for now.
     pub(super) fn answer_waiters(&mut self, now: Timestamp, effects: &mut impl Sink) {
-        self.end_askings(now, effects);
         let failures = self.link.failures();
         let mut at = 0;
         while let Some(waiter) = self.waiters.get(at) {
-            let is_over = self.outbox.first(waiter.address.as_ref()).is_none_or(|first| first > waiter.last);
+            let is_over = waiter.feeds == 0 && self.outbox.first(waiter.address.as_ref()).is_none_or(|first| first > waiter.last);
             let obstacle = if is_over { None } else { self.obstacle(now, waiter) };
             if is_over || obstacle.is_some() {
                 let waiter = self.waiters.remove(at);
@@ -119,7 +142,7 @@ impl Engine {
 
     /// When the first call has waited long enough.
     pub(super) fn next_waiter(&self) -> Option<Timestamp> {
-        self.waiters.iter().filter_map(|waiter| waiter.until).chain(self.askings().filter_map(|asking| asking.until)).min()
+        self.waiters.iter().filter_map(|waiter| waiter.until).min()
     }
 
     /// Why a call is not waited for any longer.
@@ -128,7 +151,7 @@ impl Engine {
             return self.check_open().err();
         }
         if waiter.until.is_some_and(|until| until <= now) {
-            return Some(Fault::new(Code::Timeout, NOT_IN_TIME));
+            return Some(Fault::new(Code::Timeout, "not all of it has ended in time"));
         }
         if !waiter.sends {
             return None;

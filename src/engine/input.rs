@@ -154,7 +154,7 @@ pub enum Ask {
     /// The same for one of them.
     PullFeed {
         /// Its name.
-        feed: String,
+        feed: Arc<str>,
     },
     /// That all that is pending now have ended, however. Answered with `TIMEOUT` where that takes longer.
     Wait {

@@ -63,7 +63,7 @@ use input::{Ask, Input};
 use link::Link;
 use notice::{Notice, Phase, Status, StorageKind, ViewChange};
 use outbox::Outbox;
-use pull::{Asking, Feed};
+use pull::Feed;
 use push::{Batch, BatchSize};
 use replica::Replica;
 use rng::Rng;
@@ -376,8 +376,8 @@ impl Engine {
                     effects.push(Effect::Notify(Notice::Answered { ask, error: None }));
                 }
             }
-            Ask::Pull => self.on_pull_asked(now, Asking { ask, until: None }, None, effects),
-            Ask::PullFeed { feed } => self.on_pull_asked(now, Asking { ask, until: None }, Some(&feed), effects),
+            Ask::Pull => self.on_pull_asked(now, ask, None, None, effects),
+            Ask::PullFeed { feed } => self.on_pull_asked(now, ask, Some(&feed), None, effects),
             Ask::Wait { timeout_ms } => self.on_wait_asked(now, ask, timeout_ms, effects),
             Ask::Push { timeout_ms } => self.on_push_asked(now, ask, None, timeout_ms, effects),
             Ask::Sync { address, timeout_ms } => self.on_push_asked(now, ask, Some(address), timeout_ms, effects),

@@ -2,7 +2,7 @@
 
 use super::clock::Timestamp;
 use super::error::Code;
-use super::ident::{AskId, RequestId};
+use super::ident::RequestId;
 use super::retry;
 use super::rng::Rng;
 use crate::ordered::{Ordered, OrderedSet};
@@ -38,19 +38,8 @@ pub struct Feed {
     pub began: Option<u64>,
     /// ...and of the first one when that was last so.
     pub pulled: u64,
-    /// Who asked, and is answered when the last page is applied.
-    pub asks: Vec<Asking>,
     /// Why the last question got no good answer, where it did not.
     pub stale: Option<Code>,
-}
-
-/// Who asked for a pull of one feed or of several, and until when that is waited for.
-#[derive(Clone, Copy, Debug)]
-pub struct Asking {
-    /// The question.
-    pub ask: AskId,
-    /// It ends then in any case.
-    pub until: Option<Timestamp>,
 }
 
 impl Feed {
@@ -69,7 +58,6 @@ impl Feed {
             answered: 0,
             began: None,
             pulled: 0,
-            asks: Vec::new(),
             stale: None,
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Engine;
-use super::awaiting::{NOT_IN_TIME, WAITERS_MAX};
+use super::awaiting::bit;
 use super::clock::Timestamp;
 use super::config::TransportKind;
 use super::effect::Sink;
@@ -12,7 +12,6 @@ use super::ident::{AskId, MutationId};
 use super::input::Reply;
 use super::link::{AWAITED_FAILURES, Tried};
 use super::outcome;
-use super::pull::Asking;
 use super::queued::Queued;
 use super::replica::Base;
 use super::retry;
@@ -25,35 +24,35 @@ impl Engine {
         self.feeds.iter_mut().for_each(|feed| feed.hasten(now));
     }
 
-    /// The app asks for one feed, or for all.
-    pub(super) fn on_pull_asked(&mut self, now: Timestamp, asking: Asking, feed: Option<&str>, effects: &mut impl Sink) {
-        let mut wrong = self.check_askable().err().or_else(|| self.pause_for_good());
-        let mut asked = Vec::new();
-        for (index, known) in self.feeds.iter().enumerate() {
-            if feed.is_none_or(|feed| known.name == feed) {
-                asked.push(index);
-                if known.asks.len() >= WAITERS_MAX {
-                    wrong = Some(Fault::new(Code::QueueFull, "too many calls are waiting"));
+    /// The app asks for one feed, or for all, and waits so long at most.
+    pub(super) fn on_pull_asked(
+        &mut self,
+        now: Timestamp,
+        ask: AskId,
+        name: Option<&str>,
+        until: Option<Timestamp>,
+        effects: &mut impl Sink,
+    ) {
+        if let Some(error) = self.check_askable().err().or_else(|| self.pause_for_good()) {
+            return self.answer(ask, Some(error), effects);
+        }
+        let mut feeds = 0;
+        for (index, feed) in self.feeds.iter_mut().enumerate() {
+            if name.is_none_or(|name| feed.name == name) {
+                feeds |= bit(index);
+                if feed.failures == 0 {
+                    feed.due = now;
                 }
             }
         }
-        if asked.is_empty() {
-            wrong = Some(Fault::new(Code::Validation, "there is no such feed"));
-        }
-        if wrong.is_some() {
-            return self.answer(asking.ask, wrong, effects);
+        if feeds == 0 {
+            return self.answer(ask, Some(Fault::new(Code::Validation, "there is no such feed")), effects);
         }
         if matches!(self.pause, Some(super::Pause::Auth(_))) {
             // Perhaps there is a token by now.
             self.pause = None;
         }
-        for index in asked {
-            let feed = &mut self.feeds[index];
-            feed.asks.push(asking);
-            if feed.failures == 0 {
-                feed.due = now;
-            }
-        }
+        self.await_pull(ask, feeds, until, effects);
     }
 
     /// When the next feed is due; `None` where something else has to happen first.
@@ -317,36 +316,6 @@ impl Engine {
                 batch.entries.remove(at);
             }
         }
-    }
-
-    /// Who asked for this feed hears of it: at once where it failed, otherwise when it was the last feed that was asked for.
-    pub(super) fn answer_pull(&mut self, feed: usize, error: Option<Fault>, effects: &mut impl Sink) {
-        for Asking { ask, .. } in std::mem::take(&mut self.feeds[feed].asks) {
-            if error.is_some() {
-                self.forget_asking(ask);
-            }
-            if !self.feeds.iter().any(|feed| feed.asks.iter().any(|other| other.ask == ask)) {
-                self.answer(ask, error.clone(), effects);
-            }
-        }
-    }
-
-    /// Whoever has waited long enough for a pull waits no longer. The pull itself goes on.
-    pub(super) fn end_askings(&mut self, now: Timestamp, effects: &mut impl Sink) {
-        let is_over = |asking: &&Asking| asking.until.is_some_and(|until| until <= now);
-        loop {
-            let Some(Asking { ask, .. }) = self.askings().find(is_over).copied() else { return };
-            self.forget_asking(ask);
-            self.answer(ask, Some(Fault::new(Code::Timeout, NOT_IN_TIME)), effects);
-        }
-    }
-
-    pub(super) fn askings(&self) -> impl Iterator<Item = &Asking> {
-        self.feeds.iter().flat_map(|feed| &feed.asks)
-    }
-
-    fn forget_asking(&mut self, ask: AskId) {
-        self.feeds.iter_mut().for_each(|feed| feed.asks.retain(|other| other.ask != ask));
     }
 
     /// A question got no good answer: what is cached is served, and marked as such.

@@ -272,7 +272,7 @@ export interface OpenOptions<C extends Record<keyof C, object> = Record<string, 
   auth?: AuthProvider;
   collections?: { [K in keyof C]?: Collection<C[K]> };
   /**
-   * What is pulled, each with a cursor of its own. Default `['main']`: everything that the user may see. The reference server also
+   * What is pulled, 1 to 64 names, each with a cursor of its own. Default `['main']`: everything that the user may see. The reference server also
    * has `collection:NAME`; a server of your own, or a transport's `pull`, gives the names their meaning. Writes need no feed.
    */
   feeds?: readonly string[];

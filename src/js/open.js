@@ -5,7 +5,7 @@ import { SyncClient, unless } from './client.js';
 import { check } from './errors.js';
 import { Instance } from './instance.js';
 import { init } from './module.js';
-import { wellFormed } from './names.js';
+import { name as named } from './names.js';
 import { bind } from './transport.js';
 
 /** The options, and what those that are groups hold. A transport may hold what its functions need. */
@@ -37,8 +37,8 @@ export async function open(options = {}) {
   check([undefined, 'strict', 'relaxed'].includes(storage?.durability), 'storage.durability is "strict" or "relaxed"');
   check([undefined, 'function'].includes(provider && typeof provider), 'auth is a function');
   const auth = provider && new Auth(provider);
-  const areNames = Array.isArray(feeds) && feeds.length > 0 && feeds.every((feed) => feed !== '' && wellFormed(feed));
-  check(areNames && new Set(feeds).size === feeds.length, 'feeds is a list of different names');
+  check(Array.isArray(feeds) && feeds.length > 0 && feeds.length <= 64, 'feeds is a list of 1 to 64 names');
+  check(new Set(feeds.map((feed) => named(feed, 'a feed'))).size === feeds.length, 'feeds are different ones');
   const { kind, url, capable, host } = bind(transport, auth, feeds[0]);
   const uncoalesced = Object.keys(collections).filter((collection) => {
     const { coalesce = true, ...others } = collections[collection] ?? {};

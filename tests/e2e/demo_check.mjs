@@ -115,6 +115,60 @@ await test('connected again, both sides and the server have everything', async (
   console.log(`  all have ${JSON.stringify(await text('left'))}`);
 });
 
+const items = (side) => part(`${side}-todos`).locator('li');
+const isTicked = (side) => items(side).getByRole('checkbox').evaluateAll((boxes) => boxes.map((box) => box.checked));
+
+await test('all is ticked in one write, and cleared in another', async () => {
+  const sentBefore = Number(await figure('left-sent'));
+  await part('left-all-done').click();
+  await until('both sides have all ticked', async () => [...(await isTicked('left')), ...(await isTicked('right'))].every((ticked) => ticked));
+  assert.equal(Number(await figure('left-sent')), sentBefore + 1, 'one entry for both');
+  await part('right-clear').click();
+  await until('both lists are empty', async () => (await items('left').count()) === 0 && (await items('right').count()) === 0);
+  assert.ok(await part('left-together').isHidden());
+  const documents = await documentsOf(url, seen.scope);
+  assert.equal([...documents.keys()].filter((name) => name.startsWith('todos/')).length, 0);
+});
+
+await test('what the server refuses is shown, can be tried again, sent otherwise or given up, and blocks nothing', async () => {
+  assert.ok(await part('left-inbox').isHidden());
+  await addTodo('left', 'No');
+  const refused = part('left-refused').locator('li');
+  await until('it is refused', async () => (await refused.count()) === 1);
+  assert.equal(await items('left').count(), 0, 'neither the to-do nor its place in the list is left');
+  assert.match(await refused.locator('p').textContent(), /“No”/);
+  assert.equal(await figure('left-inbox-count'), '1');
+  await addTodo('left', 'Something else');
+  await until('others go on', async () => (await items('right').count()) === 1);
+
+  const first = await refused.getAttribute('data-refused');
+  await refused.getByRole('button', { name: 'Try again as it was' }).click();
+  await until('it is refused again', async () => (await refused.count()) === 1 && (await refused.getAttribute('data-refused')) !== first);
+  await refused.getByRole('textbox').fill('Yes');
+  await refused.getByRole('button', { name: 'Send again' }).click();
+  await until('it is on both sides', async () => (await todos('left')).includes('Yes') && (await todos('right')).includes('Yes'));
+  await until('the inbox is empty', () => part('left-inbox').isHidden());
+
+  await addTodo('right', 'no');
+  await part('right-refused').getByRole('button', { name: 'Discard' }).click();
+  await until('it is given up', () => part('right-inbox').isHidden());
+});
+
+await test('the last syncs are listed, the refused ones among them', async () => {
+  await part('left-history-block').locator('summary').click();
+  const rows = part('left-history').locator('tr');
+  await until('there are rows', async () => (await rows.count()) > 0);
+  const said = await rows.allTextContents();
+  assert.ok(said.some((row) => row.includes('sent')) && said.some((row) => row.includes('rejected')), said.join('; '));
+});
+
+await test('everything fits beside each other, and on a phone below each other', async () => {
+  for (const width of [1280, 390]) {
+    await page.setViewportSize({ width, height: 844 });
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width);
+  }
+});
+
 await test('nothing went wrong on the page meanwhile', () => {
   assert.deepEqual(seen.errors, []);
 });

@@ -24,10 +24,11 @@ pub fn program() -> PathBuf {
     project::built("release", "syncline-server")
 }
 
-/// The server on a free local port, with this database file, serving the demo and the package.
+/// The server on a free local port, with this database file, serving the demo and the package. It refuses what is marked to be
+/// refused, so that the demo can show that.
 pub fn command(database: &Path) -> Command {
     let mut command = child::command(program());
-    command.arg("--db").arg(database).args(["--listen", "127.0.0.1:0", "--static", "www", "--package", "pkg"]);
+    command.arg("--db").arg(database).args(["--listen", "127.0.0.1:0", "--static", "www", "--package", "pkg", "--reject-marked"]);
     command
 }
 

@@ -17,7 +17,7 @@ pub struct Feed {
     pub name: String,
     /// Where the next pull goes on; `None` from the beginning.
     pub cursor: Option<String>,
-    /// The request on its way, and what its reply must echo.
+    /// The request on its way, and what its reply must echo; nothing where its reply is of no use any more.
     pub request: Option<(RequestId, String)>,
     /// When it is to be pulled.
     pub due: Timestamp,
@@ -49,6 +49,9 @@ impl Feed {
     pub fn restart(&mut self, now: Timestamp, sweep: bool) {
         self.cursor = None;
         self.due = now;
+        if let Some((_, echo)) = &mut self.request {
+            echo.clear();
+        }
         if sweep {
             self.resync = Some(Ordered::default());
         }

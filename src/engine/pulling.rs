@@ -87,6 +87,11 @@ impl Engine {
 
     pub(super) fn on_pull_reply(&mut self, now: Timestamp, feed: usize, sent_under: &Arc<str>, reply: &Reply, effects: &mut impl Sink) {
         let Some((_, echo)) = self.feeds[feed].request.take() else { return };
+        if echo.is_empty() && reply.status == 200 {
+            // The feed has begun again since it was asked, and this goes on from somewhere else.
+            self.feeds[feed].due = now;
+            return self.link.on_answer();
+        }
         if reply.status == 200 {
             let mut page = PullReply::default();
             let read = read_body(reply, &mut |text| page.take_up(text));
@@ -98,13 +103,10 @@ impl Engine {
         }
         self.link.on_answer();
         if reply.status == 410 && self.feeds[feed].cursor.is_some() {
-            // The server no longer knows what came after it (H6). Without a cursor there is nothing to begin again. Of several
-            // feeds nobody knows which documents came by this one, so none of them counts as gone.
+            // The server no longer knows what came after it (H6). Without a cursor there is nothing to begin again.
             self.history.note(Code::Http.as_str());
-            let is_alone = self.feeds.len() == 1;
-            self.feeds[feed].restart(now, is_alone);
-            self.feeds[feed].on_retry(now, None, &mut self.rng);
-            return self.stage_cursor(feed);
+            self.restart_feeds(now, None);
+            return self.feeds[feed].on_retry(now, None, &mut self.rng);
         }
         let refused = outcome::refusal(reply.status);
         self.history.note(refused.code.as_str());
@@ -162,9 +164,11 @@ impl Engine {
         } else if self.has(super::planted::Bug::B13) && page.more || self.has(super::planted::Bug::B9) && self.is_pushing() {
             page.changes.clear();
         }
+        #[cfg(feature = "sim")]
+        let page = PullReply { cursor: self.larger_cursor(feed, page.cursor), ..page };
         self.history.count(page.changes.len());
         if page.reset && self.feeds[feed].cursor.is_some() {
-            self.feeds[feed].restart(now, true);
+            self.restart_feeds(now, Some(feed));
         }
         for applied in &page.applied {
             let id = MutationId(applied.id.as_str().into());
@@ -189,7 +193,9 @@ impl Engine {
             self.counters.last_pull = Some(self.wall_at(now));
             self.answer_pull(feed, None, effects);
         }
-        if moved || swept {
+        if swept {
+            self.stage_cursors();
+        } else if moved {
             self.stage_cursor(feed);
         }
     }
@@ -230,15 +236,33 @@ impl Engine {
         }
     }
 
-    /// After everything was pulled again: what did not come is gone.
+    /// Every feed begins again. Which feed a document came by is not known, so only what comes by none of them is gone.
+    /// `with`: the feed whose first page has come already.
+    pub(super) fn restart_feeds(&mut self, now: Timestamp, with: Option<usize>) {
+        #[cfg(feature = "sim")]
+        if self.has(super::planted::Bug::B15) {
+            return;
+        }
+        for feed in 0..self.feeds.len() {
+            if with != Some(feed) || self.feeds[feed].resync.is_none() {
+                self.feeds[feed].restart(now, true);
+            }
+        }
+        self.stage_cursors();
+    }
+
+    /// After everything was pulled again: what did not come is gone. Says whether this was the last feed.
     fn sweep(&mut self, feed: usize) -> bool {
         let Some(seen) = self.feeds[feed].resync.take() else { return false };
+        if let Some(others) = self.feeds.iter_mut().find_map(|other| other.resync.as_mut()) {
+            for (address, ()) in seen.iter() {
+                others.insert(address.clone(), ());
+            }
+            return false;
+        }
         let mut gone = Vec::new();
-        // Which feed a document came by is not known: where there are several, only another generation's are surely gone.
-        let is_alone = self.feeds.len() == 1;
         for (address, base) in self.replica.known() {
-            let is_old = is_alone || base.generation != self.generation;
-            if is_old && base.value.is_some() && !seen.contains_key(address) {
+            if base.value.is_some() && !seen.contains_key(address) {
                 gone.push(address.clone());
             }
         }

@@ -526,10 +526,10 @@ impl Engine {
         self.generation = (**generation).into();
         self.seen = protocol::Seen { generation: generation.clone(), seq: 0 };
         if is_restored {
-            for feed in 0..self.feeds.len() {
-                self.feeds[feed].restart(now, true);
-                self.stage_cursor(feed);
-            }
+            self.restart_feeds(now, None);
+        } else {
+            // A start must know it as soon as there is a base of it.
+            self.stage_cursors();
         }
         Ok(())
     }

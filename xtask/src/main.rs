@@ -28,7 +28,7 @@ type Word = (&'static str, &'static str, &'static str, fn(Arguments) -> Done);
 const WORDS: [Word; 7] = [
     ("demo", "[--db FILE] [--check]", "serve the demo; --check runs it once in a headless browser and ends", demo::word),
     ("test", "[SUITE[/UNIT] ...]", "everything that must pass, or only the suites named", test::word),
-    ("sim", "[--runs N] [--seed S] [--bug B1|ALL] [--json]", "the simulator", sim::word),
+    ("sim", "[--runs N] [--seed S] [--bug B1|ALL] [--wasm N] [--json]", "the simulator", sim::word),
     ("pack", "[--features X --out DIR]", "build the npm package into pkg/ and check it", pack::word),
     ("size", "[--functions N] [--json]", "bytes that a user downloads, against the budget", size::word),
     ("replay", "[FILE | --seed N] [--astral] [--slice N] [--json]", "type a recorded editing session in a real browser", replay::word),

@@ -35,6 +35,8 @@ pub enum Bug {
     B13,
     /// An answer that cannot be read is skipped, and the cursor moves on.
     B14,
+    /// The cursor only ever grows, and finds no place in a server that was restored.
+    B15,
     /// Deletes are forgotten, and what was deleted comes back.
     B16,
     /// A request leaves the durable queue before it is answered, and is lost with the page.
@@ -46,7 +48,7 @@ pub enum Bug {
 }
 
 /// All of them.
-pub const ALL: [Bug; 16] = [
+pub const ALL: [Bug; 17] = [
     Bug::B1,
     Bug::B2,
     Bug::B3,
@@ -59,6 +61,7 @@ pub const ALL: [Bug; 16] = [
     Bug::B12,
     Bug::B13,
     Bug::B14,
+    Bug::B15,
     Bug::B16,
     Bug::B17,
     Bug::B27,
@@ -117,6 +120,13 @@ impl Engine {
         if !self.store.is_writing() {
             self.commit(effects);
         }
+    }
+
+    /// B15: of two cursors the one with the larger number stands.
+    pub(super) fn larger_cursor(&self, feed: usize, next: String) -> String {
+        let number = |cursor: &str| cursor.rsplit_once('.').and_then(|(_, seq)| seq.parse::<u64>().ok()).unwrap_or(0);
+        let had = self.feeds[feed].cursor.clone().filter(|had| self.has(Bug::B15) && number(had) > number(&next));
+        had.unwrap_or(next)
     }
 
     /// B14: the next page is asked for from one place further on.

@@ -18,10 +18,8 @@ pub struct Feed {
     pub name: String,
     /// Where the next pull goes on; `None` from the beginning.
     pub cursor: Option<String>,
-    /// The request on its way, and what its reply must echo.
+    /// The request on its way, and what its reply must echo; nothing where its reply is of no use any more.
     pub request: Option<(RequestId, String)>,
-    /// Whether it began again after that request had left: what comes goes on from another place.
-    pub is_outdated: bool,
     /// When it is to be pulled.
     pub due: Timestamp,
     /// When it was last asked.
@@ -30,8 +28,6 @@ pub struct Feed {
     pub failures: u32,
     /// Everything is pulled again: what has been seen so far. What is not seen by the end is gone.
     pub resync: Option<OrderedSet<Address>>,
-    /// Of how many feeds that is: those that came to their end before this one count with it.
-    pub feeds: usize,
     /// The number of the last request that was answered...
     pub answered: u64,
     /// ...of the first one of these pages, until the last has come...
@@ -49,12 +45,10 @@ impl Feed {
             name,
             cursor: None,
             request: None,
-            is_outdated: false,
             due: now,
             asked: None,
             failures: 0,
             resync: None,
-            feeds: 1,
             answered: 0,
             began: None,
             pulled: 0,
@@ -73,11 +67,13 @@ impl Feed {
     /// Starts again from the beginning. With `sweep`, documents that do not come again are gone.
     pub fn restart(&mut self, now: Timestamp, sweep: bool) {
         self.cursor = None;
-        self.is_outdated = self.request.is_some();
         self.began = None;
         self.due = now;
+        if let Some((_, echo)) = &mut self.request {
+            echo.clear();
+        }
         if sweep {
-            (self.resync, self.feeds) = (Some(Ordered::default()), 1);
+            self.resync = Some(Ordered::default());
         }
     }
 

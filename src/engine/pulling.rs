@@ -101,11 +101,14 @@ impl Engine {
     pub(super) fn on_pull_reply(&mut self, now: Timestamp, feed: usize, sent_under: &Arc<str>, reply: &Reply, effects: &mut impl Sink) {
         let Some((request, echo)) = self.feeds[feed].request.take() else { return };
         self.feeds[feed].answered = request.0;
+        if echo.is_empty() && reply.status == 200 {
+            // The feed has begun again since it was asked, and this goes on from somewhere else.
+            return self.link.on_answer();
+        }
         if reply.status == 200 {
             let mut page = PullReply::default();
             let read = read_body(reply, &mut |text| page.take_up(text));
             return match read.and_then(|()| self.check_page(now, &echo, &page, sent_under)) {
-                Ok(()) if self.feeds[feed].is_outdated => self.on_good_answer(),
                 Ok(()) => {
                     self.apply_page(now, feed, page, effects);
                     self.end_unsaid(now, effects);
@@ -116,13 +119,10 @@ impl Engine {
         }
         self.link.on_answer();
         if reply.status == 410 && self.feeds[feed].cursor.is_some() {
-            // The server no longer knows what came after it (H6). Without a cursor there is nothing to begin again. Of several
-            // feeds nobody knows which documents came by this one, so none of them counts as gone.
+            // The server no longer knows what came after it (H6). Without a cursor there is nothing to begin again.
             self.history.note(Code::Http.as_str());
-            let is_alone = self.feeds.len() == 1;
-            self.feeds[feed].restart(now, is_alone);
-            self.feeds[feed].on_retry(now, None, &mut self.rng);
-            return self.stage_cursor(feed);
+            self.restart_feeds(now, None);
+            return self.feeds[feed].on_retry(now, None, &mut self.rng);
         }
         let refused = outcome::refusal(reply.status);
         self.history.note(refused.code.as_str());
@@ -151,10 +151,7 @@ impl Engine {
     pub(super) fn on_generation(&mut self, now: Timestamp) {
         let wait = retry::ENTRY.draw(self.turns, &mut self.rng);
         self.turns = self.turns.saturating_add(1);
-        for feed in 0..self.feeds.len() {
-            self.feeds[feed].restart(now.after(wait), true);
-            self.stage_cursor(feed);
-        }
+        self.restart_feeds(now.after(wait), None);
     }
 
     /// Nonsense is no answer: cache and cursor stay (MISSION 14).
@@ -200,9 +197,11 @@ impl Engine {
         } else if self.has(super::planted::Bug::B13) && page.more || self.has(super::planted::Bug::B9) && self.is_pushing() {
             page.changes.clear();
         }
+        #[cfg(feature = "sim")]
+        let page = PullReply { cursor: self.larger_cursor(feed, page.cursor), ..page };
         self.history.count(page.changes.len());
         if page.reset && self.feeds[feed].cursor.is_some() {
-            self.feeds[feed].restart(now, true);
+            self.restart_feeds(now, Some(feed));
         }
         for applied in &page.applied {
             let id = MutationId(applied.id.as_str().into());
@@ -234,7 +233,9 @@ impl Engine {
             self.feeds[feed].stale = None;
             self.answer_pull(feed, None, effects);
         }
-        if moved || swept {
+        if swept {
+            self.stage_cursors();
+        } else if moved {
             self.stage_cursor(feed);
         }
     }
@@ -274,29 +275,37 @@ impl Engine {
         self.lay_under(address, theirs, own.as_ref(), self.feeds[feed].answered);
     }
 
-    /// After everything was pulled again: what did not come is gone.
-    fn sweep(&mut self, feed: usize) -> bool {
-        let Some(seen) = self.feeds[feed].resync.take() else { return false };
-        // Which feed a document came by is not known: what none of them has brought the last one can say, if all were asked.
-        let (feeds, count) = (self.feeds[feed].feeds, self.feeds.len());
-        for other in &mut self.feeds {
-            if let Some(brought) = &mut other.resync {
-                for address in seen.keys() {
-                    brought.insert(address.clone(), ());
-                }
-                other.feeds += feeds;
-                return true;
+    /// Every feed begins again. Which feed a document came by is not known, so only what comes by none of them is gone.
+    /// `with`: the feed whose first page has come already.
+    pub(super) fn restart_feeds(&mut self, now: Timestamp, with: Option<usize>) {
+        #[cfg(feature = "sim")]
+        if self.has(super::planted::Bug::B15) {
+            return;
+        }
+        for feed in 0..self.feeds.len() {
+            if with != Some(feed) || self.feeds[feed].resync.is_none() {
+                self.feeds[feed].restart(now, true);
             }
         }
+        self.stage_cursors();
+    }
+
+    /// After everything was pulled again: what did not come is gone. Says whether this was the last feed.
+    fn sweep(&mut self, feed: usize) -> bool {
+        let Some(seen) = self.feeds[feed].resync.take() else { return false };
+        if let Some(others) = self.feeds.iter_mut().find_map(|other| other.resync.as_mut()) {
+            for (address, ()) in seen.iter() {
+                others.insert(address.clone(), ());
+            }
+            return false;
+        }
         let mut gone = Vec::new();
-        let is_all = feeds == count;
         for (address, base) in self.replica.known() {
-            let is_old = is_all || base.generation != self.generation;
-            if is_old && base.value.is_some() && !seen.contains_key(address) {
+            if base.value.is_some() && !seen.contains_key(address) {
                 gone.push(address.clone());
             }
         }
-        for address in self.store.pages.addresses().filter(|_| is_all) {
+        for address in self.store.pages.addresses() {
             if !self.replica.is_resident(address) && !seen.contains_key(address) {
                 gone.push(address.clone());
             }

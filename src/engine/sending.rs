@@ -303,7 +303,6 @@ impl Engine {
         };
         let request = self.send(now, What::Pull(feed), call, effects);
         self.feeds[feed].request = Some((request, echo));
-        self.feeds[feed].is_outdated = false;
         self.feeds[feed].asked = Some(now);
     }
 
@@ -621,6 +620,9 @@ impl Engine {
         self.seen = protocol::Seen { generation: generation.clone(), seq: 0 };
         if is_restored {
             self.on_generation(now);
+        } else {
+            // A start must know it as soon as there is a base of it.
+            self.stage_cursors();
         }
         Ok(())
     }

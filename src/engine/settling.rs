@@ -167,7 +167,7 @@ impl Engine {
         };
         // Made on another version than is known here: what the document is now only a pull can say, and it must not be
         // taken for old news.
-        let seq = if is_current { seq } else { current.and_then(|base| base.seq) };
+        let seq = if is_current { seq } else { current.filter(|_| same_log).and_then(|base| base.seq) };
         Some(Box::new(Base { version: version.unwrap_or_default().into(), seq, generation: self.generation.clone(), value }))
     }
 

@@ -379,11 +379,15 @@ impl Engine {
         }
     }
 
+    pub(super) fn stage_cursors(&mut self) {
+        (0..self.feeds.len()).for_each(|feed| self.stage_cursor(feed));
+    }
+
     /// Stages where a feed's next pull goes on. While everything is pulled again, that is the beginning: a crash on the
     /// way starts over.
     pub(super) fn stage_cursor(&mut self, feed: usize) {
+        let resync = self.feeds.iter().any(|feed| feed.resync.is_some());
         let feed = &self.feeds[feed];
-        let resync = feed.resync.is_some();
         let cursor = if resync { &None } else { &feed.cursor };
         let header = header::cursor(&feed.name, cursor, &self.generation, resync, &self.seen);
         self.store.stage(Kind::Cursor, &header, "", Some(About::cursor(&feed.name)));

@@ -407,7 +407,7 @@ impl PullReply {
     }
 }
 
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(any(not(target_arch = "wasm32"), feature = "sim"))]
 mod library {
     //! The server's side: replies as the serde library writes them.
 
@@ -571,7 +571,7 @@ mod library {
 }
 
 #[cfg(test)]
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(any(not(target_arch = "wasm32"), feature = "sim"))]
 mod tests {
     use super::*;
 

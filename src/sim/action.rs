@@ -33,6 +33,10 @@ pub enum Action {
     Pull,
     /// Another client of the same user writes, straight into the server.
     WriteElsewhere(Name, Edit),
+    /// The server copies its data.
+    BackUp,
+    /// The server goes back to its copy, if it has one.
+    Restore,
     /// The browser says that there is a network.
     GoOnline,
     /// The browser says that there is none.

@@ -30,13 +30,15 @@ struct Asked {
     plan: Option<(String, Plan)>,
     tell: bool,
     json: bool,
+    /// Nothing but each seed's digest.
+    digests: bool,
 }
 
 /// So many failures are made smaller.
 const SHRUNK_MAX: usize = 3;
 /// Where plans of failures are put.
 const PLANS: &str = "target/sim";
-const USAGE: &str = "usage: sim [--runs N] [--seed S] [--bug B1|ALL] [--without N1,S13] [--plan FILE] [--tell] [--json]\n       sim --facade N [--seed S] [--broken] [--json]\n       sim --sum FILES";
+const USAGE: &str = "usage: sim [--runs N] [--seed S] [--bug B1|ALL] [--without N1,S13] [--plan FILE] [--tell] [--json | --digests]\n       sim --facade N [--seed S] [--broken] [--json]\n       sim --sum FILES";
 
 /// Does what the arguments ask for. Success means that no law was broken; with `--bug`, that every planted bug was
 /// caught; with `--sum`, that all slices together broke none. `commit` says which sources these are.
@@ -44,7 +46,11 @@ pub fn run(arguments: &[String], commit: &str) -> ExitCode {
     let holds = match arguments {
         [first, files @ ..] if first == "--sum" => sum(files),
         [first, options @ ..] if first == "--facade" => facade::command(options, commit),
-        _ => asked(arguments).map(|asked| if asked.bugs.is_empty() { check(&asked, commit) } else { hunt(&asked) }),
+        _ => asked(arguments).map(|asked| match asked {
+            asked if asked.digests => tell_digests(&asked),
+            asked if asked.bugs.is_empty() => check(&asked, commit),
+            asked => hunt(&asked),
+        }),
     };
     match holds {
         Ok(true) => ExitCode::SUCCESS,
@@ -54,6 +60,14 @@ pub fn run(arguments: &[String], commit: &str) -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// Each seed and the digest of its run, a line each.
+fn tell_digests(asked: &Asked) -> bool {
+    for seed in asked.seed..asked.seed + asked.runs {
+        println!("{seed} {:016x}", run_plan(asked.plan_of(seed), None, false).digest);
+    }
+    true
 }
 
 /// Adds up what `--json` said of several slices.
@@ -81,7 +95,8 @@ pub fn run_plan(plan: Plan, bug: Option<Bug>, tell: bool) -> Outcome {
 }
 
 fn asked(arguments: &[String]) -> Result<Asked, String> {
-    let mut asked = Asked { runs: 1_000, seed: 1, bugs: Vec::new(), without: Vec::new(), plan: None, tell: false, json: false };
+    let mut asked =
+        Asked { runs: 1_000, seed: 1, bugs: Vec::new(), without: Vec::new(), plan: None, tell: false, json: false, digests: false };
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
@@ -90,6 +105,7 @@ fn asked(arguments: &[String]) -> Result<Asked, String> {
             "--runs" => asked.runs = number(value()?)?,
             "--seed" => asked.seed = number(value()?)?,
             "--json" => asked.json = true,
+            "--digests" => asked.digests = true,
             "--tell" => asked.tell = true,
             "--bug" => asked.bugs = bugs(value()?)?,
             "--without" => asked.without = faults(value()?)?,

@@ -13,7 +13,7 @@ use super::disk::{Disk, Done, Fate};
 use super::facade::Stream;
 use super::fault::{Dice, Fault};
 use super::net::Net;
-use super::oracle::{Look, Oracle, Violation};
+use super::oracle::{Known, Look, Oracle, Violation};
 use super::plan::{Plan, User};
 use crate::engine::clock::{Timestamp, Wall};
 use crate::engine::config::Config;
@@ -66,7 +66,8 @@ pub(super) struct Tab {
     born_at: u64,
     pub is_open: bool,
     pub frozen_until: u64,
-    pub outstanding: BTreeMap<RequestId, Call>,
+    /// What was asked, and what was known then.
+    pub outstanding: BTreeMap<RequestId, (Call, Known)>,
     /// Until when the server asked for peace.
     pub asked_to_wait: u64,
     asks: u64,
@@ -126,7 +127,7 @@ impl Device {
             rng: Rng::new([plan.seed, 1 + apart]),
             app_rng: Rng::new([plan.seed, 2 + apart]),
             app: app::User::new(keys, user, number),
-            oracle: Oracle::of(user, plan.config.level),
+            oracle: Oracle::of(user, plan.config.level, plan.config.feeds.clone()),
             requests: 0,
             transactions: 0,
             is_acting: true,

@@ -69,7 +69,9 @@ faults! {
     TokenRefused = "H3", at most 60_000;
     /// The app has no token, or does not answer the question. Once a question.
     TokenMissing = "H4", at most 300_000;
-    /// 429 or 503 with a lawful Retry-After. Once a request.
+    /// 410: what came after a cursor is no longer known. Once a pull that has one.
+    CursorGone = "H6", at most 30_000;
+    /// 429 or 503 with a lawful Retry-After, or a good answer that says that nothing is left of a quota. Twice a request.
     RetryAfter = "H8", at most 60_000;
     /// 429 or 503 with a Retry-After that is none. Once a request.
     RetryAfterGarbage = "H9", at most 60_000;
@@ -83,6 +85,8 @@ faults! {
     BodyEmpty = "H14", at most 60_000;
     /// A status that the protocol has no use for. Once a request.
     OddStatus = "H15", at most 60_000;
+    /// The server goes back to a copy of its data. Once a tick, where there is a copy.
+    Restored = "H18", at most 10_000;
     /// A transaction aborts after its requests succeeded. Once a write.
     WriteAborts = "S1", at most 100_000;
     /// The power goes: what was not flushed is lost, from the end. Once an event.

@@ -55,6 +55,8 @@ pub mod shrink;
 mod tally;
 pub mod trace;
 mod traffic;
+#[cfg(target_arch = "wasm32")]
+pub mod twin;
 pub mod world;
 
 pub use plan::Plan;

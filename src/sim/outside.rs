@@ -97,6 +97,13 @@ impl Device {
         if self.dice.strikes(Fault::DiskFull) {
             self.perform(common, Action::FillDisk(1_000 + self.dice.size(Fault::DiskFull, 0, 20_000)))?;
         }
+        if common.plan.faults.contains_key(&Fault::Restored) {
+            if !common.server.has_backup() || common.mutations.is_multiple_of(100) {
+                self.perform(common, Action::BackUp)?;
+            } else if self.dice.strikes(Fault::Restored) {
+                self.perform(common, Action::Restore)?;
+            }
+        }
         if self.dice.strikes(Fault::WrittenElsewhere) {
             let there = |name: &str| common.server.document(&self.config.scope, &address(name));
             let action = self.app.act_elsewhere(&mut self.app_rng, &mut self.dice, there);
@@ -113,6 +120,16 @@ impl Device {
             Action::WriteElsewhere(name, edit) => {
                 common.server.write_elsewhere(&self.config.scope, &address(&name), &edit);
                 self.judge_commits(common)
+            }
+            Action::BackUp => {
+                common.server.back_up();
+                Ok(())
+            }
+            Action::Restore => {
+                if let Some((generation, through, ended_at)) = common.server.restore() {
+                    common.truths.iter_mut().for_each(|truth| truth.restored(&generation, through, ended_at));
+                }
+                Ok(())
             }
             Action::Cut { up, down, ms } => {
                 self.net.cut(up, down, common.now + ms);

@@ -41,7 +41,13 @@ pub struct Server {
     authority: Authority<RefuseMarked>,
     store: Recording,
     writes_elsewhere: u64,
+    /// A copy of its data, and how often one was taken back.
+    backup: Option<MemoryStore>,
+    restored: u64,
 }
+
+/// The generation that its data begins in.
+pub(super) const GENERATION: &str = "g";
 
 /// The client that writes elsewhere.
 const ELSEWHERE: &str = "elsewhere";
@@ -49,8 +55,8 @@ const ELSEWHERE: &str = "elsewhere";
 impl Server {
     /// An empty one.
     pub fn new() -> Server {
-        let store = Recording { store: MemoryStore::new("g"), commits: Vec::new() };
-        Server { authority: Authority::default(), store, writes_elsewhere: 0 }
+        let store = Recording { store: MemoryStore::new(GENERATION), commits: Vec::new() };
+        Server { authority: Authority::default(), store, writes_elsewhere: 0, backup: None, restored: 0 }
     }
 
     /// Does what a call asks for.
@@ -90,6 +96,27 @@ impl Server {
         let entry = json!({ "id": format!("elsewhere-{}", self.writes_elsewhere), "operations": [operation] });
         let body = json!({ "entries": [entry] }).to_string();
         self.answer(&identity, &Call::Push { ids: Vec::new(), body, attempt: 0 });
+    }
+
+    /// Copies its data.
+    pub fn back_up(&mut self) {
+        self.backup = Some(self.store.store.clone());
+    }
+
+    /// Whether there is a copy.
+    pub fn has_backup(&self) -> bool {
+        self.backup.is_some()
+    }
+
+    /// Goes back to the copy, in a life of its own: the name of that, the position it begins at, and the one that the life
+    /// before had come to. `None` where there is no copy.
+    pub fn restore(&mut self) -> Option<(String, u64, u64)> {
+        let ended_at = sure(self.store.head()).seq;
+        self.store.store = self.backup.take()?;
+        self.restored += 1;
+        let generation = format!("{GENERATION}{}", self.restored);
+        sure(self.store.begin_life(&generation));
+        Some((generation, sure(self.store.head()).seq, ended_at))
     }
 
     /// A document as it is.

@@ -58,7 +58,8 @@ impl Device {
         if let Call::Pull { feed, cursor, .. } = &call {
             self.oracle.pulls(&common.truths[self.user], feed, cursor.as_deref())?;
         }
-        self.tab.outstanding.insert(request, call.clone());
+        let had_cursor = matches!(&call, Call::Pull { cursor: Some(_), .. });
+        self.tab.outstanding.insert(request, (call.clone(), self.oracle.known(had_cursor)));
         if let Some(reply) = self.intercept() {
             let letter = Letter { life: self.tab.life, request, reply, is_genuine: false };
             let ms = 5 + self.rng.up_to(200);
@@ -103,7 +104,7 @@ impl Device {
     pub fn arrive(&mut self, common: &mut Common, parcel: Parcel) -> Halt {
         let Parcel { life, request, call, identity, is_answered } = parcel;
         let mut genuine = true;
-        let reply = match self.refuse_unread() {
+        let reply = match self.refuse_unread(&call) {
             Some(reply) => {
                 genuine = false;
                 reply
@@ -113,7 +114,11 @@ impl Device {
                 common.say(self.number, || format!("server: {call:?} -> {status} {body}"));
                 self.judge_commits(common)?;
                 common.trace.event("answer", common.now, u64::from(status), body.len());
-                let answer = reply(status, "application/json", body);
+                let mut answer = reply(status, "application/json", body);
+                if self.dice.strikes(Fault::RetryAfter) {
+                    let seconds = self.dice.size(Fault::RetryAfter, 0, RETRY_AFTER_MAX_S);
+                    answer.headers.0.push(("ratelimit".to_owned(), format!("\"quota\";r=0;t={seconds}")));
+                }
                 match self.spoil(&answer, &call) {
                     Some((spoilt, is_genuine)) => {
                         genuine = is_genuine;
@@ -159,7 +164,7 @@ impl Device {
     }
 
     /// The server has troubles of its own, before it has done anything.
-    fn refuse_unread(&mut self) -> Option<Reply> {
+    fn refuse_unread(&mut self, call: &Call) -> Option<Reply> {
         if self.dice.strikes(Fault::ServerError) {
             let status = [500, 502, 503, 504][self.dice.size(Fault::ServerError, 0, 3) as usize];
             let body = ["<html>", "<html>The service behind this one answered 401"][self.dice.size(Fault::ServerError, 1, 1) as usize];
@@ -183,6 +188,9 @@ impl Device {
             let garbage = ["-5", "NaN", "", "1e3", "soon", "Fri, 99 Nov 2026 10:00:00 GMT"];
             let which = self.dice.size(Fault::RetryAfterGarbage, 0, garbage.len() as u64 - 1) as usize;
             return Some(asks_to_wait(429, garbage[which].into()));
+        }
+        if matches!(call, Call::Pull { cursor: Some(_), .. }) && self.dice.strikes(Fault::CursorGone) {
+            return Some(reply(410, "text/plain", String::new()));
         }
         if self.dice.strikes(Fault::OddStatus) {
             let odd = [100, 204, 206, 300, 302, 304, 407, 418, 451, 599];
@@ -225,15 +233,19 @@ impl Device {
     /// A reply reaches the device.
     pub fn deliver(&mut self, common: &mut Common, letter: Letter) -> Halt {
         let Letter { request, reply, is_genuine, .. } = letter;
-        let call = self.tab.outstanding.remove(&request);
+        let (call, knew) = self.tab.outstanding.remove(&request).unzip();
         common.trace.mark("reply", common.now, request.0, reply.body.0.len());
         self.oracle.carried(&String::from_utf8_lossy(&reply.body.0))?;
         let body = serde_json::from_slice::<Value>(&reply.body.0).ok().filter(|_| is_genuine);
         if matches!(call, Some(Call::Push { .. } | Call::Pull { .. })) {
             self.tab.asked_to_wait = self.tab.asked_to_wait.max(common.now + asked_ms(&reply));
         }
-        let truth = &common.truths[self.user];
-        match call.zip(body) {
+        let (truth, knew) = (&common.truths[self.user], knew.unwrap_or_default());
+        if reply.status == 410 && !reply.redirected {
+            self.oracle.refused_cursor(&knew);
+        }
+        let call = call.filter(|call| matches!(call, Call::Push { .. } | Call::Pull { .. }));
+        match call.zip(body).filter(|(_, body)| self.oracle.believes(&knew, body)) {
             Some((Call::Push { ids, .. }, body)) => self.oracle.push_delivered(truth, &ids, &body),
             Some((Call::Pull { feed, .. }, body)) => self.oracle.pull_delivered(truth, &feed, &body)?,
             Some((Call::Outcome { .. } | Call::Ping, _)) | None => {}
@@ -250,7 +262,7 @@ impl Device {
                 return Err(Violation { law: "I20", what });
             }
             let Some(documents) = &commit.documents else {
-                truth.refused(&commit.entry)?;
+                truth.refused(&commit.entry, commit.seq)?;
                 continue;
             };
             let name = |address: &Address| format!("{}/{}", address.collection, address.key);
@@ -264,8 +276,13 @@ impl Device {
     }
 }
 
-/// For how long a reply asks for peace, as the dice above say it: in seconds, or as a date in the hour of the reply's own.
+/// For how long a reply asks for peace, as the dice above say it: by a quota, in seconds, or as a date in the hour of the
+/// reply's own.
 fn asked_ms(reply: &Reply) -> u64 {
+    let quota = reply.headers.get("ratelimit").and_then(|quota| quota.rsplit_once("t=")?.1.parse::<u64>().ok());
+    if let Some(seconds) = quota {
+        return seconds * 1_000;
+    }
     let Some(header) = reply.headers.get("retry-after").filter(|_| matches!(reply.status, 429 | 503)) else { return 0 };
     let number = |text: &str| text.parse::<u64>().unwrap_or(0);
     let seconds = match header.strip_prefix("Fri, 20 Nov 2026 10:").and_then(|rest| rest.strip_suffix(" GMT")?.split_once(':')) {

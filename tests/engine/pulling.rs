@@ -173,6 +173,54 @@ fn h18_a_server_that_was_restored_once_is_asked_again_at_once() {
     assert_eq!(client.answered(ask), Some(None));
 }
 
+#[test]
+fn h18_of_several_feeds_none_takes_what_another_one_has_yet_to_bring() {
+    let mut server = Server::new();
+    let feeds = vec!["collection:c".to_owned(), "collection:d".to_owned()];
+    let d = syncline::protocol::Address::of("d", "k");
+    let mut client = Client::with(Config { feeds, ..config() }, Disk::default(), 1);
+    client.mutate(put("k", "1")).unwrap();
+    client.mutate(Mutation::put(d.clone(), "2").unwrap()).unwrap();
+    client.live(&mut server, 1_000);
+    server.store = restored(server.store.clone(), "g2");
+    client.ask(Ask::Pull);
+    for _ in 0..2 {
+        // The first feed to its end, while the second one has heard nothing.
+        while let Some(at) = client.sent.iter().position(|(_, call)| matches!(call, Call::Pull { feed, .. } if feed == "collection:c")) {
+            let (request, call) = client.sent.remove(at).unwrap();
+            let reply = server.answer(&client.engine.identity(), &call);
+            client.reply(request, reply);
+        }
+    }
+    assert!(matches!(client.engine.view(&d), syncline::engine::View::Document(_)), "{:?}", client.engine.view(&d));
+    client.live(&mut server, 20_000);
+    assert!(matches!(client.engine.view(&d), syncline::engine::View::Document(_)));
+}
+
+#[test]
+fn h18_a_device_that_never_pulled_knows_of_which_life_its_bases_are() {
+    let mut server = Server::new();
+    let mut client = Client::open(Disk::default(), 1);
+    let backup = server.store.clone();
+    client.mutate(put("k", "1")).unwrap();
+    client.pass(200);
+    while let Some((request, call)) = client.sent.pop_front() {
+        // Pushes are answered, and pulls are not.
+        if matches!(call, Call::Push { .. }) {
+            let reply = server.answer(&client.engine.identity(), &call);
+            client.reply(request, reply);
+        }
+    }
+    assert_eq!(server.document("k"), Some(json!(1)));
+    client.pass(1_000);
+    let mut client = client.crash();
+    server.store = restored(backup, "g2");
+    client.live(&mut server, 20_000);
+    let ask = client.ask(Ask::Load { address: at("k") });
+    assert!(client.answered(ask).is_some());
+    assert_eq!(client.view("k"), None, "the server has lost it");
+}
+
 fn restored(mut store: syncline::authority::MemoryStore, generation: &str) -> syncline::authority::MemoryStore {
     use syncline::authority::Store as _;
     store.begin_life(generation).unwrap();

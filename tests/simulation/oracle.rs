@@ -201,15 +201,15 @@ fn i1_what_was_called_durable_is_there() {
     assert_eq!(law(told.settled("m1", applied())), "I1", "ended twice");
 
     let mut told = sent();
-    told.truth.refused("m1").unwrap();
+    told.truth.refused("m1", 9).unwrap();
     assert_eq!(law(told.stores(Commit::default().settlement("m1", &["m1"], "rejected"))), "I1", "refused, and not in the inbox");
 
     let mut told = sent();
-    told.truth.refused("m1").unwrap();
+    told.truth.refused("m1", 9).unwrap();
     assert_eq!(law(told.stores(Commit::default().settlement("m1", &["m1"], "merged"))), "I1", "merged, and nothing carries it on");
 
     let mut told = sent();
-    told.truth.refused("m1").unwrap();
+    told.truth.refused("m1", 9).unwrap();
     told.stores(Commit::default().settlement("m1", &["m1"], "rejected").inbox(&["m1"])).unwrap();
     assert_eq!(law(told.rewrites(Commit::default(), vec![(1, None), (2, None), (3, None)])), "I1", "and the inbox lost it");
 }
@@ -222,7 +222,7 @@ fn i2_an_effect_is_there_once_and_when_it_is_said() {
     assert_eq!(law(answered().applied("m1", 2, Some(json!(1)))), "I9", "again, out of order");
     assert_eq!(law(answered().written_elsewhere("m1", 2, Some(json!(1)))), "I2", "again");
     assert_eq!(law(sent().applied("m2", 1, Some(json!(1)))), "I2", "nobody wrote it (B1)");
-    assert_eq!(law(answered().truth.refused("m1")), "I2");
+    assert_eq!(law(answered().truth.refused("m1", 9)), "I2");
 }
 
 #[test]
@@ -234,7 +234,7 @@ fn i5_i6_the_view_is_base_and_pending() {
     told.pulled(json!({ "changes": [{ "collection": "c", "key": "k", "seq": 1 }] })).unwrap();
     assert_eq!(law(told.sees(7)), "I5", "the pending put vanished behind somebody else's");
     told.sees(1).unwrap();
-    told.truth.refused("m1").unwrap();
+    told.truth.refused("m1", 9).unwrap();
     told.settled("m1", rejected()).unwrap();
     assert_eq!(law(told.sees(1)), "I5", "taken back, and still seen (I8)");
     told.sees(7).unwrap();

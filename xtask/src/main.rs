@@ -29,7 +29,7 @@ type Word = (&'static str, &'static str, &'static str, fn(Arguments) -> Done);
 const WORDS: [Word; 8] = [
     ("demo", "[--db FILE] [--check]", "serve the demo; --check runs it once in a headless browser and ends", demo::word),
     ("test", "[SUITE[/UNIT] ...]", "everything that must pass, or only the suites named", test::word),
-    ("sim", "[--runs N] [--seed S] [--bug B1|ALL] [--facade N] [--json]", "the simulator", sim::word),
+    ("sim", "[--runs N] [--seed S] [--bug B1|ALL] [--facade N] [--wasm N] [--json]", "the simulator", sim::word),
     ("coverage", "[--runs N] [--missing] [--json]", "lines of the engine that tests and simulator run", coverage::word),
     ("pack", "[--features X --out DIR]", "build the npm package into pkg/ and check it", pack::word),
     ("size", "[--functions N] [--json]", "bytes that a user downloads, against the budget", size::word),

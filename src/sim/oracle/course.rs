@@ -16,15 +16,32 @@ use crate::sim::disk::Image;
 /// How far a device has come.
 #[derive(Debug, Default)]
 pub struct Course {
+    feeds: Vec<String>,
+    /// In which of the server's lives each feed was last pulled to its end: the position at which that began.
+    caught_up: BTreeMap<String, u64>,
     /// Where each feed's next pull may not fall behind.
     cursors: BTreeMap<String, u64>,
     /// What was found on the disk at the last crash.
     durable: Durable,
+    /// Whether feeds have begun again since.
+    has_begun_again: bool,
 }
 
 impl Course {
+    /// That of a device with these feeds.
+    pub fn of(feeds: Vec<String>) -> Course {
+        Course { feeds, ..Course::default() }
+    }
+
+    /// Every feed is pulled from the beginning.
+    pub fn begin_again(&mut self) {
+        self.cursors.clear();
+        self.caught_up.clear();
+        self.has_begun_again = true;
+    }
+
     /// A tab is gone, and this is what the next one finds. A loss of power may take the disk back.
-    pub fn restarted(&mut self, durable: Durable, power: bool) -> Verdict {
+    pub fn restarted(&mut self, durable: Durable, truth: &Truth, power: bool) -> Verdict {
         if !power {
             for (name, state) in &self.durable.bases {
                 let there = durable.bases.get(name).map_or(0, |state| state.seq);
@@ -34,13 +51,15 @@ impl Course {
             }
             for (feed, cursor) in &self.durable.cursors {
                 let there = durable.cursors.get(feed).copied().unwrap_or(0);
-                if there < *cursor {
+                if there < *cursor && !(there == 0 && self.has_begun_again) {
                     return broken("I10", format!("the cursor of {feed} stood at {cursor} on the disk, and now stands at {there}"));
                 }
             }
         }
         self.cursors = durable.cursors.clone();
+        self.caught_up = durable.cursors.iter().filter(|(_, at)| **at > 0).map(|(feed, at)| (feed.clone(), truth.birth_of(*at))).collect();
         self.durable = durable;
+        self.has_begun_again = false;
         Ok(())
     }
 
@@ -48,12 +67,11 @@ impl Course {
     pub fn pulls(&mut self, feed: &str, cursor: Option<&str>, replica: &Replica, truth: &Truth) -> Verdict {
         let at = cursor.and_then(|cursor| truth.position(cursor)).unwrap_or(0);
         let before = self.cursors.insert(feed.to_owned(), at).unwrap_or(0);
-        // A store that was restored is pulled from the beginning.
-        if at < before && !(cursor.is_none() && truth.was_restored()) {
+        if at < before {
             return broken("I10", format!("{feed} was pulled from {before} on, and then from {cursor:?}"));
         }
         for (name, latest) in truth.latest_of(feed) {
-            if latest.seq <= at && replica.base_seq(name) < latest.seq {
+            if latest.seq <= at && replica.base_seq(name) < latest.seq && !truth.is_forgotten(latest) {
                 let has = replica.base_seq(name);
                 return broken("I16", format!("{feed} is pulled from {cursor:?}, and {name} came to {has} instead of {}", latest.seq));
             }
@@ -63,10 +81,20 @@ impl Course {
 
     /// The last page of a feed came. Whoever sees what somebody wrote sees all that the writer had seen: there is nothing
     /// up to the page's end that a document lags behind.
-    pub fn caught_up(feed: &str, cursor: &str, replica: &Replica, truth: &Truth) -> Verdict {
+    pub fn caught_up(&mut self, feed: &str, cursor: &str, replica: &mut Replica, truth: &Truth) -> Verdict {
         let Some(through) = truth.position(cursor) else { return Ok(()) };
+        let birth = truth.birth_of(through);
+        self.caught_up.insert(feed.to_owned(), birth);
+        if birth > 0 && self.feeds.iter().all(|feed| self.caught_up.get(feed) == Some(&birth)) {
+            // All that the server still knows of has come: what did not is not there.
+            for name in truth.names() {
+                if let Some(state) = truth.at(name, birth).filter(|state| state.seq == birth) {
+                    replica.deliver(name, state);
+                }
+            }
+        }
         for (name, _) in truth.latest_of(feed) {
-            let must = truth.at(name, through).map_or(0, |state| state.seq);
+            let must = truth.at(name, through).filter(|state| state.seq > birth).map_or(0, |state| state.seq);
             if replica.base_seq(name) < must {
                 let has = replica.base_seq(name);
                 return broken("I11", format!("{feed} has come to {cursor}, and {name} to {has} instead of {must}"));

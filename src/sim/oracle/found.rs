@@ -48,6 +48,8 @@ pub struct Durable {
     pub bases: BTreeMap<String, State>,
     /// The cursors by feed.
     pub cursors: BTreeMap<String, u64>,
+    /// The generation of the server's data that is known of; empty where none is.
+    pub generation: String,
 }
 
 /// The bases and cursors on a disk.
@@ -62,7 +64,7 @@ pub fn durable(image: &Image, truth: &Truth) -> Result<Durable, Violation> {
                 Kind::Base => {
                     let (name, state) = base(&record, truth).map_err(|what| Violation { law: "S15", what: what.into() })?;
                     let had = truth.at(&name, state.seq);
-                    if state.seq > 0 && had != Some(&state) {
+                    if had != Some(&state) && (had.is_some() || state.value.is_some()) {
                         return broken("I3", format!("{name} is on the disk as {state:?}, and the server had {had:?}"));
                     }
                     if durable.bases.get(&name).is_none_or(|other| other.seq < state.seq) {
@@ -70,8 +72,9 @@ pub fn durable(image: &Image, truth: &Truth) -> Result<Durable, Violation> {
                     }
                 }
                 Kind::Cursor => {
-                    let (feed, at) = cursor(&record).map_err(|what| Violation { law: "S15", what: what.into() })?;
+                    let (feed, at, generation) = cursor(&record).map_err(|what| Violation { law: "S15", what: what.into() })?;
                     // The later record stands.
+                    durable.generation = generation;
                     durable.cursors.insert(feed, at.as_deref().and_then(|at| truth.position(at)).unwrap_or(0));
                 }
                 _ => {}
@@ -81,8 +84,10 @@ pub fn durable(image: &Image, truth: &Truth) -> Result<Durable, Violation> {
     for (feed, cursor) in &durable.cursors {
         for (name, latest) in truth.latest_of(feed) {
             // A document that was written again behind the cursor comes with a later page, and only with that.
-            let there = durable.bases.get(name).map_or(0, |state| state.seq);
-            if there < latest.seq && latest.seq <= *cursor {
+            let base = durable.bases.get(name);
+            let there = base.map_or(0, |state| state.seq);
+            let is_absent = base.is_none_or(|base| base.value.is_none()) && truth.is_forgotten(latest);
+            if there < latest.seq && latest.seq <= *cursor && !is_absent {
                 let what = format!("the cursor of {feed} stands at {cursor}, and {name} at {there} instead of {}", latest.seq);
                 return broken("I16", what);
             }
@@ -91,9 +96,9 @@ pub fn durable(image: &Image, truth: &Truth) -> Result<Durable, Violation> {
     Ok(durable)
 }
 
-fn cursor(record: &record::Record<'_>) -> Result<(String, Option<String>), &'static str> {
+fn cursor(record: &record::Record<'_>) -> Result<(String, Option<String>, String), &'static str> {
     let mut header = record.header()?;
-    Ok((header.read("feed")?, header.read("cursor")?))
+    Ok((header.read("feed")?, header.read("cursor")?, header.read("generation")?))
 }
 
 fn base(record: &record::Record<'_>, truth: &Truth) -> Result<(String, State), &'static str> {
@@ -104,6 +109,11 @@ fn base(record: &record::Record<'_>, truth: &Truth) -> Result<(String, State), &
         "" => None,
         text => Some(serde_json::from_str(text).map_err(|_| "a base is no JSON")?),
     };
-    let seq = truth.position_in(&generation, seq.unwrap_or(0)).ok_or("a base is of a generation that never was")?;
-    Ok((format!("{collection}/{key}"), State { seq, value }))
+    let name = format!("{collection}/{key}");
+    let seq = match seq {
+        Some(seq) => truth.position_in(&generation, seq).ok_or("a base is of a generation that never was")?,
+        // Nobody said where it stands, only that it is not there.
+        None => truth.last_absent(&name, &generation).map_or(0, |state| state.seq),
+    };
+    Ok((name, State { seq, value }))
 }

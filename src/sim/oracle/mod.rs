@@ -56,6 +56,14 @@ struct Told {
     ending: Option<String>,
 }
 
+/// What a device knew of the server when it asked.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    generation: String,
+    beginnings: u64,
+    had_cursor: bool,
+}
+
 /// The judge of one device.
 #[derive(Default)]
 pub struct Oracle {
@@ -70,7 +78,13 @@ pub struct Oracle {
     dependences: Dependences,
     sent: BTreeSet<String>,
     committed_order: BTreeMap<String, u64>,
+    /// Since this position.
+    committed_since: u64,
     in_memory: BTreeSet<String>,
+    /// The generation of the server's data that the device knows of; empty before it does.
+    generation: String,
+    /// How often all feeds have begun again.
+    beginnings: u64,
     /// Whether the device goes on without its store: what it freezes is seen only when it is sent, and members that do
     /// nothing are not seen in that at all.
     is_without_store: bool,
@@ -81,9 +95,54 @@ pub struct Oracle {
 }
 
 impl Oracle {
-    /// The judge of a device of this user, that takes its server to promise this.
-    pub fn of(user: usize, level: Level) -> Oracle {
-        Oracle { user, is_without_ids: level != Level::A, ..Oracle::default() }
+    /// The judge of a device of this user that pulls these feeds, and takes its server to promise this.
+    pub fn of(user: usize, level: Level, feeds: Vec<String>) -> Oracle {
+        Oracle { user, course: Course::of(feeds), is_without_ids: level != Level::A, ..Oracle::default() }
+    }
+
+    /// What the device knows of the server when it asks.
+    pub fn known(&self, had_cursor: bool) -> Known {
+        Known { generation: self.generation.clone(), beginnings: self.beginnings, had_cursor }
+    }
+
+    /// A pull was answered that its cursor is none any more.
+    pub fn refused_cursor(&mut self, knew: &Known) {
+        if knew.had_cursor && knew.beginnings == self.beginnings {
+            self.begins_again();
+        }
+    }
+
+    /// All feeds begin again.
+    fn begins_again(&mut self) {
+        self.beginnings += 1;
+        self.course.begin_again();
+    }
+
+    /// Whether the device may believe a reply, by what it knew when it asked. What was asked before it heard that the
+    /// server was restored, and is answered from before that, is outdated; a page that goes on from a cursor that is
+    /// none any more is not taken.
+    pub fn believes(&mut self, knew: &Known, body: &Value) -> bool {
+        let is_page = !body["cursor"].is_null();
+        let is_outdated = is_page && knew.beginnings != self.beginnings;
+        let known = self.generation.clone();
+        match body["generation"].as_str() {
+            _ if is_outdated => return false,
+            Some(generation) if generation != known => {
+                if !known.is_empty() && knew.generation != known {
+                    return false;
+                }
+                generation.clone_into(&mut self.generation);
+                if !known.is_empty() {
+                    self.begins_again();
+                    return !is_page || body["reset"] == true;
+                }
+            }
+            _ => {}
+        }
+        if body["reset"] == true && knew.had_cursor {
+            self.begins_again();
+        }
+        true
     }
 
     /// The app wrote one or several documents at once, and saw this of each before.
@@ -182,8 +241,14 @@ impl Oracle {
                     format!("entry {entry} was applied to {} without all that is meant: {meant:?}", text(&before.cloned())),
                 );
             }
+            if std::mem::replace(&mut self.committed_since, truth.born_at()) != truth.born_at() {
+                // What a restored server has lost is sent again, in whatever order it is heard of.
+                self.committed_order.clear();
+            }
             let order = self.atoms.get(entry).map_or(0, |atom| atom.order);
-            if self.committed_order.insert(name.clone(), order).is_some_and(|last| last >= order) {
+            // What a former life of the server has done may come again at any time, and need not come at all.
+            let is_again = !truth.fates(entry).is_empty();
+            if !is_again && self.committed_order.insert(name.clone(), order).is_some_and(|last| last >= order) {
                 return broken("I9", format!("entry {entry} of {name} was committed after a later one"));
             }
         }
@@ -192,15 +257,17 @@ impl Oracle {
 
     /// A good reply to a push reached the engine.
     pub fn push_delivered(&mut self, truth: &Truth, asked: &[String], body: &Value) {
+        let position =
+            |seq: &Value| truth.position_in(body["generation"].as_str().unwrap_or(truth.generation()), seq.as_u64().unwrap_or(0));
         for outcome in body["outcomes"].as_array().into_iter().flatten() {
             let Some(id) = outcome["id"].as_str().filter(|id| asked.iter().any(|asked| asked == id)) else { continue };
             match outcome["outcome"].as_str() {
                 Some("ok") => {
-                    self.deliver_entry(truth, id);
+                    self.deliver_entry(truth, id, position(&outcome["seq"]));
                 }
                 Some("conflict") => {
                     let name = format!("{}/{}", outcome["collection"].as_str().unwrap_or(""), outcome["key"].as_str().unwrap_or(""));
-                    if let Some(state) = outcome["valueSeq"].as_u64().and_then(|seq| truth.at(&name, seq)) {
+                    if let Some(state) = position(&outcome["valueSeq"]).and_then(|at| truth.at(&name, at)) {
                         self.replica.deliver(&name, state);
                     }
                 }
@@ -210,8 +277,9 @@ impl Oracle {
     }
 
     /// The device heard that an entry was applied: its document is at least as the entry left it.
-    fn deliver_entry(&mut self, truth: &Truth, id: &str) {
-        let Some(Fate::Applied { seq, names }) = truth.fate(id) else { return };
+    fn deliver_entry(&mut self, truth: &Truth, id: &str, at: Option<u64>) {
+        let is_this = |fate: &&Fate| matches!(fate, Fate::Applied { seq, .. } if Some(*seq) == at);
+        let Some(Fate::Applied { seq, names }) = truth.fates(id).iter().find(is_this) else { return };
         for name in names {
             if let Some(state) = truth.at(name, *seq) {
                 self.replica.deliver(name, state);
@@ -219,9 +287,9 @@ impl Oracle {
         }
     }
 
-    fn deliver_own(&mut self, truth: &Truth, id: Option<&str>) {
+    fn deliver_own(&mut self, truth: &Truth, id: Option<&str>, at: Option<u64>) {
         if let Some(id) = id.filter(|id| self.replica.entry_of(id) == Some(Some(id))) {
-            self.deliver_entry(truth, id);
+            self.deliver_entry(truth, id, at);
         }
     }
 
@@ -232,19 +300,21 @@ impl Oracle {
 
     /// A good reply to a pull of a feed reached the engine.
     pub fn pull_delivered(&mut self, truth: &Truth, feed: &str, body: &Value) -> Verdict {
+        let position = |seq: &Value| truth.position_in(body["generation"].as_str().unwrap_or(truth.generation()), seq.as_u64()?);
         for applied in body["applied"].as_array().into_iter().flatten() {
-            self.deliver_own(truth, applied["id"].as_str());
+            self.deliver_own(truth, applied["id"].as_str(), position(&applied["seq"]));
         }
         for change in body["changes"].as_array().into_iter().flatten() {
             // Of a group in several feeds, each one's change says that the group was applied.
-            self.deliver_own(truth, change["entryId"].as_str());
+            let at = position(&change["seq"]);
+            self.deliver_own(truth, change["entryId"].as_str(), at);
             let name = format!("{}/{}", change["collection"].as_str().unwrap_or(""), change["key"].as_str().unwrap_or(""));
-            if let Some(state) = change["seq"].as_u64().and_then(|seq| truth.at(&name, seq)) {
+            if let Some(state) = at.and_then(|at| truth.at(&name, at)) {
                 self.replica.deliver(&name, state);
             }
         }
         match body["cursor"].as_str() {
-            Some(cursor) if body["more"] == false => Course::caught_up(feed, cursor, &self.replica, truth),
+            Some(cursor) if body["more"] == false => self.course.caught_up(feed, cursor, &mut self.replica, truth),
             _ => Ok(()),
         }
     }
@@ -288,20 +358,26 @@ impl Oracle {
             return broken("I1", format!("{id} ended {before} and then {ending:?}"));
         }
         let entry = self.replica.entry_of(id).flatten().map(str::to_owned);
-        let fate = entry.as_deref().and_then(|entry| truth.fate(entry)).cloned();
+        let fates = entry.as_deref().map_or(&[] as &[Fate], |entry| truth.fates(entry));
+        let fate = fates.last();
         let is_unseen = entry.is_none() && self.is_without_store;
         let (name, refused) = match ending {
             Ending::Applied { .. } if is_unseen => ("applied", false),
-            Ending::Applied { .. } if self.is_without_ids && matches!(fate, Some(Fate::Refused)) => {
+            Ending::Applied { .. } if self.is_without_ids && matches!(fate, Some(Fate::Refused { .. })) => {
                 self.dependences.is_there(id);
                 ("applied", false)
             }
             Ending::Applied { .. } => {
-                let Some(Fate::Applied { seq, names }) = &fate else {
-                    return broken("I2", format!("{id} ended applied, and entry {entry:?} was {fate:?}"));
+                let lags = |fate: &Fate| match fate {
+                    Fate::Applied { seq, names } => Some(names.iter().find(|name| self.replica.base_seq(name) < *seq).cloned()),
+                    Fate::Refused { .. } => None,
                 };
-                if let Some(name) = names.iter().find(|name| self.replica.base_seq(name) < *seq) {
-                    return broken("I7", format!("{id} left at {seq}, and the base of {name} stands at {}", self.replica.base_seq(name)));
+                let lags: Vec<Option<Name>> = fates.iter().filter_map(lags).collect();
+                if lags.is_empty() {
+                    return broken("I2", format!("{id} ended applied, and entry {entry:?} was {fate:?}"));
+                }
+                if lags.iter().all(Option::is_some) {
+                    return broken("I7", format!("{id} left with {fate:?}, and these bases lag behind: {lags:?}"));
                 }
                 ("applied", false)
             }
@@ -317,7 +393,7 @@ impl Oracle {
             Ending::Cancelled => ("cancelled", true),
             Ending::Unknown { .. } => ("unknown", false),
         };
-        if refused && matches!(fate, Some(Fate::Applied { .. })) {
+        if refused && entry.as_deref().is_some_and(|entry| !truth.was_not_applied(entry)) {
             return broken("I2", format!("{id} ended {name}, and entry {entry:?} was {fate:?}"));
         }
         self.end(id, name)
@@ -425,7 +501,7 @@ impl Oracle {
             return broken("I4", format!("pending in the view: {laid:?}; on the disk: {stored:?}"));
         }
         for name in truth.names() {
-            if truth.latest(name).map_or(0, |state| state.seq) != self.replica.base_seq(name) {
+            if truth.latest(name).is_some_and(|latest| !self.replica.is_at(name, latest, truth)) {
                 return broken(
                     "I4",
                     format!("{name} stands at {} and the server's at {:?}", self.replica.base_seq(name), truth.latest(name)),
@@ -439,7 +515,7 @@ impl Oracle {
     pub fn is_at_rest(&self, truth: &Truth) -> bool {
         self.told.values().all(|told| told.ending.is_some())
             && self.stored.pending().next().is_none()
-            && truth.names().all(|name| truth.latest(name).is_some_and(|state| state.seq <= self.replica.base_seq(name)))
+            && truth.names().all(|name| truth.latest(name).is_some_and(|latest| self.replica.is_at(name, latest, truth)))
     }
 }
 

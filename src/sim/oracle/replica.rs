@@ -149,6 +149,13 @@ impl Replica {
         self.documents.get(name).and_then(|document| document.base.as_ref()).map_or(0, |base| base.seq)
     }
 
+    /// Whether a document stands where the server has it; where that forgot it, whether it is not there.
+    pub fn is_at(&self, name: &str, latest: &State, truth: &Truth) -> bool {
+        let base = self.documents.get(name).and_then(|document| document.base.as_ref());
+        let is_absent = base.is_none_or(|base| base.value.is_none());
+        base.map_or(0, |base| base.seq) == latest.seq || is_absent && truth.is_forgotten(latest)
+    }
+
     /// A mutation has ended, and its layer goes; that of an entry with the last of its members.
     pub fn end(&mut self, id: &str) {
         for name in self.names.remove(id).unwrap_or_default() {
@@ -185,7 +192,7 @@ impl Replica {
     pub fn visible(&mut self, name: &str, truth: &Truth) -> (Option<Value>, bool) {
         let Some(document) = self.documents.get_mut(name) else { return (None, true) };
         let seq = document.base.as_ref().map_or(0, |base| base.seq);
-        let is_contained = |layer: &Layer| layer.entry.as_deref().and_then(|entry| truth.applied_at(entry)).is_some_and(|at| at <= seq);
+        let is_contained = |layer: &Layer| layer.entry.as_deref().is_some_and(|entry| truth.contains(entry, seq));
         let contained: Vec<bool> = document.layers.iter().map(is_contained).collect();
         let layers = &document.layers;
         let meant = |from: usize, to: usize| {

@@ -60,7 +60,8 @@ impl Oracle {
         self.in_memory.clear();
         self.is_without_store = false;
         durable.bases.iter().for_each(|(name, state)| self.replica.deliver(name, state));
-        self.course.restarted(durable, power)?;
+        self.generation.clone_from(&durable.generation);
+        self.course.restarted(durable, truth, power)?;
         let pending: BTreeSet<String> = self.stored.pending().cloned().collect();
         for id in &pending {
             match self.stored.frozen_in(id) {

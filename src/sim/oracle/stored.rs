@@ -146,10 +146,14 @@ impl Stored {
 
     fn end(&mut self, fact: &Fact, fresh: &[Fact], truth: &Truth, is_without_ids: bool) -> Result<(), (&'static str, String)> {
         let Fact::Ended { entry, members, ending } = fact else { return Ok(()) };
-        let applied = entry.as_deref().is_some_and(|entry| truth.applied_at(entry).is_some());
-        let is_told = ending != "unknown" && (applied || !is_without_ids);
-        if is_told && applied != (ending == "applied") {
-            return Err(("I2", format!("{entry:?} is stored as {ending}, and its effect is {}", if applied { "there" } else { "not" })));
+        let name = entry.as_deref().unwrap_or_default();
+        let is_true = match ending.as_str() {
+            "unknown" => true,
+            "applied" => is_without_ids || truth.was_applied(name),
+            _ => truth.was_not_applied(name),
+        };
+        if !is_true {
+            return Err(("I2", format!("{entry:?} is stored as {ending}, and it was {:?}", truth.fate(name))));
         }
         for member in members {
             if let Some(before) = self.endings.insert(member.clone(), ending.clone()).filter(|before| before != ending) {

@@ -67,6 +67,9 @@ fn simulation(trial: &mut Trial) -> Done {
     if trial.wants("laws") {
         trial.check("laws", sim::command().args(["--runs", "1000", "--seed", "1"]));
     }
+    if trial.wants("wasm") {
+        trial.step("wasm", || sim::compare("20", "1"));
+    }
     if trial.wants("bugs") {
         trial.check("bugs", sim::command().args(["--bug", "ALL", "--runs", "2000", "--seed", "1"]));
     }

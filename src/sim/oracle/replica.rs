@@ -183,9 +183,25 @@ impl Replica {
             // What it carries on is not seen twice.
             atom.parts.insert(name.clone(), ground(base, &std::mem::take(&mut layer.meant)));
         }
+        if self.names.contains_key(by) {
+            names.iter().for_each(|name| self.add_unseen(name, id, by));
+        }
         self.lay(by, &atom);
         self.end(id);
         (!atom.parts.is_empty()).then_some(atom)
+    }
+
+    /// Without a store, a member that did nothing to the document as it was is not seen in its entry. What carries the entry on
+    /// carries it on, too, and there it may do something.
+    fn add_unseen(&mut self, name: &str, id: &str, by: &str) {
+        let Some(document) = self.documents.get_mut(name) else { return };
+        let base = document.base.as_ref().and_then(|base| base.value.clone());
+        let unseen = document.layers.iter_mut().find(|layer| layer.entry.is_none() && layer.ids.len() == 1 && layer.ids.contains(id));
+        let Some(meant) = unseen.map(|layer| ground(base.as_ref(), &std::mem::take(&mut layer.meant))) else { return };
+        document.folded = None;
+        if let Some(layer) = document.layers.iter_mut().find(|layer| layer.ids.contains(by)) {
+            layer.meant.extend(meant);
+        }
     }
 
     /// What a reader must see, and whether that is known without the base.

@@ -21,6 +21,8 @@ use crate::protocol::digits;
 use crate::protocol::member::{Fields, Member};
 use crate::protocol::{Address, KeyedOperation, Part, Pointer, Seen, Text};
 
+const NO_OPERATIONS: &str = "its operations cannot be read";
+
 /// What has not ended.
 struct Stored {
     queued: Box<Queued>,
@@ -178,12 +180,12 @@ impl Boot<'_> {
             Kind::Shadow => {
                 let (mut version, mut at) = (Arc::<str>::default(), 0_u64);
                 header.take("version", &mut version).take("at", &mut at).check()?;
-                let mut keyed = Vec::<KeyedOperation>::new();
-                if !keyed.fill(record.body) {
-                    return Err("its operations cannot be read");
+                let parts = parts_of(record.body);
+                if parts.is_empty() {
+                    return Err(NO_OPERATIONS);
                 }
                 let left = at.saturating_add(SHADOW_MS).saturating_sub(self.wall.0).min(SHADOW_MS);
-                self.engine.restore_shadow(&id, &version, self.now.after(left), keyed);
+                self.engine.restore_shadow(&id, &version, self.now.after(left), parts);
                 true
             }
             Kind::Inbox => {
@@ -229,7 +231,7 @@ impl Boot<'_> {
     /// What waits to be sent: a mutation, or an entry in its members' place.
     fn read_queued(&mut self, position: u64, header: &mut Header<'_>, id: &MutationId, record: &Record<'_>) -> Result<bool, &'static str> {
         let place = (position, record.ordinal);
-        let (mut keyed, mut meant, mut members) = (Vec::<KeyedOperation>::new(), Vec::<KeyedOperation>::new(), Vec::new());
+        let (mut operations, mut members) = (record.body, Vec::new());
         let mut line = Lineage { root: id.clone(), round: 0, place };
         let mut queued = Box::new(Queued {
             id: id.clone(),
@@ -242,31 +244,21 @@ impl Boot<'_> {
             state: State::New,
             entry: None,
         });
-        let is_read = if record.kind == Kind::Mutation {
+        let mut meant = "";
+        if record.kind == Kind::Mutation {
             header.take("lineage", &mut queued.lineage);
-            keyed.fill(record.body)
         } else {
             header.take("members", &mut members).take("place", &mut line.place);
             header.take_if_there("round", &mut line.round).take_if_there("root", &mut line.root);
-            header.take_if_there("meant", &mut meant);
+            meant = header.raw("meant");
             let mut entry = Fields::of(record.body);
             // All of it goes to the server as it is.
             entry.take("id", &mut String::new());
             entry.take("seen", &mut Seen::default());
-            entry.take("operations", &mut keyed);
-            entry.finish().is_ok()
-        };
+            operations = entry.raw("operations").filter(|_| entry.finish().is_ok()).unwrap_or_default();
+        }
         header.check()?;
-        if !is_read {
-            return Err("its operations cannot be read");
-        }
-        let mut parts = Vec::new();
-        for keyed in keyed {
-            add_to_part(&mut parts, keyed);
-        }
-        if parts.is_empty() {
-            return Err("it has no operations");
-        }
+        let mut parts = parts_of(operations);
         let mut bases = Vec::with_capacity(parts.len());
         for part in &mut parts {
             queued.addresses.push(part.address.clone());
@@ -274,10 +266,10 @@ impl Boot<'_> {
         }
         let is_lowered = !meant.is_empty();
         if is_lowered {
-            parts.clear();
-            for keyed in meant {
-                add_to_part(&mut parts, keyed);
-            }
+            parts = parts_of(meant);
+        }
+        if bases.is_empty() || parts.len() != bases.len() {
+            return Err(NO_OPERATIONS);
         }
         if record.kind == Kind::Freeze {
             self.end_all(&members);
@@ -377,12 +369,17 @@ impl Boot<'_> {
     }
 }
 
-/// Adds an operation to what is done to its document.
-pub(super) fn add_to_part(parts: &mut Vec<Part>, KeyedOperation { address, operation, base }: KeyedOperation) {
-    match parts.iter_mut().find(|part| part.address == address) {
-        Some(part) => part.operations.push(operation),
-        None => parts.push(Part { address, operations: vec![operation], base }),
+/// What a list of operations does to each of its documents; nothing where it is no such list.
+#[inline(never)]
+pub(super) fn parts_of(list: &str) -> Vec<Part> {
+    let mut parts: Vec<Part> = Vec::new();
+    for KeyedOperation { address, operation, base } in Vec::<KeyedOperation>::read(list).unwrap_or_default() {
+        match parts.iter_mut().find(|part| part.address == address) {
+            Some(part) => part.operations.push(operation),
+            None => parts.push(Part { address, operations: vec![operation], base }),
+        }
     }
+    parts
 }
 
 /// Bytes as text: themselves where they are UTF-8, else in hexadecimal.

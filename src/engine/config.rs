@@ -167,9 +167,14 @@ impl Level {
 
 /// Takes up that one of `all` whose name the text is.
 fn fill_named<T: Copy>(slot: &mut T, raw: &str, all: [T; 3], name: fn(T) -> &'static str) -> bool {
-    let found = all.into_iter().find(|one| raw.trim_matches('"') == name(*one));
-    *slot = found.unwrap_or(*slot);
-    found.is_some()
+    let given = String::read(raw).unwrap_or_default();
+    for one in all {
+        if name(one) == given {
+            *slot = one;
+            return true;
+        }
+    }
+    false
 }
 
 impl Member for TransportKind {

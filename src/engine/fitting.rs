@@ -80,6 +80,7 @@ impl Engine {
     }
 
     /// What is said of a document that a write is made on: its version, that there is none, or nothing where nobody knows.
+    #[inline(never)]
     pub(super) fn made_on(&self, address: &Address) -> Option<Option<String>> {
         match (self.replica.base(address), self.shadow_version(address)) {
             (None, None) => Some(None),
@@ -94,6 +95,7 @@ impl Engine {
 
     /// What the layers of these mutations make on the bases as they are. `Some(None)`: there is a document that nobody can say
     /// it for; `None`: one that is not in memory.
+    #[inline(never)]
     pub(super) fn grounded_parts(&self, addresses: &[Address], members: &[MutationId]) -> Option<Option<Made>> {
         let mut made = Made { parts: Vec::with_capacity(addresses.len()), unfit: None };
         for address in addresses {

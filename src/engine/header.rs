@@ -134,6 +134,11 @@ impl<'a> Header<'a> {
         if self.0.raw(name).is_some() { self.take(name, slot) } else { self }
     }
 
+    /// The text of a member; empty where there is none.
+    pub fn raw(&self, name: &str) -> &'a str {
+        self.0.raw(name).unwrap_or_default()
+    }
+
     /// The address among the members; whether there is one is seen by [`Header::check`].
     pub fn address(&mut self) -> Address {
         Address::take_up(&mut self.0)

@@ -17,8 +17,8 @@ use super::store::Taken;
 use super::writing::addresses_of;
 use super::{Engine, boot};
 use crate::ordered::Ordered;
-use crate::protocol::member::{Fields, Member, ObjectWriter, Written, list, text_of};
-use crate::protocol::{Address, Draft, Json, KeyedOperation, Operation, Part, Parts, Text};
+use crate::protocol::member::{Fields, ObjectWriter, Written, list, text_of};
+use crate::protocol::{Address, Draft, Json, Operation, Part, Parts, Text};
 
 /// One write in the inbox: its record's header and body, as they stand there.
 #[derive(Clone, Debug)]
@@ -136,11 +136,8 @@ impl Item {
 
     /// What it does, by document, and the texts that its splices were made on.
     fn parts(&self) -> (Vec<Part>, Vec<Ground>) {
-        let mut parts = Vec::new();
         let fields = Fields::of(&self.body);
-        for keyed in Vec::<KeyedOperation>::read(fields.raw("operations").unwrap_or_default()).unwrap_or_default() {
-            boot::add_to_part(&mut parts, keyed);
-        }
+        let parts = boot::parts_of(fields.raw("operations").unwrap_or_default());
         let mut grounds = Vec::new();
         for raw in list(fields.raw("documents").unwrap_or_default()).unwrap_or_default() {
             let mut document = Fields::of(raw);

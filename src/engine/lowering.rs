@@ -2,9 +2,10 @@
 //! a patch of the place, or the whole document.
 
 use super::Engine;
+use super::boot::parts_of;
 use super::config::Level;
-use crate::protocol::member::{Fields, list};
-use crate::protocol::{ApplyError, Draft, Json, KeyedOperation, Operation, Part, Patch};
+use crate::protocol::member::Fields;
+use crate::protocol::{ApplyError, Draft, Json, Operation, Part, Patch};
 
 /// What these make of a document: those that can be applied.
 pub(super) fn applied(document: Option<Json>, operations: &[Operation]) -> Option<Json> {
@@ -26,14 +27,8 @@ pub(super) fn is_shown(document: &Option<Json>, operations: &[Operation]) -> boo
 }
 
 /// What is said in an entry's text.
-pub(super) fn parts_of(entry: &str) -> Vec<Part> {
-    let mut parts = Vec::new();
-    for raw in list(Fields::of(entry).raw("operations").unwrap_or_default()).unwrap_or_default() {
-        if let Ok(keyed) = KeyedOperation::parse(raw) {
-            super::boot::add_to_part(&mut parts, keyed);
-        }
-    }
-    parts
+pub(super) fn sent_in(entry: &str) -> Vec<Part> {
+    parts_of(Fields::of(entry).raw("operations").unwrap_or_default())
 }
 
 impl Engine {
@@ -50,6 +45,7 @@ impl Engine {
 
     /// The same write in operations that the backend takes; `None` where it takes it as it is. Fails where something in it
     /// cannot be applied to the document as it is known here, and so has no other way to be said.
+    #[inline(never)]
     pub(super) fn lower(&self, parts: &[Part]) -> Result<Option<Vec<Part>>, ApplyError> {
         let mut lowered = parts.to_vec();
         let mut is_other = false;

@@ -7,7 +7,7 @@ use super::error::{Code, Fault};
 use super::fitting::Made;
 use super::header;
 use super::ident::MutationId;
-use super::lowering::{applied, is_shown, parts_of};
+use super::lowering::{applied, is_shown, sent_in};
 use super::notice::{Ending, Notice};
 use super::queued::{Entry, Queued};
 use super::record::Kind;
@@ -113,7 +113,7 @@ impl Engine {
         let brought_back = self.bring_back(id);
         let Some((order, queued, entry)) = self.take_entry(id) else { return };
         self.on_acknowledged(now);
-        let sent = if entry.is_lowered { parts_of(&entry.text) } else { Vec::new() };
+        let sent = if entry.is_lowered { sent_in(&entry.text) } else { Vec::new() };
         let mut bases = Vec::with_capacity(entry.bases.len());
         for (address, made_on) in queued.addresses.iter().zip(&entry.bases) {
             // Of a group's documents only a pull says what they have become.
@@ -197,9 +197,9 @@ impl Engine {
         self.end_all_shadows(address);
         if is_in_doubt && let Some(Queued { entry: Some(entry), .. }) = self.outbox.entry(id) {
             // An attempt that had no answer may be what moved the document.
-            let sent = parts_of(&entry.text);
+            let sent = sent_in(&entry.text);
             if sent.iter().all(|part| part.address == *address && is_shown(&said, &part.operations)) {
-                return self.settle_ok(now, id, &Some(version.to_string()), seq, &said, effects);
+                return self.settle_ok(now, id, &Some(String::from(&*version)), seq, &said, effects);
             }
             let meant = self.replica.laid(address, std::slice::from_ref(id));
             if meant.iter().any(|operation| operation.path().is_some()) {

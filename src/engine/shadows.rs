@@ -4,20 +4,19 @@
 use std::sync::Arc;
 
 use super::Engine;
-use super::boot::add_to_part;
 use super::clock::Timestamp;
 use super::effect::{Effect, Sink};
 use super::error::{Code, Fault};
 use super::header;
 use super::ident::MutationId;
 use super::log::About;
-use super::lowering::{as_values, parts_of};
+use super::lowering::{as_values, sent_in};
 use super::notice::{Ending, Notice};
 use super::record::Kind;
 use super::replica::Base;
 use super::settling::tell_settled;
 use crate::protocol::member::text_of;
-use crate::protocol::{Address, Json, KeyedOperation, Operation, Part, Parts};
+use crate::protocol::{Address, Json, Operation, Part, Parts};
 
 /// A write that is shown by no pull for this long, of which one began after it was acknowledged, is not waited for.
 pub(super) const SHADOW_MS: u64 = 30_000;
@@ -52,12 +51,15 @@ impl Engine {
         let Some((order, queued, entry)) = self.take_entry(id) else { return true };
         self.on_acknowledged(now);
         self.stage_settlement(id, &entry.members, "applied", None);
-        let mut parts = parts_of(&entry.text);
+        let mut parts = sent_in(&entry.text);
         for part in &mut parts {
-            let said = value.clone().filter(|_| !queued.is_group()).map(Operation::Put);
-            let made = || as_values(self.replica.acknowledged(&part.address), &part.operations, true).ok();
             // What the server has made of something else than is known here only a pull can say.
-            part.operations = said.or_else(made).into_iter().collect();
+            part.operations = match value {
+                Some(value) if !queued.is_group() => vec![Operation::Put(value.clone())],
+                _ => {
+                    as_values(self.replica.acknowledged(&part.address), &part.operations, true).map_or_else(|_| Vec::new(), |one| vec![one])
+                }
+            };
         }
         let text: Arc<str> = version.as_deref().unwrap_or_default().into();
         let header = header::shadow(id, &text, self.wall_at(now));
@@ -83,55 +85,48 @@ impl Engine {
     /// The server's truth about a document came with the request of this number: lays it under the shadows that it does not
     /// show, and takes off those that it does: by the entry's name, by the version, or because they change nothing in it.
     pub(super) fn lay_under(&mut self, address: &Address, theirs: Box<Base>, entry: Option<&MutationId>, request: u64) {
-        let of_it: Vec<&Shadow> = self.shadows.iter().filter(|shadow| shadow.address == *address).collect();
-        let is_named = |shadow: &&Shadow| Some(&shadow.id) == entry || !shadow.version.is_empty() && shadow.version == theirs.version;
-        let mut shown = of_it.iter().rposition(is_named).map_or(0, |at| at + 1);
-        let later = of_it.iter().position(|shadow| shadow.since >= request).unwrap_or(of_it.len());
-        shown = shown.max(self.replica.shadows_in(address, &theirs.value, later));
-        let mut off = Vec::with_capacity(shown);
-        for shadow in &of_it[..shown] {
+        let (mut named, mut earlier, mut off) = (0, 0, Vec::new());
+        for shadow in &self.shadows {
+            if shadow.address != *address {
+                continue;
+            }
             off.push(shadow.id.clone());
+            if Some(&shadow.id) == entry || !shadow.version.is_empty() && shadow.version == theirs.version {
+                named = off.len();
+            }
+            if shadow.since < request && earlier + 1 == off.len() {
+                earlier = off.len();
+            }
         }
-        let is_news = self.is_news(address, &theirs);
-        if is_news || !off.is_empty() {
-            self.touch(address);
-            self.rebase(address, Some(theirs).filter(|_| is_news), &off);
-            self.end_shadows(address, &off);
-        }
+        off.truncate(named.max(self.replica.shadows_in(address, &theirs.value, earlier)));
+        let news = Some(theirs).filter(|theirs| self.is_news(address, theirs));
+        self.end_shadows(address, news, &off);
     }
 
     /// The server's truth about a document is known to hold all that was acknowledged.
     pub(super) fn end_all_shadows(&mut self, address: &Address) {
         let mut off = Vec::new();
-        for shadow in self.shadows.iter().filter(|shadow| shadow.address == *address) {
-            off.push(shadow.id.clone());
+        for shadow in &self.shadows {
+            if shadow.address == *address {
+                off.push(shadow.id.clone());
+            }
         }
-        if !off.is_empty() {
-            self.touch(address);
-            self.rebase(address, None, &off);
-            self.end_shadows(address, &off);
-        }
+        self.end_shadows(address, None, &off);
     }
 
     /// A feed was pulled to its end: what should have been in it by now and was in none goes.
     pub(super) fn expire_shadows(&mut self, now: Timestamp, effects: &mut impl Sink) {
         let asked = self.feeds.iter().map(|feed| feed.pulled).min().unwrap_or_default();
-        while let Some(shadow) = self.shadows.iter().find(|shadow| shadow.ends <= now && shadow.since < asked) {
-            let (address, id) = (shadow.address.clone(), vec![shadow.id.clone()]);
-            self.touch(&address);
-            self.rebase(&address, None, &id);
-            self.end_shadows(&address, &id);
+        while let Some(at) = self.shadows.iter().position(|shadow| shadow.ends <= now && shadow.since < asked) {
+            let (address, id) = (self.shadows[at].address.clone(), self.shadows[at].id.clone());
+            self.end_shadows(&address, None, std::slice::from_ref(&id));
             let error = Fault::new(Code::Protocol, "a write was acknowledged, and no pull shows it");
             effects.push(Effect::Notify(Notice::Troubled { error }));
         }
     }
 
     /// A shadow is found in the log. All pulls from here on began after it.
-    pub(super) fn restore_shadow(&mut self, id: &MutationId, version: &Arc<str>, ends: Timestamp, keyed: Vec<KeyedOperation>) {
-        let mut parts = Vec::new();
-        for keyed in keyed {
-            add_to_part(&mut parts, keyed);
-        }
+    pub(super) fn restore_shadow(&mut self, id: &MutationId, version: &Arc<str>, ends: Timestamp, parts: Vec<Part>) {
         for Part { address, operations, .. } in parts {
             self.replica.lay(&address, self.is_paged(&address), 0, id.clone(), operations);
             self.replica.shade(&address, id);
@@ -141,20 +136,26 @@ impl Engine {
 
     /// A shadow that was found has ended.
     pub(super) fn forget_shadow(&mut self, id: &MutationId) {
-        let mut addresses = Vec::new();
-        for shadow in self.shadows.iter().filter(|shadow| shadow.id == *id) {
-            addresses.push(shadow.address.clone());
-        }
-        self.shadows.retain(|shadow| shadow.id != *id);
-        for address in &addresses {
-            self.replica.rebase(address, self.is_paged(address), None, std::slice::from_ref(id));
+        while let Some(at) = self.shadows.iter().position(|shadow| shadow.id == *id) {
+            let address = self.shadows.remove(at).address;
+            self.replica.rebase(&address, self.is_paged(&address), None, std::slice::from_ref(id));
         }
         self.store.log.retire(id);
     }
 
-    fn end_shadows(&mut self, address: &Address, ids: &[MutationId]) {
-        self.shadows.retain(|shadow| shadow.address != *address || !ids.contains(&shadow.id));
-        for id in ids {
+    /// These shadows of a document end, and its base moves where it does, in one step.
+    #[inline(never)]
+    fn end_shadows(&mut self, address: &Address, base: Option<Box<Base>>, off: &[MutationId]) {
+        if base.is_none() && off.is_empty() {
+            return;
+        }
+        self.touch(address);
+        self.rebase(address, base, off);
+        for id in off {
+            let is_it = |shadow: &Shadow| shadow.id == *id && shadow.address == *address;
+            if let Some(at) = self.shadows.iter().position(is_it) {
+                self.shadows.remove(at);
+            }
             if !self.shadows.iter().any(|shadow| shadow.id == *id) {
                 self.stage_settlement(id, &[], header::SHOWN, None);
             }

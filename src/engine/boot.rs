@@ -217,7 +217,7 @@ impl Boot<'_> {
             }
             Kind::Cursor => self.read_cursor(&mut header, &id.0)?,
             Kind::Quarantine => {
-                self.engine.store.log.keep(range, None);
+                self.engine.store.log.keep(range, Some(About::quarantine(record.body)));
                 return Ok(());
             }
             _ => return Err("it does not belong here"),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::ident::MutationId;
 use super::record::Kind;
 use crate::ordered::Ordered;
+use crate::protocol::digits;
 
 /// What a live record is about. Of two records about the same thing only the later one is needed.
 #[derive(Clone, Debug)]
@@ -37,6 +38,12 @@ impl About {
     /// A row of the history, by its place.
     pub fn row(slot: u32) -> About {
         About::named(Kind::History, "".into(), slot)
+    }
+
+    /// What could not be read, by its text: the same comes again and again.
+    pub fn quarantine(body: &str) -> About {
+        let hash = digits::hash(xxhash_rust::xxh64::xxh64(body.as_bytes(), 0));
+        About::named(Kind::Quarantine, hash.as_str().into(), 0)
     }
 
     /// What a record of this kind with this name, for this operation, is about.

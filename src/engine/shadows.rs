@@ -12,6 +12,7 @@ use super::ident::MutationId;
 use super::log::About;
 use super::lowering::{as_values, sent_in};
 use super::notice::{Ending, Notice};
+use super::queued::Queued;
 use super::record::Kind;
 use super::replica::Base;
 use super::settling::tell_settled;
@@ -48,19 +49,23 @@ impl Engine {
         if self.shadows.len() >= SHADOWS_MAX {
             return false;
         }
-        let Some((order, queued, entry)) = self.take_entry(id) else { return true };
+        let Some(Queued { entry: Some(entry), .. }) = self.outbox.entry(id) else { return true };
+        let mut parts = sent_in(&entry.text);
+        let is_group = parts.len() > 1;
+        for part in &mut parts {
+            let made = match value {
+                Some(value) if !is_group => Operation::Put(value.clone()),
+                _ => match as_values(self.replica.acknowledged(&part.address), &part.operations, true) {
+                    Ok(made) => made,
+                    // What the server has made of something else than is known here only a pull can say.
+                    Err(_) => return false,
+                },
+            };
+            part.operations = vec![made];
+        }
+        let Some((order, _, entry)) = self.take_entry(id) else { return true };
         self.on_acknowledged(now);
         self.stage_settlement(id, &entry.members, "applied", None);
-        let mut parts = sent_in(&entry.text);
-        for part in &mut parts {
-            // What the server has made of something else than is known here only a pull can say.
-            part.operations = match value {
-                Some(value) if !queued.is_group() => vec![Operation::Put(value.clone())],
-                _ => {
-                    as_values(self.replica.acknowledged(&part.address), &part.operations, true).map_or_else(|_| Vec::new(), |one| vec![one])
-                }
-            };
-        }
         let text: Arc<str> = version.as_deref().unwrap_or_default().into();
         let header = header::shadow(id, &text, self.wall_at(now));
         self.store.stage(Kind::Shadow, &header, &text_of(&Parts(&parts)), Some(About::of(Kind::Shadow, id)));

@@ -159,14 +159,13 @@ impl Store {
         self.pages.place(row);
     }
 
-    /// Stages a record, and says its ordinal. One that can live on says what it is about; what could not be read lives on
-    /// for a build that can read it.
+    /// Stages a record, and says its ordinal. One that can live on says what it is about.
     pub fn stage(&mut self, kind: Kind, header: &str, body: &str, about: Option<About>) -> u32 {
         let staged = &mut self.staged;
         let (ordinal, start) = (staged.records, staged.bytes.len());
         staged.records += 1;
         record::encode(&mut staged.bytes, kind, ordinal, header, body);
-        if about.is_some() || kind == Kind::Quarantine {
+        if about.is_some() {
             self.log.keep(start..staged.bytes.len(), about);
         }
         ordinal

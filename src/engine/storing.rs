@@ -342,7 +342,8 @@ impl Engine {
     /// Sets aside what cannot be read, and says so.
     pub(super) fn quarantine(&mut self, now: Timestamp, source: &str, why: &str, text: &str, effects: &mut impl Sink) {
         let header = header::quarantine(source, why, self.wall_at(now));
-        self.store.stage(Kind::Quarantine, &header, &text_of(&text), None);
+        let body = text_of(&text);
+        self.store.stage(Kind::Quarantine, &header, &body, Some(About::quarantine(&body)));
         let code = if source == "pull" { Code::Protocol } else { Code::StorageCorrupt };
         let error = Fault::new(code, words::join(&["what cannot be read was set aside (", source, "): ", why]));
         effects.push(Effect::Notify(Notice::Troubled { error }));

@@ -6,6 +6,7 @@ use syncline::engine::error::Code;
 use syncline::engine::input::{Ask, Input, StoreFailure};
 use syncline::engine::mutation::Mutation;
 use syncline::engine::notice::StorageKind;
+use syncline::engine::record::{self, Found, Kind};
 
 use crate::harness::*;
 
@@ -110,4 +111,39 @@ fn i2_what_awaits_writes_that_only_the_lost_store_may_send_is_told_so() {
     let [sealed, free] = ["k", "other"].map(|key| client.ask(Ask::Sync { address: at(key), timeout_ms: None }));
     assert_eq!(code(&client, sealed), Some(Code::StorageUnavailable));
     assert_eq!(client.answered(free), None);
+}
+
+#[test]
+fn i18_what_cannot_be_read_is_kept_once_however_often_it_comes() {
+    let mut client = opened(&mut Server::new());
+    let answer = |client: &mut Client| {
+        client.ask(Ask::Pull);
+        let (request, call) = client.take_sent();
+        let syncline::protocol::Call::Pull { request: echo, .. } = call else { panic!("{call:?}") };
+        let scope = &config().scope;
+        let change = r#"{"collection":"c","key":7}"#;
+        let page =
+            format!(r#"{{"generation":"g1","scope":"{scope}","request":"{echo}","changes":[{change}],"cursor":"{echo}","more":false}}"#);
+        client.reply(request, json(200, &page));
+        client.pass(2_000);
+    };
+    let stored = |client: &Client| client.disk.log.values().map(Vec::len).sum::<usize>();
+    answer(&mut client);
+    let (once, mut told) = (stored(&client), 0);
+    for _ in 0..1_500 {
+        answer(&mut client);
+        told += 1;
+    }
+    let quarantined = |client: &Client| {
+        let records = client.disk.log.values().flat_map(|commit| record::decode(commit));
+        records.filter(|found| matches!(found, Found::Record(record) if record.kind == Kind::Quarantine)).count()
+    };
+    // What is dead goes when the log is folded.
+    assert!(told == 1_500 && stored(&client) < once + 300_000, "{} bytes", stored(&client));
+    let before = quarantined(&client);
+    let mut client = client.crash();
+    for _ in 0..1_500 {
+        answer(&mut client);
+    }
+    assert!(before < 1_000 && quarantined(&client) < 1_000, "{before} and {}", quarantined(&client));
 }

@@ -247,7 +247,7 @@ impl Oracle {
             }
             let order = self.atoms.get(entry).map_or(0, |atom| atom.order);
             // What a former life of the server has done may come again at any time, and need not come at all.
-            let is_again = !truth.fates(entry).is_empty();
+            let is_again = truth.fate(entry).is_none() && !truth.fates(entry).is_empty();
             if !is_again && self.committed_order.insert(name.clone(), order).is_some_and(|last| last >= order) {
                 return broken("I9", format!("entry {entry} of {name} was committed after a later one"));
             }

@@ -245,8 +245,8 @@ mod tests {
         assert!(truth.was_applied("b") && truth.fate("b").is_none() && truth.was_not_applied("b"));
         assert!(truth.contains("b", lost) && !truth.contains("b", truth.latest("c/k").unwrap().seq));
         assert_eq!(truth.applied("b", vec![("c/k".into(), Some(json!(2)))], 2), Ok(()));
-        assert!(truth.applied("a", vec![("c/k".into(), Some(json!(3)))], 3).is_err());
         assert_eq!(truth.position("g2.2"), Some(truth.latest("c/k").unwrap().seq));
         assert_eq!(truth.position("g3.2"), None);
+        assert!(truth.applied("a", vec![("c/k".into(), Some(json!(3)))], 3).is_err());
     }
 }

@@ -25,6 +25,8 @@ async function specimens() {
   const client = await open({
     name: 'members',
     transport: {
+      level: 'A',
+      accepts: ['put', 'delete', 'splice'],
       push: async (entries, context) => {
         [seen.Entry] = entries;
         seen.CallContext = context;

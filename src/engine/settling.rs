@@ -190,7 +190,7 @@ impl Engine {
         };
         addresses.iter().for_each(|address| self.touch(address));
         let said = theirs.value.clone();
-        let (is_in_doubt, version) = (self.is_in_doubt(id), theirs.version.clone());
+        let (is_in_doubt, version, there) = (self.is_in_doubt(id), theirs.version.clone(), theirs.seq);
         if self.is_news(address, &theirs) {
             self.rebase(address, Some(theirs), &[]);
         }
@@ -199,7 +199,7 @@ impl Engine {
             // An attempt that had no answer may be what moved the document.
             let sent = sent_in(&entry.text);
             if sent.iter().all(|part| part.address == *address && is_shown(&said, &part.operations)) {
-                return self.settle_ok(now, id, &Some(String::from(&*version)), seq, &said, effects);
+                return self.settle_ok(now, id, &Some(String::from(&*version)), there, &said, effects);
             }
             let meant = self.replica.laid(address, std::slice::from_ref(id));
             if meant.iter().any(|operation| operation.path().is_some()) {

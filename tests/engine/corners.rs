@@ -192,10 +192,8 @@ fn what_is_given_up_in_memory_is_not_said_to_be_stored() {
     assert!(said.is_some() || next.status().inbox == 0, "said to be stored, and there again");
 }
 
-#[test]
-fn v2_a_document_in_dispute_does_not_hold_back_the_others() {
-    let mut server = Server::new();
-    let mut client = idle(Config { poll_base_ms: 1 << 40, ..config() }, &mut server);
+/// Somebody else was first, ten times in a row.
+fn dispute(client: &mut Client) {
     let who = client.engine.identity();
     client.mutate(merge("hot", r#"{"n":1}"#)).unwrap();
     for round in 0..10 {
@@ -207,6 +205,13 @@ fn v2_a_document_in_dispute_does_not_hold_back_the_others() {
             {"id": ids[0], "outcome": "conflict", "seq": 10 + round, "version": format!("v{round}"), "value": {"r": round}, "valueSeq": 10 + round}]});
         client.reply(request, json(200, &body.to_string()));
     }
+}
+
+#[test]
+fn v2_a_document_in_dispute_does_not_hold_back_the_others() {
+    let mut server = Server::new();
+    let mut client = idle(Config { poll_base_ms: 1 << 40, ..config() }, &mut server);
+    dispute(&mut client);
     client.mutate(put("cold", "1")).unwrap();
     let began = client.now;
     while !client.has_push() && client.now < Timestamp(began.0 + 600_000) {
@@ -220,17 +225,7 @@ fn v2_a_document_in_dispute_does_not_hold_back_the_others() {
 fn push_does_not_wait_for_a_window_of_a_follow_up() {
     let mut server = Server::new();
     let mut client = idle(Config { poll_base_ms: 1 << 40, ..config() }, &mut server);
-    let who = client.engine.identity();
-    client.mutate(merge("hot", r#"{"n":1}"#)).unwrap();
-    for round in 0..10 {
-        while !client.has_push() {
-            client.pass(100);
-        }
-        let (request, ids, _) = client.take_push();
-        let body = json!({"generation": "g1", "scope": who.scope, "outcomes": [
-            {"id": ids[0], "outcome": "conflict", "seq": 10 + round, "version": format!("v{round}"), "value": {"r": round}, "valueSeq": 10 + round}]});
-        client.reply(request, json(200, &body.to_string()));
-    }
+    dispute(&mut client);
     client.ask(Ask::Push { timeout_ms: None });
     client.pass(1_000);
     assert!(client.has_push(), "next: {:?}, now {:?}", client.engine.deadline(), client.now);

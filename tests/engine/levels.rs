@@ -157,6 +157,27 @@ fn i2_at_level_b_what_grows_is_never_derived_again_in_doubt() {
 }
 
 #[test]
+fn i3_what_is_taken_for_applied_stands_at_its_own_position_and_not_at_that_of_the_refusal() {
+    let mut backend = Backend::new(true);
+    let mut client = opened(&mut backend, config(Level::B, &PLAIN));
+    let id = client.mutate(put("k", "1")).unwrap();
+    client.pass(100);
+    let (request, ..) = client.take_push();
+    client.fail(request);
+    client.pass(1_000);
+    let (request, ..) = client.take_push();
+    let conflict = r#""outcome":"conflict","version":"v5","value":1,"seq":9,"valueSeq":5"#;
+    client.reply(request, reply_json(200, &format!(r#"{{"outcomes":[{{"id":"{id}",{conflict}}}]}}"#)));
+    assert!(matches!(client.ending(&id), Some(Ending::Applied { .. })), "{:?}", client.ending(&id));
+    // What somebody else made of it between the two is news.
+    client.ask(Ask::Pull);
+    let (request, _) = client.take_sent();
+    let change = r#"{"collection":"c","key":"k","version":"v7","seq":7,"value":2}"#;
+    client.reply(request, reply_json(200, &format!(r#"{{"changes":[{change}],"cursor":"x","more":false}}"#)));
+    assert_eq!(client.view("k"), Some(json!(2)));
+}
+
+#[test]
 fn h2_at_level_b_a_conflict_at_the_first_attempt_is_derived_again() {
     let mut backend = Backend::new(true);
     backend.write("k", Some(json!({ "n": 1 })));

@@ -11,6 +11,7 @@ pub mod clock;
 mod coalesce;
 mod conditional;
 pub mod config;
+mod early;
 pub mod effect;
 pub mod error;
 mod fitting;
@@ -109,6 +110,8 @@ pub struct Engine {
     feeds: Vec<Feed>,
     /// Entries that wait for a pull.
     unsaid: Vec<conditional::Unsaid>,
+    /// Entries whose acknowledgement waits for a pull.
+    early: Vec<early::Early>,
     /// A handful, like the requests.
     batches: Vec<Batch>,
     size: BatchSize,
@@ -198,6 +201,7 @@ impl Engine {
             size: BatchSize::new(&config),
             feeds,
             unsaid: Vec::new(),
+            early: Vec::new(),
             auth: Auth::new(config.auth),
             config,
             rng: Rng::new(seed),

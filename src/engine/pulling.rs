@@ -112,6 +112,7 @@ impl Engine {
                 Ok(()) => {
                     self.apply_page(now, feed, page, effects);
                     self.end_unsaid(now, effects);
+                    self.end_early(now, effects);
                 }
                 Err(None) => self.on_outdated(feed, effects),
                 Err(Some(error)) => self.on_no_pull(now, feed, error, effects),

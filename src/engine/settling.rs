@@ -2,6 +2,7 @@
 
 use super::clock::Timestamp;
 use super::config::Level;
+use super::early::is_whole;
 use super::effect::{Effect, Sink};
 use super::error::{Code, Fault};
 use super::fitting::Made;
@@ -109,6 +110,23 @@ impl Engine {
         value: &Option<Json>,
         effects: &mut impl Sink,
     ) {
+        let is_group = self.outbox.entry(id).is_some_and(Queued::is_group);
+        if (value.is_none() || is_group) && self.is_early(now, id, version, seq) {
+            return;
+        }
+        self.acknowledge(now, id, version, seq, value, effects);
+    }
+
+    /// The same, whatever is known of its documents.
+    pub(super) fn acknowledge(
+        &mut self,
+        now: Timestamp,
+        id: &MutationId,
+        version: &Option<String>,
+        seq: Option<u64>,
+        value: &Option<Json>,
+        effects: &mut impl Sink,
+    ) {
         #[cfg(feature = "sim")]
         let brought_back = self.bring_back(id);
         let Some((order, queued, entry)) = self.take_entry(id) else { return };
@@ -118,12 +136,15 @@ impl Engine {
         for (address, made_on) in queued.addresses.iter().zip(&entry.bases) {
             // Of a group's documents only a pull says what they have become.
             let value = value.clone().filter(|_| !queued.is_group());
-            let made_on = made_on.as_ref().map(Option::as_deref);
             let operations = match sent.iter().find(|part| part.address == *address) {
                 Some(part) => part.operations.clone(),
                 None => self.replica.laid(address, std::slice::from_ref(id)),
             };
-            bases.push(self.acknowledged_base(&operations, address, made_on, version.as_deref(), seq, value));
+            // What no pull has brought is not for this client to know.
+            let is_told = seq.is_none() || value.is_some() || self.is_told(&operations, address, made_on);
+            let made_on = made_on.as_ref().map(Option::as_deref);
+            let base = || self.acknowledged_base(&operations, address, made_on, version.as_deref(), seq, value);
+            bases.push(is_told.then(base).flatten());
         }
         #[cfg(feature = "sim")]
         if self.has(super::planted::Bug::B5) {
@@ -154,6 +175,7 @@ impl Engine {
             return None;
         }
         let is_current = match made_on {
+            _ if value.is_some() || is_whole(operations) => true,
             Some(Some(version)) => current.is_some_and(|base| *base.version == *version),
             Some(None) | None => true,
         };

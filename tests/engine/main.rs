@@ -8,6 +8,7 @@ mod backends;
 mod bad_input;
 mod conflicts;
 mod corners;
+mod early;
 mod freshness;
 mod groups;
 mod growing;

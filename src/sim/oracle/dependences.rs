@@ -18,6 +18,8 @@ pub struct Dependences {
     members: BTreeMap<String, Vec<String>>,
     /// What the server has, though it was refused: somebody else had made the same of the document.
     there: BTreeSet<String>,
+    /// What carries on a write that was applied in a life of the server that is over.
+    again: BTreeSet<String>,
     /// What must have ended when the turn ends.
     doomed: BTreeSet<String>,
 }
@@ -30,9 +32,27 @@ impl Dependences {
         }
     }
 
-    /// A write ended, and another one carries it on.
-    pub fn carried_on(&mut self, id: &str, by: &str) {
+    /// A write ended, and another one carries it on. What a former life of the server had done may come again as that.
+    pub fn carried_on(&mut self, id: &str, by: &str, truth: &Truth) {
+        if self.again.contains(id) || truth.was_applied(self.entry_of(id)) {
+            self.again.insert(by.to_owned());
+        }
         self.by.insert(id.to_owned(), by.to_owned());
+    }
+
+    /// A write is pending again: what carried it on was lost with the memory it was in.
+    pub fn is_back(&mut self, id: &str) {
+        self.by.remove(id);
+    }
+
+    /// Whether an entry, or what it carries on, was applied in a life of the server that is over.
+    pub fn is_again(&self, entry: &str, truth: &Truth) -> bool {
+        let members = self.members.get(entry).into_iter().flatten();
+        !truth.fates(entry).is_empty() || members.into_iter().any(|member| self.again.contains(member))
+    }
+
+    fn entry_of<'a>(&'a self, id: &'a str) -> &'a str {
+        self.entries.get(id).map_or(id, String::as_str)
     }
 
     /// These became an entry.
@@ -48,8 +68,8 @@ impl Dependences {
         for member in self.members.get(entry).into_iter().flatten() {
             for earlier in self.after.get(member).into_iter().flatten() {
                 let last = self.last(earlier);
-                let entry = self.entries.get(last).map_or(last, String::as_str);
-                if is_without_store && !self.entries.contains_key(last) || self.there.contains(last) {
+                let entry = self.entry_of(last);
+                if is_without_store && !self.entries.contains_key(last) || self.there.contains(last) || self.again.contains(last) {
                     continue;
                 }
                 if !truth.was_applied(entry) {

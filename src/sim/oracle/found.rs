@@ -28,17 +28,27 @@ pub fn entries(body: &str) -> Vec<(String, String)> {
     body.map(|body| body.entries.iter().filter_map(named).collect()).unwrap_or_default()
 }
 
-/// The documents of an entry, and what each was made on, by the versions that it names.
-pub fn bases_of_entry(bytes: &str, truth: &Truth) -> BTreeMap<String, Option<Value>> {
+/// What an entry says of one of its documents.
+#[derive(Clone, Debug)]
+pub struct Said {
+    /// What it was made on, by the version that it names.
+    pub base: Option<Value>,
+    /// Whether what it makes of that can be told from it alone.
+    pub is_whole: bool,
+}
+
+/// What an entry says of its documents.
+pub fn said(bytes: &str, truth: &Truth) -> BTreeMap<String, Said> {
     let entry: Value = serde_json::from_str(bytes).unwrap_or_default();
-    let mut bases = BTreeMap::new();
+    let mut documents = BTreeMap::new();
     for operation in entry["operations"].as_array().into_iter().flatten() {
         let name = format!("{}/{}", operation["collection"].as_str().unwrap_or(""), operation["key"].as_str().unwrap_or(""));
         let base = || truth.at(&name, truth.position(operation["base"].as_str()?)?)?.value.clone();
-        let base = base();
-        bases.entry(name).or_insert(base);
+        let makes_all = matches!(operation["op"].as_str(), Some("put" | "delete"));
+        let said = Said { base: base(), is_whole: makes_all || operation.get("base") == Some(&Value::Null) };
+        documents.entry(name).or_insert(said);
     }
-    bases
+    documents
 }
 
 /// How far what is on a disk has come.

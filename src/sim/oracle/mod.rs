@@ -20,6 +20,7 @@ use serde_json::Value;
 use self::course::Course;
 use self::dependences::Dependences;
 use self::document::Meant;
+use self::found::Said;
 use self::replica::{Atom, Parts, Replica};
 use self::shown::Shown;
 use self::stored::Stored;
@@ -75,6 +76,8 @@ pub struct Oracle {
     told: BTreeMap<String, Told>,
     atoms: BTreeMap<String, Atom>,
     grounded: BTreeMap<String, Parts>,
+    /// What an entry says of its documents.
+    said: BTreeMap<String, BTreeMap<String, Said>>,
     dependences: Dependences,
     sent: BTreeSet<String>,
     committed_order: BTreeMap<String, u64>,
@@ -181,8 +184,10 @@ impl Oracle {
     }
 
     fn freeze(&mut self, truth: &Truth, entry: &str, members: &[String], bytes: &str) -> Verdict {
-        match self.replica.freeze(entry, members, &found::bases_of_entry(bytes, truth)) {
+        let said = found::said(bytes, truth);
+        match self.replica.freeze(entry, members, &said) {
             Ok(parts) => {
+                self.said.insert(entry.to_owned(), said);
                 self.grounded.insert(entry.to_owned(), parts);
                 self.dependences.frozen(entry, members);
                 Ok(())
@@ -210,7 +215,7 @@ impl Oracle {
                 None if is_stored => return broken("I28", format!("entry {id} was sent before its freezing was stored")),
                 None if self.replica.entry_of(&id) == Some(Some(&id)) => {}
                 None => {
-                    let base = found::bases_of_entry(&bytes, truth).into_values().next().flatten();
+                    let base = found::said(&bytes, truth).into_values().next().and_then(|said| said.base);
                     let members = self.replica.members_by_effect(&id, base.as_ref(), |document| shown::operate_all(document, &bytes));
                     self.freeze(truth, &id, &members, &bytes)?;
                 }
@@ -247,7 +252,7 @@ impl Oracle {
             }
             let order = self.atoms.get(entry).map_or(0, |atom| atom.order);
             // What a former life of the server has done may come again at any time, and need not come at all.
-            let is_again = truth.fate(entry).is_none() && !truth.fates(entry).is_empty();
+            let is_again = truth.fate(entry).is_none() && self.dependences.is_again(entry, truth);
             if !is_again && self.committed_order.insert(name.clone(), order).is_some_and(|last| last >= order) {
                 return broken("I9", format!("entry {entry} of {name} was committed after a later one"));
             }
@@ -262,9 +267,8 @@ impl Oracle {
         for outcome in body["outcomes"].as_array().into_iter().flatten() {
             let Some(id) = outcome["id"].as_str().filter(|id| asked.iter().any(|asked| asked == id)) else { continue };
             match outcome["outcome"].as_str() {
-                Some("ok") => {
-                    self.deliver_entry(truth, id, position(&outcome["seq"]));
-                }
+                // Of what has ended already a device need not learn anything.
+                Some("ok") => self.deliver_own(truth, Some(id), position(&outcome["seq"])),
                 Some("conflict") => {
                     let name = format!("{}/{}", outcome["collection"].as_str().unwrap_or(""), outcome["key"].as_str().unwrap_or(""));
                     if let Some(state) = position(&outcome["valueSeq"]).and_then(|at| truth.at(&name, at)) {
@@ -281,10 +285,20 @@ impl Oracle {
         let is_this = |fate: &&Fate| matches!(fate, Fate::Applied { seq, .. } if Some(*seq) == at);
         let Some(Fate::Applied { seq, names }) = truth.fates(id).iter().find(is_this) else { return };
         for name in names {
-            if let Some(state) = truth.at(name, *seq) {
+            if let Some(state) = truth.at(name, *seq).filter(|state| self.can_tell(truth, id, name, state.seq)) {
                 self.replica.deliver(name, state);
             }
         }
+    }
+
+    /// Whether a device that hears of nothing but that an entry was applied can tell what it made of a document: not where the
+    /// server was restored since the device read that, unless it is what the entry was made on.
+    fn can_tell(&self, truth: &Truth, entry: &str, name: &str, seq: u64) -> bool {
+        let had = self.replica.base_seq(name);
+        let value_at = |seq| truth.at(name, seq).and_then(|state| state.value.as_ref());
+        let said = self.said.get(entry).and_then(|said| said.get(name));
+        let is_told = said.is_some_and(|said| said.is_whole || said.base.as_ref() == value_at(had));
+        is_told || truth.birth_of(had) == truth.birth_of(seq)
     }
 
     fn deliver_own(&mut self, truth: &Truth, id: Option<&str>, at: Option<u64>) {
@@ -382,7 +396,7 @@ impl Oracle {
                 ("applied", false)
             }
             Ending::Merged { by, .. } => {
-                self.dependences.carried_on(id, &by.0);
+                self.dependences.carried_on(id, &by.0, truth);
                 if let Some(atom) = self.replica.carry_on(id, &by.0) {
                     self.atoms.insert(by.0.to_string(), atom);
                     self.told.entry(by.0.to_string()).or_default();

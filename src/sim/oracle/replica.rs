@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::document::{Meant, fold, ground};
+use super::found::Said;
 use super::truth::{State, Truth};
 
 /// A write, as it was made.
@@ -84,14 +85,14 @@ impl Replica {
     }
 
     /// Members become an entry, made on these bases. Says what the entry is grounded to, or why they cannot be its members.
-    pub fn freeze(&mut self, entry: &str, members: &[String], bases: &BTreeMap<String, Option<Value>>) -> Result<Parts, String> {
+    pub fn freeze(&mut self, entry: &str, members: &[String], said: &BTreeMap<String, Said>) -> Result<Parts, String> {
         let names = members.first().and_then(|first| self.names.get(first)).cloned();
         let names = names.ok_or_else(|| format!("entry {entry} has members that nobody wrote: {members:?}"))?;
         if members.iter().any(|member| self.names.get(member) != Some(&names)) || (names.len() > 1 && members.len() > 1) {
             return Err(format!("the members of entry {entry} are not on one document, nor one group: {members:?}"));
         }
-        if !names.iter().eq(bases.keys()) {
-            return Err(format!("entry {entry} is on {:?}, and its members are on {names:?}", bases.keys()));
+        if !names.iter().eq(said.keys()) {
+            return Err(format!("entry {entry} is on {:?}, and its members are on {names:?}", said.keys()));
         }
         let ids: BTreeSet<String> = members.iter().cloned().collect();
         let (mut parts, mut order) = (Parts::new(), 0);
@@ -103,7 +104,7 @@ impl Replica {
                 return Err(format!("the members of entry {entry} do not head {name}: {members:?}; these do: {heads:?}"));
             }
             order = heads[0].order;
-            let base = bases.get(&name).and_then(Option::as_ref);
+            let base = said.get(&name).and_then(|said| said.base.as_ref());
             parts.insert(name, ground(base, heads.iter().flat_map(|layer| &layer.meant)));
             document.layers.drain(..members.len());
             document.folded = None;

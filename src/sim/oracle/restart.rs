@@ -23,6 +23,7 @@ impl Oracle {
         while let Some(id) = ids.pop() {
             for by in self.stored.carried_on_by(&id).to_vec() {
                 if let Some(atom) = self.replica.carry_on(&id, &by) {
+                    self.dependences.carried_on(&id, &by, truth);
                     self.atoms.insert(by.clone(), atom);
                     self.told.insert(by.clone(), Told::default());
                     ids.push(by);
@@ -36,6 +37,7 @@ impl Oracle {
             };
             if self.stored.is_pending(&id) {
                 told.ending = None;
+                self.dependences.is_back(&id);
             } else if let Some(ending) = self.stored.ending(&id) {
                 if !matches!(ending, "applied" | "merged") {
                     self.dependences.ended_unapplied(&id);

@@ -36,7 +36,11 @@ impl Engine {
         if self.early.iter().any(|early| early.entry == *id) {
             return true;
         }
-        let Some(Queued { entry: Some(entry), .. }) = self.outbox.entry(id) else { return false };
+        let Some(Queued { entry: Some(entry), addresses, .. }) = self.outbox.entry(id) else { return false };
+        if addresses.iter().zip(&entry.bases).all(|(address, made_on)| self.is_told(&[], address, made_on)) {
+            // As nearly always; the text is not read for it.
+            return false;
+        }
         let sent = sent_in(&entry.text);
         let told = |(part, made_on): (&Part, &Option<Option<String>>)| self.is_told(&part.operations, &part.address, made_on);
         if sent.iter().zip(&entry.bases).all(told) {

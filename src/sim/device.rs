@@ -139,7 +139,7 @@ impl Device {
         }
     }
 
-    /// One event. `is_hard`: enough was written, and enough has gone wrong.
+    /// One event. `is_hard`, of what the user does: enough was written, and enough has gone wrong.
     pub fn step(&mut self, common: &mut Common, event: Event, is_hard: bool) -> Halt {
         self.steps += 1;
         if self.steps.is_multiple_of(LOOK_AT_ALL) {

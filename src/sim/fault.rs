@@ -112,7 +112,7 @@ faults! {
 #[derive(Clone, Debug)]
 pub struct Dice {
     seed: u64,
-    rates: BTreeMap<Fault, u32>,
+    rates: [u32; Fault::ALL.len()],
     ordered: BTreeMap<Fault, Vec<u64>>,
     opportunities: [u64; Fault::ALL.len()],
     struck: [u64; Fault::ALL.len()],
@@ -127,6 +127,7 @@ impl Dice {
     /// Dice for a seed, with rates in parts per million.
     pub fn new(seed: u64, rates: BTreeMap<Fault, u32>) -> Dice {
         let none = [0; Fault::ALL.len()];
+        let rates = Fault::ALL.map(|fault| rates.get(&fault).copied().unwrap_or(0));
         Dice { seed, rates, ordered: BTreeMap::new(), opportunities: none, struck: none, only: None, noted: None, healed: false }
     }
 
@@ -147,7 +148,7 @@ impl Dice {
 
     /// Whether `fault` strikes at this opportunity.
     pub fn strikes(&mut self, fault: Fault) -> bool {
-        let rate = self.rates.get(&fault).copied().unwrap_or(0);
+        let rate = self.rates[fault as usize];
         if self.healed || (rate == 0 && self.ordered.is_empty()) {
             return false;
         }

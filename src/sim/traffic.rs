@@ -211,23 +211,24 @@ impl Device {
         if !is_push || answer.status != 200 {
             return None;
         }
+        let is_missing = self.dice.strikes(Fault::OutcomesMissing);
+        if !is_missing && !self.dice.strikes(Fault::OutcomesStrange) {
+            return None;
+        }
         let mut body: Value = serde_json::from_slice(&answer.body.0).ok()?;
         let outcomes = body["outcomes"].as_array_mut()?;
-        if self.dice.strikes(Fault::OutcomesMissing) {
+        if is_missing {
             let from = self.dice.size(Fault::OutcomesMissing, 0, outcomes.len() as u64 - 1) as usize;
             outcomes.truncate(from);
             return Some((reply(200, "application/json", body.to_string()), true));
         }
-        if self.dice.strikes(Fault::OutcomesStrange) {
-            outcomes.reverse();
-            outcomes.extend(outcomes.first().cloned());
-            outcomes.insert(0, json!({ "id": "somebody-else", "outcome": "ok", "seq": 1, "version": "g.1" }));
-            outcomes.push(json!({ "id": 7, "outcome": 7 }));
-            outcomes.push(json!({ "id": "somebody-else", "outcome": "perhaps" }));
-            outcomes.retain(|outcome| outcome["id"].is_string());
-            return Some((reply(200, "application/json; charset=utf-8", body.to_string()), true));
-        }
-        None
+        outcomes.reverse();
+        outcomes.extend(outcomes.first().cloned());
+        outcomes.insert(0, json!({ "id": "somebody-else", "outcome": "ok", "seq": 1, "version": "g.1" }));
+        outcomes.push(json!({ "id": 7, "outcome": 7 }));
+        outcomes.push(json!({ "id": "somebody-else", "outcome": "perhaps" }));
+        outcomes.retain(|outcome| outcome["id"].is_string());
+        Some((reply(200, "application/json; charset=utf-8", body.to_string()), true))
     }
 
     /// A reply reaches the device.
@@ -236,7 +237,6 @@ impl Device {
         let (call, knew) = self.tab.outstanding.remove(&request).unzip();
         common.trace.mark("reply", common.now, request.0, reply.body.0.len());
         self.oracle.carried(&String::from_utf8_lossy(&reply.body.0))?;
-        let body = serde_json::from_slice::<Value>(&reply.body.0).ok().filter(|_| is_genuine);
         if matches!(call, Some(Call::Push { .. } | Call::Pull { .. })) {
             self.tab.asked_to_wait = self.tab.asked_to_wait.max(common.now + asked_ms(&reply));
         }
@@ -244,7 +244,8 @@ impl Device {
         if reply.status == 410 && !reply.redirected {
             self.oracle.refused_cursor(&knew);
         }
-        let call = call.filter(|call| matches!(call, Call::Push { .. } | Call::Pull { .. }));
+        let call = call.filter(|call| is_genuine && matches!(call, Call::Push { .. } | Call::Pull { .. }));
+        let body = call.as_ref().and_then(|_| serde_json::from_slice::<Value>(&reply.body.0).ok());
         match call.zip(body).filter(|(_, body)| self.oracle.believes(&knew, body)) {
             Some((Call::Push { ids, .. }, body)) => self.oracle.push_delivered(truth, &ids, &body),
             Some((Call::Pull { feed, .. }, body)) => self.oracle.pull_delivered(truth, &feed, &body)?,

@@ -209,7 +209,7 @@ impl World {
             self.common.now += REST_MS;
             return Ok(());
         };
-        let is_hard = self.common.has_written() && self.kinds_struck() >= KINDS;
+        let is_hard = matches!(event, Event::Act) && self.common.has_written() && self.kinds_struck() >= KINDS;
         let common = &mut self.common;
         self.devices[at].step(common, event, is_hard)
     }

@@ -11,8 +11,12 @@ use super::{Verdict, broken};
 pub struct Dependences {
     /// What each write comes after.
     after: BTreeMap<String, Vec<String>>,
+    /// The same the other way: what comes after each write.
+    before: BTreeMap<String, Vec<String>>,
     /// What carries a write on.
     by: BTreeMap<String, String>,
+    /// What a write carries on.
+    carries: BTreeMap<String, Vec<String>>,
     /// In which entry a write is, and what is in an entry.
     entries: BTreeMap<String, String>,
     members: BTreeMap<String, Vec<String>>,
@@ -28,6 +32,9 @@ impl Dependences {
     /// A write comes after these.
     pub fn depends(&mut self, id: &str, after: Vec<String>) {
         if !after.is_empty() {
+            for earlier in &after {
+                self.before.entry(earlier.clone()).or_default().push(id.to_owned());
+            }
             self.after.insert(id.to_owned(), after);
         }
     }
@@ -38,6 +45,7 @@ impl Dependences {
             self.again.insert(by.to_owned());
         }
         self.by.insert(id.to_owned(), by.to_owned());
+        self.carries.entry(by.to_owned()).or_default().push(id.to_owned());
     }
 
     /// A write is pending again: what carried it on was lost with the memory it was in.
@@ -93,9 +101,16 @@ impl Dependences {
     }
 
     /// What comes right after a write.
-    pub fn dependents(&self, id: &str) -> Vec<String> {
-        let comes_after = |after: &Vec<String>| after.iter().any(|earlier| self.last(earlier) == id);
-        self.after.iter().filter(|(_, after)| comes_after(after)).map(|(id, _)| id.clone()).collect()
+    pub fn dependents(&self, id: &str) -> BTreeSet<String> {
+        let (mut dependents, mut all) = (BTreeSet::new(), vec![id]);
+        while let Some(one) = all.pop() {
+            // Of what is carried on, only the last counts.
+            if self.last(one) == id {
+                dependents.extend(self.before.get(one).into_iter().flatten().cloned());
+                all.extend(self.carries.get(one).into_iter().flatten().map(String::as_str));
+            }
+        }
+        dependents
     }
 
     /// What must have ended by the end of this turn.

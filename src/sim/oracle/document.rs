@@ -41,14 +41,22 @@ impl Meant {
 /// The document after all of `meant`, in order. A run of splices, each made on what the one before it left, is one
 /// change of the text; a text that is no longer there comes back as the run left it.
 pub fn fold<'a>(base: Option<&Value>, meant: impl IntoIterator<Item = &'a Meant>) -> Option<Value> {
-    fold_with(base, meant, |_| ())
+    let meant: Vec<&Meant> = meant.into_iter().collect();
+    // What was there before a document is put or deleted does not show.
+    let from = meant.iter().rposition(|one| one.needs_no_base()).unwrap_or(0);
+    fold_with(base.filter(|_| from == 0).cloned(), meant[from..].iter().copied(), None)
+}
+
+/// The same, on a document of one's own.
+pub fn fold_on<'a>(base: Option<Value>, meant: impl IntoIterator<Item = &'a Meant>) -> Option<Value> {
+    fold_with(base, meant, None)
 }
 
 /// What `meant` comes to on `base`: each run of splices as one splice of the text that is there. This is what is sent,
 /// and what is laid over the base from then on.
 pub fn ground<'a>(base: Option<&Value>, meant: impl IntoIterator<Item = &'a Meant>) -> Vec<Meant> {
     let mut grounded = Vec::new();
-    fold_with(base, meant, |one| grounded.push(one));
+    fold_with(base.cloned(), meant, Some(&mut grounded));
     grounded
 }
 
@@ -69,14 +77,19 @@ pub fn fits(base: Option<&Value>, meant: &[Meant]) -> bool {
         })
 }
 
-fn fold_with<'a>(base: Option<&Value>, meant: impl IntoIterator<Item = &'a Meant>, mut grounded: impl FnMut(Meant)) -> Option<Value> {
-    let mut document = base.cloned();
+fn fold_with<'a>(
+    mut document: Option<Value>,
+    meant: impl IntoIterator<Item = &'a Meant>,
+    mut grounded: Option<&mut Vec<Meant>>,
+) -> Option<Value> {
     let mut meant = meant.into_iter().peekable();
     while let Some(next) = meant.next() {
         let Meant::Spliced { path, before, after } = next else {
             let Meant::Plain(edit) = next else { continue };
             document = apply(document, edit);
-            grounded(next.clone());
+            if let Some(grounded) = &mut grounded {
+                grounded.push(next.clone());
+            }
             continue;
         };
         let mut last = after;
@@ -92,13 +105,17 @@ fn fold_with<'a>(base: Option<&Value>, meant: impl IntoIterator<Item = &'a Meant
                 let current: Vec<u16> = slot.encode_utf16().collect();
                 let after = merge(before, &current, last);
                 *slot = String::from_utf16_lossy(&after);
-                grounded(Meant::Spliced { path: path.clone(), before: current, after });
+                if let Some(grounded) = &mut grounded {
+                    grounded.push(Meant::Spliced { path: path.clone(), before: current, after });
+                }
             }
             _ => {
                 let text = Value::String(String::from_utf16_lossy(last));
                 let edit = Edit::Patch { set: vec![(path.clone(), text)], remove: Vec::new() };
                 document = apply(document, &edit);
-                grounded(Meant::Plain(edit));
+                if let Some(grounded) = &mut grounded {
+                    grounded.push(Meant::Plain(edit));
+                }
             }
         }
     }

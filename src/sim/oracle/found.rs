@@ -39,13 +39,28 @@ pub struct Said {
 
 /// What an entry says of its documents.
 pub fn said(bytes: &str, truth: &Truth) -> BTreeMap<String, Said> {
-    let entry: Value = serde_json::from_str(bytes).unwrap_or_default();
+    #[derive(Default, Deserialize)]
+    struct Entry {
+        operations: Vec<Operation>,
+    }
+    #[derive(Deserialize)]
+    struct Operation {
+        op: String,
+        collection: String,
+        key: String,
+        /// `Some(None)`: there must be no document.
+        #[serde(default, deserialize_with = "even_null")]
+        base: Option<Option<String>>,
+    }
+    fn even_null<'de, D: serde::Deserializer<'de>>(given: D) -> Result<Option<Option<String>>, D::Error> {
+        Option::deserialize(given).map(Some)
+    }
+    let entry: Entry = serde_json::from_str(bytes).unwrap_or_default();
     let mut documents = BTreeMap::new();
-    for operation in entry["operations"].as_array().into_iter().flatten() {
-        let name = format!("{}/{}", operation["collection"].as_str().unwrap_or(""), operation["key"].as_str().unwrap_or(""));
-        let base = || truth.at(&name, truth.position(operation["base"].as_str()?)?)?.value.clone();
-        let makes_all = matches!(operation["op"].as_str(), Some("put" | "delete"));
-        let said = Said { base: base(), is_whole: makes_all || operation.get("base") == Some(&Value::Null) };
+    for Operation { op, collection, key, base } in &entry.operations {
+        let name = format!("{collection}/{key}");
+        let value = || truth.at(&name, truth.position(base.as_ref()?.as_ref()?)?)?.value.clone();
+        let said = Said { base: value(), is_whole: matches!(op.as_str(), "put" | "delete") || *base == Some(None) };
         documents.entry(name).or_insert(said);
     }
     documents

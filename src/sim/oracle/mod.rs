@@ -74,6 +74,8 @@ pub struct Oracle {
     shown: Shown,
     course: Course,
     told: BTreeMap<String, Told>,
+    /// Those of them that have not ended.
+    open: BTreeSet<String>,
     atoms: BTreeMap<String, Atom>,
     grounded: BTreeMap<String, Parts>,
     /// What an entry says of its documents.
@@ -160,6 +162,7 @@ impl Oracle {
         }
         self.replica.lay(id, &atom);
         self.atoms.insert(id.to_owned(), atom);
+        self.open.insert(id.to_owned());
         match self.told.insert(id.to_owned(), Told::default()) {
             None => Ok(()),
             Some(_) => broken("I2", format!("{id} was given out twice")),
@@ -168,7 +171,8 @@ impl Oracle {
 
     /// The engine ordered a transaction: what is frozen in it is grounded on the base that it names.
     pub fn ordered(&mut self, truth: &Truth, write: &Write) -> Verdict {
-        self.frozen(truth, stored::freezes(write)).map(|_| ())
+        let freezes = self.stored.ordered(write);
+        self.frozen(truth, freezes).map(|_| ())
     }
 
     /// These entries are frozen: their ids, members and bytes. Says whether one of them is news.
@@ -399,7 +403,9 @@ impl Oracle {
                 self.dependences.carried_on(id, &by.0, truth);
                 if let Some(atom) = self.replica.carry_on(id, &by.0) {
                     self.atoms.insert(by.0.to_string(), atom);
-                    self.told.entry(by.0.to_string()).or_default();
+                    if self.told.entry(by.0.to_string()).or_default().ending.is_none() {
+                        self.open.insert(by.0.to_string());
+                    }
                 }
                 ("merged", true)
             }
@@ -415,6 +421,7 @@ impl Oracle {
 
     fn end(&mut self, id: &str, ending: &str) -> Verdict {
         let Some(told) = self.told.get_mut(id) else { return broken("I1", format!("{id} ended {ending}, and nobody wrote it")) };
+        self.open.remove(id);
         if let Some(before) = told.ending.replace(ending.to_owned()) {
             return broken("I1", format!("{id} ended {before} and then {ending}"));
         }
@@ -477,16 +484,17 @@ impl Oracle {
         }
         for name in names {
             let seen = look(&name);
-            let (must, is_known) = self.replica.visible(&name, truth);
             let was_in_memory = self.in_memory.contains(&name);
+            let (must, is_known) = self.replica.visible(&name, truth);
             match &seen {
                 None if !was_in_memory && !is_known => {}
                 Some(seen) => {
                     if !was_in_memory {
                         self.in_memory.insert(name.clone());
                     }
-                    if *seen != must {
-                        return broken(self.law_of(seen), format!("{name} looks like {} and must be {}", text(seen), text(&must)));
+                    if *seen != *must {
+                        let must = text(&must);
+                        return broken(self.law_of(seen), format!("{name} looks like {} and must be {must}", text(seen)));
                     }
                     self.shown.compare(&name, seen).map_err(|what| Violation { law: "I24", what })?;
                 }
@@ -527,7 +535,7 @@ impl Oracle {
 
     /// Whether every write has ended and the device has heard of every change.
     pub fn is_at_rest(&self, truth: &Truth) -> bool {
-        self.told.values().all(|told| told.ending.is_some())
+        self.open.is_empty()
             && self.stored.pending().next().is_none()
             && truth.names().all(|name| truth.latest(name).is_some_and(|latest| self.replica.is_at(name, latest, truth)))
     }

@@ -1,11 +1,12 @@
 //! What a reader of the device must see, worked out from the history alone: the server's truth as far as it was
 //! delivered, and over it what is pending, in order (laws I5, I7, I8).
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::document::{Meant, fold, ground};
+use super::document::{Meant, fold, fold_on, ground};
 use super::found::Said;
 use super::truth::{State, Truth};
 
@@ -206,8 +207,14 @@ impl Replica {
     }
 
     /// What a reader must see, and whether that is known without the base.
-    pub fn visible(&mut self, name: &str, truth: &Truth) -> (Option<Value>, bool) {
-        let Some(document) = self.documents.get_mut(name) else { return (None, true) };
+    pub fn visible(&mut self, name: &str, truth: &Truth) -> (Cow<'_, Option<Value>>, bool) {
+        let Some(document) = self.documents.get_mut(name) else { return (Cow::Borrowed(&None), true) };
+        if document.layers.is_empty() {
+            return match &document.base {
+                Some(base) => (Cow::Borrowed(&base.value), false),
+                None => (Cow::Borrowed(&None), true),
+            };
+        }
         let seq = document.base.as_ref().map_or(0, |base| base.seq);
         let is_contained = |layer: &Layer| layer.entry.as_deref().is_some_and(|entry| truth.contains(entry, seq));
         let contained: Vec<bool> = document.layers.iter().map(is_contained).collect();
@@ -218,17 +225,18 @@ impl Replica {
         };
         let needs_none = document.base.is_none() || meant(0, layers.len()).any(Meant::needs_no_base);
         let had = document.folded.take().filter(|folded| contained.starts_with(&folded.contained));
-        let (from, before) = match had {
-            Some(Folded { contained, value }) => (contained.len(), value),
-            None => (0, document.base.as_ref().and_then(|base| base.value.clone())),
-        };
+        let from = had.as_ref().map_or(0, |folded| folded.contained.len());
         // A run of splices may go on in the next layer, and is one change.
         let ends_run = |layer: &Layer| matches!(layer.meant.last(), Some(Meant::Plain(_)));
         let to = (from..layers.len()).rev().find(|at| ends_run(&layers[*at]) && !contained[*at]).map_or(from, |at| at + 1);
-        let value = if to > from { fold(before.as_ref(), meant(from, to)) } else { before };
-        let whole = if to < layers.len() { fold(value.as_ref(), meant(to, layers.len())) } else { value.clone() };
-        document.folded = Some(Folded { contained: contained[..to].to_vec(), value });
-        (whole, needs_none)
+        let value = match had {
+            Some(Folded { value, .. }) if to == from => value,
+            Some(Folded { value, .. }) => fold_on(value, meant(from, to)),
+            None => fold(document.base.as_ref().and_then(|base| base.value.as_ref()), meant(0, to)),
+        };
+        let whole = (to < layers.len()).then(|| fold(value.as_ref(), meant(to, layers.len())));
+        let folded = document.folded.insert(Folded { contained: contained[..to].to_vec(), value });
+        (whole.map_or(Cow::Borrowed(&folded.value), Cow::Owned), needs_none)
     }
 
     /// The next look at a document folds all of it.

@@ -11,6 +11,7 @@ use crate::sim::disk::Image;
 impl Oracle {
     /// The tab is gone, and `image` is what a new one will find. What it promised must be there.
     pub fn crashed(&mut self, truth: &Truth, image: &Image, power: bool) -> Verdict {
+        self.stored.crashed();
         if power {
             self.stored.restore(image.log.iter().map(|(at, bytes)| (*at, bytes)));
         }
@@ -49,6 +50,7 @@ impl Oracle {
                 told.ending.get_or_insert_with(|| "never durable".to_owned());
             }
         }
+        self.open = self.told.iter().filter(|(_, told)| told.ending.is_none()).map(|(id, _)| id.clone()).collect();
         self.dependents_have_ended()?;
         self.has_nothing_foreign(image)?;
         self.restart(truth, image, power)

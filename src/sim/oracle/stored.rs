@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::engine::effect::Write;
+use crate::engine::ident::WriteId;
 use crate::engine::record::{self, Found, Kind, Lineage};
 
 use super::truth::Truth;
@@ -70,6 +71,10 @@ pub struct Stored {
     carried_on_by: BTreeMap<String, Vec<String>>,
     /// What the app took out of the inbox.
     removed: BTreeSet<String>,
+    /// The mutations that have not ended, by their counts.
+    pending: BTreeSet<String>,
+    /// What the last transaction that was ordered appends. It is read once, and commits byte for byte or not at all.
+    ordered: Option<(WriteId, Vec<Fact>)>,
 }
 
 impl Stored {
@@ -85,15 +90,16 @@ impl Stored {
                 self.log.insert(*at, facts);
             }
         }
-        let fresh = write.append.as_deref().map(facts).unwrap_or_default();
+        let ordered = self.ordered.take().filter(|(ordered, _)| *ordered == write.write);
+        let fresh = ordered.map_or_else(|| appended(write), |(_, fresh)| fresh);
         if !fresh.is_empty() {
             self.log.insert(position, fresh.clone());
         }
         let affected: BTreeSet<&String> = removed.iter().chain(&copied).chain(&fresh).flat_map(Fact::ids).collect();
         let before: Vec<Count> = affected.iter().map(|id| self.count(id)).collect();
-        removed.iter().for_each(|fact| fact.ids().for_each(|id| fact.add(self.counts.entry(id.clone()).or_default(), false)));
+        removed.iter().for_each(|fact| self.add(fact, false));
         for fact in copied.iter().chain(&fresh) {
-            fact.ids().for_each(|id| fact.add(self.counts.entry(id.clone()).or_default(), true));
+            self.add(fact, true);
             self.remember(fact);
         }
         for (id, before) in affected.into_iter().zip(before) {
@@ -102,18 +108,52 @@ impl Stored {
         fresh.iter().try_for_each(|fact| self.end(fact, &fresh, truth, is_without_ids))
     }
 
+    /// The entries that a transaction freezes, before it has happened: their ids, members and bytes.
+    pub fn ordered(&mut self, write: &Write) -> Vec<(String, Vec<String>, String)> {
+        let fresh = appended(write);
+        let frozen = |fact: &Fact| match fact {
+            Fact::Frozen { entry, members, bytes } => Some((entry.clone(), members.clone(), bytes.clone())),
+            _ => None,
+        };
+        let freezes = fresh.iter().filter_map(frozen).collect();
+        self.ordered = Some((write.write, fresh));
+        freezes
+    }
+
+    /// The tab is gone, and with it what it ordered.
+    pub fn crashed(&mut self) {
+        self.ordered = None;
+    }
+
     /// What is found after a loss of power.
     pub fn restore(&mut self, log: impl IntoIterator<Item = (u64, impl AsRef<[u8]>)>) {
         let log: BTreeMap<u64, Vec<Fact>> = log.into_iter().map(|(at, bytes)| (at, facts(bytes.as_ref()))).collect();
         self.counts.clear();
+        self.pending.clear();
         self.frozen.clear();
         for fact in log.values().flatten() {
-            fact.ids().for_each(|id| fact.add(self.counts.entry(id.clone()).or_default(), true));
+            self.add(fact, true);
             self.remember(fact);
         }
         self.log = log;
         let counts = &self.counts;
         self.endings.retain(|id, _| !counts.get(id).copied().unwrap_or_default().is_pending());
+    }
+
+    fn add(&mut self, fact: &Fact, more: bool) {
+        for id in fact.ids() {
+            if !self.counts.contains_key(id) {
+                self.counts.insert(id.clone(), Count::default());
+            }
+            let Some(count) = self.counts.get_mut(id) else { continue };
+            let was_pending = count.is_pending();
+            fact.add(count, more);
+            match (was_pending, count.is_pending()) {
+                (false, true) => drop(self.pending.insert(id.clone())),
+                (true, false) => drop(self.pending.remove(id)),
+                _ => {}
+            }
+        }
     }
 
     fn remember(&mut self, fact: &Fact) {
@@ -181,7 +221,7 @@ impl Stored {
 
     /// All mutations that have not ended.
     pub fn pending(&self) -> impl Iterator<Item = &String> {
-        self.counts.iter().filter(|(_, count)| count.is_pending()).map(|(id, _)| id)
+        self.pending.iter()
     }
 
     /// How a mutation ended, as stored.
@@ -205,11 +245,8 @@ impl Stored {
     }
 }
 
-/// The entries that a transaction freezes, before it has happened: their ids, members and bytes.
-pub fn freezes(write: &Write) -> Vec<(String, Vec<String>, String)> {
-    let facts = write.append.as_deref().map(facts).unwrap_or_default();
-    let frozen = |fact| if let Fact::Frozen { entry, members, bytes } = fact { Some((entry, members, bytes)) } else { None };
-    facts.into_iter().filter_map(frozen).collect()
+fn appended(write: &Write) -> Vec<Fact> {
+    write.append.as_deref().map(facts).unwrap_or_default()
 }
 
 impl Fact {
@@ -246,6 +283,9 @@ fn facts(bytes: &[u8]) -> Vec<Fact> {
 }
 
 fn fact(record: &record::Record<'_>) -> Option<Fact> {
+    if !matches!(record.kind, Kind::Mutation | Kind::Freeze | Kind::Settlement | Kind::Cancel | Kind::Inbox) {
+        return None;
+    }
     let mut header = record.header().ok()?;
     let id: String = header.read(record.kind.named_by()?).ok()?;
     Some(match record.kind {

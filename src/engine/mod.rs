@@ -142,8 +142,8 @@ pub struct Engine {
     life: Life,
     troubles: Troubles,
     counters: Counters,
-    /// The status that the app was last told of, as text.
-    told: String,
+    /// The status that the app was last told of.
+    told: Option<Box<Status>>,
     last_id: u64,
     #[cfg(feature = "sim")]
     planted: Option<planted::Bug>,
@@ -235,7 +235,7 @@ impl Engine {
             life: Life::Fresh,
             troubles: Troubles::default(),
             counters: Counters::default(),
-            told: String::new(),
+            told: None,
             last_id: 0,
             #[cfg(feature = "sim")]
             planted: None,
@@ -437,11 +437,10 @@ impl Engine {
             self.answer(ask, None, effects);
         }
         self.arm(now);
-        let status = Notice::Status(self.status());
-        let text = Notice::list(std::slice::from_ref(&status));
-        if self.told != text {
-            self.told = text;
-            effects.push(Effect::Notify(status));
+        let status = self.status();
+        if self.told.as_deref() != Some(&status) {
+            self.told = Some(Box::new(status.clone()));
+            effects.push(Effect::Notify(Notice::Status(status)));
         }
     }
 

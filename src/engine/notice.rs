@@ -14,6 +14,9 @@ use crate::protocol::member::{Member, ObjectWriter, Written};
 use crate::protocol::value::write_string;
 use crate::protocol::{Address, Json, KeyedOperation};
 
+/// Most texts have room in this from the start.
+const LIST_BYTES: usize = 512;
+
 /// News for the app.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "notice", rename_all = "camelCase")]
@@ -375,7 +378,8 @@ impl Notice {
 
     /// Many of them, as one JSON list.
     pub fn list(notices: &[Notice]) -> String {
-        let mut out = String::from("[");
+        let mut out = String::with_capacity(LIST_BYTES);
+        out.push('[');
         for (index, notice) in notices.iter().enumerate() {
             if index > 0 {
                 out.push(',');

@@ -47,6 +47,8 @@ struct Layer {
     /// Whether the server has it: an entry that no pull has shown yet. These lie below all others, and set or remove values: none
     /// of them grows or edits one.
     is_shadow: bool,
+    /// Whether the text that each of its splices was made on is known for good.
+    is_captured: bool,
 }
 
 /// One document in memory.
@@ -111,7 +113,7 @@ impl Replica {
     pub fn check_splice(&mut self, address: &Address, splice: &Splice) -> Result<Option<TextMark>, SpliceError> {
         let Some(draft) = self.documents.get_mut(address).and_then(|document| document.draft()) else { return Ok(None) };
         let Some(text) = draft.text(&splice.path) else { return Ok(None) };
-        text.clone().splice(splice.at, splice.remove, &splice.insert)?;
+        text.range(splice.at, splice.remove)?;
         Ok(Some(text.mark()))
     }
 
@@ -300,7 +302,7 @@ impl Replica {
 
 impl Layer {
     fn of(order: u64, id: MutationId, operations: Vec<Operation>) -> Layer {
-        Layer { order, id, operations, befores: Vec::new(), is_shadow: false }
+        Layer { order, id, operations, befores: Vec::new(), is_shadow: false, is_captured: false }
     }
 
     /// Whether it is that of the first of `ids`, which then has had its turn.
@@ -312,6 +314,10 @@ impl Layer {
             }
             _ => false,
         }
+    }
+
+    fn has(&self, kind: fn(&Operation) -> bool) -> bool {
+        self.operations.iter().any(kind)
     }
 
     /// The text that was kept for one of the operations: of several, the last one.
@@ -339,7 +345,7 @@ impl Document {
     }
 
     fn has(&self, kind: fn(&Operation) -> bool) -> bool {
-        self.layers.iter().any(|layer| layer.operations.iter().any(kind))
+        self.layers.iter().any(|layer| layer.has(kind))
     }
 
     /// Lays a layer where its order says; whether that is above all others.
@@ -387,24 +393,26 @@ impl Document {
 
     /// Remembers the text that each layer's splices were made on, before the base moves or a layer goes.
     fn capture(&mut self) {
-        if !self.has_splices() {
-            return;
-        }
+        let is_new = |layer: &Layer| !layer.is_captured && layer.has(is_splice);
+        let Some(last) = self.layers.iter().rposition(is_new) else { return };
         let mut fold = self.fold();
-        for layer in &mut self.layers {
+        for layer in &mut self.layers[..=last] {
+            layer.is_captured = true;
             for index in 0..layer.operations.len() {
-                let so_far = if index == 0 { fold.so_far(&layer.operations[0]) } else { None };
+                let so_far = if index == 0 && layer.before(0).is_none() { fold.so_far(&layer.operations[0]) } else { None };
                 let before = fold.operation(layer, index).or(so_far);
                 if let (Some(text), None) = (before, layer.before(index)) {
                     layer.befores.push((index, text));
                 }
+                // One that cannot be placed has no run. Its text may yet come back.
+                layer.is_captured &= fold.run.is_some() || !is_splice(&layer.operations[index]);
             }
         }
     }
 
     /// The texts of runs whose place the base no longer has, after it moved. A run whose place is there needs none.
     fn moved(&mut self) -> Vec<Before> {
-        if !self.has_splices() {
+        if !self.has(is_splice) {
             return Vec::new();
         }
         let mut moved = Vec::new();
@@ -417,12 +425,16 @@ impl Document {
                 }
             }
         }
+        if self.is_known() {
+            fold.end_run();
+            self.draft = Some(fold.draft);
+        }
         moved
     }
+}
 
-    fn has_splices(&self) -> bool {
-        self.has(|operation| matches!(operation, Operation::Splice(_)))
-    }
+fn is_splice(operation: &Operation) -> bool {
+    matches!(operation, Operation::Splice(_))
 }
 
 /// Lays operations over a base, one after the other (law I5), and says of each what it does on the base as it is.
@@ -476,7 +488,7 @@ impl Fold {
             return None;
         };
         if self.continues(splice) {
-            self.go_on(splice);
+            self.go_on(splice, operation);
             return None;
         }
         self.end_run();
@@ -485,7 +497,7 @@ impl Fold {
         // Without the text it was made on it cannot be placed; whoever asks for a draft sees what is there.
         let (before, moved) = if fits { (there?, None) } else { (layer.before(index)?.clone(), Some(there)) };
         self.run = Some(Box::new(Run { path: splice.path.clone(), after: before.clone(), before: before.clone(), moved }));
-        self.go_on(splice);
+        self.go_on(splice, operation);
         Some(before)
     }
 
@@ -494,12 +506,17 @@ impl Fold {
         self.run.as_ref().is_some_and(|run| run.path == splice.path && mark(run))
     }
 
-    fn go_on(&mut self, splice: &Splice) {
+    fn go_on(&mut self, splice: &Splice, operation: &Operation) {
         let Some(run) = &mut self.run else { return };
-        let in_place = run.moved.is_none();
         let made = run.after.splice(splice.at, splice.remove, &splice.insert);
-        if in_place && made.is_ok() {
-            self.apply(&Operation::Splice(splice.clone()));
+        if run.moved.is_none() && made.is_ok() {
+            // The text that is there is the run's own.
+            if let Some(text) = self.draft.text(&run.path) {
+                text.clone_from(&run.after);
+            }
+            if let Some(made) = &mut self.made {
+                made.push(operation);
+            }
         }
     }
 

@@ -6,13 +6,13 @@ pub fn write(mut number: u64, out: &mut String) {
     let mut at = digits.len();
     loop {
         at -= 1;
-        digits[at] = (number % 10) as u8;
+        digits[at] = b'0' + (number % 10) as u8;
         number /= 10;
         if number == 0 {
             break;
         }
     }
-    digits[at..].iter().for_each(|digit| out.push(char::from(b'0' + digit)));
+    out.push_str(std::str::from_utf8(&digits[at..]).unwrap_or_default());
 }
 
 /// A number in decimal digits.

@@ -60,8 +60,8 @@ impl<'a> Walk<'a> {
         self.byte()
     }
 
-    // Called from many places: a call is less code than what it does.
-    #[inline(never)]
+    // Called from many places: where code is downloaded, a call is less of it than what it does.
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
     fn byte(&self) -> u8 {
         self.text.as_bytes().get(self.at).copied().unwrap_or_default()
     }

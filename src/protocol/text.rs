@@ -63,6 +63,9 @@ struct Chunk {
     power: u64,
 }
 
+/// A chunk, and a byte in it.
+type Place = (usize, usize);
+
 /// Bytes of text in a fresh chunk; one is split when it grows past twice this.
 const CHUNK_BYTES: usize = 1_024;
 const MODULUS: u64 = (1 << 61) - 1;
@@ -98,9 +101,7 @@ impl Text {
 
     /// Removes `remove` units at `at` and puts `insert` there; on an error nothing has changed.
     pub fn splice(&mut self, at: u64, remove: u64, insert: &str) -> Result<(), SpliceError> {
-        let end = at.checked_add(remove).ok_or(SpliceError::OutOfRange)?;
-        let (first, first_byte) = self.locate(at)?;
-        let (last, last_byte) = self.locate(end)?;
+        let ((first, first_byte), (last, last_byte)) = self.range(at, remove)?;
         let mut rest = self.chunks.split_off(self.chunks.len().min(last + 1));
         let mut middle = String::new();
         if let Some(head) = self.chunks.get(first) {
@@ -124,7 +125,13 @@ impl Text {
     }
 
     /// The chunk and the byte in it where `unit` is; the end of a chunk rather than the start of the next.
-    fn locate(&self, unit: u64) -> Result<(usize, usize), SpliceError> {
+    /// Where a splice begins and ends; an error where it does not fit.
+    pub fn range(&self, at: u64, remove: u64) -> Result<(Place, Place), SpliceError> {
+        let end = at.checked_add(remove).ok_or(SpliceError::OutOfRange)?;
+        Ok((self.locate(at)?, self.locate(end)?))
+    }
+
+    fn locate(&self, unit: u64) -> Result<Place, SpliceError> {
         let mut left = unit;
         for (index, chunk) in self.chunks.iter().enumerate() {
             if left <= chunk.units as u64 {

@@ -119,6 +119,9 @@ pub fn write_string(text: &str, out: &mut String) {
     out.push('"');
     let mut plain = 0;
     for (at, byte) in text.bytes().enumerate() {
+        if byte >= b' ' && byte != b'"' && byte != b'\\' {
+            continue;
+        }
         let escape = match byte {
             b'"' => "\\\"",
             b'\\' => "\\\\",
@@ -127,7 +130,7 @@ pub fn write_string(text: &str, out: &mut String) {
             b'\t' => "\\t",
             0x08 => "\\b",
             0x0c => "\\f",
-            0..0x20 => {
+            _ => {
                 out.push_str(&text[plain..at]);
                 out.push_str("\\u00");
                 out.push(digits::nibble(byte >> 4, b'a'));
@@ -135,7 +138,6 @@ pub fn write_string(text: &str, out: &mut String) {
                 plain = at + 1;
                 continue;
             }
-            _ => continue,
         };
         out.push_str(&text[plain..at]);
         out.push_str(escape);

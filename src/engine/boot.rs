@@ -233,17 +233,8 @@ impl Boot<'_> {
         let place = (position, record.ordinal);
         let (mut operations, mut members) = (record.body, Vec::new());
         let mut line = Lineage { root: id.clone(), round: 0, place };
-        let mut queued = Box::new(Queued {
-            id: id.clone(),
-            addresses: Vec::new(),
-            bytes: record.raw.len() as u64,
-            place: Some(place),
-            lineage: None,
-            after: Vec::new(),
-            carries: Vec::new(),
-            state: State::New,
-            entry: None,
-        });
+        let mut queued = Box::new(Queued::new(id.clone(), Vec::new(), record.raw.len() as u64));
+        queued.place = Some(place);
         let mut meant = "";
         if record.kind == Kind::Mutation {
             header.take("lineage", &mut queued.lineage);
@@ -307,6 +298,7 @@ impl Boot<'_> {
         let text = String::read(body).ok_or("its body is not a string")?;
         let Some(stored) = self.stored(id) else { return Ok(false) };
         stored.befores.push((operation as usize, Text::of(&text)));
+        stored.queued.keep_text(operation, body.len() as u64);
         Ok(true)
     }
 

@@ -58,7 +58,7 @@ options! {
     "strict" strict: bool = true,
     /// Most writes that wait to be sent; one more is `QUEUE_FULL`.
     "outboxEntriesMax" outbox_entries_max: u32 = 100_000,
-    /// Most bytes of them.
+    /// Most bytes of them, with the texts that are kept for their splices.
     "outboxBytesMax" outbox_bytes_max: u64 = 64 << 20,
     /// Most refused writes that are kept; at this many, no further write is taken.
     "inboxMax" inbox_max: u32 = 1_000,

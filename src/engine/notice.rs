@@ -238,7 +238,7 @@ pub struct Status {
     pub pending_items: u32,
     /// Writes that have not ended.
     pub pending_mutations: u32,
-    /// Their size in bytes.
+    /// Their size in bytes, with the texts that are kept for their splices.
     pub pending_bytes: u64,
     /// Refused or unknown writes that the app has not removed.
     pub inbox: u32,

@@ -67,7 +67,7 @@ impl Outbox {
     pub fn stage(&mut self, queued: Box<Queued>, order: Option<u64>) -> u64 {
         let order = order.unwrap_or(self.last_order + 1);
         self.last_order = self.last_order.max(order);
-        self.bytes += queued.bytes;
+        self.bytes += queued.size();
         self.orders.insert(queued.id.0.clone(), order);
         let addresses = queued.addresses.clone();
         for address in &addresses {
@@ -398,6 +398,7 @@ impl Outbox {
         }
         carries.append(&mut queued.carries);
         queued.bytes = entry.text.len() as u64;
+        queued.texts.clear();
         queued.state = State::InBatch;
         queued.entry = Some(entry);
         self.stage(queued, Some(order));
@@ -540,7 +541,7 @@ impl Outbox {
     fn remove(&mut self, id: &MutationId) -> Option<(u64, Box<Queued>)> {
         let order = self.orders.remove(&id.0)?;
         let queued = self.queue.remove(&order)?;
-        self.bytes -= queued.bytes;
+        self.bytes -= queued.size();
         self.list(order, queued.state, State::New);
         for address in &queued.addresses {
             if let Some(key) = self.keys.get_mut(address) {
@@ -574,7 +575,16 @@ impl Outbox {
         self.keys.len()
     }
 
-    /// Bytes of what has not ended.
+    /// A text of so many bytes is kept for one of its operations.
+    pub fn keep_text(&mut self, id: &MutationId, operation: u32, bytes: u64) {
+        let Some(queued) = self.change(id) else { return };
+        let before = queued.size();
+        queued.keep_text(operation, bytes);
+        let size = queued.size();
+        self.bytes = self.bytes - before + size;
+    }
+
+    /// Bytes of what has not ended, with the texts that are kept for it.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -630,17 +640,7 @@ mod tests {
 
     fn queued(id: &str, key: &str) -> Box<Queued> {
         let (id, address) = (MutationId(id.into()), Address::of("c", key));
-        Box::new(Queued {
-            id,
-            addresses: vec![address],
-            bytes: 10,
-            place: None,
-            lineage: None,
-            after: Vec::new(),
-            carries: Vec::new(),
-            state: State::New,
-            entry: None,
-        })
+        Box::new(Queued::new(id, vec![address], 10))
     }
 
     fn entry(members: &[&str]) -> Box<Entry> {

@@ -376,6 +376,7 @@ impl Engine {
             let about = About::before(&before.id, before.operation);
             let header = header::before(&before.id, before.operation, &before.path);
             let body = text_of(&before.text.whole());
+            self.outbox.keep_text(&before.id, before.operation, body.len() as u64);
             self.store.stage(Kind::Before, &header, &body, Some(about));
         }
     }

@@ -8,7 +8,7 @@ use super::ident::MutationId;
 use super::log::About;
 use super::mutation::Mutation;
 use super::notice::{Ending, Notice, ViewChange};
-use super::queued::{Queued, State};
+use super::queued::Queued;
 use super::record::{Kind, Lineage};
 use super::settling::tell_settled;
 use super::store::{Mode, Taken};
@@ -170,17 +170,7 @@ impl Engine {
         let header = header::mutation(&id, wall, &self.config.scope, &addresses, &lineage);
         self.store.stage_mutation(&id, &header, body, self.config.strict);
         let bytes = (body.len() + id.0.len()) as u64;
-        let queued = Queued {
-            id: id.clone(),
-            addresses,
-            bytes,
-            place: None,
-            lineage,
-            after: Vec::new(),
-            carries: Vec::new(),
-            state: State::New,
-            entry: None,
-        };
+        let queued = Queued { lineage, ..Queued::new(id.clone(), addresses, bytes) };
         (id, self.outbox.stage(Box::new(queued), order))
     }
 

@@ -453,7 +453,7 @@ export interface SyncStatus {
   readonly pendingItems: number;
   /** Writes that have not ended. */
   readonly pendingMutations: number;
-  /** Their size in bytes. */
+  /** Their size in bytes, with the texts that are kept for their splices. */
   readonly pendingBytes: number;
   /** Refused and unknown writes that the app has not removed. */
   readonly inbox: number;

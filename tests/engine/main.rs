@@ -6,6 +6,7 @@ mod awaiting;
 mod backend;
 mod backends;
 mod bad_input;
+mod bounds;
 mod conflicts;
 mod corners;
 mod freshness;

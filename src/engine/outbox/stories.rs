@@ -17,9 +17,7 @@ fn kept(all: &[(&str, &str)]) -> Outbox {
 
 fn stage(outbox: &mut Outbox, name: &str, keys: &[&str]) -> u64 {
     let addresses = keys.iter().map(|key| Address::of("c", key)).collect();
-    let (after, carries) = (Vec::new(), Vec::new());
-    let queued = Queued { id: id(name), addresses, bytes: 10, place: None, lineage: None, after, carries, state: State::New, entry: None };
-    let order = outbox.stage(Box::new(queued), None);
+    let order = outbox.stage(Box::new(Queued::new(id(name), addresses, 10)), None);
     outbox.mark_stored(&id(name), None, true);
     order
 }

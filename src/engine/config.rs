@@ -60,6 +60,9 @@ options! {
     "outboxEntriesMax" outbox_entries_max: u32 = 100_000,
     /// Most bytes of them, with the texts that are kept for their splices.
     "outboxBytesMax" outbox_bytes_max: u64 = 64 << 20,
+    /// Writes of one document that are kept singly, to be taken back one by one, while they wait to be sent; when as many more have
+    /// come, all before the last of them become one, where they can.
+    "membersMax" members_max: u32 = 256,
     /// Most refused writes that are kept; at this many, no further write is taken.
     "inboxMax" inbox_max: u32 = 1_000,
     /// Most bytes of them, with the same consequence.

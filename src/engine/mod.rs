@@ -14,6 +14,7 @@ pub mod config;
 pub mod effect;
 pub mod error;
 mod fitting;
+mod folding;
 pub mod header;
 pub mod history;
 pub mod ident;
@@ -199,13 +200,13 @@ impl Engine {
             feeds,
             unsaid: Vec::new(),
             auth: Auth::new(config.auth),
+            outbox: Outbox::keeping(config.members_max as usize),
             config,
             rng: Rng::new(seed),
             wall: (wall, now),
             timers: TimerTable::default(),
             store: Store::new(),
             replica: Replica::default(),
-            outbox: Outbox::default(),
             inbox: Inbox::default(),
             history: history::History::default(),
             items: item::Items::default(),
@@ -409,6 +410,7 @@ impl Engine {
     /// Everything that follows from a turn, in one place: what was touched is told, what is due is armed.
     fn end_turn(&mut self, now: Timestamp, effects: &mut impl Sink) {
         self.check_token(now, effects);
+        self.fold_crowded(now);
         while let Some(timer) = self.timers.expire(now) {
             match timer {
                 Timer::Commit => self.commit(effects),

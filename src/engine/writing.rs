@@ -167,7 +167,7 @@ impl Engine {
     ) -> (MutationId, u64) {
         let wall = self.wall_at(now);
         let id = MutationId(self.rng.uuid(wall.0).into());
-        let header = header::mutation(&id, wall, &self.config.scope, &addresses, &lineage);
+        let header = header::mutation(&id, wall, &self.config.scope, &addresses, &lineage, None);
         self.store.stage_mutation(&id, &header, body, self.config.strict);
         let bytes = (body.len() + id.0.len()) as u64;
         let queued = Queued { lineage, ..Queued::new(id.clone(), addresses, bytes) };
@@ -233,8 +233,11 @@ impl Engine {
         self.replica.integer(address, path).is_some_and(|number| is_exact(number) && is_exact(number.wrapping_sub(*by)))
     }
 
-    /// The app takes a mutation back. What is frozen cannot be.
+    /// The app takes a mutation back. What is frozen or folded cannot be.
     pub(super) fn on_cancel_asked(&mut self, now: Timestamp, id: &MutationId, effects: &mut impl Sink) {
+        if self.outbox.queued(id).is_none_or(|queued| !queued.folded.is_empty()) {
+            return;
+        }
         let (Some(order), Some(queued)) = (self.outbox.order(id), self.outbox.take(id)) else { return };
         self.store.stage(Kind::Cancel, &header::cancel(id), "", None);
         self.store.log.retire(id);

@@ -324,6 +324,7 @@ export interface Mutation {
   /**
    * Takes the write back. `true`: it was not applied and will not be; one that is on its way is waited for. `false` also where a
    * conflict has merged it with what others wrote: that goes on. What comes after a write that is taken back is refused with it.
+   * Where more than 512 writes of a document wait, all before the last 256 become one, and are waited for as if they were on their way.
    */
   rollback(): Promise<boolean>;
 }

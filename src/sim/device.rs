@@ -390,6 +390,7 @@ impl Device {
     pub fn take_back(&mut self, common: &mut Common, back: usize) -> Halt {
         let (Some(mutation), Some(engine)) = (self.written(back), &self.tab.engine) else { return Ok(()) };
         self.oracle.frozen(&common.truths[self.user], engine.frozen())?;
+        self.oracle.folded(engine.folded())?;
         self.oracle.taken_back(&mutation.0);
         self.stream_call(|| json!(["cancel", mutation.0]));
         self.tell(common, Input::CancelAsked { mutation })

@@ -9,6 +9,7 @@ mod bad_input;
 mod bounds;
 mod conflicts;
 mod corners;
+mod folding;
 mod freshness;
 mod groups;
 mod growing;

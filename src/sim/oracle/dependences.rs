@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::replica::Replica;
 use super::truth::Truth;
 use super::{Verdict, broken};
 
@@ -33,6 +34,11 @@ impl Dependences {
     /// A write ended, and another one carries it on.
     pub fn carried_on(&mut self, id: &str, by: &str) {
         self.by.insert(id.to_owned(), by.to_owned());
+    }
+
+    /// Whether nothing that waits comes before a write.
+    pub fn is_free(&self, id: &str, replica: &Replica) -> bool {
+        self.after.get(id).is_none_or(|after| after.iter().all(|earlier| replica.entry_of(self.last(earlier)).is_none()))
     }
 
     /// These became an entry.

@@ -28,6 +28,7 @@ pub use self::truth::Truth;
 use super::action::{Edit, Name};
 use crate::engine::config::Level;
 use crate::engine::effect::Write;
+use crate::engine::ident::MutationId;
 use crate::engine::notice::{Durability, Ending, Notice};
 
 /// A law that does not hold.
@@ -76,6 +77,8 @@ pub struct Oracle {
     atoms: BTreeMap<String, Atom>,
     grounded: BTreeMap<String, Parts>,
     dependences: Dependences,
+    /// What cannot be taken back by itself, though it is not frozen.
+    folded: BTreeSet<String>,
     sent: BTreeSet<String>,
     committed_order: BTreeMap<String, u64>,
     /// Since this position.
@@ -420,9 +423,24 @@ impl Oracle {
         self.dependences.depends(id, all);
     }
 
+    /// These writes are one each, and can no longer be taken back one by one: all are on one document, none is frozen, and none
+    /// comes after another one that waits (law I13).
+    pub fn folded(&mut self, folds: Vec<Vec<MutationId>>) -> Verdict {
+        self.folded.clear();
+        for names in folds {
+            let on: BTreeSet<_> = names.iter().map(|id| self.replica.names_of(&id.0).collect::<Vec<_>>()).collect();
+            let is_free = |id: &MutationId| self.replica.entry_of(&id.0) == Some(None) && self.dependences.is_free(&id.0, &self.replica);
+            if on.len() != 1 || on.iter().any(|on| on.len() != 1) || !names.iter().all(is_free) {
+                return broken("I13", format!("{names:?} were folded, on {on:?}"));
+            }
+            self.folded.extend(names.iter().map(|id| id.0.to_string()));
+        }
+        Ok(())
+    }
+
     /// The app takes a write back.
     pub fn taken_back(&mut self, id: &str) {
-        if self.replica.entry_of(id) != Some(None) {
+        if self.replica.entry_of(id) != Some(None) || self.folded.contains(id) {
             return;
         }
         let mut all = vec![id.to_owned()];

@@ -38,6 +38,7 @@ mod push;
 mod queued;
 pub mod record;
 mod replica;
+mod residence;
 pub mod retry;
 mod revived;
 pub mod rng;
@@ -96,6 +97,8 @@ pub struct Engine {
     store: Store,
     replica: Replica,
     outbox: Outbox,
+    /// With more bytes of documents in memory, it is tried again to have fewer.
+    evicts_at: u64,
     /// Entries that were refused, or of which nobody knows.
     inbox: Inbox,
     history: history::History,
@@ -143,6 +146,8 @@ pub struct Engine {
     /// The status that the app was last told of, as text.
     told: String,
     last_id: u64,
+    #[cfg(feature = "sim")]
+    evicted: Vec<Address>,
     #[cfg(feature = "sim")]
     planted: Option<planted::Bug>,
 }
@@ -201,6 +206,7 @@ impl Engine {
             unsaid: Vec::new(),
             auth: Auth::new(config.auth),
             outbox: Outbox::keeping(config.members_max as usize),
+            evicts_at: 0,
             config,
             rng: Rng::new(seed),
             wall: (wall, now),
@@ -234,6 +240,8 @@ impl Engine {
             counters: Counters::default(),
             told: String::new(),
             last_id: 0,
+            #[cfg(feature = "sim")]
+            evicted: Vec::new(),
             #[cfg(feature = "sim")]
             planted: None,
         }
@@ -313,6 +321,7 @@ impl Engine {
             pending_items: self.outbox.items() as u32,
             pending_mutations: self.outbox.mutations() as u32,
             pending_bytes: self.outbox.bytes(),
+            memory_bytes: self.replica.bytes(),
             inbox: self.inbox.len() as u32,
             entries_sent: self.counters.sent,
             entries_resent: self.counters.resent,
@@ -426,6 +435,7 @@ impl Engine {
         self.want_token(now, effects);
         self.keep_in_memory(now, effects);
         self.tell_touched(effects);
+        self.evict();
         self.tell_items(now, effects);
         self.tell_inbox(effects);
         self.answer_waiters(now, effects);

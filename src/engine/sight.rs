@@ -19,6 +19,11 @@ impl Engine {
         self.outbox.pending_ids()
     }
 
+    /// The documents that went from memory since this was last asked.
+    pub fn take_evicted(&mut self) -> Vec<Address> {
+        std::mem::take(&mut self.evicted)
+    }
+
     /// The writes that are one, though they are not frozen.
     pub fn folded(&self) -> Vec<Vec<MutationId>> {
         self.outbox.folded()

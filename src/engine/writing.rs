@@ -179,6 +179,7 @@ impl Engine {
         if self.inbox.len() >= self.config.inbox_max as usize || self.inbox.bytes() >= self.config.inbox_bytes_max {
             return Err(Fault::new(Code::QueueFull, "the inbox is full"));
         }
+        self.check_memory()?;
         self.check_outbox(mutations, bytes)
     }
 

@@ -252,6 +252,11 @@ export interface BatchOptions {
 export interface StorageOptions {
   /** `strict` (the default): `durable` outlasts a loss of power. `relaxed`: it outlasts a crash of the browser, and is faster. */
   durability?: 'relaxed' | 'strict';
+  /**
+   * Bytes of documents in memory. With more, those go that nobody watches or writes, the longest unused first, and are read again when
+   * they are asked for. Where there is no store, a write is `QUEUE_FULL` then. Default 32 MiB.
+   */
+  memoryBytesMax?: number;
 }
 
 /** How the writes of a collection are treated. `T` is its documents' type. */
@@ -456,6 +461,8 @@ export interface SyncStatus {
   readonly pendingMutations: number;
   /** Their size in bytes, with the texts that are kept for their splices. */
   readonly pendingBytes: number;
+  /** Bytes of the documents in memory, without what is pending. */
+  readonly memoryBytes: number;
   /** Refused and unknown writes that the app has not removed. */
   readonly inbox: number;
   /** Entries sent, each time counted. */

@@ -44,6 +44,8 @@ struct Boot<'e> {
     orders: Ordered<Arc<str>, (u64, u64)>,
     broken: Vec<Broken>,
     endings: Endings,
+    /// What was folded into each mutation.
+    folded: Ordered<Arc<str>, Vec<MutationId>>,
 }
 
 /// What could not be read: where it was, why, and itself.
@@ -64,8 +66,8 @@ impl Engine {
             broken.push(Broken { source: "directory", why, text: lossless(&bytes.0) });
         }
         let wall = self.wall_at(now);
-        let (queue, orders, endings) = Default::default();
-        let mut boot = Boot { engine: self, now, wall, queue, orders, broken, endings };
+        let (queue, orders, endings, folded) = Default::default();
+        let mut boot = Boot { engine: self, now, wall, queue, orders, broken, endings, folded };
         for (position, bytes) in &log {
             boot.read_commit(*position, &bytes.0);
         }
@@ -160,6 +162,15 @@ impl Boot<'_> {
                 header.take("after", &mut after).check()?;
                 self.stored(&id).map(|stored| stored.after = after).is_some()
             }
+            Kind::Fold => {
+                let mut members = Vec::<MutationId>::new();
+                header.take("members", &mut members).check()?;
+                let about = members.first().map(|first| About::of(Kind::Fold, first)).ok_or("it has no members")?;
+                self.end_all(&members);
+                self.engine.store.log.keep(range, Some(about));
+                self.folded.get_or_insert_with(id.0, Vec::new).append(&mut members);
+                return Ok(());
+            }
             Kind::Cancel | Kind::Settlement => {
                 let mut members = Vec::<MutationId>::new();
                 header.take("members", &mut members).check()?;
@@ -233,20 +244,17 @@ impl Boot<'_> {
         let place = (position, record.ordinal);
         let (mut operations, mut members) = (record.body, Vec::new());
         let mut line = Lineage { root: id.clone(), round: 0, place };
-        let mut queued = Box::new(Queued {
-            id: id.clone(),
-            addresses: Vec::new(),
-            bytes: record.raw.len() as u64,
-            place: Some(place),
-            lineage: None,
-            after: Vec::new(),
-            carries: Vec::new(),
-            state: State::New,
-            entry: None,
-        });
+        let mut queued = Box::new(Queued::new(id.clone(), Vec::new(), record.raw.len() as u64));
+        queued.place = Some(place);
         let mut meant = "";
         if record.kind == Kind::Mutation {
-            header.take("lineage", &mut queued.lineage);
+            let mut folds = 0_u32;
+            header.take("lineage", &mut queued.lineage).take_if_there("folds", &mut folds);
+            queued.folded = self.folded.get(&id.0).filter(|_| folds > 0).cloned().unwrap_or_default();
+            if queued.folded.len() != folds as usize {
+                // What it does might be done twice.
+                return Err("its members cannot be read");
+            }
         } else {
             header.take("members", &mut members).take("place", &mut line.place);
             header.take_if_there("round", &mut line.round).take_if_there("root", &mut line.root);
@@ -307,6 +315,7 @@ impl Boot<'_> {
         let text = String::read(body).ok_or("its body is not a string")?;
         let Some(stored) = self.stored(id) else { return Ok(false) };
         stored.befores.push((operation as usize, Text::of(&text)));
+        stored.queued.keep_text(operation, body.len() as u64);
         Ok(true)
     }
 
@@ -365,6 +374,8 @@ impl Boot<'_> {
     fn end_all(&mut self, ids: &[MutationId]) {
         for id in ids {
             self.end(id);
+            // What was folded is in none of these, but in a record about it.
+            self.engine.store.log.retire(id);
         }
     }
 }

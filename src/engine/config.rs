@@ -58,12 +58,18 @@ options! {
     "strict" strict: bool = true,
     /// Most writes that wait to be sent; one more is `QUEUE_FULL`.
     "outboxEntriesMax" outbox_entries_max: u32 = 100_000,
-    /// Most bytes of them.
+    /// Most bytes of them, with the texts that are kept for their splices.
     "outboxBytesMax" outbox_bytes_max: u64 = 64 << 20,
+    /// Writes of one document that are kept singly, to be taken back one by one, while they wait to be sent; when as many more have
+    /// come, all before the last of them become one, where they can.
+    "membersMax" members_max: u32 = 256,
     /// Most refused writes that are kept; at this many, no further write is taken.
     "inboxMax" inbox_max: u32 = 1_000,
     /// Most bytes of them, with the same consequence.
     "inboxBytesMax" inbox_bytes_max: u64 = 64 << 20,
+    /// Bytes of documents in memory. With more, those go that nobody looks at and nothing is pending of, the longest unused first; they
+    /// are read again from the store. Where there is no store, a write is `QUEUE_FULL` then.
+    "memoryBytesMax" memory_bytes_max: u64 = 32 << 20,
     /// Largest mutation in bytes; a larger one is `TOO_LARGE`.
     "mutationBytesMax" mutation_bytes_max: u64 = 8 << 20,
     /// Writes of an earlier engine of the same page, which ended in a panic, that the page still waits for: it is told how they

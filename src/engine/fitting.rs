@@ -6,8 +6,10 @@ use super::error::{Code, Fault};
 use super::ident::MutationId;
 use crate::protocol::{Address, ApplyError, Operation, Part};
 
-/// More writes of one document than this are more than one entry: a server takes 1,000 operations in one.
-const MEMBERS_MAX: usize = 500;
+/// More writes of one document than this are more than one entry, and no more than this many operations are one write.
+pub(super) const MEMBERS_MAX: usize = 500;
+/// A server takes no more operations in one entry.
+const OPERATIONS_MAX: usize = 1_000;
 
 /// What members make on the base of one document as it is.
 #[derive(Debug)]
@@ -59,6 +61,14 @@ impl Engine {
             }
         }
         let mut made = self.grounded_parts(addresses, &members)?;
+        while made.as_ref().is_some_and(|made| made.parts[0].operations.len() > OPERATIONS_MAX) {
+            let fit = members.len() / 2;
+            if fit == 0 || self.goes_on_behind(addresses, &members[..fit]) > 0 {
+                break;
+            }
+            members.truncate(fit);
+            made = self.grounded_parts(addresses, &members)?;
+        }
         if let Some(Made { unfit: Some((unfit, _)), .. }) = made {
             let fit = unfit.max(1);
             if fit < members.len() && self.goes_on_behind(addresses, &members[..fit]) == 0 {

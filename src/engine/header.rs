@@ -22,9 +22,14 @@ macro_rules! object {
 }
 
 /// A mutation as it is queued: its id, when that was, for whom (the hash of the user's scope), the documents it touches,
-/// and what it carries on. More than one document are a group.
-pub fn mutation(id: &MutationId, at: Wall, scope: &str, keys: &[Address], lineage: &Option<Lineage>) -> String {
-    object!("id": id, "at": &at, "scope": &scope, "keys": &keys, "lineage": lineage)
+/// what it carries on, and how many others were folded into it. More than one document are a group.
+pub fn mutation(id: &MutationId, at: Wall, scope: &str, keys: &[Address], lineage: &Option<Lineage>, folds: Option<u32>) -> String {
+    object!("id": id, "at": &at, "scope": &scope, "keys": &keys, "lineage": lineage, "folds": &folds)
+}
+
+/// Mutations that become one with an earlier one, in order. Right behind it comes the record of that one with all that they do.
+pub fn fold(id: &MutationId, members: &[MutationId]) -> String {
+    object!("id": id, "members": &members)
 }
 
 /// An entry about to be sent, named by its first member; its members in order; where the first of them stood in the order

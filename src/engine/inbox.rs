@@ -278,7 +278,11 @@ impl Engine {
         effects: &mut impl Sink,
     ) -> Result<(), Fault> {
         let body = text_of(&Parts(&parts));
-        self.check_outbox(1, body.len())?;
+        let mut bytes = body.len();
+        for (.., text) in &grounds {
+            bytes += text_of(&text.whole()).len();
+        }
+        self.check_outbox(1, bytes)?;
         let addresses = addresses_of(&parts);
         addresses.iter().for_each(|address| self.touch(address));
         let (id, order) = self.queue(now, addresses, &body, None, None);

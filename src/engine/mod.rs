@@ -15,6 +15,7 @@ mod early;
 pub mod effect;
 pub mod error;
 mod fitting;
+mod folding;
 pub mod header;
 pub mod history;
 pub mod ident;
@@ -38,6 +39,7 @@ mod push;
 mod queued;
 pub mod record;
 mod replica;
+mod residence;
 pub mod retry;
 mod revived;
 pub mod rng;
@@ -96,6 +98,8 @@ pub struct Engine {
     store: Store,
     replica: Replica,
     outbox: Outbox,
+    /// With more bytes of documents in memory, it is tried again to have fewer.
+    evicts_at: u64,
     /// Entries that were refused, or of which nobody knows.
     inbox: Inbox,
     history: history::History,
@@ -145,6 +149,8 @@ pub struct Engine {
     /// The status that the app was last told of.
     told: Option<Box<Status>>,
     last_id: u64,
+    #[cfg(feature = "sim")]
+    evicted: Vec<Address>,
     #[cfg(feature = "sim")]
     planted: Option<planted::Bug>,
 }
@@ -203,13 +209,14 @@ impl Engine {
             unsaid: Vec::new(),
             early: Vec::new(),
             auth: Auth::new(config.auth),
+            outbox: Outbox::keeping(config.members_max as usize),
+            evicts_at: 0,
             config,
             rng: Rng::new(seed),
             wall: (wall, now),
             timers: TimerTable::default(),
             store: Store::new(),
             replica: Replica::default(),
-            outbox: Outbox::default(),
             inbox: Inbox::default(),
             history: history::History::default(),
             items: item::Items::default(),
@@ -237,6 +244,8 @@ impl Engine {
             counters: Counters::default(),
             told: None,
             last_id: 0,
+            #[cfg(feature = "sim")]
+            evicted: Vec::new(),
             #[cfg(feature = "sim")]
             planted: None,
         }
@@ -316,6 +325,7 @@ impl Engine {
             pending_items: self.outbox.items() as u32,
             pending_mutations: self.outbox.mutations() as u32,
             pending_bytes: self.outbox.bytes(),
+            memory_bytes: self.replica.bytes(),
             inbox: self.inbox.len() as u32,
             entries_sent: self.counters.sent,
             entries_resent: self.counters.resent,
@@ -413,6 +423,7 @@ impl Engine {
     /// Everything that follows from a turn, in one place: what was touched is told, what is due is armed.
     fn end_turn(&mut self, now: Timestamp, effects: &mut impl Sink) {
         self.check_token(now, effects);
+        self.fold_crowded(now);
         while let Some(timer) = self.timers.expire(now) {
             match timer {
                 Timer::Commit => self.commit(effects),
@@ -428,6 +439,7 @@ impl Engine {
         self.want_token(now, effects);
         self.keep_in_memory(now, effects);
         self.tell_touched(effects);
+        self.evict();
         self.tell_items(now, effects);
         self.tell_inbox(effects);
         self.answer_waiters(now, effects);

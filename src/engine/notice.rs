@@ -241,8 +241,10 @@ pub struct Status {
     pub pending_items: u32,
     /// Writes that have not ended.
     pub pending_mutations: u32,
-    /// Their size in bytes.
+    /// Their size in bytes, with the texts that are kept for their splices.
     pub pending_bytes: u64,
+    /// Bytes of the documents in memory, without what is pending.
+    pub memory_bytes: u64,
     /// Refused or unknown writes that the app has not removed.
     pub inbox: u32,
     /// Entries sent so far, each time counted.
@@ -458,6 +460,7 @@ impl Status {
         member("pendingItems", &self.pending_items);
         member("pendingMutations", &self.pending_mutations);
         member("pendingBytes", &self.pending_bytes);
+        member("memoryBytes", &self.memory_bytes);
         member("inbox", &self.inbox);
         member("entriesSent", &self.entries_sent);
         member("entriesResent", &self.entries_resent);
@@ -515,6 +518,7 @@ mod tests {
             pending_items: 1,
             pending_mutations: 2,
             pending_bytes: 3,
+            memory_bytes: 4_000,
             inbox: 4,
             entries_sent: 5,
             entries_resent: 6,

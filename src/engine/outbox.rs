@@ -10,6 +10,8 @@ use super::record::Place;
 use crate::ordered::{Ordered, OrderedSet};
 use crate::protocol::Address;
 
+mod folding;
+
 /// What goes out together.
 #[derive(Debug, Default)]
 pub struct Chosen {
@@ -33,6 +35,8 @@ struct KeyQueue {
     orders: OrderedSet<u64>,
     /// The first, where it may be frozen.
     head: Option<u64>,
+    /// With more than this, it is tried to fold some.
+    folds_at: usize,
 }
 
 /// All that has not ended.
@@ -57,6 +61,10 @@ pub struct Outbox {
     /// Mutations that have ended as merged, and the places of what carries them on.
     carried: Ordered<Arc<str>, u64>,
     bytes: u64,
+    /// Most mutations of a document that are kept singly; as many more may wait to be folded.
+    singles: usize,
+    /// Documents with more.
+    crowded: Vec<Address>,
     last_order: u64,
     /// Documents of which something has changed here, where anybody looks.
     touched: Option<OrderedSet<Address>>,
@@ -67,16 +75,14 @@ impl Outbox {
     pub fn stage(&mut self, queued: Box<Queued>, order: Option<u64>) -> u64 {
         let order = order.unwrap_or(self.last_order + 1);
         self.last_order = self.last_order.max(order);
-        self.bytes += queued.bytes;
+        self.bytes += queued.size();
         self.orders.insert(queued.id.0.clone(), order);
         let addresses = queued.addresses.clone();
         for address in &addresses {
             self.keys.get_or_insert_with(address.clone(), KeyQueue::default).orders.insert(order, ());
         }
-        if let Some((_, others)) = queued.entry.as_ref().and_then(|entry| entry.members.split_first()) {
-            for member in others {
-                self.joined.insert(member.0.clone(), order);
-            }
+        for other in queued.others() {
+            self.joined.insert(other.0.clone(), order);
         }
         self.list(order, State::New, queued.state);
         self.queue.insert(order, queued);
@@ -99,7 +105,7 @@ impl Outbox {
     /// All that has not ended, in order: an entry as the mutations that it is made of.
     #[cfg(feature = "sim")]
     pub fn pending_ids(&self) -> Vec<MutationId> {
-        let members = |queued: &Queued| queued.entry.as_ref().map_or_else(|| vec![queued.id.clone()], |entry| entry.members.clone());
+        let members = |queued: &Queued| [std::slice::from_ref(&queued.id), queued.others()].concat();
         self.queue.iter().flat_map(|(_, queued)| members(queued)).collect()
     }
 
@@ -209,6 +215,7 @@ impl Outbox {
         queued.state = if is_grounded { State::Kept } else { State::Stored };
         let addresses = queued.addresses.clone();
         self.refresh(&addresses);
+        self.note_crowd(&addresses);
     }
 
     /// The document's base is known: what is stored of it may be frozen, unless another document's base is not.
@@ -223,6 +230,7 @@ impl Outbox {
             }
         }
         self.refresh(std::slice::from_ref(address));
+        self.note_crowd(std::slice::from_ref(address));
     }
 
     /// The last place in the order that was given.
@@ -377,31 +385,12 @@ impl Outbox {
 
     /// The first of these members becomes the entry, and the others part of it.
     pub fn freeze(&mut self, entry: Box<Entry>) {
-        let Some((first, others)) = entry.members.split_first() else { return };
-        let (mut waiting, mut carries) = (Vec::new(), Vec::new());
-        for other in others {
-            if let Some((order, mut queued)) = self.remove(other) {
-                carries.append(&mut queued.carries);
-                waiting.push((order, self.dependents.remove(&order).unwrap_or_default()));
-            }
-        }
-        let Some((order, mut queued)) = self.remove(first) else { return };
-        for (other, dependents) in &mut waiting {
-            for dependent in &*dependents {
-                if let Some(queued) = self.queue.get_mut(dependent) {
-                    queued.after.iter_mut().filter(|after| **after == *other).for_each(|after| *after = order);
-                }
-            }
-            if !dependents.is_empty() {
-                self.dependents.get_or_insert_with(order, Vec::new).append(dependents);
-            }
-        }
-        carries.append(&mut queued.carries);
-        queued.bytes = entry.text.len() as u64;
+        let bytes = entry.text.len() as u64;
+        let Some((order, mut queued)) = self.join(&entry.members) else { return };
+        queued.folded.clear();
         queued.state = State::InBatch;
         queued.entry = Some(entry);
-        self.stage(queued, Some(order));
-        self.carry(order, carries, &[]);
+        self.stage_joined(order, queued, bytes);
     }
 
     /// A frozen entry.
@@ -540,17 +529,15 @@ impl Outbox {
     fn remove(&mut self, id: &MutationId) -> Option<(u64, Box<Queued>)> {
         let order = self.orders.remove(&id.0)?;
         let queued = self.queue.remove(&order)?;
-        self.bytes -= queued.bytes;
+        self.bytes -= queued.size();
         self.list(order, queued.state, State::New);
         for address in &queued.addresses {
             if let Some(key) = self.keys.get_mut(address) {
                 key.orders.remove(&order);
             }
         }
-        if let Some(entry) = &queued.entry {
-            for member in entry.members.iter().skip(1) {
-                self.joined.remove(&member.0);
-            }
+        for other in queued.others() {
+            self.joined.remove(&other.0);
         }
         for id in &queued.carries {
             self.carried.remove(&id.0);
@@ -574,7 +561,7 @@ impl Outbox {
         self.keys.len()
     }
 
-    /// Bytes of what has not ended.
+    /// Bytes of what has not ended, with the texts that are kept for it.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -630,17 +617,7 @@ mod tests {
 
     fn queued(id: &str, key: &str) -> Box<Queued> {
         let (id, address) = (MutationId(id.into()), Address::of("c", key));
-        Box::new(Queued {
-            id,
-            addresses: vec![address],
-            bytes: 10,
-            place: None,
-            lineage: None,
-            after: Vec::new(),
-            carries: Vec::new(),
-            state: State::New,
-            entry: None,
-        })
+        Box::new(Queued::new(id, vec![address], 10))
     }
 
     fn entry(members: &[&str]) -> Box<Entry> {
@@ -674,7 +651,7 @@ mod tests {
         assert_eq!(heads(&outbox), ["a", "c"]);
         outbox.freeze(entry(&["a", "b"]));
         assert_eq!(heads(&outbox), ["c"]);
-        assert_eq!((outbox.mutations(), outbox.len(), outbox.items(), outbox.bytes()), (4, 3, 2, 25));
+        assert_eq!((outbox.mutations(), outbox.len(), outbox.items(), outbox.bytes()), (4, 3, 2, 25 + 64));
         let (order, _, settled) = outbox.settle(&MutationId("a".into())).unwrap();
         assert_eq!(settled.members.len(), 2);
         outbox.stage(queued("follow-up", "k"), Some(order));

@@ -8,6 +8,9 @@ use super::ident::MutationId;
 use super::record::{Lineage, Place};
 use crate::protocol::Address;
 
+/// What the name of a mutation takes that is one with others.
+const NAME_BYTES: u64 = 64;
+
 /// A mutation, or the entry that it begins.
 #[derive(Clone, Debug)]
 pub struct Queued {
@@ -15,8 +18,12 @@ pub struct Queued {
     pub id: MutationId,
     /// Its document; of a group all of them, each once.
     pub addresses: Vec<Address>,
-    /// Its size, as the limits count it.
+    /// Bytes of what it does: of an entry, those that are sent.
     pub bytes: u64,
+    /// The mutations that were folded into it, in order.
+    pub folded: Vec<MutationId>,
+    /// The texts that are kept for its splices: for which of its operations, and how many bytes each has.
+    pub texts: Vec<(u32, u64)>,
     /// Where its record is in the log, or was when it was frozen; `None` until it is stored, and for ever in memory mode.
     pub place: Option<Place>,
     /// What it carries on.
@@ -84,6 +91,35 @@ impl Entry {
 }
 
 impl Queued {
+    /// A mutation that nothing is known of yet but what it does.
+    pub fn new(id: MutationId, addresses: Vec<Address>, bytes: u64) -> Queued {
+        let (folded, texts, after, carries) = Default::default();
+        Queued { id, addresses, bytes, folded, texts, place: None, lineage: None, after, carries, state: State::New, entry: None }
+    }
+
+    /// The mutations that it is made of, but for the one that it is named by.
+    pub fn others(&self) -> &[MutationId] {
+        match &self.entry {
+            Some(entry) => entry.members.get(1..).unwrap_or_default(),
+            None => &self.folded,
+        }
+    }
+
+    /// How much it takes, as the limit of the outbox counts it: with the names that it has, and the texts that are kept for it.
+    pub fn size(&self) -> u64 {
+        let mut size = self.bytes + NAME_BYTES * self.others().len() as u64;
+        for (_, bytes) in &self.texts {
+            size += bytes;
+        }
+        size
+    }
+
+    /// A text of so many bytes is kept for one of its operations: of several, the last one counts.
+    pub fn keep_text(&mut self, operation: u32, bytes: u64) {
+        self.texts.retain(|(of, _)| *of != operation);
+        self.texts.push((operation, bytes));
+    }
+
     /// What a follow-up of it carries on, as the `round`th.
     pub fn line(&self, round: u32) -> Lineage {
         match &self.lineage {

@@ -73,6 +73,8 @@ pub enum Kind {
     Directory = 18,
     /// What a mutation waits for: [`header::after`].
     After = 20,
+    /// Mutations that become one with an earlier one: [`header::fold`].
+    Fold = 21,
 }
 
 impl Kind {
@@ -97,6 +99,7 @@ impl Kind {
             17 => Kind::Paged,
             18 => Kind::Directory,
             20 => Kind::After,
+            21 => Kind::Fold,
             _ => return None,
         })
     }
@@ -104,7 +107,7 @@ impl Kind {
     /// The member of the header that says what a record is about: a mutation, an entry or a feed.
     pub fn named_by(self) -> Option<&'static str> {
         match self {
-            Kind::Mutation | Kind::Cancel | Kind::Before | Kind::After => Some("id"),
+            Kind::Mutation | Kind::Cancel | Kind::Before | Kind::After | Kind::Fold => Some("id"),
             Kind::Freeze | Kind::Attempt | Kind::Settlement | Kind::Inbox | Kind::Shadow => Some("entry"),
             Kind::Cursor => Some("feed"),
             _ => None,

@@ -34,6 +34,17 @@ pub enum Knowledge {
     Known(Box<Base>),
 }
 
+/// What a document takes besides its text.
+const DOCUMENT_BYTES: u64 = 256;
+
+impl Knowledge {
+    /// Bytes of the base.
+    fn size(&self) -> u64 {
+        let Knowledge::Known(base) = self else { return 0 };
+        DOCUMENT_BYTES + base.value.as_ref().map_or(0, |value| value.as_str().len() as u64)
+    }
+}
+
 /// One mutation, or one frozen entry, laid over the base of one document.
 #[derive(Clone, Debug)]
 struct Layer {
@@ -58,6 +69,8 @@ struct Document {
     layers: Vec<Layer>,
     /// The view, while it is being edited.
     draft: Option<Draft>,
+    /// When it was last looked at or changed, counted in such uses.
+    used: u64,
 }
 
 /// A text that a run of splices was made on, and that must be kept because the base no longer has it.
@@ -77,6 +90,9 @@ pub struct Before {
 #[derive(Debug, Default)]
 pub struct Replica {
     documents: Ordered<Address, Box<Document>>,
+    uses: u64,
+    /// Bytes of all bases.
+    bytes: u64,
 }
 
 impl Replica {
@@ -100,9 +116,28 @@ impl Replica {
         self.documents.get(address).map_or(!unloaded, |document| document.is_known())
     }
 
+    /// Bytes of the documents in memory.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The documents with a base in memory and nothing laid over it, and when each was last used.
+    pub fn idle(&self) -> impl Iterator<Item = (&Address, u64)> {
+        let is_idle = |document: &Document| document.layers.is_empty() && document.base().is_some();
+        self.documents.iter().filter(move |(_, document)| is_idle(document)).map(|(address, document)| (address, document.used))
+    }
+
+    /// The document is not in memory any more.
+    pub fn evict(&mut self, address: &Address) {
+        let document = self.documents.remove(address);
+        self.bytes -= document.map_or(0, |document| document.knowledge.size());
+    }
+
     /// What a reader sees; `Err` where nobody can know without the page.
     pub fn view(&mut self, address: &Address, unloaded: bool) -> Result<Option<Json>, ()> {
         let Some(document) = self.documents.get_mut(address) else { return if unloaded { Err(()) } else { Ok(None) } };
+        self.uses += 1;
+        document.used = self.uses;
         if document.layers.is_empty() {
             return if document.is_unloaded() { Err(()) } else { Ok(document.value()) };
         }
@@ -165,6 +200,38 @@ impl Replica {
         }
         fold.end_run();
         Some(Grounded { operations: fold.made?.finish(), unfit })
+    }
+
+    /// What the layers of these, which follow each other, do as few operations, and of how many; the same on every base. `None` where
+    /// that depends on the base: one of them cannot be applied, or is on a text that has moved.
+    pub fn composed(&self, address: &Address, ids: &[MutationId]) -> Option<(Vec<Operation>, usize)> {
+        let document = self.documents.get(address).filter(|document| !document.is_unloaded())?;
+        let (mut fold, mut rest, mut count) = (document.fold(), ids, 0);
+        for layer in &document.layers {
+            let is_first = rest.len() == ids.len();
+            if !layer.is_next(&mut rest) {
+                if !is_first {
+                    break;
+                }
+                fold.layer(layer);
+                continue;
+            }
+            if is_first {
+                if fold.is_moved() {
+                    return None;
+                }
+                (fold.made, fold.unfit) = (Some(Composer::default()), None);
+            }
+            count += layer.operations.len();
+            for (index, operation) in layer.operations.iter().enumerate() {
+                fold.operation(layer, index);
+                if matches!(operation, Operation::Splice(_)) && fold.run.as_ref().is_none_or(|run| run.moved.is_some()) {
+                    return None;
+                }
+            }
+        }
+        let made = fold.made.filter(|_| rest.is_empty() && fold.unfit.is_none())?;
+        Some((made.finish(), count))
     }
 
     /// The operations in the layers of these mutations, as they were made.
@@ -254,35 +321,29 @@ impl Replica {
     pub fn rebase(&mut self, address: &Address, unloaded: bool, base: Option<Box<Base>>, off: &[MutationId]) -> Vec<Before> {
         let document = self.document(address, unloaded);
         document.capture();
-        if let Some(base) = base {
-            document.knowledge = Knowledge::Known(base);
-        }
         document.take_off(off);
-        document.moved()
+        if let Some(base) = base {
+            self.learn(address, Knowledge::Known(base));
+        }
+        self.document(address, unloaded).moved()
     }
 
     /// The page with `address` was read. What is in memory already is newer.
     pub fn load(&mut self, address: &Address, base: Box<Base>) {
-        let document = self.document(address, true);
-        if document.is_unloaded() {
-            document.knowledge = Knowledge::Known(base);
-            document.draft = None;
+        if self.document(address, true).is_unloaded() {
+            self.learn(address, Knowledge::Known(base));
         }
     }
 
     /// The base of `address` is in a page from here on, and newer there than in memory.
     pub fn unload(&mut self, address: &Address) {
-        if let Some(document) = self.documents.get_mut(address) {
-            document.knowledge = Knowledge::Unloaded;
-            document.draft = None;
-        }
+        self.learn(address, Knowledge::Unloaded);
     }
 
     /// The page that should hold `address` does not.
     pub fn lose(&mut self, address: &Address) {
-        if let Some(document) = self.documents.get_mut(address).filter(|document| document.is_unloaded()) {
-            document.knowledge = Knowledge::Nothing;
-            document.draft = None;
+        if self.documents.get(address).is_some_and(|document| document.is_unloaded()) {
+            self.learn(address, Knowledge::Nothing);
         }
     }
 
@@ -294,9 +355,21 @@ impl Replica {
         }
     }
 
+    /// Something else is known of a document that is there.
+    fn learn(&mut self, address: &Address, knowledge: Knowledge) {
+        let Some(document) = self.documents.get_mut(address) else { return };
+        self.bytes = self.bytes + knowledge.size() - document.knowledge.size();
+        document.knowledge = knowledge;
+        document.draft = None;
+    }
+
     fn document(&mut self, address: &Address, unloaded: bool) -> &mut Document {
         let knowledge = if unloaded { Knowledge::Unloaded } else { Knowledge::Nothing };
-        self.documents.get_or_insert_with(address.clone(), || Box::new(Document { knowledge, layers: Vec::new(), draft: None }))
+        self.uses += 1;
+        let make = || Box::new(Document { knowledge, layers: Vec::new(), draft: None, used: 0 });
+        let document = self.documents.get_or_insert_with(address.clone(), make);
+        document.used = self.uses;
+        document
     }
 }
 

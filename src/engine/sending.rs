@@ -176,8 +176,9 @@ impl Engine {
         let text: Arc<str> = protocol::Entry::text(&id.0, &self.seen, lowered.as_deref().unwrap_or(&parts)).into();
         let meant = if lowered.is_some() { &parts[..] } else { &[] };
         let root = Some(line.root).filter(|root| *root != id);
-        let header = header::freeze(&id, &members, line.place, line.round, &root, meant);
-        members.iter().for_each(|member| self.store.log.retire(member));
+        let names = self.outbox.names(&members);
+        let header = header::freeze(&id, &names, line.place, line.round, &root, meant);
+        names.iter().for_each(|name| self.store.log.retire(name));
         self.store.stage(Kind::Freeze, &header, &text, Some(About::of(Kind::Freeze, &id)));
         let order = self.outbox.order(&id).unwrap_or_default();
         let mut bases = Vec::with_capacity(parts.len());
@@ -186,8 +187,8 @@ impl Engine {
             self.keep_befores(befores);
             bases.push(base);
         }
-        let has_others = members.len() > 1;
-        self.outbox.freeze(Box::new(Entry::new(members, bases, text, lowered.is_some())));
+        let has_others = names.len() > 1;
+        self.outbox.freeze(Box::new(Entry::new(names, bases, text, lowered.is_some())));
         if has_others {
             // What waits for one of the others waits for the entry from here on.
             self.keep_dependencies(&self.outbox.dependents(order));
@@ -204,15 +205,16 @@ impl Engine {
         error: Fault,
         effects: &mut impl Sink,
     ) {
-        let ended = Ended { addresses, layers: members, members };
+        let names = self.outbox.names(members);
+        let ended = Ended { addresses, layers: members, members: &names };
         let ending = if error.code == Code::Rejected { Ending::Rejected { error } } else { Ending::Unknown { error } };
         addresses.iter().for_each(|address| self.touch(address));
         self.set_aside(now, &ended, ending.name(), &ending, &None, None);
         self.conclude(&ended, Vec::new(), &ending, None, effects);
+        names.iter().for_each(|name| self.store.log.retire(name));
         for member in members {
             let order = self.outbox.order(member);
             self.outbox.take(member);
-            self.store.log.retire(member);
             self.store.stage_taken(Taken { id: member.clone(), addresses: addresses.to_vec(), ending: None, item: None });
             order.into_iter().for_each(|order| self.block_dependents(now, order, false, effects));
         }

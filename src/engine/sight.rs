@@ -19,6 +19,16 @@ impl Engine {
         self.outbox.pending_ids()
     }
 
+    /// The documents that went from memory since this was last asked.
+    pub fn take_evicted(&mut self) -> Vec<Address> {
+        std::mem::take(&mut self.evicted)
+    }
+
+    /// The writes that are one, though they are not frozen.
+    pub fn folded(&self) -> Vec<Vec<MutationId>> {
+        self.outbox.folded()
+    }
+
     /// How far an observed document's writes have come, worked out anew; `None` where nobody looks.
     pub fn item_status(&self, address: &Address) -> Option<ItemStatus> {
         let told = self.items.told(address)?;

@@ -203,6 +203,11 @@ impl Store {
         self.staged.bases.insert(address.clone(), ());
     }
 
+    /// Whether everything is stored, and this document in a page.
+    pub fn is_in_page(&self, address: &Address) -> bool {
+        self.pages.page_of(address).is_some() && !self.dirty.contains_key(address)
+    }
+
     /// Whether something waits for a transaction.
     pub fn is_staged(&self) -> bool {
         self.failed.is_some() || !self.staged.is_empty()

@@ -1,5 +1,6 @@
 //! Acting on the store: opening it, committing what is staged, folding the log, loading pages.
 
+use super::awaiting::WAITERS_MAX;
 use super::boot::lossless;
 use super::clock::{Timer, Timestamp};
 use super::effect::{Effect, Guard, Sink, Wanted};
@@ -122,6 +123,8 @@ impl Engine {
 
     pub(super) fn fold(&mut self, effects: &mut impl Sink) {
         if self.store.is_foldable(&self.config) {
+            // More may be in pages when it is done.
+            self.evicts_at = 0;
             effects.push(Effect::Write(self.store.fold(&self.replica, &self.config)));
         }
     }
@@ -254,6 +257,10 @@ impl Engine {
     /// goes with the next.
     pub(super) fn load_page_of(&mut self, address: &Address, ask: Option<AskId>, effects: &mut impl Sink) {
         match self.store.pages.page_of(address) {
+            Some(_) if ask.is_some() && self.waiting.len() >= WAITERS_MAX => {
+                let error = Fault::new(Code::QueueFull, "too many calls are waiting");
+                ask.into_iter().for_each(|ask| self.answer(ask, Some(error.clone()), effects));
+            }
             Some(page) => {
                 self.wanted.insert(page.into(), ());
                 if let Some(ask) = ask {
@@ -376,6 +383,7 @@ impl Engine {
             let about = About::before(&before.id, before.operation);
             let header = header::before(&before.id, before.operation, &before.path);
             let body = text_of(&before.text.whole());
+            self.outbox.keep_text(&before.id, before.operation, body.len() as u64);
             self.store.stage(Kind::Before, &header, &body, Some(about));
         }
     }

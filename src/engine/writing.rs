@@ -8,7 +8,7 @@ use super::ident::MutationId;
 use super::log::About;
 use super::mutation::Mutation;
 use super::notice::{Ending, Notice, ViewChange};
-use super::queued::{Queued, State};
+use super::queued::Queued;
 use super::record::{Kind, Lineage};
 use super::settling::tell_settled;
 use super::store::{Mode, Taken};
@@ -167,20 +167,10 @@ impl Engine {
     ) -> (MutationId, u64) {
         let wall = self.wall_at(now);
         let id = MutationId(self.rng.uuid(wall.0).into());
-        let header = header::mutation(&id, wall, &self.config.scope, &addresses, &lineage);
+        let header = header::mutation(&id, wall, &self.config.scope, &addresses, &lineage, None);
         self.store.stage_mutation(&id, &header, body, self.config.strict);
         let bytes = (body.len() + id.0.len()) as u64;
-        let queued = Queued {
-            id: id.clone(),
-            addresses,
-            bytes,
-            place: None,
-            lineage,
-            after: Vec::new(),
-            carries: Vec::new(),
-            state: State::New,
-            entry: None,
-        };
+        let queued = Queued { lineage, ..Queued::new(id.clone(), addresses, bytes) };
         (id, self.outbox.stage(Box::new(queued), order))
     }
 
@@ -189,6 +179,7 @@ impl Engine {
         if self.inbox.len() >= self.config.inbox_max as usize || self.inbox.bytes() >= self.config.inbox_bytes_max {
             return Err(Fault::new(Code::QueueFull, "the inbox is full"));
         }
+        self.check_memory()?;
         self.check_outbox(mutations, bytes)
     }
 
@@ -243,8 +234,11 @@ impl Engine {
         self.replica.integer(address, path).is_some_and(|number| is_exact(number) && is_exact(number.wrapping_sub(*by)))
     }
 
-    /// The app takes a mutation back. What is frozen cannot be.
+    /// The app takes a mutation back. What is frozen or folded cannot be.
     pub(super) fn on_cancel_asked(&mut self, now: Timestamp, id: &MutationId, effects: &mut impl Sink) {
+        if self.outbox.queued(id).is_none_or(|queued| !queued.folded.is_empty()) {
+            return;
+        }
         let (Some(order), Some(queued)) = (self.outbox.order(id), self.outbox.take(id)) else { return };
         self.store.stage(Kind::Cancel, &header::cancel(id), "", None);
         self.store.log.retire(id);

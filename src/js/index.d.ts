@@ -252,6 +252,11 @@ export interface BatchOptions {
 export interface StorageOptions {
   /** `strict` (the default): `durable` outlasts a loss of power. `relaxed`: it outlasts a crash of the browser, and is faster. */
   durability?: 'relaxed' | 'strict';
+  /**
+   * Bytes of documents in memory. With more, those go that nobody watches or writes, the longest unused first, and are read again when
+   * they are asked for. Where there is no store, a write is `QUEUE_FULL` then. Default 32 MiB.
+   */
+  memoryBytesMax?: number;
 }
 
 /** How the writes of a collection are treated. `T` is its documents' type. */
@@ -324,6 +329,7 @@ export interface Mutation {
   /**
    * Takes the write back. `true`: it was not applied and will not be; one that is on its way is waited for. `false` also where a
    * conflict has merged it with what others wrote: that goes on. What comes after a write that is taken back is refused with it.
+   * Where more than 512 writes of a document wait, all before the last 256 become one, and are waited for as if they were on their way.
    */
   rollback(): Promise<boolean>;
 }
@@ -453,8 +459,10 @@ export interface SyncStatus {
   readonly pendingItems: number;
   /** Writes that have not ended. */
   readonly pendingMutations: number;
-  /** Their size in bytes. */
+  /** Their size in bytes, with the texts that are kept for their splices. */
   readonly pendingBytes: number;
+  /** Bytes of the documents in memory, without what is pending. */
+  readonly memoryBytes: number;
   /** Refused and unknown writes that the app has not removed. */
   readonly inbox: number;
   /** Entries sent, each time counted. */

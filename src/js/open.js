@@ -16,7 +16,7 @@ const OPTIONS = {
   auth: null,
   collections: null,
   feeds: null,
-  storage: ['durability'],
+  storage: ['durability', 'memoryBytesMax'],
   poll: ['baseMs', 'maxMs'],
   batch: ['windowMs', 'itemsMax', 'bytesMax'],
   wasm: null,
@@ -46,6 +46,7 @@ export async function open(options = {}) {
     return !coalesce;
   });
   const numbers = {
+    memoryBytesMax: storage?.memoryBytesMax,
     pollBaseMs: poll?.baseMs,
     pollMaxMs: poll?.maxMs,
     batchWindowMs: batch?.windowMs,

@@ -390,6 +390,7 @@ impl Device {
     pub fn take_back(&mut self, common: &mut Common, back: usize) -> Halt {
         let (Some(mutation), Some(engine)) = (self.written(back), &self.tab.engine) else { return Ok(()) };
         self.oracle.frozen(&common.truths[self.user], engine.frozen())?;
+        self.oracle.folded(engine.folded())?;
         self.oracle.taken_back(&mutation.0);
         self.stream_call(|| json!(["cancel", mutation.0]));
         self.tell(common, Input::CancelAsked { mutation })
@@ -455,6 +456,7 @@ impl Device {
         }
         let engine = &mut self.tab.engine;
         let truth = &common.truths[self.user];
+        self.oracle.evicted(engine.as_mut().map(Engine::take_evicted).unwrap_or_default())?;
         if let Err(violation) = self.oracle.looked(truth, all, |name| seen(engine, name)) {
             // What was frozen while the disk was busy is not ordered yet, and is known to the engine alone. The view must
             // be what that makes, or it is wrong.

@@ -189,6 +189,8 @@ fn config(rng: &mut Rng) -> Config {
         compact_bytes_min: pick(rng, &[0, 256, 8 << 10]),
         page_directly_bytes: pick(rng, &[64, 4 << 10, 64 << 10]),
         page_bytes: pick(rng, &[64, 1 << 10, 32 << 10]),
+        memory_bytes_max: pick(rng, &[0, 1_000, 32 << 20]),
+        members_max: pick(rng, &[1, 3, 8, 256]),
         ..Config::default()
     }
 }

@@ -30,6 +30,8 @@ fn all(transport: TransportKind) -> Config {
         strict: false,
         outbox_entries_max: 1,
         outbox_bytes_max: 2,
+        members_max: 21,
+        memory_bytes_max: 22,
         inbox_max: 3,
         inbox_bytes_max: 20,
         mutation_bytes_max: 4,

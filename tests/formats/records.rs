@@ -22,7 +22,7 @@ const SCOPE: &str = "3da0fd9c44cfc9ee";
 
 variants!(Kind as kind_name, KINDS:
     Mutation, Freeze, Attempt, Cancel, Settlement, Parked, Inbox, Base, Cursor, Shadow, Event, Ledger, History, Claim, Quarantine, Before,
-    Paged, Directory, After,
+    Paged, Directory, After, Fold,
 );
 
 /// Kinds that have a number and nothing else yet.
@@ -99,7 +99,7 @@ fn operations(texts: &[&str]) -> Option<Vec<KeyedOperation>> {
 
 fn plain(number: u32, keys: &[(&str, &str)]) -> String {
     let keys: Vec<Address> = keys.iter().map(|(collection, key)| Address::of(collection, key)).collect();
-    header::mutation(&id(number), AT, SCOPE, &keys, &None)
+    header::mutation(&id(number), AT, SCOPE, &keys, &None, None)
 }
 
 fn entry(number: u32, operation: &str) -> Option<Entry> {
@@ -174,12 +174,20 @@ fn pin_mutations(vectors: &mut Vectors) {
         &[r#"{"op":"delete","collection":"todos","key":"1"}"#, r#"{"op":"put","collection":"todos","key":"2","value":null}"#],
     );
     put("mutation: with every member", 0, full(), &[r#"{"op":"delete","collection":"todos","key":"4"}"#]);
+    let keys = [Address::of("counters", "20")];
+    let line = Some(Lineage { root: id(20), round: 0, place: (43, 0) });
+    put(
+        "mutation: with those that were folded into it",
+        1,
+        header::mutation(&id(20), AT, SCOPE, &keys, &line, Some(2)),
+        &[r#"{"op":"increment","collection":"counters","key":"20","path":"/n","by":3}"#],
+    );
 }
 
 /// A follow-up with every member that a header can have. This build writes none of those in the middle, and reads none.
 fn full() -> String {
     let keys = vec![Address::of("todos", "4")];
-    let followed = header::mutation(&id(8), AT, SCOPE, &keys, &Some(lineage()));
+    let followed = header::mutation(&id(8), AT, SCOPE, &keys, &Some(lineage()), None);
     let (front, back) = followed.split_once(r#","keys":"#).expect("keys");
     let (keys, back) = back.split_once(r#","lineage":"#).expect("a lineage");
     let others = r#""collection_version":3,"fingerprint":"9c1185a5c5e9fc54""#;
@@ -225,6 +233,7 @@ fn pin_entries(vectors: &mut Vectors) {
     let attempt = header::attempt(&id(9), 1, AT, 30_711, Some(30_000));
     pin(vectors, Spot("attempt: as the server asked", Kind::Attempt, 3), attempt, NOTHING);
     pin(vectors, Spot("after", Kind::After, 4), header::after(&id(5), &[id(3), id(4)]), NOTHING);
+    pin(vectors, Spot("fold", Kind::Fold, 0), header::fold(&id(20), &[id(21), id(22)]), NOTHING);
     pin(vectors, Spot("cancel", Kind::Cancel, 0), header::cancel(&id(3)), NOTHING);
     let settlement = header::settlement(&id(12), &[id(12)], "applied", Some(9));
     pin(vectors, Spot("settlement", Kind::Settlement, 1), settlement, NOTHING);

@@ -92,7 +92,7 @@ fn the_store_opens_and_shows_what_was_written() {
         assert_eq!(client.view(collection, key), Ok(text.map(str::to_owned)), "{collection}/{key}");
     }
     let status = client.engine.status();
-    assert_eq!((status.inbox, status.pending_items, status.error), (2, 5, None));
+    assert_eq!((status.inbox, status.pending_items, status.pending_mutations, status.error), (2, 6, 9, None));
     let history: Vec<_> = client.engine.history().iter().map(|row| (row.number, row.at)).collect();
     assert_eq!((history, status.last_push_at), (vec![(41, Wall(1_700_000_000_000))], Some(Wall(1_700_000_000_000))));
     let troubled = client.notices.iter().filter(|notice| matches!(notice, Notice::Troubled { .. })).count();

@@ -22,7 +22,7 @@ struct Commit(Vec<u8>);
 
 impl Commit {
     fn mutation(mut self, id: &str) -> Self {
-        let header = header::mutation(&MutationId(id.into()), Wall(0), "s", &[Address::of("c", "k")], &None);
+        let header = header::mutation(&MutationId(id.into()), Wall(0), "s", &[Address::of("c", "k")], &None, None);
         record::encode(&mut self.0, Kind::Mutation, 0, &header, "[]");
         self
     }

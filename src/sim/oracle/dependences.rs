@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::replica::Replica;
 use super::truth::Truth;
 use super::{Verdict, broken};
 
@@ -61,6 +62,11 @@ impl Dependences {
 
     fn entry_of<'a>(&'a self, id: &'a str) -> &'a str {
         self.entries.get(id).map_or(id, String::as_str)
+    }
+
+    /// Whether nothing that waits comes before a write.
+    pub fn is_free(&self, id: &str, replica: &Replica) -> bool {
+        self.after.get(id).is_none_or(|after| after.iter().all(|earlier| replica.entry_of(self.last(earlier)).is_none()))
     }
 
     /// These became an entry.

@@ -29,7 +29,9 @@ pub use self::truth::Truth;
 use super::action::{Edit, Name};
 use crate::engine::config::Level;
 use crate::engine::effect::Write;
+use crate::engine::ident::MutationId;
 use crate::engine::notice::{Durability, Ending, Notice};
+use crate::protocol::{Address, Names};
 
 /// A law that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +83,8 @@ pub struct Oracle {
     /// What an entry says of its documents.
     said: BTreeMap<String, BTreeMap<String, Said>>,
     dependences: Dependences,
+    /// What cannot be taken back by itself, though it is not frozen.
+    folded: BTreeSet<String>,
     sent: BTreeSet<String>,
     committed_order: BTreeMap<String, u64>,
     /// Since this position.
@@ -441,9 +445,24 @@ impl Oracle {
         self.dependences.depends(id, all);
     }
 
+    /// These writes are one each, and can no longer be taken back one by one: all are on one document, none is frozen, and none
+    /// comes after another one that waits (law I13).
+    pub fn folded(&mut self, folds: Vec<Vec<MutationId>>) -> Verdict {
+        self.folded.clear();
+        for names in folds {
+            let on: BTreeSet<_> = names.iter().map(|id| self.replica.names_of(&id.0).collect::<Vec<_>>()).collect();
+            let is_free = |id: &MutationId| self.replica.entry_of(&id.0) == Some(None) && self.dependences.is_free(&id.0, &self.replica);
+            if on.len() != 1 || on.iter().any(|on| on.len() != 1) || !names.iter().all(is_free) {
+                return broken("I13", format!("{names:?} were folded, on {on:?}"));
+            }
+            self.folded.extend(names.iter().map(|id| id.0.to_string()));
+        }
+        Ok(())
+    }
+
     /// The app takes a write back.
     pub fn taken_back(&mut self, id: &str) {
-        if self.replica.entry_of(id) != Some(None) {
+        if self.replica.entry_of(id) != Some(None) || self.folded.contains(id) {
             return;
         }
         let mut all = vec![id.to_owned()];
@@ -503,6 +522,18 @@ impl Oracle {
                 }
                 None => {}
             }
+        }
+        Ok(())
+    }
+
+    /// These documents are not in memory any more. Nobody looked at them, and nothing was pending of them (law I6).
+    pub fn evicted(&mut self, documents: Vec<Address>) -> Verdict {
+        for Names { collection, key } in documents.iter().map(|address| &**address) {
+            let name = format!("{collection}/{key}");
+            if self.shown.is_shown(&name) || !self.replica.pending_of(&name).is_empty() {
+                return broken("I6", format!("{name} went from memory, and was looked at or pending"));
+            }
+            self.in_memory.remove(&name);
         }
         Ok(())
     }

@@ -45,6 +45,11 @@ impl Shown {
         self.documents.remove(name);
     }
 
+    /// Whether the app looks at it, and has seen it.
+    pub fn is_shown(&self, name: &str) -> bool {
+        self.documents.contains_key(name)
+    }
+
     /// Documents that changed since this was last asked.
     pub fn take_touched(&mut self) -> BTreeSet<String> {
         std::mem::take(&mut self.touched)

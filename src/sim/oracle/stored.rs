@@ -19,6 +19,10 @@ enum Fact {
         id: String,
         carries_on: bool,
     },
+    /// They are one with another one.
+    Folded {
+        members: Vec<String>,
+    },
     Frozen {
         entry: String,
         members: Vec<String>,
@@ -253,16 +257,18 @@ impl Fact {
     fn ids(&self) -> impl Iterator<Item = &String> {
         let (one, many) = match self {
             Fact::Queued { id, .. } => (Some(id), [].as_slice()),
-            Fact::Frozen { members, .. } | Fact::Ended { members, .. } | Fact::Kept { members } | Fact::Removed { members } => {
-                (None, members.as_slice())
-            }
+            Fact::Folded { members }
+            | Fact::Frozen { members, .. }
+            | Fact::Ended { members, .. }
+            | Fact::Kept { members }
+            | Fact::Removed { members } => (None, members.as_slice()),
         };
         one.into_iter().chain(many)
     }
 
     fn add(&self, count: &mut Count, more: bool) {
         let number = match self {
-            Fact::Queued { .. } | Fact::Frozen { .. } => &mut count.present,
+            Fact::Queued { .. } | Fact::Folded { .. } | Fact::Frozen { .. } => &mut count.present,
             Fact::Ended { .. } => &mut count.ended,
             Fact::Kept { .. } => &mut count.inbox,
             Fact::Removed { .. } => return,
@@ -289,7 +295,10 @@ fn fact(record: &record::Record<'_>) -> Option<Fact> {
     let mut header = record.header().ok()?;
     let id: String = header.read(record.kind.named_by()?).ok()?;
     Some(match record.kind {
-        Kind::Mutation => Fact::Queued { id, carries_on: header.read::<Option<Lineage>>("lineage").ok()?.is_some() },
+        Kind::Mutation => {
+            Fact::Queued { id, carries_on: header.read::<Option<Lineage>>("lineage").ok()?.is_some_and(|line| line.round > 0) }
+        }
+        Kind::Fold => Fact::Folded { members: header.read("members").ok()? },
         Kind::Freeze => Fact::Frozen { entry: id, members: header.read("members").ok()?, bytes: record.body.to_owned() },
         Kind::Settlement if matches!(header.read::<String>("ending").ok()?.as_str(), "retried" | "discarded") => {
             Fact::Removed { members: header.read("members").ok()? }

@@ -268,6 +268,7 @@ export function status(members = {}) {
     pendingItems: 0,
     pendingMutations: 0,
     pendingBytes: 0,
+    memoryBytes: 0,
     inbox: 0,
     entriesSent: 0,
     entriesResent: 0,

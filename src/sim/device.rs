@@ -409,7 +409,10 @@ impl Device {
         after: &[MutationId],
         reads: &[Name],
     ) -> Result<bool, Violation> {
-        let seen: Vec<Look> = edits.iter().map(|(name, _)| seen(&mut self.tab.engine, name)).collect();
+        // What a splice means hangs on what its user saw.
+        let is_splice = |edit: &Edit| matches!(edit, Edit::Splice { .. });
+        let before = edits.iter().map(|(name, edit)| if is_splice(edit) { seen(&mut self.tab.engine, name) } else { None });
+        let before: Vec<Look> = before.collect();
         let now = self.engine_time(common);
         let Some(engine) = &mut self.tab.engine else { return Ok(false) };
         let mut effects = Vec::new();
@@ -420,7 +423,7 @@ impl Device {
                 common.say(self.number, || format!("{id} = {edits:?} after {after:?}, of {reads:?}"));
                 common.mutations += 1;
                 common.trace.event("mutate", common.now, common.mutations, effects.len());
-                let parts: Vec<_> = edits.iter().zip(seen).map(|((name, edit), seen)| (name.as_str(), edit, seen.flatten())).collect();
+                let parts: Vec<_> = edits.iter().zip(before).map(|((name, edit), seen)| (name.as_str(), edit, seen.flatten())).collect();
                 self.oracle.invoked(&id.0, &parts)?;
                 let after: Vec<String> = after.iter().map(MutationId::to_string).collect();
                 self.oracle.depends(&id.0, &after, reads);
@@ -443,6 +446,7 @@ impl Device {
                 common.trace.mark("refused", common.now, self.place(), fault.message.len());
             }
             Err(fault) => {
+                let seen: Vec<Look> = edits.iter().map(|(name, _)| seen(&mut self.tab.engine, name)).collect();
                 return self.violated(common, "I22", format!("{edits:?} on {seen:?} was not taken: {fault}")).map(|()| false);
             }
         }

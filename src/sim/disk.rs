@@ -28,8 +28,18 @@ pub struct Image {
 pub struct Disk {
     committed: Image,
     flushed: Image,
-    unflushed: Vec<Write>,
+    unflushed: Vec<Change>,
     queue: VecDeque<Job>,
+}
+
+/// What a transaction changes: its bytes are shared by all who have them.
+#[derive(Clone, Debug)]
+struct Change {
+    append: Option<Arc<[u8]>>,
+    rewrite: Vec<(u64, Option<Arc<[u8]>>)>,
+    pages: Vec<(u32, Option<Arc<[u8]>>)>,
+    directory: Option<Arc<[u8]>>,
+    meta: Option<Arc<Meta>>,
 }
 
 #[derive(Clone, Debug)]
@@ -120,8 +130,8 @@ impl Disk {
     pub fn lose_power(&mut self, kept: usize) -> usize {
         self.queue.clear();
         let lost = self.unflushed.len().saturating_sub(kept);
-        for write in std::mem::take(&mut self.unflushed).into_iter().take(kept) {
-            self.flushed.apply(&write);
+        for change in std::mem::take(&mut self.unflushed).iter().take(kept) {
+            self.flushed.apply(change);
         }
         self.committed = self.flushed.clone();
         lost
@@ -139,11 +149,12 @@ impl Disk {
             Fate::Full => return Err(StoreFailure::Quota),
         }
         self.committed.check(&write.guard)?;
-        let position = self.committed.apply(write);
-        self.unflushed.push(write.clone());
+        let change = Change::of(write);
+        let position = self.committed.apply(&change);
+        self.unflushed.push(change);
         if write.strict {
-            for write in self.unflushed.drain(..) {
-                self.flushed.apply(&write);
+            for change in self.unflushed.drain(..) {
+                self.flushed.apply(&change);
             }
         }
         Ok(position)
@@ -162,23 +173,23 @@ impl Image {
         }
     }
 
-    fn apply(&mut self, write: &Write) -> u64 {
-        for (position, bytes) in &write.rewrite {
+    fn apply(&mut self, change: &Change) -> u64 {
+        for (position, bytes) in &change.rewrite {
             replace(&mut self.log, *position, bytes);
         }
-        for (number, bytes) in &write.pages {
+        for (number, bytes) in &change.pages {
             replace(&mut self.pages, *number, bytes);
         }
-        if let Some(bytes) = &write.directory {
-            self.directory = Some(bytes.as_slice().into());
+        if let Some(bytes) = &change.directory {
+            self.directory = Some(bytes.clone());
         }
-        if let Some(meta) = &write.meta {
+        if let Some(meta) = &change.meta {
             self.meta = Some((**meta).clone());
         }
-        match &write.append {
+        match &change.append {
             Some(bytes) => {
                 self.last_position += 1;
-                self.log.insert(self.last_position, bytes.as_slice().into());
+                self.log.insert(self.last_position, bytes.clone());
                 self.last_position
             }
             None => 0,
@@ -200,9 +211,22 @@ impl Image {
     }
 }
 
-fn replace<K: Ord + Copy>(map: &mut BTreeMap<K, Arc<[u8]>>, key: K, bytes: &Option<Vec<u8>>) {
+impl Change {
+    fn of(write: &Write) -> Change {
+        let shared = |bytes: &Option<Vec<u8>>| bytes.as_deref().map(Arc::from);
+        Change {
+            append: shared(&write.append),
+            rewrite: write.rewrite.iter().map(|(position, bytes)| (*position, shared(bytes))).collect(),
+            pages: write.pages.iter().map(|(number, bytes)| (*number, shared(bytes))).collect(),
+            directory: shared(&write.directory),
+            meta: write.meta.clone(),
+        }
+    }
+}
+
+fn replace<K: Ord + Copy>(map: &mut BTreeMap<K, Arc<[u8]>>, key: K, bytes: &Option<Arc<[u8]>>) {
     match bytes {
-        Some(bytes) => map.insert(key, bytes.as_slice().into()),
+        Some(bytes) => map.insert(key, bytes.clone()),
         None => map.remove(&key),
     };
 }

@@ -146,10 +146,10 @@ impl Stored {
 
     fn add(&mut self, fact: &Fact, more: bool) {
         for id in fact.ids() {
-            if !self.counts.contains_key(id) {
-                self.counts.insert(id.clone(), Count::default());
-            }
-            let Some(count) = self.counts.get_mut(id) else { continue };
+            let count = match self.counts.get_mut(id) {
+                Some(count) => count,
+                None => self.counts.entry(id.clone()).or_default(),
+            };
             let was_pending = count.is_pending();
             fact.add(count, more);
             match (was_pending, count.is_pending()) {

@@ -289,7 +289,7 @@ fn facts(bytes: &[u8]) -> Vec<Fact> {
 }
 
 fn fact(record: &record::Record<'_>) -> Option<Fact> {
-    if !matches!(record.kind, Kind::Mutation | Kind::Freeze | Kind::Settlement | Kind::Cancel | Kind::Inbox) {
+    if !matches!(record.kind, Kind::Mutation | Kind::Fold | Kind::Freeze | Kind::Settlement | Kind::Cancel | Kind::Inbox) {
         return None;
     }
     let mut header = record.header().ok()?;

@@ -79,22 +79,18 @@ impl History {
 
     /// The request has ended. The oldest row goes where there are too many, but not the last good one of its direction.
     pub fn end(&mut self, direction: &str, client: &str, bytes: u64, at: Wall) {
-        let slot = if self.rows.len() >= ROWS_MAX { self.rows.remove(self.oldest()).slot } else { self.free_slot() };
+        let mut slot = 0;
+        if self.rows.len() >= ROWS_MAX {
+            slot = self.rows.remove(self.oldest()).slot;
+        }
+        // Where a row could not be read, its place is free.
+        while self.rows.iter().any(|row| row.slot == slot) {
+            slot += 1;
+        }
         let outcome = self.outcome.take().unwrap_or_else(|| "ok".to_owned());
         let (direction, client) = (direction.to_owned(), client.to_owned());
         self.rows.push(Row { number: self.next, slot, direction, client, bytes, items: self.items, outcome, at });
         self.next += 1;
-    }
-
-    /// The first place that no row has: where one could not be read, its place is free.
-    fn free_slot(&self) -> u32 {
-        let mut is_taken = [false; ROWS_MAX];
-        for row in &self.rows {
-            if let Some(taken) = is_taken.get_mut(row.slot as usize) {
-                *taken = true;
-            }
-        }
-        is_taken.iter().position(|taken| !taken).unwrap_or_default() as u32
     }
 
     fn oldest(&self) -> usize {

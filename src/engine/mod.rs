@@ -146,8 +146,8 @@ pub struct Engine {
     life: Life,
     troubles: Troubles,
     counters: Counters,
-    /// The status that the app was last told of.
-    told: Option<Box<Status>>,
+    /// The status that the app was last told of, as text.
+    told: String,
     last_id: u64,
     #[cfg(feature = "sim")]
     evicted: Vec<Address>,
@@ -242,7 +242,7 @@ impl Engine {
             life: Life::Fresh,
             troubles: Troubles::default(),
             counters: Counters::default(),
-            told: None,
+            told: String::new(),
             last_id: 0,
             #[cfg(feature = "sim")]
             evicted: Vec::new(),
@@ -449,10 +449,11 @@ impl Engine {
             self.answer(ask, None, effects);
         }
         self.arm(now);
-        let status = self.status();
-        if self.told.as_deref() != Some(&status) {
-            self.told = Some(Box::new(status.clone()));
-            effects.push(Effect::Notify(Notice::Status(status)));
+        let status = Notice::Status(self.status());
+        let text = Notice::list(std::slice::from_ref(&status));
+        if self.told != text {
+            self.told = text;
+            effects.push(Effect::Notify(status));
         }
     }
 

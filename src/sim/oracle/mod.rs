@@ -145,7 +145,9 @@ impl Oracle {
             _ => {}
         }
         if body["reset"] == true && knew.had_cursor {
+            // It was asked for before anybody knew, and is asked for again.
             self.begins_again();
+            return false;
         }
         true
     }

@@ -3,6 +3,7 @@
 //! happened at the server. The judges share no code with the engine, the protocol or the server: they have their
 //! own JSON handling, their own patches, their own splices and their own merge.
 
+mod aside;
 mod course;
 mod dependences;
 mod document;
@@ -82,6 +83,8 @@ pub struct Oracle {
     said: BTreeMap<String, BTreeMap<String, Said>>,
     dependences: Dependences,
     sent: BTreeSet<String>,
+    /// What was made anew, since the tab began.
+    anew: BTreeMap<String, String>,
     committed_order: BTreeMap<String, u64>,
     /// Since this position.
     committed_since: u64,
@@ -436,7 +439,8 @@ impl Oracle {
 
     /// The app said of a write what it is to come after.
     pub fn depends(&mut self, id: &str, after: &[String], reads: &[Name]) {
-        let mut all: Vec<String> = after.to_vec();
+        let last = |id: &String| self.anew.get(id).map_or_else(|| id.clone(), |anew| self.dependences.last(anew).to_owned());
+        let mut all: Vec<String> = after.iter().map(last).collect();
         all.extend(reads.iter().flat_map(|name| self.replica.pending_of(name)).filter(|other| other != id));
         // What has ended is nothing to wait for.
         all.retain(|other| self.replica.entry_of(other).is_some());
@@ -495,8 +499,9 @@ impl Oracle {
                         self.in_memory.insert(name.clone());
                     }
                     if *seen != *must {
-                        let must = text(&must);
-                        return broken(self.law_of(seen), format!("{name} looks like {} and must be {must}", text(seen)));
+                        let (is_gone, must) = (must.is_none(), text(&must));
+                        let law = self.law_of(&name, seen, is_gone, truth);
+                        return broken(law, format!("{name} looks like {} and must be {must}", text(seen)));
                     }
                     self.shown.compare(&name, seen).map_err(|what| Violation { law: "I24", what })?;
                 }

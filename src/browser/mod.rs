@@ -74,12 +74,12 @@ impl Driver {
             let (told, awake) = (me.clone(), me.clone());
             let tell: Tell = Rc::new(move |input| {
                 if let Some(driver) = told.upgrade() {
-                    driver.watched(|| driver.hear(input));
+                    driver.watched(|| driver.happen(input));
                 }
             });
             let ring = move || {
                 if let Some(driver) = awake.upgrade() {
-                    driver.watched(|| driver.wake());
+                    driver.watched(|| driver.happen(Input::Woke));
                 }
             };
             signals::listen(tell.clone(), &host.life().signal());
@@ -160,11 +160,12 @@ impl Driver {
         }
     }
 
-    fn wake(&self) {
+    /// Whatever comes first after a sleep, the engine hears of the sleep before it.
+    fn happen(&self, input: Input) {
         if let Some(wall) = self.sleep.slept() {
             self.hear(Input::Resumed { wall });
         }
-        self.hear(Input::Woke);
+        self.hear(input);
     }
 
     /// One turn. It is not generic, so that it is in the module once.

@@ -94,6 +94,9 @@ pub struct Engine {
     rng: Rng,
     /// The wall clock when it was last read, and when that was.
     wall: (Wall, Timestamp),
+    /// How long the monotonic clock has stood still while the machine slept. It is added to what that clock says: inside the
+    /// engine, time asleep is time (T2).
+    slept: u64,
     timers: TimerTable,
     store: Store,
     replica: Replica,
@@ -214,6 +217,7 @@ impl Engine {
             config,
             rng: Rng::new(seed),
             wall: (wall, now),
+            slept: 0,
             timers: TimerTable::default(),
             store: Store::new(),
             replica: Replica::default(),
@@ -256,6 +260,7 @@ impl Engine {
         if self.life == Life::Closed {
             return;
         }
+        let mut now = now.after(self.slept);
         match input {
             Input::Started => self.on_started(effects),
             Input::Loaded { load, found } => self.on_loaded(now, load, found, effects),
@@ -279,7 +284,7 @@ impl Engine {
             }
             Input::BecameHidden => self.hidden = true,
             Input::Resumed { wall } => {
-                self.wall = (wall, now);
+                now = self.awake(now, wall);
                 self.ask_soon(now);
             }
             Input::ClockRead { wall } => self.wall = (wall, now),
@@ -299,7 +304,8 @@ impl Engine {
     /// When to be woken, and what for. A deadline that has come when a turn ends is due at once: the shell tells `Woke`
     /// before it lets other work in, and what was staged in one turn becomes one write.
     pub fn deadline(&self) -> Option<(Timestamp, Timer)> {
-        self.timers.next()
+        let (at, timer) = self.timers.next()?;
+        Some((Timestamp(at.0.saturating_sub(self.slept)), timer))
     }
 
     /// What a reader of this document sees.
@@ -523,6 +529,18 @@ impl Engine {
 
     fn answer(&self, ask: AskId, error: Option<Fault>, effects: &mut impl Sink) {
         effects.push(Effect::Notify(Notice::Answered { ask, error }));
+    }
+
+    /// What the time is after a sleep: later by as much as the wall clock has run ahead of the monotonic one. Waits that are
+    /// over by then do not begin anew.
+    fn awake(&mut self, now: Timestamp, wall: Wall) -> Timestamp {
+        let slept = wall.0.saturating_sub(self.wall_at(now).0);
+        #[cfg(feature = "sim")]
+        let slept = if self.has(planted::Bug::B28) { 0 } else { slept };
+        self.slept = self.slept.saturating_add(slept);
+        let now = now.after(slept);
+        self.wall = (wall, now);
+        now
     }
 
     fn wall_at(&self, at: Timestamp) -> Wall {

@@ -43,12 +43,14 @@ pub enum Bug {
     B17,
     /// A Retry-After that is a date is no wait.
     B27,
+    /// The machine slept, and the engine goes by a clock that stood still meanwhile.
+    B28,
     /// What was on its way when the page was killed is never sent again.
     B30,
 }
 
 /// All of them.
-pub const ALL: [Bug; 17] = [
+pub const ALL: [Bug; 18] = [
     Bug::B1,
     Bug::B2,
     Bug::B3,
@@ -65,6 +67,7 @@ pub const ALL: [Bug; 17] = [
     Bug::B16,
     Bug::B17,
     Bug::B27,
+    Bug::B28,
     Bug::B30,
 ];
 
@@ -82,6 +85,12 @@ impl Engine {
     pub fn frozen(&self) -> Vec<(String, Vec<String>, String)> {
         let text = |id: &MutationId| id.0.to_string();
         self.outbox.entries().map(|(id, entry)| (text(id), entry.members.iter().map(text).collect(), entry.text.to_string())).collect()
+    }
+
+    /// What was queued last.
+    pub fn last_queued(&self) -> Option<MutationId> {
+        let last = self.outbox.last_order();
+        self.outbox.pending_ids().into_iter().rfind(|id| self.outbox.order(id) == Some(last))
     }
 
     /// Whether this bug is planted.

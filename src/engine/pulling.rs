@@ -122,7 +122,7 @@ impl Engine {
         if reply.status == 410 && self.feeds[feed].cursor.is_some() {
             // The server no longer knows what came after it (H6). Without a cursor there is nothing to begin again.
             self.history.note(Code::Http.as_str());
-            self.restart_feeds(now, None);
+            self.restart_feeds(now);
             return self.feeds[feed].on_retry(now, None, &mut self.rng);
         }
         let refused = outcome::refusal(reply.status);
@@ -147,12 +147,12 @@ impl Engine {
         }
     }
 
-    /// The server is another one, or its history was restored: everything is pulled again. The first time at once; servers
-    /// that answer in turn are not asked without pause (law V4).
+    /// The server is another one, its history was restored, or it found no meaning in a cursor: everything is pulled again. The
+    /// first time at once; servers that answer in turn are not asked without pause (law V4).
     pub(super) fn on_generation(&mut self, now: Timestamp) {
         let wait = retry::ENTRY.draw(self.turns, &mut self.rng);
         self.turns = self.turns.saturating_add(1);
-        self.restart_feeds(now.after(wait), None);
+        self.restart_feeds(now.after(wait));
     }
 
     /// Nonsense is no answer: cache and cursor stay (MISSION 14).
@@ -190,6 +190,13 @@ impl Engine {
 
     fn apply_page(&mut self, now: Timestamp, feed: usize, page: PullReply, effects: &mut impl Sink) {
         self.on_good_answer();
+        let begins_again = page.reset && self.feeds[feed].cursor.is_some();
+        #[cfg(feature = "sim")]
+        let begins_again = begins_again && !self.has(super::planted::Bug::B15);
+        if begins_again {
+            // What was acknowledged since it was asked for is not in it, and must not count as gone: it is asked for again.
+            return self.on_generation(now);
+        }
         #[cfg(feature = "sim")]
         let mut page = page;
         #[cfg(feature = "sim")]
@@ -201,9 +208,6 @@ impl Engine {
         #[cfg(feature = "sim")]
         let page = PullReply { cursor: self.larger_cursor(feed, page.cursor), ..page };
         self.history.count(page.changes.len());
-        if page.reset && self.feeds[feed].cursor.is_some() {
-            self.restart_feeds(now, Some(feed));
-        }
         for applied in &page.applied {
             let id = MutationId(applied.id.as_str().into());
             self.seen.seq = self.seen.seq.max(applied.seq);
@@ -277,16 +281,13 @@ impl Engine {
     }
 
     /// Every feed begins again. Which feed a document came by is not known, so only what comes by none of them is gone.
-    /// `with`: the feed whose first page has come already.
-    pub(super) fn restart_feeds(&mut self, now: Timestamp, with: Option<usize>) {
+    pub(super) fn restart_feeds(&mut self, now: Timestamp) {
         #[cfg(feature = "sim")]
         if self.has(super::planted::Bug::B15) {
             return;
         }
         for feed in 0..self.feeds.len() {
-            if with != Some(feed) || self.feeds[feed].resync.is_none() {
-                self.feeds[feed].restart(now, true);
-            }
+            self.feeds[feed].restart(now, true);
         }
         self.stage_cursors();
     }

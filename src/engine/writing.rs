@@ -41,6 +41,7 @@ impl Engine {
     /// first is staged: where one fails, as with [`Engine::mutate`], nothing has changed.
     pub fn mutate_all(&mut self, now: Timestamp, mut mutations: Vec<Mutation>, effects: &mut impl Sink) -> Result<Vec<MutationId>, Fault> {
         self.check_open()?;
+        let now = now.after(self.slept);
         let mut bodies = Vec::with_capacity(mutations.len());
         let mut bytes = 0;
         for mutation in &mut mutations {

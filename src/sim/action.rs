@@ -31,12 +31,39 @@ pub enum Action {
     Hold(Name, bool),
     /// The app asks for what is fresh.
     Pull,
+    /// The app has an item of its inbox made anew, counted around, as it was or with this as its document.
+    Retry(usize, Option<Value>),
+    /// The app gives an item of its inbox up.
+    Discard(usize),
+    /// The app exports its inbox.
+    Export,
+    /// The user takes so many of the last writes back, from the last on.
+    RollBack(usize),
+    /// The app wants what is pending sent at once, of one document or of all, and waits so long for it.
+    SyncNow {
+        /// Which document.
+        name: Option<Name>,
+        /// How long, in milliseconds, if there is a limit.
+        timeout_ms: Option<u64>,
+    },
+    /// The app waits for what is pending, so many milliseconds.
+    Wait(u64),
+    /// The app queues a document to be looked at soon.
+    Mark(Name),
+    /// The app stops the client, or lets it go on.
+    Stop(bool),
+    /// The app asks for what is fresh in a feed.
+    PullFeed(String),
     /// Another client of the same user writes, straight into the server.
     WriteElsewhere(Name, Edit),
     /// The server copies its data.
     BackUp,
     /// The server goes back to its copy, if it has one.
     Restore,
+    /// The server forgets the outcomes of all positions but so many of the last.
+    ForgetOutcomes(u64),
+    /// The server forgets the deletes at all positions but so many of the last.
+    ForgetDeletes(u64),
     /// The browser says that there is a network.
     GoOnline,
     /// The browser says that there is none.
@@ -62,6 +89,10 @@ pub enum Action {
     LosePower,
     /// The tab is frozen for so many milliseconds.
     Freeze(u64),
+    /// The machine sleeps for so many milliseconds, and the monotonic clock stands still meanwhile.
+    Sleep(u64),
+    /// The link carries no more than a byte a millisecond for so many milliseconds.
+    SlowDown(u64),
     /// The wall clock moves by so many milliseconds.
     MoveClock(i64),
     /// There is no room on the disk for so many milliseconds.

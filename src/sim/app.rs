@@ -85,6 +85,16 @@ impl User {
         Action::WriteElsewhere(name, edit)
     }
 
+    /// A text that no other is equal to.
+    pub fn sign(&mut self) -> String {
+        format!("{}{}", self.mark(), MARKS[self.user % MARKS.len()])
+    }
+
+    /// What somebody else makes of a document that was just deleted.
+    pub fn make_anew(&mut self, rng: &mut Rng) -> (Name, Value) {
+        (self.name(rng), json!({ "text": self.text(rng), "n": rng.up_to(9) }))
+    }
+
     fn name(&self, rng: &mut Rng) -> Name {
         // The first keys are used more than the last.
         let key = rng.up_to(u64::from(self.keys) - 1).min(rng.up_to(u64::from(self.keys) - 1));

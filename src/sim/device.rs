@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 
 use super::action::{Edit, Name};
 use super::app;
+use super::asking::Asking;
+use super::asleep::Sleep;
 use super::common::{Common, Event, Halt};
 use super::disk::{Disk, Done, Fate};
 use super::facade::Stream;
@@ -15,6 +17,7 @@ use super::fault::{Dice, Fault};
 use super::net::Net;
 use super::oracle::{Known, Look, Oracle, Violation};
 use super::plan::{Plan, User};
+use super::spoiling::Front;
 use crate::engine::clock::{Timestamp, Wall};
 use crate::engine::config::Config;
 use crate::engine::effect::Effect;
@@ -39,9 +42,13 @@ pub(super) struct Device {
     pub disk_full_until: u64,
     pub clock_skew: i64,
     pub net: Net,
+    pub front: Front,
+    /// What crossed what, and how often.
+    pub seen: BTreeMap<&'static str, u64>,
     pub dice: Dice,
     pub rng: Rng,
     pub app_rng: Rng,
+    pub ask_rng: Rng,
     pub app: app::User,
     pub oracle: Oracle,
     pub requests: u64,
@@ -66,6 +73,8 @@ pub(super) struct Tab {
     born_at: u64,
     pub is_open: bool,
     pub frozen_until: u64,
+    pub sleep: Sleep,
+    pub asking: Asking,
     /// What was asked, and what was known then.
     pub outstanding: BTreeMap<RequestId, (Call, Known)>,
     /// Until when the server asked for peace.
@@ -117,6 +126,8 @@ impl Device {
             disk_full_until: 0,
             clock_skew: 0,
             net: Net::default(),
+            front: Front::new(plan.conditional),
+            seen: BTreeMap::new(),
             dice: match &plan.strikes {
                 Some(strikes) => {
                     let own = strikes.iter().filter(|strike| strike.0 as usize == number);
@@ -126,6 +137,7 @@ impl Device {
             },
             rng: Rng::new([plan.seed, 1 + apart]),
             app_rng: Rng::new([plan.seed, 2 + apart]),
+            ask_rng: Rng::new([plan.seed, 3 + apart]),
             app: app::User::new(keys, user, number),
             oracle: Oracle::of(user, plan.config.level, plan.config.feeds.clone()),
             requests: 0,
@@ -160,6 +172,11 @@ impl Device {
             Event::Boot { life } => self.boot(common, life),
             Event::Wake { life, .. } | Event::Tell { life, .. } if life != self.tab.life => Ok(()),
             Event::Reply(letter) if letter.life != self.tab.life => Ok(()),
+            Event::Wake { .. } | Event::Tell { .. } | Event::Reply(_) if is_awake && self.tab.sleep.is_unnoticed() => {
+                self.notice_sleep(common)?;
+                common.schedule(common.now, self.number, event);
+                Ok(())
+            }
             Event::Wake { at, .. } if is_awake => self.wake(common, at),
             // The answer to a question that was given up is nobody's.
             Event::Tell { input, .. } if matches!(*input, Input::TokenGiven { .. }) && common.now < self.tab.token_comes => Ok(()),
@@ -178,6 +195,10 @@ impl Device {
             return Ok(());
         }
         self.tab.born_at = common.now;
+        if self.dice.strikes(Fault::ClocksDiffer) {
+            let year = 365 * 86_400_000;
+            self.clock_skew = self.dice.size(Fault::ClocksDiffer, 0, 2 * year) as i64 - year as i64;
+        }
         let seed = [common.plan.seed, life + ((self.number as u64) << 32)];
         let mut engine = Engine::new(self.config.clone(), seed, self.engine_time(common), self.wall(common));
         if let Some(bug) = common.bug {
@@ -189,7 +210,7 @@ impl Device {
     }
 
     fn engine_time(&self, common: &Common) -> Timestamp {
-        Timestamp(common.now - self.tab.born_at + 1)
+        Timestamp(common.now - self.tab.born_at - self.tab.sleep.slept(common.now) + 1)
     }
 
     pub fn wall(&self, common: &Common) -> Wall {
@@ -206,6 +227,9 @@ impl Device {
     pub fn put(&mut self, common: &mut Common, input: Input) -> Halt {
         let now = self.engine_time(common);
         let told = common.tells.then(|| format!("{input:?}"));
+        // The clock is read when it happens.
+        let wall = self.wall(common);
+        let input = if matches!(input, Input::Resumed { .. }) { Input::Resumed { wall } } else { input };
         let Some(engine) = &mut self.tab.engine else { return Ok(()) };
         let kind = kind(&input);
         let mut effects = Vec::new();
@@ -227,7 +251,7 @@ impl Device {
             match engine.deadline() {
                 Some((at, _)) if at <= self.engine_time(common) => self.put(common, Input::Woke)?,
                 deadline => {
-                    self.arm(common, deadline.map(|(at, _)| at.0 + self.tab.born_at - 1));
+                    self.arm(common, deadline.map(|(at, _)| self.common_time(at)));
                     return self.look(common, false);
                 }
             }
@@ -236,7 +260,12 @@ impl Device {
         self.violated(common, "V4", format!("woken {TURNS_MAX} times at one moment, and it still wants {deadline:?}"))
     }
 
-    fn arm(&mut self, common: &mut Common, at: Option<u64>) {
+    /// When that is, for everybody.
+    pub fn common_time(&self, at: Timestamp) -> u64 {
+        at.0 + self.tab.born_at + self.tab.sleep.all() - 1
+    }
+
+    pub fn arm(&mut self, common: &mut Common, at: Option<u64>) {
         if self.tab.wake_at == at {
             return;
         }
@@ -291,6 +320,7 @@ impl Device {
 
     fn hear(&mut self, common: &mut Common, notice: Notice) -> Halt {
         self.oracle.noticed(&common.truths[self.user], &notice)?;
+        self.hear_answer(&notice)?;
         match notice {
             Notice::Opened { .. } => {
                 self.tab.is_open = true;
@@ -303,24 +333,6 @@ impl Device {
             Notice::OpenFailed { error } => return self.violated(common, "V5", format!("it cannot be opened: {error}")),
             _ => {}
         }
-        Ok(())
-    }
-
-    /// The app is asked for a token: it gives one that lasts for ever or a while, or says that it has none, or nothing.
-    fn ask_for_token(&mut self, common: &mut Common) -> Halt {
-        if common.now < self.tab.token_comes {
-            return self.violated(common, "I19", "a second question for a token, and the first one is open".into());
-        }
-        self.tab.token_comes = u64::MAX;
-        let present = !self.dice.strikes(Fault::TokenMissing);
-        if !present && self.dice.size(Fault::TokenMissing, 0, 2) == 0 {
-            return Ok(());
-        }
-        let lasts_ms = 10_000 + self.rng.up_to(600_000);
-        let expires_at = (self.rng.up_to(1) == 0).then(|| Wall(self.wall(common).0 + lasts_ms));
-        let ms = self.rng.up_to(2_000);
-        self.tab.token_comes = common.now + ms;
-        self.tell_later(common, ms, Input::TokenGiven { present, expires_at });
         Ok(())
     }
 
@@ -553,11 +565,15 @@ impl Device {
         self.dice.heal();
         self.net.heal();
         self.disk_full_until = 0;
+        self.front.slow_until = 0;
+        if std::mem::take(&mut self.tab.asking.is_stopped) {
+            self.tell(common, Input::Stopped { stopped: false })?;
+        }
         if self.is_without_store() {
             // A tab that has given its store up goes on in memory; the next one finds the store again.
             return self.crash(common, false);
         }
-        self.tell(common, Input::Resumed { wall: self.wall(common) })?;
+        self.notice_sleep(common)?;
         self.tell(common, Input::BecameVisible)?;
         // A browser that never says `online` again must not keep the device from finding out.
         if common.plan.seed.is_multiple_of(2) { self.tell(common, Input::WentOnline) } else { Ok(()) }
@@ -573,6 +589,11 @@ impl Device {
         let mut names = self.app.names();
         names.extend(common.truths[self.user].names().cloned());
         names.into_iter().try_for_each(|name| self.ask(common, Ask::Load { address: address(&name) }))
+    }
+
+    /// The numbers of questions without an answer.
+    pub fn open_asks(&self) -> &BTreeSet<u64> {
+        &self.tab.open_asks
     }
 
     /// Whether everything that was asked is answered.
@@ -595,7 +616,7 @@ impl Device {
         }
     }
 
-    fn violated(&self, common: &Common, law: &'static str, what: String) -> Halt {
+    pub fn violated(&self, common: &Common, law: &'static str, what: String) -> Halt {
         Err(self.with_state(common, Violation { law, what }))
     }
 

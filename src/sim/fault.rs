@@ -105,7 +105,39 @@ faults! {
     ClockJumps = "T1", at most 20_000;
     /// A timer fires late, or once more than asked. Once a wake.
     TimersLate = "T3", at most 200_000;
+    /// The link carries a byte a millisecond for a while. Once a tick.
+    SlowLink = "N15", at most 20_000;
+    /// A cache answers a pull with what the server once said. Once a pull.
+    CachedPage = "N18", at most 60_000;
+    /// A whole push is refused, before anything of it is done. Once a push.
+    PushRefused = "H5", at most 15_000;
+    /// 413: the server takes less than it did. Once a push.
+    TooLarge = "H7", at most 60_000;
+    /// The server forgets the outcomes of a while ago. Once a tick.
+    OutcomesForgotten = "H16", at most 15_000;
+    /// A good reply has members that nobody knows. Once a reply.
+    NewMembers = "H19", at most 200_000;
+    /// A page that is not the last one fails. Once such a page.
+    PageFails = "P2", at most 200_000;
+    /// A page holds a change that cannot be read. Once a page.
+    StrangeChange = "P3", at most 50_000;
+    /// The server finds no meaning in a cursor, and begins again. Once a pull that has one.
+    CursorMeaningless = "P5", at most 30_000;
+    /// The server forgets the deletes of a while ago. Once a tick.
+    DeletesForgotten = "P6", at most 15_000;
+    /// Another client deletes a document and makes it anew. Once a tick.
+    MadeAnew = "P9", at most 50_000;
+    /// The machine sleeps, and its monotonic clock stands still. Once a tick.
+    Asleep = "T2", at most 10_000;
+    /// The wall clocks of the devices disagree, by up to a year. Once a tab.
+    ClocksDiffer = "T6", at most 500_000;
 }
+
+/// The first of those that came later. They are drawn by themselves, so that a seed without them is what it was.
+pub(super) const LATER: usize = Fault::SlowLink as usize;
+
+/// What happens by itself where messages cross each other, and is counted with the faults.
+pub const SEEN: [&str; 2] = ["P7", "P8"];
 
 /// Decides when faults strike. The decision hangs on seed, fault and the number of the opportunity alone, so that
 /// taking one fault away does not move the others.
@@ -171,6 +203,16 @@ impl Dice {
     pub fn size(&self, fault: Fault, salt: u8, max: u64) -> u64 {
         let drawn = self.draw(fault, self.opportunities[fault as usize], 1 + salt);
         ((u128::from(drawn) * (u128::from(max) + 1)) >> 64) as u64
+    }
+
+    /// Whether `fault` strikes in this run at all.
+    pub fn has(&self, fault: Fault) -> bool {
+        self.rates[fault as usize] > 0
+    }
+
+    /// `fault` has struck by itself.
+    pub fn count(&mut self, fault: Fault) {
+        self.struck[fault as usize] += 1;
     }
 
     /// Lets `fault` strike at its opportunity number `skip`, counted from here.

@@ -39,6 +39,8 @@
 
 pub mod action;
 mod app;
+mod asking;
+mod asleep;
 pub mod cli;
 mod common;
 mod device;
@@ -46,12 +48,14 @@ pub mod disk;
 pub mod facade;
 pub mod fault;
 pub mod harness;
+mod horizon;
 pub mod net;
 pub mod oracle;
 mod outside;
 pub mod plan;
 pub mod server;
 pub mod shrink;
+mod spoiling;
 mod tally;
 pub mod trace;
 mod traffic;

@@ -1,6 +1,6 @@
 //! What comes from outside: what the user does, what the browser says, and the faults that come with time.
 
-use super::action::Action;
+use super::action::{Action, Edit};
 use super::common::{Common, Event, Halt};
 use super::device::{Device, address, seen};
 use super::fault::Fault;
@@ -18,7 +18,7 @@ const REFUSED_MS: u64 = 10_000;
 impl Device {
     /// The user does something, and comes back later. `is_hard`: enough was written, and enough has gone wrong.
     pub fn act(&mut self, common: &mut Common, is_hard: bool) -> Halt {
-        let User::Random { pause_ms, .. } = common.plan.user else { return Ok(()) };
+        let User::Random { pause_ms, asks, .. } = common.plan.user else { return Ok(()) };
         let has_written = common.has_written();
         if has_written {
             self.came_later += 1;
@@ -42,6 +42,10 @@ impl Device {
             // What it holds of the lost store is sent after a reload, and not before.
             self.is_refused = false;
             return self.perform(common, Action::Crash);
+        }
+        if asks > 0 && self.ask_rng.up_to(999_999) < u64::from(asks) {
+            let action = self.draw_question();
+            return self.perform(common, action);
         }
         let mut action = self.app.act(&mut self.app_rng, &mut self.dice, |name| seen(&mut self.tab.engine, name));
         if has_written && matches!(action, Action::Write(_) | Action::Group { .. }) {
@@ -97,6 +101,7 @@ impl Device {
         if self.dice.strikes(Fault::DiskFull) {
             self.perform(common, Action::FillDisk(1_000 + self.dice.size(Fault::DiskFull, 0, 20_000)))?;
         }
+        self.strike_later(common)?;
         if common.plan.faults.contains_key(&Fault::Restored) {
             if !common.server.has_backup() || common.mutations.is_multiple_of(100) {
                 self.perform(common, Action::BackUp)?;
@@ -108,6 +113,29 @@ impl Device {
             let there = |name: &str| common.server.document(&self.config.scope, &address(name));
             let action = self.app.act_elsewhere(&mut self.app_rng, &mut self.dice, there);
             self.perform(common, action)?;
+        }
+        Ok(())
+    }
+
+    /// More of them.
+    fn strike_later(&mut self, common: &mut Common) -> Halt {
+        if self.dice.strikes(Fault::SlowLink) {
+            self.perform(common, Action::SlowDown(self.dice.size(Fault::SlowLink, 0, 60_000)))?;
+        }
+        if self.dice.strikes(Fault::OutcomesForgotten) {
+            self.perform(common, Action::ForgetOutcomes(self.dice.size(Fault::OutcomesForgotten, 0, 60)))?;
+        }
+        if self.dice.strikes(Fault::DeletesForgotten) {
+            self.perform(common, Action::ForgetDeletes(self.dice.size(Fault::DeletesForgotten, 0, 60)))?;
+        }
+        if self.dice.strikes(Fault::MadeAnew) {
+            let (name, value) = self.app.make_anew(&mut self.app_rng);
+            self.perform(common, Action::WriteElsewhere(name.clone(), Edit::Delete))?;
+            self.perform(common, Action::WriteElsewhere(name, Edit::Put(value)))?;
+        }
+        if self.dice.strikes(Fault::Asleep) {
+            let longest = [60_000, 20 * 60_000, 8 * 3_600_000][self.dice.size(Fault::Asleep, 0, 2) as usize];
+            self.perform(common, Action::Sleep(1_000 + self.dice.size(Fault::Asleep, 1, longest)))?;
         }
         Ok(())
     }
@@ -128,9 +156,21 @@ impl Device {
             Action::Restore => {
                 if let Some((generation, through, ended_at)) = common.server.restore() {
                     common.truths.iter_mut().for_each(|truth| truth.restored(&generation, through, ended_at));
+                    let (deletes, outcomes) = common.server.forgotten();
+                    for truth in &mut common.truths {
+                        truth.forgot_deletes(deletes);
+                        truth.forgot_outcomes(outcomes);
+                    }
                 }
                 Ok(())
             }
+            Action::ForgetOutcomes(keep) => self.forget(common, keep, false),
+            Action::ForgetDeletes(keep) => self.forget(common, keep, true),
+            Action::SlowDown(ms) => {
+                self.front.slow_until = common.now + ms;
+                Ok(())
+            }
+            Action::Sleep(ms) => self.sleep(common, ms),
             Action::Cut { up, down, ms } => {
                 self.net.cut(up, down, common.now + ms);
                 Ok(())
@@ -152,6 +192,9 @@ impl Device {
                 Ok(())
             }
             Action::MoveClock(ms) => {
+                if self.tab.sleep.is_unnoticed() {
+                    self.notice_sleep(common)?;
+                }
                 self.clock_skew = ms;
                 self.tell(common, Input::ClockRead { wall: self.wall(common) })
             }
@@ -164,6 +207,15 @@ impl Device {
                 self.write_group(common, edits, &reads, &after)?;
                 self.end_turn(common)
             }
+            Action::Retry(..)
+            | Action::Discard(_)
+            | Action::Export
+            | Action::RollBack(_)
+            | Action::SyncNow { .. }
+            | Action::Wait(_)
+            | Action::Mark(_)
+            | Action::Stop(_)
+            | Action::PullFeed(_) => self.put_question(common, action),
             Action::TakeBack(back) => self.take_back(common, back),
             Action::Load(name) => self.ask(common, Ask::Load { address: address(&name) }),
             Action::Hold(name, held) => self.hold(common, name, held),

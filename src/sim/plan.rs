@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::action::Action;
-use super::fault::Fault;
+use super::fault::{Fault, LATER};
 use crate::engine::config::{Config, Level};
 use crate::engine::rng::Rng;
 
@@ -27,6 +27,10 @@ pub struct Plan {
     /// Of how many users, up to [`USERS_MAX`]. Devices go to users in turn.
     #[serde(default = "one")]
     pub users: u32,
+    /// Whether the server wants to know of each write what it was made on, and says 428 where it does not (and 412 where that
+    /// has moved, at levels where there are no outcomes).
+    #[serde(default)]
+    pub conditional: bool,
     /// Where faults strike, if that is written down: there and nowhere else, whatever their rates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strikes: Option<Vec<Strike>>,
@@ -55,6 +59,9 @@ pub enum User {
         keys: u32,
         /// With a pause of up to this many milliseconds.
         pause_ms: u64,
+        /// So many times in a million the user does not write, but asks for something, or sees to the inbox.
+        #[serde(default)]
+        asks: u32,
     },
     /// What is written here, and nothing else.
     Script(Vec<Step>),
@@ -104,13 +111,19 @@ impl Plan {
     /// The plan of a seed: its own mix of faults, some off altogether, and its own options.
     pub fn draw(seed: u64) -> Plan {
         let mut rng = Rng::new([seed, 0x706c_616e]);
-        let faults = faults(&mut rng);
+        let mut faults = faults(&mut rng);
         let config = config(&mut rng);
         let keys = 1 + rng.up_to(5) as u32;
         let pause_ms = pick(&mut rng, &[5, 50, 300, 2_000]);
         let devices = pick(&mut rng, &[1, 2, 2, 3, 4]).min(DEVICES_MAX);
         let users = pick(&mut rng, &[1, 1, 2, 3]).min(devices);
-        Plan { seed, faults, config, devices, users, strikes: None, user: User::Random { mutations: MUTATIONS, keys, pause_ms } }
+        let mut later = Rng::new([seed, 0x6c61_7465]);
+        let share = pick(&mut later, &[10, 25, 50, 80]);
+        draw(&mut later, share, &Fault::ALL[LATER..], &mut faults);
+        let conditional = later.up_to(3) == 0;
+        let asks = pick(&mut later, &[0, 20_000, 100_000, 300_000]);
+        let user = User::Random { mutations: MUTATIONS, keys, pause_ms, asks };
+        Plan { seed, faults, config, devices, users, conditional, strikes: None, user }
     }
 
     /// How many devices there are.
@@ -136,14 +149,7 @@ fn pick<T: Copy>(rng: &mut Rng, from: &[T]) -> T {
 fn faults(rng: &mut Rng) -> BTreeMap<Fault, u32> {
     let share = pick(rng, &[10, 25, 50, 80]);
     let mut faults = BTreeMap::new();
-    for fault in Fault::ALL {
-        let ppm = u64::from(fault.ppm_max());
-        if rng.up_to(99) < share {
-            // Small rates are drawn more often than large ones: a run that hardly moves finds little.
-            let ppm = rng.up_to(ppm).min(rng.up_to(ppm)).max(1);
-            faults.insert(fault, ppm as u32);
-        }
-    }
+    draw(rng, share, &Fault::ALL[..LATER], &mut faults);
     let first = rng.up_to(FREQUENT.len() as u64 - 1) as usize;
     let step = pick(rng, &[1, 3, 7]);
     for number in 0..KINDS + 1 {
@@ -151,10 +157,21 @@ fn faults(rng: &mut Rng) -> BTreeMap<Fault, u32> {
         let rate = faults.entry(fault).or_insert(0);
         *rate = (*rate).max(fault.ppm_max() / 4);
     }
-    if faults.len() == Fault::ALL.len() {
+    if faults.len() == LATER {
         faults.pop_last();
     }
     faults
+}
+
+fn draw(rng: &mut Rng, share: u64, of: &[Fault], faults: &mut BTreeMap<Fault, u32>) {
+    for fault in of {
+        let ppm = u64::from(fault.ppm_max());
+        if rng.up_to(99) < share {
+            // Small rates are drawn more often than large ones: a run that hardly moves finds little.
+            let ppm = rng.up_to(ppm).min(rng.up_to(ppm)).max(1);
+            faults.insert(*fault, ppm as u32);
+        }
+    }
 }
 
 fn config(rng: &mut Rng) -> Config {

@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use serde_json::{Value, json};
 
 use super::action::Edit;
+use super::horizon::{Horizon, Place};
 use crate::authority::{
     Authority, Client, Commit, Ending, Feed, Head, Life, MemoryStore, PullAsk, RefuseMarked, Remembered, Revision, Store,
 };
@@ -42,7 +43,7 @@ pub struct Server {
     store: Recording,
     writes_elsewhere: u64,
     /// A copy of its data, and how often one was taken back.
-    backup: Option<MemoryStore>,
+    backup: Option<(MemoryStore, Horizon)>,
     restored: u64,
 }
 
@@ -55,7 +56,7 @@ const ELSEWHERE: &str = "elsewhere";
 impl Server {
     /// An empty one.
     pub fn new() -> Server {
-        let store = Recording { store: MemoryStore::new(GENERATION), commits: Vec::new() };
+        let store = Recording { store: MemoryStore::new(GENERATION), commits: Vec::new(), horizon: Horizon::default() };
         Server { authority: Authority::default(), store, writes_elsewhere: 0, backup: None, restored: 0 }
     }
 
@@ -78,8 +79,17 @@ impl Server {
             },
             Call::Pull { feed, cursor, limit, request } => {
                 let Ok(feed) = Feed::parse(feed) else { return Answer { status: 404, body: "{}".into() } };
-                let ask = PullAsk { feed, cursor: cursor.clone(), limit: Some(*limit as usize), request: Some(request.clone()) };
-                serde_json::to_string(&sure(self.authority.pull(store, identity, &ask)))
+                let generation = sure(store.head()).generation;
+                let cursor = match cursor.as_ref().map(|cursor| store.horizon.read(cursor, &generation)) {
+                    Some(Place::Gone) => return Answer { status: 410, body: "{}".into() },
+                    Some(Place::Start) => Some(String::new()),
+                    Some(Place::At(cursor)) => Some(cursor),
+                    None => None,
+                };
+                let ask = PullAsk { feed, cursor, limit: Some(*limit as usize), request: Some(request.clone()) };
+                let mut page = sure(self.authority.pull(store, identity, &ask));
+                page.cursor = store.horizon.sign(page.cursor);
+                serde_json::to_string(&page)
             }
             Call::Outcome { id } => serde_json::to_string(&sure(self.authority.outcome(store, &identity.scope, id))),
             Call::Ping => serde_json::to_string(&sure(self.authority.ping(store))),
@@ -100,7 +110,7 @@ impl Server {
 
     /// Copies its data.
     pub fn back_up(&mut self) {
-        self.backup = Some(self.store.store.clone());
+        self.backup = Some((self.store.store.clone(), self.store.horizon.clone()));
     }
 
     /// Whether there is a copy.
@@ -112,11 +122,30 @@ impl Server {
     /// before had come to. `None` where there is no copy.
     pub fn restore(&mut self) -> Option<(String, u64, u64)> {
         let ended_at = sure(self.store.head()).seq;
-        self.store.store = self.backup.take()?;
+        (self.store.store, self.store.horizon) = self.backup.take()?;
         self.restored += 1;
         let generation = format!("{GENERATION}{}", self.restored);
         sure(self.store.begin_life(&generation));
         Some((generation, sure(self.store.head()).seq, ended_at))
+    }
+
+    /// Up to which position deletes are forgotten, and outcomes.
+    pub fn forgotten(&self) -> (u64, u64) {
+        (self.store.horizon.through(), sure(self.store.head()).horizon)
+    }
+
+    /// Forgets all deletes but those of the last positions. Up to which position they are forgotten then.
+    pub fn forget_deletes(&mut self, keep: u64) -> u64 {
+        self.store.horizon.raise(sure(self.store.head()).seq.saturating_sub(keep));
+        self.store.horizon.through()
+    }
+
+    /// Forgets all outcomes but those of the last positions. Up to which position they are forgotten then.
+    pub fn forget_outcomes(&mut self, keep: u64) -> u64 {
+        let head = sure(self.store.head());
+        let through = head.seq.saturating_sub(keep).max(head.horizon);
+        sure(self.store.forget_outcomes(through));
+        through
     }
 
     /// A document as it is.
@@ -182,6 +211,7 @@ fn operation(address: &Address, edit: &Edit, current: Option<&Value>) -> Option<
 struct Recording {
     store: MemoryStore,
     commits: Vec<Committed>,
+    horizon: Horizon,
 }
 
 impl Store for Recording {
@@ -204,11 +234,12 @@ impl Store for Recording {
     }
 
     fn document(&self, scope: &str, address: &Address) -> Result<Option<Revision>, Infallible> {
-        self.store.document(scope, address)
+        Ok(self.store.document(scope, address)?.map(|revision| self.horizon.blur(revision)))
     }
 
     fn changes(&self, scope: &str, feed: &Feed, after: u64, visit: &mut dyn FnMut(Revision) -> ControlFlow<()>) -> Result<(), Infallible> {
-        self.store.changes(scope, feed, after, visit)
+        let mut visit_known = |revision| if self.horizon.hides(&revision) { ControlFlow::Continue(()) } else { visit(revision) };
+        self.store.changes(scope, feed, after, &mut visit_known)
     }
 
     fn applied(&self, scope: &str, client: &str, feed: &Feed, after: u64, through: u64, limit: usize) -> Result<Vec<Applied>, Infallible> {

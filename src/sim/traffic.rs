@@ -36,6 +36,8 @@ pub(super) struct Letter {
 
 /// The longest wait that the server asks for.
 const RETRY_AFTER_MAX_S: u64 = 120;
+/// How often a reply on a slow link makes progress.
+const SLOW_PROGRESS_MS: usize = 1_000;
 
 impl Device {
     /// The engine sends a request.
@@ -49,6 +51,9 @@ impl Device {
         if common.now < self.tab.token_comes {
             let what = format!("without a token, and with a question for one open, comes {call:?}");
             return Err(Violation { law: "I19", what });
+        }
+        if self.tab.asking.is_stopped {
+            return Err(Violation { law: "I19", what: format!("the app wants nothing to be sent, and there comes {call:?}") });
         }
         common.trace.mark(name(&call), common.now, request.0, size(&call));
         if let Call::Push { body, .. } = &call {
@@ -75,6 +80,7 @@ impl Device {
             self.fail(common, request);
         }
         for (copy, ms) in arrivals.into_iter().enumerate() {
+            let ms = ms + self.front.delay(common.now, size(&call));
             let parcel =
                 Parcel { life: self.tab.life, request, call: call.clone(), identity: identity.clone(), is_answered: copy == 0 && !silent };
             common.schedule(common.now + ms, self.number, Event::Arrive(Box::new(parcel)));
@@ -103,6 +109,7 @@ impl Device {
     /// A request reaches the server.
     pub fn arrive(&mut self, common: &mut Common, parcel: Parcel) -> Halt {
         let Parcel { life, request, call, identity, is_answered } = parcel;
+        let call = self.blur(call);
         let mut genuine = true;
         let reply = match self.refuse_unread(&call) {
             Some(reply) => {
@@ -119,7 +126,7 @@ impl Device {
                     let seconds = self.dice.size(Fault::RetryAfter, 0, RETRY_AFTER_MAX_S);
                     answer.headers.0.push(("ratelimit".to_owned(), format!("\"quota\";r=0;t={seconds}")));
                 }
-                match self.spoil(&answer, &call) {
+                match self.spoil(&answer, &call).or_else(|| self.spoil_good(&answer, &call)) {
                     Some((spoilt, is_genuine)) => {
                         genuine = is_genuine;
                         spoilt
@@ -146,11 +153,17 @@ impl Device {
         if arrivals.is_empty() && self.rng.up_to(2) > 0 {
             return self.break_off(common, life, request, SendFailure::NoAnswer);
         }
+        let slow = self.front.delay(common.now, reply.body.0.len());
         for ms in arrivals {
             if ms > 5_000 {
                 let progress = Input::Progressed { request, received: 1 };
                 common.schedule(common.now + ms / 2, self.number, Event::Tell { life, input: Box::new(progress) });
             }
+            for at in (0..slow).step_by(SLOW_PROGRESS_MS) {
+                let progress = Input::Progressed { request, received: at };
+                common.schedule(common.now + ms + at, self.number, Event::Tell { life, input: Box::new(progress) });
+            }
+            let ms = ms + slow;
             let letter = Letter { life, request, reply: reply.clone(), is_genuine: genuine && reply.status == 200 };
             common.schedule(common.now + ms, self.number, Event::Reply(Box::new(letter)));
         }
@@ -196,7 +209,7 @@ impl Device {
             let odd = [100, 204, 206, 300, 302, 304, 407, 418, 451, 599];
             return Some(reply(odd[self.dice.size(Fault::OddStatus, 0, odd.len() as u64 - 1) as usize], "text/plain", "?".into()));
         }
-        None
+        self.refuse_push(call)
     }
 
     /// What becomes of a good answer on the server's side of the network, and whether it is still to be believed.
@@ -244,12 +257,16 @@ impl Device {
         if reply.status == 410 && !reply.redirected {
             self.oracle.refused_cursor(&knew);
         }
-        let call = call.filter(|call| is_genuine && matches!(call, Call::Push { .. } | Call::Pull { .. }));
+        let call = call.filter(|call| is_genuine && !matches!(call, Call::Ping));
         let body = call.as_ref().and_then(|_| serde_json::from_slice::<Value>(&reply.body.0).ok());
+        if let (Some(call), Some(body)) = (&call, &body) {
+            self.note_crossing(call, body);
+        }
         match call.zip(body).filter(|(_, body)| self.oracle.believes(&knew, body)) {
             Some((Call::Push { ids, .. }, body)) => self.oracle.push_delivered(truth, &ids, &body),
             Some((Call::Pull { feed, .. }, body)) => self.oracle.pull_delivered(truth, &feed, &body)?,
-            Some((Call::Outcome { .. } | Call::Ping, _)) | None => {}
+            Some((Call::Outcome { id }, body)) => self.oracle.push_delivered(truth, &[id], &body),
+            Some((Call::Ping, _)) | None => {}
         }
         self.tell(common, Input::Replied { request, reply })
     }
@@ -293,7 +310,7 @@ fn asked_ms(reply: &Reply) -> u64 {
     seconds * 1_000
 }
 
-fn reply(status: u16, content_type: &str, body: String) -> Reply {
+pub(super) fn reply(status: u16, content_type: &str, body: String) -> Reply {
     Reply { status, redirected: false, headers: [("content-type", content_type.into())].into(), body: Bytes(body.into_bytes().into()) }
 }
 

@@ -35,7 +35,8 @@ pub struct Outcome {
 impl Outcome {
     /// Whether the run was hard enough to count.
     pub fn counts(&self) -> bool {
-        self.mutations >= u64::from(super::plan::MUTATIONS) && self.struck.len() >= KINDS
+        self.mutations >= u64::from(super::plan::MUTATIONS)
+            && Fault::ALL.iter().filter(|fault| self.struck.contains_key(fault.id())).count() >= KINDS
     }
 }
 
@@ -89,6 +90,9 @@ impl World {
         for device in &self.devices {
             for (fault, times) in device.dice.struck() {
                 *struck.entry(fault).or_insert(0) += times;
+            }
+            for (id, times) in &device.seen {
+                *struck.entry(*id).or_insert(0) += times;
             }
         }
         Outcome {
@@ -184,6 +188,7 @@ impl World {
         while !(self.devices.iter().all(Device::has_answers) && self.is_at_rest()) && self.common.now < until {
             self.step()?;
         }
+        self.devices.iter().try_for_each(Device::check_answers)?;
         self.check_rest()
     }
 

@@ -2,6 +2,7 @@
 #![cfg(feature = "sim")]
 
 mod answers;
+mod asleep;
 mod awaiting;
 mod backend;
 mod backends;

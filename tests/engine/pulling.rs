@@ -228,6 +228,26 @@ fn restored(mut store: syncline::authority::MemoryStore, generation: &str) -> sy
 }
 
 #[test]
+fn p5_p6_a_page_that_begins_again_takes_nothing_away_that_was_acknowledged_since_it_was_asked_for() {
+    let mut server = Server::new();
+    let mut client = filled(&mut server, 1);
+    client.ask(Ask::Pull);
+    let (asked, call) = client.take_sent();
+    let Call::Pull { feed, limit, request, .. } = call else { panic!("a pull: {call:?}") };
+    let page = server.answer(&client.engine.identity(), &Call::Pull { feed, cursor: Some("nonsense".into()), limit, request });
+    client.mutate(put("new", "7")).unwrap();
+    client.pass(100);
+    let (request, ids, body) = client.take_push();
+    let reply = server.answer(&client.engine.identity(), &Call::Push { ids, body, attempt: 0 });
+    client.reply(request, reply);
+    client.reply(asked, page);
+    assert_eq!(client.view("new"), Some(json!(7)), "the server has it");
+    let Some((_, Call::Pull { cursor: None, .. })) = client.sent.front() else { panic!("from the beginning: {:?}", client.sent) };
+    client.live(&mut server, 1_000);
+    assert_eq!((client.view("new"), client.view("k0")), (Some(json!(7)), Some(json!({"n":0}))));
+}
+
+#[test]
 fn p6_what_does_not_come_again_after_a_reset_is_gone_and_what_is_written_meanwhile_stays() {
     let mut server = Server::new();
     let mut client = filled(&mut server, 3);
@@ -247,7 +267,9 @@ fn p6_what_does_not_come_again_after_a_reset_is_gone_and_what_is_written_meanwhi
     };
     client.ask(Ask::Pull);
     let (request, echo) = pull(&mut client);
-    client.reply(request, page(r#"{"collection":"c","key":"k1","version":"g1.9","seq":9,"value":1}"#, true, true, &echo));
+    client.reply(request, page("", true, true, &echo));
+    let (request, echo) = pull(&mut client);
+    client.reply(request, page(r#"{"collection":"c","key":"k1","version":"g1.9","seq":9,"value":1}"#, true, false, &echo));
     let (last, echo) = pull(&mut client);
     client.mutate(put("new", "7")).unwrap();
     client.pass(100);

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use syncline::engine::clock::Wall;
+use syncline::engine::config::Level;
 use syncline::engine::effect::{Guard, Write};
 use syncline::engine::error::{Code, Fault};
 use syncline::engine::header;
@@ -281,6 +282,48 @@ fn i11_who_has_caught_up_sees_all_that_a_writer_had_seen() {
     let page = |changes: Value| json!({ "changes": changes, "cursor": "g.2", "more": false });
     assert_eq!(law(told.pulled(page(json!([])))), "I11");
     assert_eq!(law(told.pulled(page(json!([{ "collection": "c", "key": "k", "seq": 2 }])))), "none");
+}
+
+#[test]
+fn i12_what_was_deleted_does_not_come_back() {
+    let mut told = answered();
+    told.settled("m1", applied()).unwrap();
+    told.sees(1).unwrap();
+    told.written_elsewhere("x", 2, None).unwrap();
+    told.pulled(json!({ "changes": [{ "collection": "c", "key": "k", "seq": 2 }], "cursor": "g.2", "more": false })).unwrap();
+    assert_eq!(law(told.sees(1)), "I12");
+
+    // The server has forgotten the delete: who has begun again, and was not told of the document, has it no more.
+    let mut told = Told { oracle: Oracle::of(0, Level::A, vec!["main".into()]), ..Told::default() };
+    told.written_elsewhere("x", 1, Some(json!(1))).unwrap();
+    told.pulled(json!({ "changes": [{ "collection": "c", "key": "k", "seq": 1 }], "cursor": "g.1", "more": false })).unwrap();
+    told.sees(1).unwrap();
+    told.written_elsewhere("y", 2, None).unwrap();
+    told.truth.forgot_deletes(2);
+    told.sees(1).unwrap();
+    let had_cursor = told.oracle.known(true);
+    assert!(!told.oracle.believes(&had_cursor, &json!({ "cursor": "g~1.2", "reset": true, "generation": "" })));
+    told.pulled(json!({ "changes": [], "cursor": "g~1.2", "more": false })).unwrap();
+    assert_eq!(law(told.sees(1)), "I12");
+}
+
+#[test]
+fn i3_what_the_app_is_told_of_its_inbox_and_of_what_it_awaits_is_true() {
+    let item = json!({ "entry": "m1", "members": ["m1"] });
+    let body = json!({ "operations": [{ "op": "put", "collection": "c", "key": "k", "value": 1 }],
+        "documents": [{ "collection": "c", "key": "k", "local": 1 }] });
+    let mut told = sent();
+    assert_eq!(law(told.oracle.is_aside(&item)), "I3", "it has not ended");
+    assert_eq!(told.oracle.pending_of(None), ["m1"]);
+    assert!(!told.oracle.is_over("m1"));
+    told.truth.refused("m1", 1).unwrap();
+    told.settled("m1", rejected()).unwrap();
+    told.oracle.is_aside(&item).unwrap();
+    assert!(told.oracle.is_over("m1") && told.oracle.fits_again(&item, &body));
+    told.oracle.made_anew(&item, &body, None, "m2").unwrap();
+    assert_eq!(law(told.rested(1)), "V1", "it has an end of its own");
+    told.sees(1).unwrap();
+    assert_eq!(law(told.oracle.made_anew(&item, &body, Some(json!(7)), "m2")), "I2");
 }
 
 #[test]

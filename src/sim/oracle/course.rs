@@ -19,6 +19,8 @@ pub struct Course {
     feeds: Vec<String>,
     /// In which of the server's lives each feed was last pulled to its end: the position at which that began.
     caught_up: BTreeMap<String, u64>,
+    /// How far each feed had come then.
+    ends: BTreeMap<String, u64>,
     /// Where each feed's next pull may not fall behind.
     cursors: BTreeMap<String, u64>,
     /// What was found on the disk at the last crash.
@@ -58,9 +60,26 @@ impl Course {
         }
         self.cursors = durable.cursors.clone();
         self.caught_up = durable.cursors.iter().filter(|(_, at)| **at > 0).map(|(feed, at)| (feed.clone(), truth.birth_of(*at))).collect();
+        self.ends = durable.cursors.clone();
         self.durable = durable;
         self.has_begun_again = false;
         Ok(())
+    }
+
+    /// When all feeds have come to their ends, what none of them brought is gone: deletes among it of which the server itself
+    /// no longer knows (law I12).
+    fn forget_deleted(&self, birth: u64, replica: &mut Replica, truth: &Truth) {
+        if truth.forgotten() == 0 || !self.feeds.iter().all(|feed| self.caught_up.get(feed) == Some(&birth)) {
+            return;
+        }
+        for feed in &self.feeds {
+            let end = self.ends.get(feed).copied().unwrap_or(0);
+            for (name, _) in truth.latest_of(feed) {
+                if let Some(state) = truth.at(name, end).filter(|state| state.value.is_none() && state.seq <= truth.forgotten()) {
+                    replica.deliver(name, state);
+                }
+            }
+        }
     }
 
     /// A feed is pulled from `cursor` on: no earlier place than before, and none behind which something is missing.
@@ -85,6 +104,8 @@ impl Course {
         let Some(through) = truth.position(cursor) else { return Ok(()) };
         let birth = truth.birth_of(through);
         self.caught_up.insert(feed.to_owned(), birth);
+        self.ends.insert(feed.to_owned(), through);
+        self.forget_deleted(birth, replica, truth);
         if birth > 0 && self.feeds.iter().all(|feed| self.caught_up.get(feed) == Some(&birth)) {
             // All that the server still knows of has come: what did not is not there.
             for name in truth.names() {
@@ -94,7 +115,7 @@ impl Course {
             }
         }
         for (name, _) in truth.latest_of(feed) {
-            let must = truth.at(name, through).filter(|state| state.seq > birth).map_or(0, |state| state.seq);
+            let must = truth.at(name, through).filter(|state| state.seq > birth && !truth.is_forgotten(state)).map_or(0, |state| state.seq);
             if replica.base_seq(name) < must {
                 let has = replica.base_seq(name);
                 return broken("I11", format!("{feed} has come to {cursor}, and {name} to {has} instead of {must}"));
@@ -124,10 +145,16 @@ impl Oracle {
         Ok(())
     }
 
-    /// Which law a document breaks that is not what it must be: what shows another user's text is worse than wrong.
-    pub(super) fn law_of(&self, seen: &Option<Value>) -> &'static str {
+    /// Which law a document breaks that is not what it must be: what shows another user's text is worse than wrong, and so is
+    /// what was deleted and is there again.
+    pub(super) fn law_of(&self, name: &str, seen: &Option<Value>, is_gone: bool, truth: &Truth) -> &'static str {
         let is_foreign = seen.as_ref().is_some_and(|value| self.foreign_in(&value.to_string()).is_some());
-        if is_foreign { "I20" } else { "I5" }
+        let is_deleted = is_gone && seen.is_some() && truth.latest(name).is_some_and(|latest| latest.value.is_none());
+        match (is_foreign, is_deleted) {
+            (true, _) => "I20",
+            (_, true) => "I12",
+            _ => "I5",
+        }
     }
 
     fn foreign_in(&self, text: &str) -> Option<char> {

@@ -125,7 +125,7 @@ impl Dependences {
     }
 
     /// What a write has become.
-    fn last<'a>(&'a self, mut id: &'a str) -> &'a str {
+    pub fn last<'a>(&'a self, mut id: &'a str) -> &'a str {
         while let Some(by) = self.by.get(id) {
             id = by;
         }

@@ -89,7 +89,8 @@ pub fn durable(image: &Image, truth: &Truth) -> Result<Durable, Violation> {
                 Kind::Base => {
                     let (name, state) = base(&record, truth).map_err(|what| Violation { law: "S15", what: what.into() })?;
                     let had = truth.at(&name, state.seq);
-                    if had != Some(&state) && (had.is_some() || state.value.is_some()) {
+                    let is_had = had.is_some_and(|had| had.value == state.value && (had.seq == state.seq || had.value.is_none()));
+                    if !is_had && (had.is_some() || state.value.is_some()) {
                         return broken("I3", format!("{name} is on the disk as {state:?}, and the server had {had:?}"));
                     }
                     if durable.bases.get(&name).is_none_or(|other| other.seq < state.seq) {

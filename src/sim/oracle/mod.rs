@@ -3,6 +3,7 @@
 //! happened at the server. The judges share no code with the engine, the protocol or the server: they have their
 //! own JSON handling, their own patches, their own splices and their own merge.
 
+mod aside;
 mod course;
 mod dependences;
 mod document;
@@ -86,6 +87,8 @@ pub struct Oracle {
     /// What cannot be taken back by itself, though it is not frozen.
     folded: BTreeSet<String>,
     sent: BTreeSet<String>,
+    /// What was made anew, since the tab began.
+    anew: BTreeMap<String, String>,
     committed_order: BTreeMap<String, u64>,
     /// Since this position.
     committed_since: u64,
@@ -149,7 +152,9 @@ impl Oracle {
             _ => {}
         }
         if body["reset"] == true && knew.had_cursor {
+            // It was asked for before anybody knew, and is asked for again.
             self.begins_again();
+            return false;
         }
         true
     }
@@ -438,7 +443,8 @@ impl Oracle {
 
     /// The app said of a write what it is to come after.
     pub fn depends(&mut self, id: &str, after: &[String], reads: &[Name]) {
-        let mut all: Vec<String> = after.to_vec();
+        let last = |id: &String| self.anew.get(id).map_or_else(|| id.clone(), |anew| self.dependences.last(anew).to_owned());
+        let mut all: Vec<String> = after.iter().map(last).collect();
         all.extend(reads.iter().flat_map(|name| self.replica.pending_of(name)).filter(|other| other != id));
         // What has ended is nothing to wait for.
         all.retain(|other| self.replica.entry_of(other).is_some());
@@ -512,8 +518,9 @@ impl Oracle {
                         self.in_memory.insert(name.clone());
                     }
                     if *seen != *must {
-                        let must = text(&must);
-                        return broken(self.law_of(seen), format!("{name} looks like {} and must be {must}", text(seen)));
+                        let (is_gone, must) = (must.is_none(), text(&must));
+                        let law = self.law_of(&name, seen, is_gone, truth);
+                        return broken(law, format!("{name} looks like {} and must be {must}", text(seen)));
                     }
                     self.shown.compare(&name, seen).map_err(|what| Violation { law: "I24", what })?;
                 }

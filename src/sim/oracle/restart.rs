@@ -62,6 +62,7 @@ impl Oracle {
         self.replica = Replica::default();
         self.shown = Shown::default();
         self.in_memory.clear();
+        self.anew.clear();
         self.is_without_store = false;
         durable.bases.iter().for_each(|(name, state)| self.replica.deliver(name, state));
         self.generation.clone_from(&durable.generation);

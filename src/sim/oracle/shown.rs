@@ -74,10 +74,10 @@ pub fn operate_all(document: Option<Value>, entry: &str) -> Option<Value> {
     operations.fold(document, |document, operation| operate(document.clone(), operation).unwrap_or(document))
 }
 
-/// One operation in its wire form on a document; `None` where it does not fit.
-fn operate(document: Option<Value>, operation: &Value) -> Option<Option<Value>> {
+/// What an operation in its wire form says.
+pub fn edit_of(operation: &Value) -> Option<Edit> {
     let places = |member: &str| operation[member].as_array().into_iter().flatten().filter_map(|place| Some(place.as_str()?.to_owned()));
-    let edit = match operation["op"].as_str()? {
+    Some(match operation["op"].as_str()? {
         "put" => Edit::Put(operation["value"].clone()),
         "delete" => Edit::Delete,
         "patch" => {
@@ -95,7 +95,12 @@ fn operate(document: Option<Value>, operation: &Value) -> Option<Option<Value>> 
             insert: operation["insert"].as_str()?.to_owned(),
         },
         _ => return None,
-    };
+    })
+}
+
+/// One operation in its wire form on a document; `None` where it does not fit.
+fn operate(document: Option<Value>, operation: &Value) -> Option<Option<Value>> {
+    let edit = edit_of(operation)?;
     let meant = Meant::of(&edit, document.as_ref())?;
     Some(fold(document.as_ref(), [&meant]))
 }

@@ -65,12 +65,16 @@ pub struct Truth {
     states: BTreeMap<String, Vec<State>>,
     /// In each life at the most one.
     entries: BTreeMap<String, Vec<Fate>>,
+    /// Up to this position the server has forgotten deletes.
+    forgotten: u64,
+    /// Up to this one, outcomes.
+    unremembered: u64,
 }
 
 impl Default for Truth {
     fn default() -> Self {
         let first = Life { generation: super::super::server::GENERATION.to_owned(), start: 0 };
-        Truth { lives: vec![first], states: BTreeMap::new(), entries: BTreeMap::new() }
+        Truth { lives: vec![first], states: BTreeMap::new(), entries: BTreeMap::new(), forgotten: 0, unremembered: 0 }
     }
 }
 
@@ -159,10 +163,10 @@ impl Truth {
         !matches!(self.fate(entry), Some(Fate::Applied { .. })) || self.fates(entry).iter().any(|fate| matches!(fate, Fate::Refused { .. }))
     }
 
-    /// Whether a document at this position has what an entry did.
+    /// Whether a document at this position has what an entry did, and the server says so with it.
     pub fn contains(&self, entry: &str, at: u64) -> bool {
-        let birth = self.birth_of(at);
-        self.fates(entry).iter().any(|fate| matches!(fate, Fate::Applied { seq, .. } if birth < *seq && *seq <= at))
+        let since = self.birth_of(at).max(self.unremembered);
+        self.fates(entry).iter().any(|fate| matches!(fate, Fate::Applied { seq, .. } if since < *seq && *seq <= at))
     }
 
     /// A document as it is.
@@ -173,7 +177,26 @@ impl Truth {
     /// Whether a document is as it is because the server forgot that it ever was there: no page says so, and only who has
     /// pulled everything knows.
     pub fn is_forgotten(&self, state: &State) -> bool {
-        state.value.is_none() && self.lives.len() > 1 && state.seq == self.born_at()
+        state.value.is_none() && (self.lives.len() > 1 && state.seq == self.born_at() || state.seq <= self.forgotten)
+    }
+
+    /// The server forgot the deletes up to this position of its own. No page brings them any more.
+    pub fn forgot_deletes(&mut self, through: u64) {
+        if through > 0 {
+            self.forgotten = self.forgotten.max(self.born_at() + through);
+        }
+    }
+
+    /// The server forgot the outcomes up to this position of its own. No page names their entries any more.
+    pub fn forgot_outcomes(&mut self, through: u64) {
+        if through > 0 {
+            self.unremembered = self.unremembered.max(self.born_at() + through);
+        }
+    }
+
+    /// Up to which position deletes are forgotten; 0 where none is.
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten
     }
 
     /// The last time in a generation that a document was not there; `None` where it always was.
@@ -197,7 +220,8 @@ impl Truth {
 
     /// The position that a cursor or a version of the reference server stands for.
     pub fn position(&self, cursor: &str) -> Option<u64> {
-        let (generation, seq) = cursor.rsplit_once('.')?;
+        let (life, seq) = cursor.rsplit_once('.')?;
+        let generation = life.split_once('~').map_or(life, |(generation, _)| generation);
         self.position_in(generation, seq.parse().ok()?)
     }
 

@@ -491,8 +491,13 @@ impl Oracle {
 
     /// Whether all that came after what was not applied has ended with it (law I8).
     fn dependents_have_ended(&mut self) -> Verdict {
-        let told = &self.told;
-        match self.dependences.take_doomed().find(|id| told.get(id).is_some_and(|told| told.ending.is_none())) {
+        // What the app took back has left the view, and is told when that is stored.
+        let (told, laid) = (&self.told, &self.replica);
+        match self
+            .dependences
+            .take_doomed()
+            .find(|id| laid.entry_of(id).is_some() && told.get(id).is_some_and(|told| told.ending.is_none()))
+        {
             Some(id) => broken("I8", format!("{id} comes after what was not applied, and has not ended with it")),
             None => Ok(()),
         }

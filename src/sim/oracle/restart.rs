@@ -1,9 +1,10 @@
 //! What must be there after a crash: all that was promised, and a device that goes on from the disk alone (law I1).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::replica::Replica;
 use super::shown::Shown;
+use super::truth::Fate;
 use super::{Oracle, Told, Truth, Verdict, broken, found};
 use crate::engine::notice::Durability;
 use crate::sim::disk::Image;
@@ -58,7 +59,8 @@ impl Oracle {
 
     /// The device as it must come up again, from the disk alone.
     fn restart(&mut self, truth: &Truth, image: &Image, power: bool) -> Verdict {
-        let durable = found::durable(image, truth)?;
+        let pending: BTreeSet<String> = self.stored.pending().cloned().collect();
+        let durable = found::durable(image, truth, &self.carried_out(truth, &pending))?;
         self.replica = Replica::default();
         self.shown = Shown::default();
         self.in_memory.clear();
@@ -67,7 +69,6 @@ impl Oracle {
         durable.bases.iter().for_each(|(name, state)| self.replica.deliver(name, state));
         self.generation.clone_from(&durable.generation);
         self.course.restarted(durable, truth, power)?;
-        let pending: BTreeSet<String> = self.stored.pending().cloned().collect();
         for id in &pending {
             match self.stored.frozen_in(id) {
                 Some(entry) if entry != id => {}
@@ -83,5 +84,19 @@ impl Oracle {
             }
         }
         Ok(())
+    }
+
+    /// Where the server has carried out some of these, the first position of that for each document.
+    fn carried_out(&self, truth: &Truth, pending: &BTreeSet<String>) -> BTreeMap<String, u64> {
+        let mut first = BTreeMap::new();
+        for entry in pending.iter().filter(|id| self.stored.frozen(id).is_some()) {
+            if let Some(Fate::Applied { seq, names }) = truth.fate(entry) {
+                for name in names {
+                    let first = first.entry(name.clone()).or_insert(*seq);
+                    *first = (*first).min(*seq);
+                }
+            }
+        }
+        first
     }
 }

@@ -472,7 +472,8 @@ impl Device {
         }
         let engine = &mut self.tab.engine;
         let truth = &common.truths[self.user];
-        self.oracle.evicted(engine.as_mut().map(Engine::take_evicted).unwrap_or_default())?;
+        let evicted = engine.as_mut().map(Engine::take_evicted).unwrap_or_default();
+        self.oracle.evicted(evicted.iter().map(|address| format!("{}/{}", address.collection, address.key)).collect())?;
         if let Err(violation) = self.oracle.looked(truth, all, |name| seen(engine, name)) {
             // What was frozen while the disk was busy is not ordered yet, and is known to the engine alone. The view must
             // be what that makes, or it is wrong.

@@ -243,3 +243,31 @@ fn p7_what_was_typed_is_merged_whether_it_was_folded_or_not() {
     }
     assert_eq!(texts[0], texts[1]);
 }
+
+#[test]
+fn i18_an_entry_has_no_more_operations_than_a_server_takes() {
+    let mut server = Server::new();
+    let mut client = opened_with(&mut server, few(8));
+    write(&mut client, [put("k", r#"{"n":0,"l":[]}"#)]);
+    send(&mut client, &mut server);
+    let one = Mutation::append(at("k"), "/l", "[1]").unwrap();
+    let four = |n: i64| [count("k", n), count("k", n), one.clone(), one.clone()];
+    let mut ids = Vec::new();
+    for mutation in (1..=700).flat_map(four) {
+        ids.push(client.mutate(mutation).unwrap());
+    }
+    client.pass(1);
+    let mut most = 0;
+    client.ask(Ask::Push { timeout_ms: None });
+    client.live_with(60_000, &mut |asker, call| {
+        if let Call::Push { body, .. } = call {
+            let body: serde_json::Value = serde_json::from_str(body).unwrap();
+            let counts = body["entries"].as_array().unwrap().iter().map(|entry| entry["operations"].as_array().unwrap().len());
+            most = counts.chain([most]).max().unwrap();
+        }
+        server.answer(asker, call)
+    });
+    assert!((500..=1_000).contains(&most), "{most}");
+    assert!(ids.iter().all(|id| matches!(client.ending(id), Some(Ending::Applied { .. }))));
+    assert_eq!(server.document("k").unwrap()["n"], 700 * 701);
+}

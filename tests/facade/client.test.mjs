@@ -28,7 +28,7 @@ test('options reach the module, and none is taken that nothing reads', async () 
   const { engine, client } = await opened({
     scope: 'user',
     transport: { url: 'http://server/sync' },
-    storage: { durability: 'relaxed' },
+    storage: { durability: 'relaxed', memoryBytesMax: 1_000_000 },
     collections: { votes: { coalesce: false }, notes: {}, lists: { coalesce: true } },
     poll: { baseMs: 1000 },
     batch: { itemsMax: 5 },
@@ -37,7 +37,7 @@ test('options reach the module, and none is taken that nothing reads', async () 
     name: 'app',
     scope: 'user',
     url: 'http://server/sync',
-    config: { transport: 'protocol', uncoalesced: ['votes'], crossOrigin: true, strict: false, pollBaseMs: 1000, batchItemsMax: 5 },
+    config: { transport: 'protocol', uncoalesced: ['votes'], crossOrigin: true, strict: false, memoryBytesMax: 1_000_000, pollBaseMs: 1000, batchItemsMax: 5 },
   });
   assert.equal(client.clientId, 'client-1');
   const { facade } = await stage();

@@ -32,7 +32,6 @@ use crate::engine::config::Level;
 use crate::engine::effect::Write;
 use crate::engine::ident::MutationId;
 use crate::engine::notice::{Durability, Ending, Notice};
-use crate::protocol::{Address, Names};
 
 /// A law that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -539,9 +538,8 @@ impl Oracle {
     }
 
     /// These documents are not in memory any more. Nobody looked at them, and nothing was pending of them (law I6).
-    pub fn evicted(&mut self, documents: Vec<Address>) -> Verdict {
-        for Names { collection, key } in documents.iter().map(|address| &**address) {
-            let name = format!("{collection}/{key}");
+    pub fn evicted(&mut self, documents: Vec<Name>) -> Verdict {
+        for name in documents {
             if self.shown.is_shown(&name) || !self.replica.pending_of(&name).is_empty() {
                 return broken("I6", format!("{name} went from memory, and was looked at or pending"));
             }

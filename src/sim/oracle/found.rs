@@ -77,9 +77,9 @@ pub struct Durable {
     pub generation: String,
 }
 
-/// The bases and cursors on a disk. `pending`: where the server has carried out what is pending there, the first position of
-/// that for each document. A base has nothing of it.
-pub fn durable(image: &Image, truth: &Truth, pending: &BTreeMap<String, u64>) -> Result<Durable, Violation> {
+/// The bases and cursors on a disk. `pending`: where the server has carried out what is pending there, the positions of that
+/// for each document. A base has nothing of it.
+pub fn durable(image: &Image, truth: &Truth, pending: &BTreeMap<String, Vec<u64>>) -> Result<Durable, Violation> {
     let mut durable = Durable::default();
     for bytes in image.log.values().chain(image.pages.values()) {
         for found in record::decode(bytes) {
@@ -128,7 +128,7 @@ fn cursor(record: &record::Record<'_>) -> Result<(String, Option<String>, String
     Ok((header.read("feed")?, header.read("cursor")?, header.read("generation")?))
 }
 
-fn base(record: &record::Record<'_>, truth: &Truth, pending: &BTreeMap<String, u64>) -> Result<(String, State), &'static str> {
+fn base(record: &record::Record<'_>, truth: &Truth, pending: &BTreeMap<String, Vec<u64>>) -> Result<(String, State), &'static str> {
     let mut header = record.header()?;
     let (collection, key): (String, String) = (header.read("collection")?, header.read("key")?);
     let (seq, generation): (Option<u64>, String) = (header.read("seq")?, header.read("generation")?);
@@ -140,7 +140,7 @@ fn base(record: &record::Record<'_>, truth: &Truth, pending: &BTreeMap<String, u
     let seq = match seq {
         Some(seq) => truth.position_in(&generation, seq).ok_or("a base is of a generation that never was")?,
         // Nobody said where it stands, only that it is not there.
-        None => truth.last_absent(&name, &generation, pending.get(&name).copied()).map_or(0, |state| state.seq),
+        None => truth.last_absent(&name, &generation, pending.get(&name).map_or(&[], Vec::as_slice)).map_or(0, |state| state.seq),
     };
     Ok((name, State { seq, value }))
 }

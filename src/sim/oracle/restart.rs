@@ -86,17 +86,16 @@ impl Oracle {
         Ok(())
     }
 
-    /// Where the server has carried out some of these, the first position of that for each document.
-    fn carried_out(&self, truth: &Truth, pending: &BTreeSet<String>) -> BTreeMap<String, u64> {
-        let mut first = BTreeMap::new();
+    /// Where the server has carried out some of these, in whatever life, the positions of that for each document.
+    fn carried_out(&self, truth: &Truth, pending: &BTreeSet<String>) -> BTreeMap<String, Vec<u64>> {
+        let mut positions = BTreeMap::<String, Vec<u64>>::new();
         for entry in pending.iter().filter(|id| self.stored.frozen(id).is_some()) {
-            if let Some(Fate::Applied { seq, names }) = truth.fate(entry) {
-                for name in names {
-                    let first = first.entry(name.clone()).or_insert(*seq);
-                    *first = (*first).min(*seq);
+            for fate in truth.fates(entry) {
+                if let Fate::Applied { seq, names } = fate {
+                    names.iter().for_each(|name| positions.entry(name.clone()).or_default().push(*seq));
                 }
             }
         }
-        first
+        positions
     }
 }

@@ -199,11 +199,12 @@ impl Truth {
         self.forgotten
     }
 
-    /// The last time in a generation, before a position where one is given, that a document was not there; `None` where it
-    /// always was.
-    pub fn last_absent(&self, name: &str, generation: &str, before: Option<u64>) -> Option<&State> {
+    /// The last time in a generation, before all of these positions that are in it, that a document was not there; `None`
+    /// where it always was.
+    pub fn last_absent(&self, name: &str, generation: &str, before: &[u64]) -> Option<&State> {
         let birth = self.position_in(generation, 0)?;
-        let is_before = |state: &State| before.is_none_or(|before| state.seq < before);
+        let before = before.iter().filter(|seq| self.birth_of(**seq) == birth).min();
+        let is_before = |state: &State| before.is_none_or(|before| state.seq < *before);
         let is_it = |state: &&State| state.value.is_none() && self.birth_of(state.seq) == birth && is_before(state);
         self.states.get(name)?.iter().rfind(is_it)
     }

@@ -28,6 +28,9 @@ pub struct Feed {
     pub failures: u32,
     /// Everything is pulled again: what has been seen so far. What is not seen by the end is gone.
     pub resync: Option<OrderedSet<Address>>,
+    /// Whether it was asked from the beginning though documents were known, some by other feeds: what of them was deleted the server
+    /// may know no more.
+    pub is_blind: bool,
     /// The number of the last request that was answered...
     pub answered: u64,
     /// ...of the first one of these pages, until the last has come...
@@ -49,6 +52,7 @@ impl Feed {
             asked: None,
             failures: 0,
             resync: None,
+            is_blind: false,
             answered: 0,
             began: None,
             pulled: 0,

@@ -16,6 +16,7 @@ use super::queued::Queued;
 use super::replica::Base;
 use super::retry;
 use super::sending::{asked_wait, read_body};
+use crate::ordered::OrderedSet;
 use crate::protocol::{Change, ChangeBody, PullReply};
 
 impl Engine {
@@ -122,7 +123,7 @@ impl Engine {
         if reply.status == 410 && self.feeds[feed].cursor.is_some() {
             // The server no longer knows what came after it (H6). Without a cursor there is nothing to begin again.
             self.history.note(Code::Http.as_str());
-            self.restart_feeds(now);
+            self.restart_feeds(now, None);
             return self.feeds[feed].on_retry(now, None, &mut self.rng);
         }
         let refused = outcome::refusal(reply.status);
@@ -152,7 +153,7 @@ impl Engine {
     pub(super) fn on_generation(&mut self, now: Timestamp) {
         let wait = retry::ENTRY.draw(self.turns, &mut self.rng);
         self.turns = self.turns.saturating_add(1);
-        self.restart_feeds(now.after(wait));
+        self.restart_feeds(now.after(wait), None);
     }
 
     /// Nonsense is no answer: cache and cursor stay (MISSION 14).
@@ -208,6 +209,9 @@ impl Engine {
         #[cfg(feature = "sim")]
         let page = PullReply { cursor: self.larger_cursor(feed, page.cursor), ..page };
         self.history.count(page.changes.len());
+        if self.feeds[feed].is_blind && self.feeds[feed].resync.is_none() {
+            self.restart_feeds(now, Some(feed));
+        }
         for applied in &page.applied {
             let id = MutationId(applied.id.as_str().into());
             self.seen.seq = self.seen.seq.max(applied.seq);
@@ -281,15 +285,35 @@ impl Engine {
     }
 
     /// Every feed begins again. Which feed a document came by is not known, so only what comes by none of them is gone.
-    pub(super) fn restart_feeds(&mut self, now: Timestamp) {
+    /// `with`: the feed whose first page has come already.
+    pub(super) fn restart_feeds(&mut self, now: Timestamp, with: Option<usize>) {
         #[cfg(feature = "sim")]
         if self.has(super::planted::Bug::B15) {
             return;
         }
         for feed in 0..self.feeds.len() {
-            self.feeds[feed].restart(now, true);
+            if with == Some(feed) {
+                self.feeds[feed].resync = Some(OrderedSet::default());
+            } else {
+                self.feeds[feed].restart(now, true);
+            }
         }
         self.stage_cursors();
+    }
+
+    /// A feed is asked from the beginning, and documents are known: those of which no page came, and that a server has forgotten
+    /// since, would stay (P6). So everything is pulled again; what was pulled before, when this feed has an answer.
+    pub(super) fn look_for_deletes(&mut self, feed: usize) {
+        let is_first = self.feeds[feed].cursor.is_none() && self.feeds[feed].resync.is_none();
+        let knows = || self.replica.known().next().is_some() || self.store.pages.addresses().next().is_some();
+        let is_blind = is_first && knows();
+        let is_alone = self.feeds.iter().all(|other| other.cursor.is_none());
+        self.feeds[feed].is_blind = is_blind && !is_alone;
+        if is_blind && is_alone {
+            for feed in &mut self.feeds {
+                feed.resync.get_or_insert_with(OrderedSet::default);
+            }
+        }
     }
 
     /// After everything was pulled again: what did not come is gone. Says whether this was the last feed.

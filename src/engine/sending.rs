@@ -306,6 +306,7 @@ impl Engine {
         let request = self.send(now, What::Pull(feed), call, effects);
         self.feeds[feed].request = Some((request, echo));
         self.feeds[feed].asked = Some(now);
+        self.look_for_deletes(feed);
     }
 
     /// A network that is believed to be away is asked, slowly: the belief may be wrong.

@@ -64,7 +64,7 @@ impl Device {
             self.oracle.pulls(&common.truths[self.user], feed, cursor.as_deref())?;
         }
         let had_cursor = matches!(&call, Call::Pull { cursor: Some(_), .. });
-        self.tab.outstanding.insert(request, (call.clone(), self.oracle.known(had_cursor)));
+        self.tab.outstanding.insert(request, (call.clone(), self.oracle.known(had_cursor, matches!(&call, Call::Pull { .. }))));
         if let Some(reply) = self.intercept() {
             let letter = Letter { life: self.tab.life, request, reply, is_genuine: false };
             let ms = 5 + self.rng.up_to(200);

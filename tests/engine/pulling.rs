@@ -248,6 +248,22 @@ fn p5_p6_a_page_that_begins_again_takes_nothing_away_that_was_acknowledged_since
 }
 
 #[test]
+fn p6_what_was_known_before_the_first_pull_and_does_not_come_with_it_is_gone() {
+    let mut server = Server::new();
+    let mut client = Client::open(Disk::default(), 1);
+    client.mutate(put("mine", "7")).unwrap();
+    client.pass(100);
+    let (request, ids, body) = client.take_push();
+    let reply = server.answer(&client.engine.identity(), &Call::Push { ids, body, attempt: 0 });
+    client.reply(request, reply);
+    // It is stored before any page has come. Another client deletes it, and the server forgets that it ever was.
+    let mut client = client.crash();
+    let mut server = Server::new();
+    client.live_with(1_000, &mut |asker, call| server.answer(asker, call));
+    assert_eq!((client.view("mine"), client.status().pending_mutations), (None, 0));
+}
+
+#[test]
 fn p6_what_does_not_come_again_after_a_reset_is_gone_and_what_is_written_meanwhile_stays() {
     let mut server = Server::new();
     let mut client = filled(&mut server, 3);

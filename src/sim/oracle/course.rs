@@ -1,7 +1,7 @@
 //! Which way a device goes along the server's log: only forward, and not past anything that it does not have (laws I10,
 //! I11, I16). What one user writes never reaches another (law I20).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -23,6 +23,8 @@ pub struct Course {
     ends: BTreeMap<String, u64>,
     /// Where each feed's next pull may not fall behind.
     cursors: BTreeMap<String, u64>,
+    /// The feeds that have brought a page since they began.
+    begun: BTreeSet<String>,
     /// What was found on the disk at the last crash.
     durable: Durable,
     /// Whether feeds have begun again since.
@@ -39,7 +41,19 @@ impl Course {
     pub fn begin_again(&mut self) {
         self.cursors.clear();
         self.caught_up.clear();
+        self.begun.clear();
         self.has_begun_again = true;
+    }
+
+    /// A feed is pulled from the beginning. Whether others go on from somewhere, and documents are known: of what was deleted
+    /// before, the server may say nothing. Where none goes on, what does not come is gone when all have come.
+    pub fn is_blind(&mut self, replica: &Replica) -> bool {
+        let goes_on = !self.begun.is_empty();
+        if self.has_begun_again || !replica.has_bases() {
+            return false;
+        }
+        self.has_begun_again |= !goes_on;
+        goes_on
     }
 
     /// A tab is gone, and this is what the next one finds. A loss of power may take the disk back.
@@ -59,6 +73,7 @@ impl Course {
             }
         }
         self.cursors = durable.cursors.clone();
+        self.begun = durable.begun.clone();
         self.caught_up = durable.cursors.iter().filter(|(_, at)| **at > 0).map(|(feed, at)| (feed.clone(), truth.birth_of(*at))).collect();
         self.ends = durable.cursors.clone();
         self.durable = durable;
@@ -96,6 +111,11 @@ impl Course {
             }
         }
         Ok(())
+    }
+
+    /// A page of a feed came.
+    pub fn goes_on(&mut self, feed: &str) {
+        self.begun.insert(feed.to_owned());
     }
 
     /// The last page of a feed came. Whoever sees what somebody wrote sees all that the writer had seen: there is nothing

@@ -1,7 +1,7 @@
 //! What is found in bytes: the entries of a push, and the bases on a disk, which must be the server's truth and complete
 //! up to the cursor that is stored beside them (laws I10, I16).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -73,6 +73,8 @@ pub struct Durable {
     pub bases: BTreeMap<String, State>,
     /// The cursors by feed.
     pub cursors: BTreeMap<String, u64>,
+    /// The feeds that have one.
+    pub begun: BTreeSet<String>,
     /// The generation of the server's data that is known of; empty where none is.
     pub generation: String,
 }
@@ -102,6 +104,10 @@ pub fn durable(image: &Image, truth: &Truth, pending: &BTreeMap<String, Vec<u64>
                     let (feed, at, generation) = cursor(&record).map_err(|what| Violation { law: "S15", what: what.into() })?;
                     // The later record stands.
                     durable.generation = generation;
+                    match &at {
+                        Some(_) => durable.begun.insert(feed.clone()),
+                        None => durable.begun.remove(&feed),
+                    };
                     durable.cursors.insert(feed, at.as_deref().and_then(|at| truth.position(at)).unwrap_or(0));
                 }
                 _ => {}

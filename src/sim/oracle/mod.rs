@@ -65,6 +65,9 @@ pub struct Known {
     generation: String,
     beginnings: u64,
     had_cursor: bool,
+    /// Whether a feed is pulled for the first time by a device that has documents, some of them by other feeds: those begin
+    /// again with its answer.
+    is_blind: bool,
 }
 
 /// The judge of one device.
@@ -112,8 +115,9 @@ impl Oracle {
     }
 
     /// What the device knows of the server when it asks.
-    pub fn known(&self, had_cursor: bool) -> Known {
-        Known { generation: self.generation.clone(), beginnings: self.beginnings, had_cursor }
+    pub fn known(&mut self, had_cursor: bool, is_pull: bool) -> Known {
+        let is_blind = is_pull && !had_cursor && self.course.is_blind(&self.replica);
+        Known { generation: self.generation.clone(), beginnings: self.beginnings, had_cursor, is_blind }
     }
 
     /// A pull was answered that its cursor is none any more.
@@ -154,6 +158,9 @@ impl Oracle {
             // It was asked for before anybody knew, and is asked for again.
             self.begins_again();
             return false;
+        }
+        if is_page && knew.is_blind {
+            self.begins_again();
         }
         true
     }
@@ -339,6 +346,7 @@ impl Oracle {
                 self.replica.deliver(&name, state);
             }
         }
+        self.course.goes_on(feed);
         match body["cursor"].as_str() {
             Some(cursor) if body["more"] == false => self.course.caught_up(feed, cursor, &mut self.replica, truth),
             _ => Ok(()),

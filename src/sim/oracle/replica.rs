@@ -146,6 +146,11 @@ impl Replica {
         }
     }
 
+    /// Whether anything is known of what the server has.
+    pub fn has_bases(&self) -> bool {
+        self.documents.values().any(|document| document.base.is_some())
+    }
+
     /// The position that the base of `id`'s document stands at.
     pub fn base_seq(&self, name: &str) -> u64 {
         self.documents.get(name).and_then(|document| document.base.as_ref()).map_or(0, |base| base.seq)

@@ -2,6 +2,7 @@
 //! up to the cursor that is stored beside them (laws I10, I16).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -9,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::truth::{State, Truth};
 use super::{Violation, broken};
-use crate::engine::record::{self, Found, Kind};
+use crate::engine::record::{self, DirectoryRow, Found, Kind};
 use crate::sim::disk::Image;
 
 /// The entries in the body of a push: ids, and bytes as they are.
@@ -83,23 +84,14 @@ pub struct Durable {
 /// for each document. A base has nothing of it.
 pub fn durable(image: &Image, truth: &Truth, pending: &BTreeMap<String, Vec<u64>>) -> Result<Durable, Violation> {
     let mut durable = Durable::default();
-    for bytes in image.log.values().chain(image.pages.values()) {
+    let mut bases = Vec::new();
+    for (at, bytes) in records_in_order(image) {
         for found in record::decode(bytes) {
             let Found::Record(record) = found else {
                 return broken("S15", format!("there is something unreadable on the disk: {found:?}"));
             };
             match record.kind {
-                Kind::Base => {
-                    let (name, state) = base(&record, truth, pending).map_err(|what| Violation { law: "S15", what: what.into() })?;
-                    let had = truth.at(&name, state.seq);
-                    let is_had = had.is_some_and(|had| had.value == state.value && (had.seq == state.seq || had.value.is_none()));
-                    if !is_had && (had.is_some() || state.value.is_some()) {
-                        return broken("I3", format!("{name} is on the disk as {state:?}, and the server had {had:?}"));
-                    }
-                    if durable.bases.get(&name).is_none_or(|other| other.seq < state.seq) {
-                        durable.bases.insert(name, state);
-                    }
-                }
+                Kind::Base => bases.push(base(&record, truth, at).map_err(|what| Violation { law: "S15", what: what.into() })?),
                 Kind::Cursor => {
                     let (feed, at, generation) = cursor(&record).map_err(|what| Violation { law: "S15", what: what.into() })?;
                     // The later record stands.
@@ -112,6 +104,17 @@ pub fn durable(image: &Image, truth: &Truth, pending: &BTreeMap<String, Vec<u64>
                 }
                 _ => {}
             }
+        }
+    }
+    for base in &bases {
+        let state = State { seq: base.seq.unwrap_or_else(|| absent_since(base, &bases, truth, pending)), value: base.value.clone() };
+        let had = truth.at(&base.name, state.seq);
+        let is_had = had.is_some_and(|had| had.value == state.value && (had.seq == state.seq || had.value.is_none()));
+        if !is_had && (had.is_some() || state.value.is_some()) {
+            return broken("I3", format!("{} is on the disk as {state:?}, and the server had {had:?}", base.name));
+        }
+        if durable.bases.get(&base.name).is_none_or(|other| other.seq < state.seq) {
+            durable.bases.insert(base.name.clone(), state);
         }
     }
     for (feed, cursor) in &durable.cursors {
@@ -134,7 +137,18 @@ fn cursor(record: &record::Record<'_>) -> Result<(String, Option<String>, String
     Ok((header.read("feed")?, header.read("cursor")?, header.read("generation")?))
 }
 
-fn base(record: &record::Record<'_>, truth: &Truth, pending: &BTreeMap<String, Vec<u64>>) -> Result<(String, State), &'static str> {
+/// A base as it is written.
+struct Base {
+    name: String,
+    /// A later one was written later.
+    order: u64,
+    /// `None`: nobody said where it stands, only that it is not there.
+    seq: Option<u64>,
+    generation: String,
+    value: Option<Value>,
+}
+
+fn base(record: &record::Record<'_>, truth: &Truth, order: u64) -> Result<Base, &'static str> {
     let mut header = record.header()?;
     let (collection, key): (String, String) = (header.read("collection")?, header.read("key")?);
     let (seq, generation): (Option<u64>, String) = (header.read("seq")?, header.read("generation")?);
@@ -142,11 +156,31 @@ fn base(record: &record::Record<'_>, truth: &Truth, pending: &BTreeMap<String, V
         "" => None,
         text => Some(serde_json::from_str(text).map_err(|_| "a base is no JSON")?),
     };
-    let name = format!("{collection}/{key}");
-    let seq = match seq {
-        Some(seq) => truth.position_in(&generation, seq).ok_or("a base is of a generation that never was")?,
-        // Nobody said where it stands, only that it is not there.
-        None => truth.last_absent(&name, &generation, pending.get(&name).map_or(&[], Vec::as_slice)).map_or(0, |state| state.seq),
-    };
-    Ok((name, State { seq, value }))
+    let position = |seq| truth.position_in(&generation, seq).ok_or("a base is of a generation that never was");
+    let seq = seq.map(position).transpose()?;
+    Ok(Base { name: format!("{collection}/{key}"), order, seq, generation, value })
+}
+
+/// The last position at which a document may have been found not to be there: before what was written of it later.
+fn absent_since(base: &Base, bases: &[Base], truth: &Truth, pending: &BTreeMap<String, Vec<u64>>) -> u64 {
+    let later = bases.iter().filter(|other| other.name == base.name && other.order > base.order).filter_map(|other| other.seq);
+    let before: Vec<u64> = later.chain(pending.get(&base.name).into_iter().flatten().copied()).collect();
+    truth.last_absent(&base.name, &base.generation, &before).map_or(0, |state| state.seq)
+}
+
+/// What is on a disk, each with the position it was written at. A page is as old as the last commit that wrote it, or older than
+/// all of them.
+fn records_in_order(image: &Image) -> impl Iterator<Item = (u64, &Arc<[u8]>)> {
+    let mut written = BTreeMap::new();
+    for (at, bytes) in &image.log {
+        for found in record::decode(bytes) {
+            let Found::Record(record) = found else { continue };
+            if record.kind == Kind::Paged {
+                let rows = record.header().and_then(|mut header| header.read::<Vec<DirectoryRow>>("pages")).unwrap_or_default();
+                written.extend(rows.iter().map(|(page, ..)| (*page, *at)));
+            }
+        }
+    }
+    let pages = image.pages.iter().map(move |(page, bytes)| (written.get(page).copied().unwrap_or(0), bytes));
+    image.log.iter().map(|(at, bytes)| (*at, bytes)).chain(pages)
 }

@@ -2,7 +2,6 @@
 //! up to the cursor that is stored beside them (laws I10, I16).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -10,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::truth::{State, Truth};
 use super::{Violation, broken};
-use crate::engine::record::{self, DirectoryRow, Found, Kind};
+use crate::engine::record::{self, Found, Kind};
 use crate::sim::disk::Image;
 
 /// The entries in the body of a push: ids, and bytes as they are.
@@ -84,14 +83,26 @@ pub struct Durable {
 /// for each document. A base has nothing of it.
 pub fn durable(image: &Image, truth: &Truth, pending: &BTreeMap<String, Vec<u64>>) -> Result<Durable, Violation> {
     let mut durable = Durable::default();
-    let mut bases = Vec::new();
-    for (at, bytes) in records_in_order(image) {
+    let (mut bases, places) = (Vec::new(), places(image));
+    let pages = image.pages.iter().map(|(page, bytes)| (Some(*page), 0, bytes));
+    for (page, at, bytes) in image.log.iter().map(|(at, bytes)| (None, *at, bytes)).chain(pages) {
         for found in record::decode(bytes) {
             let Found::Record(record) = found else {
                 return broken("S15", format!("there is something unreadable on the disk: {found:?}"));
             };
             match record.kind {
-                Kind::Base => bases.push(base(&record, truth, at).map_err(|what| Violation { law: "S15", what: what.into() })?),
+                Kind::Base => {
+                    let mut base = base(&record, truth, at).map_err(|what| Violation { law: "S15", what: what.into() })?;
+                    match (page, places.get(&base.name)) {
+                        (None, _) => bases.push(base),
+                        (Some(page), Some((place, at))) if *place == page => {
+                            base.order = *at;
+                            bases.push(base);
+                        }
+                        // It has moved to another page.
+                        (Some(_), _) => {}
+                    }
+                }
                 Kind::Cursor => {
                     let (feed, at, generation) = cursor(&record).map_err(|what| Violation { law: "S15", what: what.into() })?;
                     // The later record stands.
@@ -168,19 +179,27 @@ fn absent_since(base: &Base, bases: &[Base], truth: &Truth, pending: &BTreeMap<S
     truth.last_absent(&base.name, &base.generation, &before).map_or(0, |state| state.seq)
 }
 
-/// What is on a disk, each with the position it was written at. A page is as old as the last commit that wrote it, or older than
-/// all of them.
-fn records_in_order(image: &Image) -> impl Iterator<Item = (u64, &Arc<[u8]>)> {
-    let mut written = BTreeMap::new();
-    for (at, bytes) in &image.log {
+/// Where the documents of a disk are: for each its page, and the last commit that said so; 0 where only the directory does.
+fn places(image: &Image) -> BTreeMap<String, (u32, u64)> {
+    let mut places = BTreeMap::new();
+    let said = image.directory.iter().map(|bytes| (0, bytes)).chain(image.log.iter().map(|(at, bytes)| (*at, bytes)));
+    for (at, bytes) in said {
         for found in record::decode(bytes) {
             let Found::Record(record) = found else { continue };
-            if record.kind == Kind::Paged {
-                let rows = record.header().and_then(|mut header| header.read::<Vec<DirectoryRow>>("pages")).unwrap_or_default();
-                written.extend(rows.iter().map(|(page, ..)| (*page, *at)));
+            let rows: Vec<(u32, String, Vec<String>)> = match record.kind {
+                Kind::Directory => serde_json::from_str(record.body).unwrap_or_default(),
+                Kind::Paged => serde_json::from_str::<Paged>(record.header).map(|paged| paged.pages).unwrap_or_default(),
+                _ => continue,
+            };
+            for (page, collection, keys) in rows {
+                places.extend(keys.iter().map(|key| (format!("{collection}/{key}"), (page, at))));
             }
         }
     }
-    let pages = image.pages.iter().map(move |(page, bytes)| (written.get(page).copied().unwrap_or(0), bytes));
-    image.log.iter().map(|(at, bytes)| (*at, bytes)).chain(pages)
+    places
+}
+
+#[derive(Deserialize)]
+struct Paged {
+    pages: Vec<(u32, String, Vec<String>)>,
 }

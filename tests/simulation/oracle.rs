@@ -301,7 +301,7 @@ fn i12_what_was_deleted_does_not_come_back() {
     told.written_elsewhere("y", 2, None).unwrap();
     told.truth.forgot_deletes(2);
     told.sees(1).unwrap();
-    let had_cursor = told.oracle.known(true);
+    let had_cursor = told.oracle.known(true, true);
     assert!(!told.oracle.believes(&had_cursor, &json!({ "cursor": "g~1.2", "reset": true, "generation": "" })));
     told.pulled(json!({ "changes": [], "cursor": "g~1.2", "more": false })).unwrap();
     assert_eq!(law(told.sees(1)), "I12");

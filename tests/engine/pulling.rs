@@ -264,6 +264,31 @@ fn p6_what_was_known_before_the_first_pull_and_does_not_come_with_it_is_gone() {
 }
 
 #[test]
+fn p6_a_feed_that_comes_late_has_the_others_begin_again_once_it_answers() {
+    let mut server = Server::new();
+    let feeds: Vec<String> = ["c", "d"].map(|name| format!("collection:{name}")).into();
+    let config = || Config { feeds: feeds.clone(), ..config() };
+    let mut client = Client::with(config(), Disk::default(), 1);
+    client.mutate(put("mine", "7")).unwrap();
+    let is_late = |call: &Call| matches!(call, Call::Pull { feed, .. } if feed == "collection:c");
+    client.live_with(1_000, &mut |asker, call| if is_late(call) { json(503, "{}") } else { server.answer(asker, call) });
+    assert_eq!((client.view("mine"), client.status().pending_mutations), (Some(json!(7)), 0));
+    // The document is deleted, and the server forgets that it ever was.
+    let mut client = client.crash_with(config());
+    let mut server = Server::new();
+    let mut asked = Vec::new();
+    client.live_with(4_000, &mut |asker, call| {
+        if let Call::Pull { feed, cursor, .. } = call {
+            asked.push((feed.clone(), cursor.is_some()));
+        }
+        if is_late(call) { json(503, "{}") } else { server.answer(asker, call) }
+    });
+    assert!(asked.iter().all(|(feed, goes_on)| feed == "collection:c" || *goes_on), "one that gets no answer costs nothing: {asked:?}");
+    client.live(&mut server, 30_000);
+    assert_eq!(client.view("mine"), None);
+}
+
+#[test]
 fn p6_what_does_not_come_again_after_a_reset_is_gone_and_what_is_written_meanwhile_stays() {
     let mut server = Server::new();
     let mut client = filled(&mut server, 3);

@@ -28,8 +28,7 @@ pub struct Feed {
     pub failures: u32,
     /// Everything is pulled again: what has been seen so far. What is not seen by the end is gone.
     pub resync: Option<OrderedSet<Address>>,
-    /// Whether it was asked from the beginning though documents were known, some by other feeds: what of them was deleted the server
-    /// may know no more.
+    /// Whether all others begin again when it has brought its first page.
     pub is_blind: bool,
     /// The number of the last request that was answered...
     pub answered: u64,
@@ -72,6 +71,7 @@ impl Feed {
     pub fn restart(&mut self, now: Timestamp, sweep: bool) {
         self.cursor = None;
         self.began = None;
+        self.is_blind = false;
         self.due = now;
         if let Some((_, echo)) = &mut self.request {
             echo.clear();

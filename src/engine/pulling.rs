@@ -209,7 +209,7 @@ impl Engine {
         #[cfg(feature = "sim")]
         let page = PullReply { cursor: self.larger_cursor(feed, page.cursor), ..page };
         self.history.count(page.changes.len());
-        if self.feeds[feed].is_blind && self.feeds[feed].resync.is_none() {
+        if self.feeds[feed].is_blind {
             self.restart_feeds(now, Some(feed));
         }
         for applied in &page.applied {
@@ -293,7 +293,7 @@ impl Engine {
         }
         for feed in 0..self.feeds.len() {
             if with == Some(feed) {
-                self.feeds[feed].resync = Some(OrderedSet::default());
+                self.feeds[feed].is_blind = false;
             } else {
                 self.feeds[feed].restart(now, true);
             }
@@ -304,15 +304,18 @@ impl Engine {
     /// A feed is asked from the beginning, and documents are known: those of which no page came, and that a server has forgotten
     /// since, would stay (P6). So everything is pulled again; what was pulled before, when this feed has an answer.
     pub(super) fn look_for_deletes(&mut self, feed: usize) {
-        let is_first = self.feeds[feed].cursor.is_none() && self.feeds[feed].resync.is_none();
         let knows = || self.replica.known().next().is_some() || self.store.pages.addresses().next().is_some();
-        let is_blind = is_first && knows();
-        let is_alone = self.feeds.iter().all(|other| other.cursor.is_none());
-        self.feeds[feed].is_blind = is_blind && !is_alone;
-        if is_blind && is_alone {
+        if self.feeds[feed].cursor.is_some() || self.feeds[feed].resync.is_some() || !knows() {
+            return;
+        }
+        if self.feeds.iter().all(|other| other.cursor.is_none()) {
             for feed in &mut self.feeds {
                 feed.resync.get_or_insert_with(OrderedSet::default);
             }
+        } else {
+            // What is acknowledged from here on may not be in the answer.
+            self.feeds[feed].resync = Some(OrderedSet::default());
+            self.feeds[feed].is_blind = true;
         }
     }
 

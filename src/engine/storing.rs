@@ -395,7 +395,7 @@ impl Engine {
     /// Stages where a feed's next pull goes on. While everything is pulled again, that is the beginning: a crash on the
     /// way starts over.
     pub(super) fn stage_cursor(&mut self, feed: usize) {
-        let resync = self.feeds.iter().any(|feed| feed.resync.is_some());
+        let resync = self.feeds.iter().any(|feed| feed.resync.is_some() && !feed.is_blind);
         let feed = &self.feeds[feed];
         let cursor = if resync { &None } else { &feed.cursor };
         let header = header::cursor(&feed.name, cursor, &self.generation, resync, &self.seen);

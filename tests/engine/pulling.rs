@@ -289,6 +289,39 @@ fn p6_a_feed_that_comes_late_has_the_others_begin_again_once_it_answers() {
 }
 
 #[test]
+fn p6_what_is_acknowledged_while_a_late_feed_is_asked_stays() {
+    let mut server = Server::new();
+    let feeds: Vec<String> = ["c", "d"].map(|name| format!("collection:{name}")).into();
+    let mut client = Client::with(Config { feeds, ..config() }, Disk::default(), 1);
+    client.mutate(put("first", "1")).unwrap();
+    let is_late = |call: &Call| matches!(call, Call::Pull { feed, .. } if feed == "collection:c");
+    client.live_with(1_000, &mut |asker, call| if is_late(call) { json(503, "{}") } else { server.answer(asker, call) });
+    client.mutate(put("second", "2")).unwrap();
+    client.ask(Ask::Pull);
+    while !(client.has_push() && client.sent.iter().any(|(_, call)| is_late(call))) {
+        client.pass(100);
+    }
+    let at = client.sent.iter().position(|(_, call)| is_late(call)).unwrap();
+    let (asked, call) = client.sent.remove(at).unwrap();
+    let page = server.answer(&client.engine.identity(), &call);
+    let (request, ids, body) = client.take_push();
+    let reply = server.answer(&client.engine.identity(), &Call::Push { ids, body, attempt: 0 });
+    client.reply(request, reply);
+    client.reply(asked, page);
+    // The other feed begins again, and comes to its end before this one is asked once more.
+    for _ in 0..3 {
+        for (request, call) in client.sent.drain(..).collect::<Vec<_>>() {
+            let reply = server.answer(&client.engine.identity(), &call);
+            client.reply(request, reply);
+        }
+        client.turn();
+        assert_eq!((client.view("first"), client.view("second")), (Some(json!(1)), Some(json!(2))));
+    }
+    client.live(&mut server, 30_000);
+    assert_eq!((client.view("first"), client.view("second")), (Some(json!(1)), Some(json!(2))));
+}
+
+#[test]
 fn p6_what_does_not_come_again_after_a_reset_is_gone_and_what_is_written_meanwhile_stays() {
     let mut server = Server::new();
     let mut client = filled(&mut server, 3);

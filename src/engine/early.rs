@@ -10,14 +10,14 @@ use super::ident::MutationId;
 use super::lowering::sent_in;
 use super::queued::{Queued, State};
 use super::replica::Base;
+use super::settling::Acknowledged;
 use crate::protocol::{Address, Operation, Part};
 
 /// An entry that the server has carried out.
 #[derive(Debug)]
 pub(super) struct Early {
     entry: MutationId,
-    version: Option<String>,
-    seq: u64,
+    said: Acknowledged,
     /// The generation that the server was in.
     generation: Arc<str>,
     /// A pull that was asked for under this number or an earlier one may have missed it.
@@ -30,27 +30,32 @@ pub(super) fn is_whole(operations: &[Operation]) -> bool {
 }
 
 impl Engine {
-    /// An entry was acknowledged, without a value. Whether that is too early to be acted on.
-    pub(super) fn is_early(&mut self, now: Timestamp, id: &MutationId, version: &Option<String>, seq: Option<u64>) -> bool {
-        let Some(seq) = seq else { return false };
-        if self.early.iter().any(|early| early.entry == *id) {
-            return true;
+    /// An entry was acknowledged. Where that is too early to be acted on, it waits; gives back what is not.
+    pub(super) fn hold_early(&mut self, now: Timestamp, id: &MutationId, said: Acknowledged) -> Option<Acknowledged> {
+        let is_whole = said.value.is_some() && !self.outbox.entry(id).is_some_and(Queued::is_group);
+        if said.seq.is_none() || is_whole {
+            return Some(said);
         }
+        if self.early.iter().all(|early| early.entry != *id) {
+            if !self.is_early(id) {
+                return Some(said);
+            }
+            self.outbox.set_state(id, State::Held);
+            self.early.push(Early { entry: id.clone(), said, generation: self.generation.clone(), since: self.last_id });
+            self.ask_soon(now);
+        }
+        None
+    }
+
+    /// Whether nobody here knows what an entry makes of its documents.
+    fn is_early(&self, id: &MutationId) -> bool {
         let Some(Queued { entry: Some(entry), addresses, .. }) = self.outbox.entry(id) else { return false };
+        // Nearly always the text needs not be read for it.
         if addresses.iter().zip(&entry.bases).all(|(address, made_on)| self.is_told(&[], address, made_on)) {
-            // As nearly always; the text is not read for it.
             return false;
         }
-        let sent = sent_in(&entry.text);
         let told = |(part, made_on): (&Part, &Option<Option<String>>)| self.is_told(&part.operations, &part.address, made_on);
-        if sent.iter().zip(&entry.bases).all(told) {
-            return false;
-        }
-        self.outbox.set_state(id, State::Held);
-        let (entry, version, generation) = (id.clone(), version.clone(), self.generation.clone());
-        self.early.push(Early { entry, version, seq, generation, since: self.last_id });
-        self.ask_soon(now);
-        true
+        !sent_in(&entry.text).iter().zip(&entry.bases).all(told)
     }
 
     /// Whether it can be said here what a write makes of a document: that was read in the server's present life, or is the very
@@ -70,17 +75,15 @@ impl Engine {
     /// A page has come: what can be said by now is acted on. Where the server was restored once more, an entry is sent again.
     pub(super) fn end_early(&mut self, now: Timestamp, effects: &mut impl Sink) {
         for early in std::mem::take(&mut self.early) {
+            let is_pulled = self.feeds.iter().all(|feed| feed.pulled > early.since);
             if early.generation != self.generation {
                 self.outbox.mark_doubtful(&early.entry);
                 self.outbox.set_state(&early.entry, State::Ready);
-                continue;
-            }
-            let Early { entry, version, seq, since, .. } = &early;
-            let is_pulled = self.feeds.iter().all(|feed| feed.pulled > *since);
-            if is_pulled || !self.is_early(now, entry, version, Some(*seq)) {
-                self.acknowledge(now, entry, version, Some(*seq), &None, effects);
-            } else if let Some(asked) = self.early.last_mut() {
-                asked.since = *since;
+            } else if is_pulled || !self.is_early(&early.entry) {
+                self.acknowledge(now, &early.entry, early.said, effects);
+            } else {
+                self.early.push(early);
+                self.ask_soon(now);
             }
         }
     }

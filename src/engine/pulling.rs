@@ -16,6 +16,7 @@ use super::queued::Queued;
 use super::replica::Base;
 use super::retry;
 use super::sending::{asked_wait, read_body};
+use super::settling::Acknowledged;
 use crate::ordered::OrderedSet;
 use crate::protocol::{Change, ChangeBody, PullReply};
 
@@ -216,7 +217,8 @@ impl Engine {
             let id = MutationId(applied.id.as_str().into());
             self.seen.seq = self.seen.seq.max(applied.seq);
             self.forget_in_batches(&id);
-            self.settle_ok(now, &id, &Some(applied.version.clone()), Some(applied.seq), &None, effects);
+            let said = Acknowledged { version: Some(applied.version.clone()), seq: Some(applied.seq), value: None };
+            self.settle_ok(now, &id, said, effects);
         }
         for change in &page.changes {
             self.apply_change(now, feed, change, effects);
@@ -267,7 +269,8 @@ impl Engine {
         if let (Some(id), Some(is_group)) = (&own, entry.map(Queued::is_group)) {
             self.forget_in_batches(id);
             self.end_all_shadows(address);
-            self.settle_ok(now, id, &Some(version.clone()), *seq, &value, effects);
+            let said = Acknowledged { version: Some(version.clone()), seq: *seq, value: value.clone() };
+            self.settle_ok(now, id, said, effects);
             if !is_group {
                 return;
             }

@@ -237,7 +237,7 @@ impl Engine {
         let is_open = self.may_ask() && self.link.is_open(now, self.requests.len());
         #[cfg(feature = "sim")]
         if self.has(super::planted::Bug::B8) && !is_open {
-            entries.iter().for_each(|id| self.settle_ok(now, id, &None, None, &None, effects));
+            entries.iter().for_each(|id| self.settle_ok(now, id, Default::default(), effects));
         }
         let (mut ids, mut attempt) = (Vec::new(), 0);
         let mut body = String::from(r#"{"entries":["#);
@@ -570,7 +570,7 @@ impl Engine {
         #[cfg(feature = "sim")]
         if self.planted == Some(super::planted::Bug::B12) {
             for id in std::mem::take(&mut entries) {
-                self.settle_ok(now, &id, &None, None, &None, effects);
+                self.settle_ok(now, &id, Default::default(), effects);
             }
         }
         if let (true, [id]) = (is_question, &entries[..]) {

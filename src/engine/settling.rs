@@ -35,6 +35,15 @@ pub(super) struct Ended<'e> {
     pub(super) members: &'e [MutationId],
 }
 
+/// What the server says of an entry that it has carried out, as far as it does.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Acknowledged {
+    pub(super) version: Option<String>,
+    pub(super) seq: Option<u64>,
+    /// What its document is now.
+    pub(super) value: Option<Json>,
+}
+
 /// The app hears how mutations ended.
 pub(super) fn tell_settled(mutations: &[MutationId], ending: &Ending, effects: &mut impl Sink) {
     for mutation in mutations {
@@ -53,7 +62,10 @@ impl Engine {
         }
         match &outcome.verdict {
             Verdict::Ok { version, value } if outcome.seq.is_none() && self.settle_in_shadow(now, id, version, value, effects) => {}
-            Verdict::Ok { version, value } => self.settle_ok(now, id, version, outcome.seq, value, effects),
+            Verdict::Ok { version, value } => {
+                let said = Acknowledged { version: version.clone(), seq: outcome.seq, value: value.clone() };
+                self.settle_ok(now, id, said, effects);
+            }
             Verdict::Conflict { address, version, value, value_seq } => {
                 let (version, generation) = (version.as_deref().unwrap_or_default().into(), self.generation.clone());
                 let theirs = Box::new(Base { version, seq: *value_seq, generation, value: value.clone() });
@@ -61,7 +73,7 @@ impl Engine {
             }
             #[cfg(feature = "sim")]
             Verdict::Rejected { .. } if self.planted == Some(super::planted::Bug::B12) => {
-                self.settle_ok(now, id, &None, None, &None, effects)
+                self.settle_ok(now, id, Acknowledged::default(), effects)
             }
             Verdict::Rejected { code, message, fields } => {
                 let colon = if message.is_empty() { "" } else { ": " };
@@ -100,42 +112,25 @@ impl Engine {
         self.counters.last_push = Some(self.wall_at(now));
     }
 
-    /// The server has it. Its base moves and the entry leaves the overlay in one step (I7).
-    pub(super) fn settle_ok(
-        &mut self,
-        now: Timestamp,
-        id: &MutationId,
-        version: &Option<String>,
-        seq: Option<u64>,
-        value: &Option<Json>,
-        effects: &mut impl Sink,
-    ) {
-        let is_group = self.outbox.entry(id).is_some_and(Queued::is_group);
-        if (value.is_none() || is_group) && self.is_early(now, id, version, seq) {
-            return;
+    /// The server has it. Its base moves and the entry leaves the overlay in one step (I7), unless that has to wait for a pull.
+    pub(super) fn settle_ok(&mut self, now: Timestamp, id: &MutationId, said: Acknowledged, effects: &mut impl Sink) {
+        if let Some(said) = self.hold_early(now, id, said) {
+            self.acknowledge(now, id, said, effects);
         }
-        self.acknowledge(now, id, version, seq, value, effects);
     }
 
     /// The same, whatever is known of its documents.
-    pub(super) fn acknowledge(
-        &mut self,
-        now: Timestamp,
-        id: &MutationId,
-        version: &Option<String>,
-        seq: Option<u64>,
-        value: &Option<Json>,
-        effects: &mut impl Sink,
-    ) {
+    pub(super) fn acknowledge(&mut self, now: Timestamp, id: &MutationId, said: Acknowledged, effects: &mut impl Sink) {
         #[cfg(feature = "sim")]
         let brought_back = self.bring_back(id);
         let Some((order, queued, entry)) = self.take_entry(id) else { return };
         self.on_acknowledged(now);
         let sent = if entry.is_lowered { sent_in(&entry.text) } else { Vec::new() };
+        let Acknowledged { version, seq, value } = said;
+        // Of a group's documents only a pull says what they have become.
+        let value = value.filter(|_| !queued.is_group());
         let mut bases = Vec::with_capacity(entry.bases.len());
         for (address, made_on) in queued.addresses.iter().zip(&entry.bases) {
-            // Of a group's documents only a pull says what they have become.
-            let value = value.clone().filter(|_| !queued.is_group());
             let operations = match sent.iter().find(|part| part.address == *address) {
                 Some(part) => part.operations.clone(),
                 None => self.replica.laid(address, std::slice::from_ref(id)),
@@ -143,7 +138,7 @@ impl Engine {
             // What no pull has brought is not for this client to know.
             let is_told = seq.is_none() || value.is_some() || self.is_told(&operations, address, made_on);
             let made_on = made_on.as_ref().map(Option::as_deref);
-            let base = || self.acknowledged_base(&operations, address, made_on, version.as_deref(), seq, value);
+            let base = || self.acknowledged_base(&operations, address, made_on, version.as_deref(), seq, value.clone());
             bases.push(is_told.then(base).flatten());
         }
         #[cfg(feature = "sim")]
@@ -151,7 +146,7 @@ impl Engine {
             bases.clear();
         }
         let ended = Ended { addresses: &queued.addresses, layers: std::slice::from_ref(id), members: &entry.members };
-        self.conclude(&ended, bases, &Ending::Applied { version: version.clone() }, seq, effects);
+        self.conclude(&ended, bases, &Ending::Applied { version }, seq, effects);
         #[cfg(feature = "sim")]
         if let Some((order, queued)) = brought_back {
             self.outbox.stage(queued, Some(order));
@@ -221,7 +216,8 @@ impl Engine {
             // An attempt that had no answer may be what moved the document.
             let sent = sent_in(&entry.text);
             if sent.iter().all(|part| part.address == *address && is_shown(&said, &part.operations)) {
-                return self.settle_ok(now, id, &Some(String::from(&*version)), there, &said, effects);
+                let said = Acknowledged { version: Some(String::from(&*version)), seq: there, value: said };
+                return self.settle_ok(now, id, said, effects);
             }
             let meant = self.replica.laid(address, std::slice::from_ref(id));
             if meant.iter().any(|operation| operation.path().is_some()) {

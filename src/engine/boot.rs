@@ -326,7 +326,7 @@ impl Boot<'_> {
         header.take("seen", &mut seen).check()?;
         if let Some(feed) = self.engine.feeds.iter_mut().find(|feed| feed.name == name) {
             feed.cursor = cursor;
-            feed.resync = None;
+            feed.resyncs = false;
             if resync {
                 feed.restart(self.now, true);
             }

@@ -4,6 +4,7 @@
 //! into effects: `writing`, `storing`, `sending`, `settling`, `pulling`, and for what the app asks and is told `awaiting`, `inbox`,
 //! `item`, `history`.
 
+mod again;
 pub mod auth;
 mod awaiting;
 mod boot;
@@ -115,6 +116,8 @@ pub struct Engine {
     watch: Watch,
     link: Link,
     feeds: Vec<Feed>,
+    /// What has come and was heard of while everything is pulled again.
+    again: again::Again,
     /// Entries that wait for a pull.
     unsaid: Vec<conditional::Unsaid>,
     /// Entries whose acknowledgement waits for a pull.
@@ -210,6 +213,7 @@ impl Engine {
             size: BatchSize::new(&config),
             feeds,
             unsaid: Vec::new(),
+            again: again::Again::default(),
             early: Vec::new(),
             auth: Auth::new(config.auth),
             outbox: Outbox::keeping(config.members_max as usize),

@@ -5,8 +5,6 @@ use super::error::Code;
 use super::ident::RequestId;
 use super::retry;
 use super::rng::Rng;
-use crate::ordered::{Ordered, OrderedSet};
-use crate::protocol::Address;
 
 /// Between two pulls that only hints ask for.
 const HINTS_MS: u64 = 1_000;
@@ -26,8 +24,8 @@ pub struct Feed {
     pub asked: Option<Timestamp>,
     /// How often in a row the server answered that it should be tried again.
     pub failures: u32,
-    /// Everything is pulled again: what has been seen so far. What is not seen by the end is gone.
-    pub resync: Option<OrderedSet<Address>>,
+    /// Everything is pulled again, and this has not come to its end.
+    pub resyncs: bool,
     /// Whether all others begin again when it has brought its first page.
     pub is_blind: bool,
     /// The number of the last request that was answered...
@@ -50,7 +48,7 @@ impl Feed {
             due: now,
             asked: None,
             failures: 0,
-            resync: None,
+            resyncs: false,
             is_blind: false,
             answered: 0,
             began: None,
@@ -76,9 +74,7 @@ impl Feed {
         if let Some((_, echo)) = &mut self.request {
             echo.clear();
         }
-        if sweep {
-            self.resync = Some(Ordered::default());
-        }
+        self.resyncs |= sweep;
     }
 
     /// The server answered that it should be tried again, perhaps saying when.

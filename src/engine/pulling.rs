@@ -17,7 +17,6 @@ use super::replica::Base;
 use super::retry;
 use super::sending::{asked_wait, read_body};
 use super::settling::Acknowledged;
-use crate::ordered::OrderedSet;
 use crate::protocol::{Change, ChangeBody, PullReply};
 
 impl Engine {
@@ -219,6 +218,7 @@ impl Engine {
             self.forget_in_batches(&id);
             let said = Acknowledged { version: Some(applied.version.clone()), seq: Some(applied.seq), value: None };
             self.settle_ok(now, &id, said, effects);
+            self.again.forget(applied.seq, self.feeds.len());
         }
         for change in &page.changes {
             self.apply_change(now, feed, change, effects);
@@ -239,7 +239,7 @@ impl Engine {
             self.feeds[feed].pulled = began;
             self.turns = 0;
             self.expire_shadows(now, effects);
-            swept = self.sweep(feed);
+            swept = self.sweep(now, feed);
             self.counters.last_pull = Some(self.wall_at(now));
             self.feeds[feed].stale = None;
             self.answer_pull(feed, None, effects);
@@ -253,9 +253,7 @@ impl Engine {
 
     fn apply_change(&mut self, now: Timestamp, feed: usize, change: &Change, effects: &mut impl Sink) {
         let Change { address, version, seq, entry_id, body } = change;
-        if let Some(seen) = &mut self.feeds[feed].resync {
-            seen.insert(address.clone(), ());
-        }
+        self.note_brought(address);
         if let Some(seq) = *seq {
             self.seen.seq = self.seen.seq.max(seq);
         }
@@ -285,69 +283,6 @@ impl Engine {
             self.uncover(address);
         }
         self.lay_under(address, theirs, own.as_ref(), self.feeds[feed].answered);
-    }
-
-    /// Every feed begins again. Which feed a document came by is not known, so only what comes by none of them is gone.
-    /// `with`: the feed whose first page has come already.
-    pub(super) fn restart_feeds(&mut self, now: Timestamp, with: Option<usize>) {
-        #[cfg(feature = "sim")]
-        if self.has(super::planted::Bug::B15) {
-            return;
-        }
-        for feed in 0..self.feeds.len() {
-            if with == Some(feed) {
-                self.feeds[feed].is_blind = false;
-            } else {
-                self.feeds[feed].restart(now, true);
-            }
-        }
-        self.stage_cursors();
-    }
-
-    /// A feed is asked from the beginning, and documents are known: those of which no page came, and that a server has forgotten
-    /// since, would stay (P6). So everything is pulled again; what was pulled before, when this feed has an answer.
-    pub(super) fn look_for_deletes(&mut self, feed: usize) {
-        let knows = || self.replica.known().next().is_some() || self.store.pages.addresses().next().is_some();
-        if self.feeds[feed].cursor.is_some() || self.feeds[feed].resync.is_some() || !knows() {
-            return;
-        }
-        if self.feeds.iter().all(|other| other.cursor.is_none()) {
-            for feed in &mut self.feeds {
-                feed.resync.get_or_insert_with(OrderedSet::default);
-            }
-        } else {
-            // What is acknowledged from here on may not be in the answer.
-            self.feeds[feed].resync = Some(OrderedSet::default());
-            self.feeds[feed].is_blind = true;
-        }
-    }
-
-    /// After everything was pulled again: what did not come is gone. Says whether this was the last feed.
-    fn sweep(&mut self, feed: usize) -> bool {
-        let Some(seen) = self.feeds[feed].resync.take() else { return false };
-        if let Some(others) = self.feeds.iter_mut().find_map(|other| other.resync.as_mut()) {
-            for (address, ()) in seen.iter() {
-                others.insert(address.clone(), ());
-            }
-            return false;
-        }
-        let mut gone = Vec::new();
-        for (address, base) in self.replica.known() {
-            if base.value.is_some() && !seen.contains_key(address) {
-                gone.push(address.clone());
-            }
-        }
-        for address in self.store.pages.addresses() {
-            if !self.replica.is_resident(address) && !seen.contains_key(address) {
-                gone.push(address.clone());
-            }
-        }
-        for address in &gone {
-            self.touch(address);
-            let nothing = Box::new(Base { version: "".into(), seq: None, generation: self.generation.clone(), value: None });
-            self.rebase(address, Some(nothing), &[]);
-        }
-        true
     }
 
     /// A pull settled an entry whose push is still on its way.

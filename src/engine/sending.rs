@@ -414,7 +414,11 @@ impl Engine {
     }
 
     fn on_push_reply(&mut self, now: Timestamp, batch: BatchId, request: &Request, reply: &Reply, effects: &mut impl Sink) {
-        let Some(count) = self.batch(batch).map(|batch| batch.entries.len()) else { return };
+        if self.batch(batch).is_none() {
+            return;
+        }
+        // A pull may have settled some of them since.
+        let count = request.items as usize;
         let class = outcome::classify(reply.status);
         if class == Class::Body || reply.redirected {
             let mut said = PushReply::default();

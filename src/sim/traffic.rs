@@ -42,7 +42,8 @@ const SLOW_PROGRESS_MS: usize = 1_000;
 impl Device {
     /// The engine sends a request.
     pub fn send(&mut self, common: &mut Common, request: RequestId, call: Call) -> Halt {
-        let Some(identity) = self.tab.engine.as_ref().map(|engine| engine.identity()) else { return Ok(()) };
+        let Some(engine) = self.tab.engine.as_ref() else { return Ok(()) };
+        let (identity, status) = (engine.identity(), engine.status());
         self.requests += 1;
         if common.now < self.tab.asked_to_wait {
             let what = format!("the server asked for peace until {} ms, and at {} ms comes {call:?}", self.tab.asked_to_wait, common.now);
@@ -57,8 +58,12 @@ impl Device {
         }
         common.trace.mark(name(&call), common.now, request.0, size(&call));
         if let Call::Push { body, .. } = &call {
-            let is_stored = self.tab.engine.as_ref().is_some_and(|engine| engine.status().storage == StorageKind::IndexedDb);
-            self.oracle.sent(&common.truths[self.user], body, is_stored)?;
+            let is_stored = status.storage == StorageKind::IndexedDb;
+            if !is_stored {
+                // No record says what is frozen.
+                self.oracle.frozen(&common.truths[self.user], engine.frozen())?;
+            }
+            self.oracle.sent(body, is_stored)?;
         }
         if let Call::Pull { feed, cursor, .. } = &call {
             self.oracle.pulls(&common.truths[self.user], feed, cursor.as_deref())?;

@@ -201,3 +201,26 @@ fn o2_many_entries_that_fail_share_one_budget_of_retries() {
     client.live(&mut server, 600_000);
     assert!(ids.iter().all(|id| matches!(client.ending(id), Some(Ending::Applied { .. }))), "nothing is lost by waiting");
 }
+
+#[test]
+fn h1_h7_what_was_sent_with_others_is_not_refused_alone_though_a_pull_has_settled_the_others_meanwhile() {
+    for status in [413, 422, 428] {
+        let mut client = opened(&mut Server::new());
+        let ids = ["j", "k"].map(|key| client.mutate(put(key, "1")).unwrap());
+        client.pass(100);
+        let (push, sent, _) = client.take_push();
+        assert_eq!(sent.len(), 2);
+        client.ask(Ask::Pull);
+        let (request, Call::Pull { request: echo, .. }) = client.take_sent() else { panic!("a pull") };
+        let applied = format!(r#"{{"id":"{}","version":"g1.5","seq":5}}"#, ids[0].0);
+        let members = format!(r#""request":"{echo}","cursor":"g1.c","changes":[],"more":false,"applied":[{applied}]"#);
+        client.reply(request, json(200, &format!(r#"{{"generation":"g1","scope":"{}",{members}}}"#, config().scope)));
+        client.reply(push, json(status, "{}"));
+        client.pass(2_000);
+        assert_eq!(client.ending(&ids[1]), None, "two of them were too much");
+        let (push, sent, _) = client.take_push();
+        assert_eq!(sent, [ids[1].0.to_string()]);
+        client.reply(push, json(status, "{}"));
+        assert!(matches!(client.ending(&ids[1]), Some(Ending::Rejected { .. })), "it is refused alone: {status}");
+    }
+}

@@ -59,10 +59,11 @@ impl Course {
     /// A tab is gone, and this is what the next one finds. A loss of power may take the disk back.
     pub fn restarted(&mut self, durable: Durable, truth: &Truth, power: bool) -> Verdict {
         if !power {
-            for (name, state) in &self.durable.bases {
-                let there = durable.bases.get(name).map_or(0, |state| state.seq);
-                if there < state.seq {
-                    return broken("I10", format!("{name} stood at {} on the disk, and now stands at {there}", state.seq));
+            for (name, stood) in &self.durable.stands {
+                // Where it was found not to be there, nobody says where it stands.
+                let stands = durable.bases.get(name).and_then(|_| durable.stands.get(name).or(Some(stood))).copied().unwrap_or(0);
+                if stands < *stood {
+                    return broken("I10", format!("{name} stood at {stood} on the disk, and now stands at {stands}"));
                 }
             }
             for (feed, cursor) in &self.durable.cursors {

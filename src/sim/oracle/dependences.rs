@@ -49,9 +49,13 @@ impl Dependences {
         self.carries.entry(by.to_owned()).or_default().push(id.to_owned());
     }
 
-    /// A write is pending again: what carried it on was lost with the memory it was in.
-    pub fn is_back(&mut self, id: &str) {
+    /// A write is pending again: what carried it on was lost with the memory it was in, or with the power how it had ended. Then
+    /// what came after it may have been applied.
+    pub fn is_back(&mut self, id: &str, had_ended: bool) {
         self.by.remove(id);
+        if had_ended {
+            self.again.insert(id.to_owned());
+        }
     }
 
     /// Whether an entry, or what it carries on, was applied in a life of the server that is over.
@@ -77,13 +81,13 @@ impl Dependences {
         self.members.insert(entry.to_owned(), members.to_vec());
     }
 
-    /// An entry is about to be applied. Without a store, a write that is in no entry may be in one unseen.
-    pub fn may_be_applied(&self, entry: &str, truth: &Truth, is_without_store: bool) -> Verdict {
+    /// An entry is about to be applied.
+    pub fn may_be_applied(&self, entry: &str, truth: &Truth) -> Verdict {
         for member in self.members.get(entry).into_iter().flatten() {
             for earlier in self.after.get(member).into_iter().flatten() {
                 let last = self.last(earlier);
                 let entry = self.entry_of(last);
-                if is_without_store && !self.entries.contains_key(last) || self.there.contains(last) || self.again.contains(last) {
+                if self.there.contains(last) || self.again.contains(last) {
                     continue;
                 }
                 if !truth.was_applied(entry) {

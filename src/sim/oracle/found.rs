@@ -71,6 +71,8 @@ pub fn said(bytes: &str, truth: &Truth) -> BTreeMap<String, Said> {
 pub struct Durable {
     /// The bases by name.
     pub bases: BTreeMap<String, State>,
+    /// Where those stand that say so.
+    pub stands: BTreeMap<String, u64>,
     /// The cursors by feed.
     pub cursors: BTreeMap<String, u64>,
     /// The feeds that have one.
@@ -125,6 +127,10 @@ pub fn durable(image: &Image, truth: &Truth, pending: &BTreeMap<String, Vec<u64>
             return broken("I3", format!("{} is on the disk as {state:?}, and the server had {had:?}", base.name));
         }
         if durable.bases.get(&base.name).is_none_or(|other| other.seq < state.seq) {
+            match base.seq {
+                Some(seq) => durable.stands.insert(base.name.clone(), seq),
+                None => durable.stands.remove(&base.name),
+            };
             durable.bases.insert(base.name.clone(), state);
         }
     }

@@ -99,9 +99,6 @@ pub struct Oracle {
     generation: String,
     /// How often all feeds have begun again.
     beginnings: u64,
-    /// Whether the device goes on without its store: what it freezes is seen only when it is sent, and members that do
-    /// nothing are not seen in that at all.
-    is_without_store: bool,
     /// Whether the device does not take its server to know entries by their ids. Where that is so, and an attempt had no answer, a
     /// conflict with just what it meant is as good as applied (laws I2 and I3 are not claimed then).
     is_without_ids: bool,
@@ -220,11 +217,9 @@ impl Oracle {
         self.stored.commit(write, position, truth, self.is_without_ids).map_err(|(law, what)| Violation { law, what })
     }
 
-    /// A push left the device: its entries are frozen, stored, and byte for byte what is stored. Without a store, what
-    /// was frozen is seen here for the first time.
-    pub fn sent(&mut self, truth: &Truth, body: &str, is_stored: bool) -> Verdict {
+    /// A push left the device: its entries are frozen, stored, and byte for byte what is stored.
+    pub fn sent(&mut self, body: &str, is_stored: bool) -> Verdict {
         self.carried(body)?;
-        self.is_without_store = !is_stored;
         for (id, bytes) in found::entries(body) {
             match self.stored.frozen(&id) {
                 Some(frozen) if frozen.bytes != bytes => {
@@ -233,11 +228,7 @@ impl Oracle {
                 Some(_) => drop(self.sent.insert(id)),
                 None if is_stored => return broken("I28", format!("entry {id} was sent before its freezing was stored")),
                 None if self.replica.entry_of(&id) == Some(Some(&id)) => {}
-                None => {
-                    let base = found::said(&bytes, truth).into_values().next().and_then(|said| said.base);
-                    let members = self.replica.members_by_effect(&id, base.as_ref(), |document| shown::operate_all(document, &bytes));
-                    self.freeze(truth, &id, &members, &bytes)?;
-                }
+                None => return broken("I28", format!("entry {id} was sent, and was never frozen")),
             }
         }
         Ok(())
@@ -251,7 +242,7 @@ impl Oracle {
         if parts.len() != documents.len() {
             return broken("I26", format!("entry {entry} is on {:?}, and changed {documents:?}", parts.keys()));
         }
-        self.dependences.may_be_applied(entry, truth, self.is_without_store)?;
+        self.dependences.may_be_applied(entry, truth)?;
         for (name, value) in documents {
             let before = truth.latest(name).and_then(|state| state.value.as_ref());
             let Some(meant) = parts.get(name) else { return broken("I26", format!("entry {entry} changed {name}, and is not on it")) };
@@ -288,7 +279,7 @@ impl Oracle {
             match outcome["outcome"].as_str() {
                 // Of what has ended already a device need not learn anything.
                 Some("ok") => self.deliver_own(truth, Some(id), position(&outcome["seq"])),
-                Some("conflict") => {
+                Some("conflict") if self.replica.entry_of(id) == Some(Some(id)) => {
                     let name = format!("{}/{}", outcome["collection"].as_str().unwrap_or(""), outcome["key"].as_str().unwrap_or(""));
                     if let Some(state) = position(&outcome["valueSeq"]).and_then(|at| truth.at(&name, at)) {
                         self.replica.deliver(&name, state);
@@ -394,9 +385,7 @@ impl Oracle {
         let entry = self.replica.entry_of(id).flatten().map(str::to_owned);
         let fates = entry.as_deref().map_or(&[] as &[Fate], |entry| truth.fates(entry));
         let fate = fates.last();
-        let is_unseen = entry.is_none() && self.is_without_store;
         let (name, refused) = match ending {
-            Ending::Applied { .. } if is_unseen => ("applied", false),
             Ending::Applied { .. } if self.is_without_ids && matches!(fate, Some(Fate::Refused { .. })) => {
                 self.dependences.is_there(id);
                 ("applied", false)

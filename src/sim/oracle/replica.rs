@@ -114,22 +114,6 @@ impl Replica {
         Ok(parts)
     }
 
-    /// The members that an entry must have, given what it does to a document: the fewest of those that head its document
-    /// that do the same.
-    pub fn members_by_effect(&self, entry: &str, base: Option<&Value>, effect: impl Fn(Option<Value>) -> Option<Value>) -> Vec<String> {
-        let names = self.names.get(entry);
-        if names.is_some_and(|names| names.len() > 1) {
-            return vec![entry.to_owned()];
-        }
-        let document = names.and_then(|names| self.documents.get(names.first()?));
-        let heads: Vec<&Layer> =
-            document.into_iter().flat_map(|document| &document.layers).take_while(|layer| layer.entry.is_none()).collect();
-        let after = effect(base.cloned());
-        let fits = |count: &usize| fold(base, heads[..*count].iter().flat_map(|layer| &layer.meant)) == after;
-        let count = (1..=heads.len()).find(fits).unwrap_or(0);
-        heads[..count].iter().flat_map(|layer| layer.ids.iter().cloned()).collect()
-    }
-
     /// Whether the layer of `id` is frozen, and as which entry; `None` where there is no such layer.
     pub fn entry_of(&self, id: &str) -> Option<Option<&str>> {
         let document = self.documents.get(self.names.get(id)?.first()?)?;
@@ -190,25 +174,9 @@ impl Replica {
             // What it carries on is not seen twice.
             atom.parts.insert(name.clone(), ground(base, &std::mem::take(&mut layer.meant)));
         }
-        if self.names.contains_key(by) {
-            names.iter().for_each(|name| self.add_unseen(name, id, by));
-        }
         self.lay(by, &atom);
         self.end(id);
         (!atom.parts.is_empty()).then_some(atom)
-    }
-
-    /// Without a store, a member that did nothing to the document as it was is not seen in its entry. What carries the entry on
-    /// carries it on, too, and there it may do something.
-    fn add_unseen(&mut self, name: &str, id: &str, by: &str) {
-        let Some(document) = self.documents.get_mut(name) else { return };
-        let base = document.base.as_ref().and_then(|base| base.value.clone());
-        let unseen = document.layers.iter_mut().find(|layer| layer.entry.is_none() && layer.ids.len() == 1 && layer.ids.contains(id));
-        let Some(meant) = unseen.map(|layer| ground(base.as_ref(), &std::mem::take(&mut layer.meant))) else { return };
-        document.folded = None;
-        if let Some(layer) = document.layers.iter_mut().find(|layer| layer.ids.contains(by)) {
-            layer.meant.extend(meant);
-        }
     }
 
     /// What a reader must see, and whether that is known without the base.

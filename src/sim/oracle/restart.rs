@@ -38,8 +38,8 @@ impl Oracle {
                 Some(Durability::Memory) | None => false,
             };
             if self.stored.is_pending(&id) {
-                told.ending = None;
-                self.dependences.is_back(&id);
+                let had_ended = told.ending.take().is_some() && power;
+                self.dependences.is_back(&id, had_ended);
             } else if let Some(ending) = self.stored.ending(&id) {
                 if !matches!(ending, "applied" | "merged") {
                     self.dependences.ended_unapplied(&id);
@@ -65,7 +65,6 @@ impl Oracle {
         self.shown = Shown::default();
         self.in_memory.clear();
         self.anew.clear();
-        self.is_without_store = false;
         durable.bases.iter().for_each(|(name, state)| self.replica.deliver(name, state));
         self.generation.clone_from(&durable.generation);
         self.course.restarted(durable, truth, power)?;

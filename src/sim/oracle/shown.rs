@@ -67,13 +67,6 @@ impl Shown {
     }
 }
 
-/// All operations of an entry in its wire form; one that does not fit does nothing.
-pub fn operate_all(document: Option<Value>, entry: &str) -> Option<Value> {
-    let entry: Value = serde_json::from_str(entry).unwrap_or_default();
-    let operations = entry["operations"].as_array().into_iter().flatten();
-    operations.fold(document, |document, operation| operate(document.clone(), operation).unwrap_or(document))
-}
-
 /// What an operation in its wire form says.
 pub fn edit_of(operation: &Value) -> Option<Edit> {
     let places = |member: &str| operation[member].as_array().into_iter().flatten().filter_map(|place| Some(place.as_str()?.to_owned()));

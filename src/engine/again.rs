@@ -105,13 +105,13 @@ impl Engine {
         if is_swept {
             gone.extend(heard.into_iter().map(|heard| heard.address));
         } else {
-            let last = heard.iter().map(|heard| heard.since).max();
-            self.feeds.iter_mut().for_each(|feed| feed.resyncs = last.is_some_and(|last| feed.pulled <= last));
-            if self.resyncs() {
-                // It comes with the next pull, or is gone, too.
+            // What was heard of since a feed's pull began comes with its next one, or is gone, too.
+            heard.retain(|heard| self.feeds.iter().any(|feed| feed.pulled <= heard.since));
+            if let Some(last) = heard.iter().map(|heard| heard.since).max() {
                 for heard in &heard {
                     brought.insert(heard.address.clone(), ());
                 }
+                self.feeds.iter_mut().for_each(|feed| feed.resyncs = feed.pulled <= last);
                 self.again = Again { heard, is_swept: true, ..Again::default() };
                 self.ask_soon(now);
             }

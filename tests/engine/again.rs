@@ -86,6 +86,22 @@ fn p6_what_is_acknowledged_while_all_is_pulled_again_and_comes_with_the_next_pul
 }
 
 #[test]
+fn p6_what_is_acknowledged_last_keeps_nothing_that_was_acknowledged_before_the_pull_began() {
+    let (mut client, push, id) = beginning_again();
+    let other = client.mutate(put("other", "1")).unwrap();
+    acknowledged(&mut client, push, &id);
+    let (request, ..) = take_pull(&mut client);
+    client.reply(request, json(503, "{}"));
+    client.pass(5_000);
+    let (push, ..) = client.take_push();
+    let (request, echo, cursor) = take_pull(&mut client);
+    assert_eq!(cursor, None);
+    client.reply(push, said(&format!(r#""outcomes":[{{"id":"{}","outcome":"ok","version":"g1.8","seq":8}}]"#, other.0)));
+    client.reply(request, said(&format!(r#""request":"{echo}","cursor":"g1.c","changes":[],"more":false"#)));
+    assert_eq!((client.view("k"), client.view("other")), (None, Some(json!(1))));
+}
+
+#[test]
 fn p6_a_crash_before_the_pull_that_tells_pulls_all_again() {
     let (mut client, push, id) = beginning_again();
     let (request, echo, _) = take_pull(&mut client);

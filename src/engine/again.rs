@@ -89,8 +89,14 @@ impl Engine {
 
     /// Something else than a page tells of a document. It may be older than what is pulled, and the document gone; or newer.
     pub(super) fn note_heard(&mut self, address: &Address, seq: Option<u64>) {
-        if self.resyncs() && !self.again.is_swept {
-            self.again.heard.push(Heard { address: address.clone(), seq, since: self.last_id });
+        if !self.resyncs() {
+            return;
+        }
+        let since = self.last_id;
+        if let Some(heard) = self.again.heard.iter_mut().find(|heard| heard.address == *address) {
+            (heard.seq, heard.since) = (seq, since);
+        } else if !self.again.is_swept {
+            self.again.heard.push(Heard { address: address.clone(), seq, since });
         }
     }
 
@@ -100,21 +106,24 @@ impl Engine {
             return false;
         }
         let Again { mut brought, mut heard, is_swept } = std::mem::take(&mut self.again);
-        heard.retain(|heard| !brought.contains_key(&heard.address));
+        // What was heard of since a feed's pull began comes with its next one, or is gone, too.
+        let is_open = |heard: &Heard| self.feeds.iter().any(|feed| feed.pulled <= heard.since);
         let mut gone = Vec::new();
-        if is_swept {
-            gone.extend(heard.into_iter().map(|heard| heard.address));
-        } else {
-            // What was heard of since a feed's pull began comes with its next one, or is gone, too.
-            heard.retain(|heard| self.feeds.iter().any(|feed| feed.pulled <= heard.since));
-            if let Some(last) = heard.iter().map(|heard| heard.since).max() {
-                for heard in &heard {
-                    brought.insert(heard.address.clone(), ());
-                }
-                self.feeds.iter_mut().for_each(|feed| feed.resyncs = feed.pulled <= last);
-                self.again = Again { heard, is_swept: true, ..Again::default() };
-                self.ask_soon(now);
+        heard.retain(|heard| {
+            let (is_here, is_open) = (brought.contains_key(&heard.address), is_open(heard));
+            if is_swept && !is_here && !is_open {
+                gone.push(heard.address.clone());
             }
+            !is_here && is_open
+        });
+        if let Some(last) = heard.iter().map(|heard| heard.since).max() {
+            self.feeds.iter_mut().for_each(|feed| feed.resyncs = feed.pulled <= last);
+            self.ask_soon(now);
+        }
+        if !is_swept {
+            heard.iter().for_each(|heard| {
+                brought.insert(heard.address.clone(), ());
+            });
             for (address, base) in self.replica.known() {
                 if base.value.is_some() && !brought.contains_key(address) {
                     gone.push(address.clone());
@@ -126,11 +135,13 @@ impl Engine {
                 }
             }
         }
+        let is_all = !self.resyncs();
+        self.again = Again { heard, is_swept: !is_all, ..Again::default() };
         for address in &gone {
             self.touch(address);
             let nothing = Box::new(Base { version: "".into(), seq: None, generation: self.generation.clone(), value: None });
             self.rebase(address, Some(nothing), &[]);
         }
-        !self.resyncs()
+        is_all
     }
 }

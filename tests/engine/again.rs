@@ -102,6 +102,23 @@ fn p6_what_is_acknowledged_last_keeps_nothing_that_was_acknowledged_before_the_p
 }
 
 #[test]
+fn p6_what_is_written_again_while_the_pull_is_on_its_way_that_tells_that_it_is_gone_stays() {
+    let (mut client, push, id) = beginning_again();
+    let (request, echo, _) = take_pull(&mut client);
+    acknowledged(&mut client, push, &id);
+    client.reply(request, said(&format!(r#""request":"{echo}","cursor":"g1.c","changes":[],"more":false"#)));
+    let (request, echo, _) = take_pull(&mut client);
+    let id = client.mutate(put("k", r#"{"t":"again"}"#)).unwrap();
+    client.pass(100);
+    let (push, ..) = client.take_push();
+    client.reply(push, said(&format!(r#""outcomes":[{{"id":"{}","outcome":"ok","version":"g1.9","seq":9}}]"#, id.0)));
+    client.reply(request, said(&format!(r#""request":"{echo}","cursor":"g1.d","changes":[],"more":false"#)));
+    assert_eq!(client.view("k"), Some(json!({"t":"again"})), "it was made after that answer");
+    page(&mut client, r#""changes":[],"more":false"#);
+    assert_eq!(client.view("k"), None);
+}
+
+#[test]
 fn p6_a_crash_before_the_pull_that_tells_pulls_all_again() {
     let (mut client, push, id) = beginning_again();
     let (request, echo, _) = take_pull(&mut client);

@@ -105,14 +105,20 @@ impl Outbox {
             }
         }
         let (order, mut queued) = self.remove(first)?;
-        for (other, dependents) in &mut waiting {
-            for dependent in &*dependents {
-                if let Some(queued) = self.queue.get_mut(dependent) {
-                    queued.after.iter_mut().filter(|after| **after == *other).for_each(|after| *after = order);
+        for (other, dependents) in waiting {
+            for dependent in dependents {
+                let Some(queued) = self.queue.get_mut(&dependent) else { continue };
+                let waits = queued.after.contains(&order);
+                queued.after.retain_mut(|after| {
+                    let is_it = *after == other;
+                    if is_it {
+                        *after = order;
+                    }
+                    !(is_it && waits)
+                });
+                if !waits {
+                    self.dependents.get_or_insert_with(order, Vec::new).push(dependent);
                 }
-            }
-            if !dependents.is_empty() {
-                self.dependents.get_or_insert_with(order, Vec::new).append(dependents);
             }
         }
         queued.carries.append(&mut carries);

@@ -170,3 +170,13 @@ fn what_waits_for_its_page_is_kept_when_all_its_pages_are_there() {
     outbox.ground(&k, &ungrounded);
     assert_eq!(outbox.entry(&id("group")).map(|queued| queued.state), Some(State::InBatch), "what is frozen stays so");
 }
+
+#[test]
+fn what_waits_for_several_that_become_one_waits_for_that_once() {
+    let mut outbox = kept(&[("a", "k"), ("b", "k"), ("late", "l")]);
+    outbox.depend(3, &[id("a"), id("b")], &[]);
+    freeze(&mut outbox, &["a", "b"]);
+    assert_eq!(outbox.dependents(1), [(id("late"), vec![id("a")])]);
+    outbox.release_dependents(1);
+    assert_eq!(chosen(&outbox, 9, 99), ["late"]);
+}

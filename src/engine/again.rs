@@ -22,19 +22,23 @@ pub(super) struct Again {
 #[derive(Debug)]
 struct Heard {
     address: Address,
-    /// Where that put it.
+    /// Where that put it; nothing where that is not known, or is of several documents.
     seq: Option<u64>,
     /// A pull that was asked for under this number or an earlier one may have missed it.
     since: u64,
 }
 
 impl Again {
-    /// A page tells that a write was applied there: what it was applied to comes with this pull, or is gone. Where there are several
-    /// feeds, those of a group may come by another one.
-    pub(super) fn forget(&mut self, seq: u64, feeds: usize) {
-        let is_it = |heard: &Heard| heard.seq == Some(seq);
-        if feeds == 1 || self.heard.iter().filter(|heard| is_it(heard)).count() == 1 {
-            self.heard.retain(|heard| !is_it(heard));
+    /// A page tells that a write was applied there: its document comes with this pull, or is gone.
+    pub(super) fn forget(&mut self, seq: u64) {
+        self.heard.retain(|heard| heard.seq != Some(seq));
+    }
+
+    /// These are documents of one write: of several feeds, one may bring some, and say that it was applied, before another one brings
+    /// the others.
+    pub(super) fn part(&mut self, addresses: &[Address]) {
+        for heard in self.heard.iter_mut().filter(|heard| addresses.contains(&heard.address)) {
+            heard.seq = None;
         }
     }
 }
@@ -47,8 +51,9 @@ impl Engine {
         if self.has(super::planted::Bug::B15) {
             return;
         }
-        self.again.brought = OrderedSet::default();
-        self.again.is_swept = false;
+        // What was heard of before is older than what will be asked for; not than a page that has come already.
+        let heard = if with.is_some() { std::mem::take(&mut self.again.heard) } else { Vec::new() };
+        self.again = Again { heard, ..Again::default() };
         for feed in 0..self.feeds.len() {
             if with == Some(feed) {
                 self.feeds[feed].is_blind = false;
@@ -61,13 +66,19 @@ impl Engine {
 
     /// A feed is asked from the beginning, and documents are known: those of which no page came, and that a server has forgotten
     /// since, would stay (P6). So everything is pulled again; what was pulled before, when this feed has an answer.
-    pub(super) fn look_for_deletes(&mut self, feed: usize) {
+    pub(super) fn look_for_deletes(&mut self, now: Timestamp, feed: usize) {
         let knows = || self.replica.known().next().is_some() || self.store.pages.addresses().next().is_some();
         if self.feeds[feed].cursor.is_some() || self.feeds[feed].resyncs || !knows() {
             return;
         }
         if self.feeds.iter().all(|other| other.cursor.is_none()) {
-            self.feeds.iter_mut().for_each(|feed| feed.resyncs = true);
+            for other in &mut self.feeds {
+                if other.request.is_some() {
+                    // It was asked when nothing was known; what has become known since may not be in its answer.
+                    other.restart(now, true);
+                }
+                other.resyncs = true;
+            }
         } else {
             // What is acknowledged from here on may not be in the answer.
             self.feeds[feed].resyncs = true;

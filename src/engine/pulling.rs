@@ -218,7 +218,7 @@ impl Engine {
             self.forget_in_batches(&id);
             let said = Acknowledged { version: Some(applied.version.clone()), seq: Some(applied.seq), value: None };
             self.settle_ok(now, &id, said, effects);
-            self.again.forget(applied.seq, self.feeds.len());
+            self.again.forget(applied.seq);
         }
         for change in &page.changes {
             self.apply_change(now, feed, change, effects);

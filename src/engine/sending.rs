@@ -296,6 +296,7 @@ impl Engine {
     }
 
     pub(super) fn send_pull(&mut self, now: Timestamp, feed: usize, effects: &mut impl Sink) {
+        self.look_for_deletes(now, feed);
         let echo = digits::hash(self.rng.bits());
         let call = Call::Pull {
             feed: self.feeds[feed].name.clone(),
@@ -306,7 +307,6 @@ impl Engine {
         let request = self.send(now, What::Pull(feed), call, effects);
         self.feeds[feed].request = Some((request, echo));
         self.feeds[feed].asked = Some(now);
-        self.look_for_deletes(feed);
     }
 
     /// A network that is believed to be away is asked, slowly: the belief may be wrong.

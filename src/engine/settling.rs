@@ -346,6 +346,9 @@ impl Engine {
         for address in ended.addresses {
             self.rebase(address, bases.next().flatten(), ended.layers);
         }
+        if ended.addresses.len() > 1 && self.feeds.len() > 1 {
+            self.again.part(ended.addresses);
+        }
         tell_settled(ended.members, ending, effects);
     }
 

@@ -2,10 +2,12 @@
 //! was acknowledged on the way (fault P6).
 
 use serde_json::json;
+use syncline::engine::config::Config;
 use syncline::engine::ident::{MutationId, RequestId};
 use syncline::engine::input::{Ask, Reply};
+use syncline::engine::mutation::Mutation;
 use syncline::engine::notice::Ending;
-use syncline::protocol::Call;
+use syncline::protocol::{Address, Call};
 
 use crate::harness::*;
 
@@ -116,6 +118,65 @@ fn p6_what_is_written_again_while_the_pull_is_on_its_way_that_tells_that_it_is_g
     assert_eq!(client.view("k"), Some(json!({"t":"again"})), "it was made after that answer");
     page(&mut client, r#""changes":[],"more":false"#);
     assert_eq!(client.view("k"), None);
+}
+
+#[test]
+fn h18_what_a_server_acknowledged_before_it_was_restored_is_gone_with_the_first_page_of_its_new_life() {
+    let (mut client, push, id) = beginning_again();
+    let (request, echo, _) = take_pull(&mut client);
+    acknowledged(&mut client, push, &id);
+    let members = format!(r#""request":"{echo}","cursor":"g2.c","changes":[],"more":false,"reset":true"#);
+    client.reply(request, json(200, &format!(r#"{{"generation":"g2","scope":"{}",{members}}}"#, config().scope)));
+    assert_eq!(client.view("k"), None);
+}
+
+#[test]
+fn p6_a_first_pull_that_was_asked_before_a_write_was_acknowledged_does_not_say_that_it_is_gone() {
+    let feeds: Vec<String> = ["c", "d"].map(|name| format!("collection:{name}")).into();
+    let mut client = Client::with(Config { feeds, ..config() }, Disk::default(), 1);
+    let id = client.mutate(put("k", r#"{"t":"mine"}"#)).unwrap();
+    client.pass(100);
+    let (first, echo, cursor) = take_pull(&mut client);
+    let (other, ..) = take_pull(&mut client);
+    assert_eq!(cursor, None);
+    let (push, ..) = client.take_push();
+    acknowledged(&mut client, push, &id);
+    client.reply(other, json(503, "{}"));
+    client.pass(5_000);
+    let asked: Vec<_> = client.sent.drain(..).collect();
+    client.reply(first, said(&format!(r#""request":"{echo}","cursor":"g1.c","changes":[],"more":false"#)));
+    for (request, call) in asked {
+        let Call::Pull { request: echo, .. } = call else { panic!("a pull: {call:?}") };
+        client.reply(request, said(&format!(r#""request":"{echo}","cursor":"g1.d","changes":[],"more":false"#)));
+    }
+    assert_eq!(client.view("k"), Some(json!({"t":"mine"})), "the first answer was made before it");
+}
+
+#[test]
+fn p6_one_feed_tells_that_a_group_was_applied_and_what_the_other_one_has_not_come_to_stays() {
+    let feeds: Vec<String> = ["c", "d"].map(|name| format!("collection:{name}")).into();
+    let mut client = Client::with(Config { feeds, poll_base_ms: 1 << 40, ..config() }, Disk::default(), 1);
+    client.mutate(put("j", "1")).unwrap();
+    client.live(&mut Server::new(), 1_000);
+    let elsewhere = Mutation::put(Address::of("d", "k"), "2").unwrap();
+    let id = client.mutate(Mutation::group(vec![put("j", "2"), elsewhere]).unwrap()).unwrap();
+    client.pass(100);
+    let (push, ..) = client.take_push();
+    client.ask(Ask::Pull);
+    for _ in 0..2 {
+        let (request, ..) = take_pull(&mut client);
+        client.reply(request, json(410, ""));
+    }
+    let (last, last_echo, _) = take_pull(&mut client);
+    let (first, echo, cursor) = take_pull(&mut client);
+    assert_eq!(cursor, None);
+    acknowledged(&mut client, push, &id);
+    client.reply(first, said(&format!(r#""request":"{echo}","cursor":"g1.d","changes":[],"more":false"#)));
+    let j = r#"{"collection":"c","key":"j","version":"g1.5","seq":5,"value":2}"#;
+    let applied = format!(r#""changes":[{j}],"applied":[{{"id":"{}","version":"g1.5","seq":5}}]"#, id.0);
+    client.reply(last, said(&format!(r#""request":"{last_echo}","cursor":"g1.c","more":false,{applied}"#)));
+    let here = client.engine.view(&Address::of("d", "k"));
+    assert!(here != client.engine.view(&Address::of("d", "none")), "the feed of it was asked before: {here:?}");
 }
 
 #[test]

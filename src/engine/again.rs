@@ -66,18 +66,18 @@ impl Engine {
 
     /// A feed is asked from the beginning, and documents are known: those of which no page came, and that a server has forgotten
     /// since, would stay (P6). So everything is pulled again; what was pulled before, when this feed has an answer.
-    pub(super) fn look_for_deletes(&mut self, now: Timestamp, feed: usize) {
+    pub(super) fn look_for_deletes(&mut self, feed: usize) {
         let knows = || self.replica.known().next().is_some() || self.store.pages.addresses().next().is_some();
         if self.feeds[feed].cursor.is_some() || self.feeds[feed].resyncs || !knows() {
             return;
         }
         if self.feeds.iter().all(|other| other.cursor.is_none()) {
-            for other in &mut self.feeds {
-                if other.request.is_some() {
-                    // It was asked when nothing was known; what has become known since may not be in its answer.
-                    other.restart(now, true);
+            self.feeds.iter_mut().for_each(|feed| feed.resyncs = true);
+            if self.feeds.iter().any(|other| other.request.is_some()) {
+                // That was asked for when nothing was known; what has become known since may not be in the answer.
+                for (address, base) in self.replica.known() {
+                    self.again.heard.push(Heard { address: address.clone(), seq: base.seq, since: self.last_id });
                 }
-                other.resyncs = true;
             }
         } else {
             // What is acknowledged from here on may not be in the answer.

@@ -296,7 +296,7 @@ impl Engine {
     }
 
     pub(super) fn send_pull(&mut self, now: Timestamp, feed: usize, effects: &mut impl Sink) {
-        self.look_for_deletes(now, feed);
+        self.look_for_deletes(feed);
         let echo = digits::hash(self.rng.bits());
         let call = Call::Pull {
             feed: self.feeds[feed].name.clone(),

@@ -118,10 +118,9 @@ impl Engine {
         }
         let Again { mut brought, mut heard, is_swept } = std::mem::take(&mut self.again);
         // What was heard of since a feed's pull began comes with its next one, or is gone, too.
-        let is_open = |heard: &Heard| self.feeds.iter().any(|feed| feed.pulled <= heard.since);
         let mut gone = Vec::new();
         heard.retain(|heard| {
-            let (is_here, is_open) = (brought.contains_key(&heard.address), is_open(heard));
+            let (is_here, is_open) = (brought.contains_key(&heard.address), !self.is_pulled_since(heard.since));
             if is_swept && !is_here && !is_open {
                 gone.push(heard.address.clone());
             }

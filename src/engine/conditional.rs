@@ -45,7 +45,7 @@ impl Engine {
             if is_other && bases.iter().all(Option::is_some) {
                 queued.addresses.clone().iter().for_each(|address| self.touch(address));
                 self.make_again(now, &unsaid.entry, None, None, effects);
-            } else if self.feeds.iter().all(|feed| feed.pulled > unsaid.since) {
+            } else if self.is_pulled_since(unsaid.since) {
                 self.end(now, &unsaid.entry, &Ending::Rejected { error: unsaid.refused }, &None, None, effects);
             } else {
                 self.unsaid.push(unsaid);

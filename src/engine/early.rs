@@ -75,11 +75,10 @@ impl Engine {
     /// A page has come: what can be said by now is acted on. Where the server was restored once more, an entry is sent again.
     pub(super) fn end_early(&mut self, now: Timestamp, effects: &mut impl Sink) {
         for early in std::mem::take(&mut self.early) {
-            let is_pulled = self.feeds.iter().all(|feed| feed.pulled > early.since);
             if early.generation != self.generation {
                 self.outbox.mark_doubtful(&early.entry);
                 self.outbox.set_state(&early.entry, State::Ready);
-            } else if is_pulled || !self.is_early(&early.entry) {
+            } else if self.is_pulled_since(early.since) || !self.is_early(&early.entry) {
                 self.acknowledge(now, &early.entry, early.said, effects);
             } else {
                 self.early.push(early);

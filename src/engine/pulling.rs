@@ -25,6 +25,11 @@ impl Engine {
         self.feeds.iter_mut().for_each(|feed| feed.hasten(now));
     }
 
+    /// Whether all that is in any feed was pulled after the request of this number.
+    pub(super) fn is_pulled_since(&self, number: u64) -> bool {
+        self.feeds.iter().all(|feed| feed.pulled > number)
+    }
+
     /// The app asks for one feed, or for all, and waits so long at most.
     pub(super) fn on_pull_asked(
         &mut self,

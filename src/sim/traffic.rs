@@ -43,7 +43,7 @@ impl Device {
     /// The engine sends a request.
     pub fn send(&mut self, common: &mut Common, request: RequestId, call: Call) -> Halt {
         let Some(engine) = self.tab.engine.as_ref() else { return Ok(()) };
-        let (identity, status) = (engine.identity(), engine.status());
+        let identity = engine.identity();
         self.requests += 1;
         if common.now < self.tab.asked_to_wait {
             let what = format!("the server asked for peace until {} ms, and at {} ms comes {call:?}", self.tab.asked_to_wait, common.now);
@@ -58,7 +58,7 @@ impl Device {
         }
         common.trace.mark(name(&call), common.now, request.0, size(&call));
         if let Call::Push { body, .. } = &call {
-            let is_stored = status.storage == StorageKind::IndexedDb;
+            let is_stored = engine.status().storage == StorageKind::IndexedDb;
             if !is_stored {
                 // No record says what is frozen.
                 self.oracle.frozen(&common.truths[self.user], engine.frozen())?;

@@ -30,6 +30,11 @@ fn page(client: &mut Client, members: &str) {
     client.reply(request, said(&format!(r#""request":"{echo}","cursor":"g1.c",{members}"#)));
 }
 
+/// A pull is answered: there is nothing.
+fn answer_nothing(client: &mut Client, (request, echo): (RequestId, String), cursor: &str) {
+    client.reply(request, said(&format!(r#""request":"{echo}","cursor":"{cursor}","changes":[],"more":false"#)));
+}
+
 /// A client that made a document, whose push has had no answer, and whose feed begins again. What the push asked for, and who.
 fn beginning_again() -> (Client, RequestId, MutationId) {
     let mut client = opened(&mut Server::new());
@@ -49,6 +54,16 @@ fn acknowledged(client: &mut Client, push: RequestId, id: &MutationId) {
     assert!(matches!(client.ending(id), Some(Ending::Applied { .. })));
 }
 
+/// A client whose document was acknowledged while the pull was on its way that did not bring it.
+fn acknowledged_on_the_way() -> Client {
+    let (mut client, push, id) = beginning_again();
+    let (request, echo, cursor) = take_pull(&mut client);
+    assert_eq!(cursor, None);
+    acknowledged(&mut client, push, &id);
+    answer_nothing(&mut client, (request, echo), "g1.c");
+    client
+}
+
 #[test]
 fn p6_what_a_page_says_was_applied_and_no_page_brings_is_gone_when_all_was_pulled_again() {
     let (mut client, _, id) = beginning_again();
@@ -61,24 +76,17 @@ fn p6_what_a_page_says_was_applied_and_no_page_brings_is_gone_when_all_was_pulle
 
 #[test]
 fn p6_what_is_acknowledged_while_all_is_pulled_again_stays_until_a_pull_that_is_asked_after_that() {
-    let (mut client, push, id) = beginning_again();
-    let (request, echo, cursor) = take_pull(&mut client);
-    assert_eq!(cursor, None);
-    acknowledged(&mut client, push, &id);
-    client.reply(request, said(&format!(r#""request":"{echo}","cursor":"g1.c","changes":[],"more":false"#)));
+    let mut client = acknowledged_on_the_way();
     assert_eq!(client.view("k"), Some(json!({"t":"mine"})), "it may have been carried out after that answer was made");
     let (request, echo, cursor) = take_pull(&mut client);
     assert_eq!(cursor.as_deref(), Some("g1.c"), "nothing is pulled twice");
-    client.reply(request, said(&format!(r#""request":"{echo}","cursor":"g1.d","changes":[],"more":false"#)));
+    answer_nothing(&mut client, (request, echo), "g1.d");
     assert_eq!(client.view("k"), None);
 }
 
 #[test]
 fn p6_what_is_acknowledged_while_all_is_pulled_again_and_comes_with_the_next_pull_stays() {
-    let (mut client, push, id) = beginning_again();
-    let (request, echo, _) = take_pull(&mut client);
-    acknowledged(&mut client, push, &id);
-    client.reply(request, said(&format!(r#""request":"{echo}","cursor":"g1.c","changes":[],"more":false"#)));
+    let mut client = acknowledged_on_the_way();
     let change = r#"{"collection":"c","key":"k","version":"g1.5","seq":5,"value":{"t":"mine"}}"#;
     page(&mut client, &format!(r#""changes":[{change}],"more":false"#));
     assert_eq!(client.view("k"), Some(json!({"t":"mine"})));
@@ -99,22 +107,19 @@ fn p6_what_is_acknowledged_last_keeps_nothing_that_was_acknowledged_before_the_p
     let (request, echo, cursor) = take_pull(&mut client);
     assert_eq!(cursor, None);
     client.reply(push, said(&format!(r#""outcomes":[{{"id":"{}","outcome":"ok","version":"g1.8","seq":8}}]"#, other.0)));
-    client.reply(request, said(&format!(r#""request":"{echo}","cursor":"g1.c","changes":[],"more":false"#)));
+    answer_nothing(&mut client, (request, echo), "g1.c");
     assert_eq!((client.view("k"), client.view("other")), (None, Some(json!(1))));
 }
 
 #[test]
 fn p6_what_is_written_again_while_the_pull_is_on_its_way_that_tells_that_it_is_gone_stays() {
-    let (mut client, push, id) = beginning_again();
-    let (request, echo, _) = take_pull(&mut client);
-    acknowledged(&mut client, push, &id);
-    client.reply(request, said(&format!(r#""request":"{echo}","cursor":"g1.c","changes":[],"more":false"#)));
+    let mut client = acknowledged_on_the_way();
     let (request, echo, _) = take_pull(&mut client);
     let id = client.mutate(put("k", r#"{"t":"again"}"#)).unwrap();
     client.pass(100);
     let (push, ..) = client.take_push();
     client.reply(push, said(&format!(r#""outcomes":[{{"id":"{}","outcome":"ok","version":"g1.9","seq":9}}]"#, id.0)));
-    client.reply(request, said(&format!(r#""request":"{echo}","cursor":"g1.d","changes":[],"more":false"#)));
+    answer_nothing(&mut client, (request, echo), "g1.d");
     assert_eq!(client.view("k"), Some(json!({"t":"again"})), "it was made after that answer");
     page(&mut client, r#""changes":[],"more":false"#);
     assert_eq!(client.view("k"), None);
@@ -144,10 +149,10 @@ fn p6_a_first_pull_that_was_asked_before_a_write_was_acknowledged_does_not_say_t
     client.reply(other, json(503, "{}"));
     client.pass(5_000);
     let asked: Vec<_> = client.sent.drain(..).collect();
-    client.reply(first, said(&format!(r#""request":"{echo}","cursor":"g1.c","changes":[],"more":false"#)));
+    answer_nothing(&mut client, (first, echo), "g1.c");
     for (request, call) in asked {
         let Call::Pull { request: echo, .. } = call else { panic!("a pull: {call:?}") };
-        client.reply(request, said(&format!(r#""request":"{echo}","cursor":"g1.d","changes":[],"more":false"#)));
+        answer_nothing(&mut client, (request, echo), "g1.d");
     }
     assert_eq!(client.view("k"), Some(json!({"t":"mine"})), "the first answer was made before it");
 }
@@ -171,7 +176,7 @@ fn p6_one_feed_tells_that_a_group_was_applied_and_what_the_other_one_has_not_com
     let (first, echo, cursor) = take_pull(&mut client);
     assert_eq!(cursor, None);
     acknowledged(&mut client, push, &id);
-    client.reply(first, said(&format!(r#""request":"{echo}","cursor":"g1.d","changes":[],"more":false"#)));
+    answer_nothing(&mut client, (first, echo), "g1.d");
     let j = r#"{"collection":"c","key":"j","version":"g1.5","seq":5,"value":2}"#;
     let applied = format!(r#""changes":[{j}],"applied":[{{"id":"{}","version":"g1.5","seq":5}}]"#, id.0);
     client.reply(last, said(&format!(r#""request":"{last_echo}","cursor":"g1.c","more":false,{applied}"#)));
@@ -181,13 +186,10 @@ fn p6_one_feed_tells_that_a_group_was_applied_and_what_the_other_one_has_not_com
 
 #[test]
 fn p6_a_crash_before_the_pull_that_tells_pulls_all_again() {
-    let (mut client, push, id) = beginning_again();
-    let (request, echo, _) = take_pull(&mut client);
-    acknowledged(&mut client, push, &id);
-    client.reply(request, said(&format!(r#""request":"{echo}","cursor":"g1.c","changes":[],"more":false"#)));
+    let client = acknowledged_on_the_way();
     let mut client = client.crash();
     let (request, echo, cursor) = take_pull(&mut client);
     assert_eq!((cursor, client.view("k")), (None, Some(json!({"t":"mine"}))));
-    client.reply(request, said(&format!(r#""request":"{echo}","cursor":"g1.d","changes":[],"more":false"#)));
+    answer_nothing(&mut client, (request, echo), "g1.d");
     assert_eq!(client.view("k"), None);
 }

@@ -300,6 +300,25 @@ fn i3_after_a_lost_answer_a_refused_request_does_not_say_how_its_write_ended() {
 }
 
 #[test]
+fn i3_what_came_too_early_or_too_often_was_not_carried_out_and_what_failed_may_have_been() {
+    for (status, is_in_doubt) in [(425, false), (429, false), (408, true), (500, true), (503, true)] {
+        let mut client = crate::harness::opened(&mut Server::new());
+        let id = client.mutate(put("k", "1")).unwrap();
+        client.pass(100);
+        let (request, ..) = client.take_push();
+        client.reply(request, reply_json(status, ""));
+        client.pass(2_000);
+        let (request, ..) = client.take_push();
+        client.reply(request, reply_json(403, ""));
+        if is_in_doubt {
+            assert_eq!((client.ending(&id), client.take_sent().1), (None, Call::Outcome { id: id.to_string() }), "{status}");
+        } else {
+            assert!(matches!(client.ending(&id), Some(Ending::Rejected { .. })), "{status}");
+        }
+    }
+}
+
+#[test]
 fn h2_a_412_waits_for_the_pull_that_tells_what_is_there() {
     let mut server = Server::new();
     let mut client = crate::harness::opened(&mut server);

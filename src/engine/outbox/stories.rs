@@ -313,12 +313,15 @@ fn what_is_folded_keeps_its_names_and_is_counted_by_what_it_takes() {
     crowd(&mut outbox, 4);
     outbox.keep_text(&id("2"), 0, 7);
     outbox.keep_text(&id("2"), 0, 5);
-    assert_eq!((outbox.bytes(), outbox.folded()), (45, Vec::<Vec<MutationId>>::new()));
+    assert_eq!(outbox.bytes(), 45);
+    #[cfg(feature = "sim")]
+    assert!(outbox.folded().is_empty());
     outbox.fold(&[], 9);
     outbox.fold(&[id("1"), id("2")], 12);
     assert_eq!((outbox.bytes(), outbox.len(), outbox.mutations()), (12 + 64 + 20, 3, 4), "its texts are part of it");
     outbox.fold(&[id("1"), id("3")], 15);
     assert_eq!(outbox.names(&[id("1"), id("4")]), ["1", "2", "3", "4"].map(id));
+    #[cfg(feature = "sim")]
     assert_eq!(outbox.folded(), [["1", "2", "3"].map(id).to_vec()]);
     assert_eq!((outbox.bytes(), outbox.order(&id("3"))), (15 + 2 * 64 + 10, Some(1)));
 }

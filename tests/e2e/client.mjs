@@ -11,8 +11,8 @@ const browser = await launch();
 const pages = new Map();
 
 /** A page with a profile of its own, unless it shares that of another page. */
-async function visit({ beside, before } = {}) {
-  const context = beside?.context() ?? (await browser.newContext());
+async function visit({ beside, before, context: options } = {}) {
+  const context = beside?.context() ?? (await browser.newContext(options));
   const page = await context.newPage();
   pages.set(page, observe(page));
   if (before) await page.addInitScript(before);
@@ -46,6 +46,35 @@ await test('importing runs nothing: neither the module nor the server is asked f
   });
   assert.deepEqual(names, { exported: ['SyncError', 'init', 'open'], added: 0, databases: 0 });
   assert.ok(asked.length > 0 && asked.every((path) => /^\/pkg\/\w+\.js$/.test(path)), asked.join());
+});
+
+await test('n16 n19: what the browser keeps from the server is no refusal: it waits, and goes when it may', async () => {
+  const elsewhere = await startServer();
+  // The page's own policy would keep it from other origins.
+  const page = await visit({ context: { bypassCSP: true } });
+  const origin = new URL(server.url).origin;
+  for (const [name, keep, letThrough] of [
+    // The server of another origin lets nobody in, and then does.
+    ['n16', async () => elsewhere.url, () => elsewhere.restart(['--allow-origin', origin])],
+    ['n19', (page) => page.route('**/sync/**', (route) => route.abort('blockedbyclient')).then(() => server.url), (page) => page.unroute('**/sync/**')],
+  ]) {
+    const url = `${await keep(page)}/sync/`;
+    await start(page, name, { transport: { url } });
+    await page.evaluate(() => (window.write = notes.put('a', { n: 1 })));
+    await until('that is seen', async () => (await status(page)).error === 'NETWORK');
+    const { inbox, pendingMutations } = await status(page);
+    assert.deepEqual([inbox, pendingMutations], [0, 1]);
+    await letThrough(page);
+    const ending = await page.evaluate(async () => {
+      await client.push();
+      const { ending } = await write.settled;
+      await client.close();
+      return ending;
+    });
+    assert.equal(ending, 'applied', name);
+  }
+  await page.close();
+  await elsewhere.stop();
 });
 
 await test('a write is visible in its tick, durable, applied, and on the server as it was given', async () => {

@@ -162,6 +162,15 @@ await test('the last syncs are listed, the refused ones among them', async () =>
   assert.ok(said.some((row) => row.includes('sent')) && said.some((row) => row.includes('rejected')), said.join('; '));
 });
 
+await test('d10: what was typed is text wherever it is shown', async () => {
+  const hostile = '<img src=x onerror="window.owned = true"><script>window.owned = true</script>';
+  await type('left', hostile);
+  await addTodo('left', hostile);
+  await until('it is on the other side', async () => (await text('right')).includes(hostile) && (await todos('right')).includes(hostile));
+  assert.equal(await page.evaluate(() => document.querySelectorAll('main img, main script').length), 0);
+  assert.equal(await page.evaluate(() => window.owned), undefined);
+});
+
 await test('everything fits beside each other, and on a phone below each other', async () => {
   for (const width of [1280, 390]) {
     await page.setViewportSize({ width, height: 844 });

@@ -42,7 +42,7 @@ fn sync_replies_are_never_stored_by_caches() {
 }
 
 #[test]
-fn an_allowed_origin_may_call_and_no_other() {
+fn h10_an_allowed_origin_may_call_and_read_how_long_to_wait_and_no_other() {
     let bench = Bench::start(&["--allow-origin", "http://app.example", "--token", "secret"]);
     let wanted = "content-type,authorization,idempotency-key,syncline-protocol,syncline-scope,syncline-client,syncline-session,syncline-request,syncline-since";
     let preflight = |origin: &str| {

@@ -31,7 +31,9 @@ export async function runServer(words, { cwd } = {}) {
 /** Starts a server with an empty database. */
 export async function startServer({ flags = [], www = pages, packaged = pkg } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'syncline-e2e-'));
-  const { url, stop } = await runServer(['--db', join(folder, 'data.sqlite'), '--static', www, '--package', packaged, '--test-control', ...flags]);
+  const words = ['--db', join(folder, 'data.sqlite'), '--static', www, '--package', packaged, '--test-control'];
+  let running = await runServer([...words, ...flags]);
+  const { url } = running;
   const test = async (path, options) => {
     const reply = await fetch(`${url}/test/${path}`, options);
     if (!reply.ok) throw new Error(`${path}: ${reply.status} ${await reply.text()}`);
@@ -42,8 +44,13 @@ export async function startServer({ flags = [], www = pages, packaged = pkg } = 
     /** From here on exactly these faults. */
     faults: (plan) => test('faults', { method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify(plan) }),
     counters: () => test('counters'),
+    /** Stops it, and starts it at the same address over the same database with these flags. */
+    async restart(flags) {
+      await running.stop();
+      running = await runServer([...words, '--listen', new URL(url).host, ...flags]);
+    },
     async stop() {
-      await stop().finally(() => rmSync(folder, { recursive: true, force: true }));
+      await running.stop().finally(() => rmSync(folder, { recursive: true, force: true }));
     },
   };
 }

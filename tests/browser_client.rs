@@ -25,6 +25,7 @@ extern "C" {
     #[wasm_bindgen(js_name = setMode)]
     fn set_mode(server: &JsValue, mode: &str);
     fn requests(server: &JsValue) -> u32;
+    fn pushed(server: &JsValue) -> String;
     fn documents(server: &JsValue) -> String;
     #[wasm_bindgen(js_name = reactOnce)]
     fn react_once(host: &Host, kind: &str, act: &JsValue);
@@ -63,13 +64,13 @@ impl App {
     }
 
     fn begin(name: &str, server: &JsValue) -> App {
-        App::begin_with(name, server, json!(["main"]))
+        App::begin_with(name, server, json!({}))
     }
 
-    fn begin_with(name: &str, server: &JsValue, feeds: Value) -> App {
-        let transport = if server.is_undefined() { "none" } else { "functions" };
+    fn begin_with(name: &str, server: &JsValue, mut config: Value) -> App {
+        config["transport"] = json!(if server.is_undefined() { "none" } else { "functions" });
         let host = app(server);
-        let options = json!({ "name": name, "scope": "user", "url": "", "config": { "transport": transport, "feeds": feeds } });
+        let options = json!({ "name": name, "scope": "user", "url": "", "config": config });
         let client = Client::open(&options.to_string(), host.clone()).expect("good options");
         App { name: name.into(), client, host }
     }
@@ -261,6 +262,22 @@ async fn what_one_client_writes_another_sees() {
 }
 
 #[wasm_bindgen_test]
+async fn h7_what_waits_goes_together_each_document_once_in_batches_as_large_as_they_may_be() {
+    let server = server();
+    let app = App::begin_with(&fresh("batches"), &server, json!({ "batchItemsMax": 2, "batchWindowMs": 400 }));
+    app.heard("opened").await;
+    for n in 0..3 {
+        app.put_durably("a", json!(n)).await;
+    }
+    assert_eq!(pushed(&server), "[]", "a batch that is not full waits for its window");
+    app.put("b", json!("b"));
+    let last = app.put("c", json!("c"));
+    assert_eq!(app.settled(&last).await["ending"], "applied");
+    assert_eq!(pushed(&server), r#"[[["a"],["b"]],[["c"]]]"#);
+    assert_eq!(documents(&server), r#"[["notes","a",2],["notes","b","b"],["notes","c","c"]]"#);
+}
+
+#[wasm_bindgen_test]
 async fn what_is_awaited_is_sent_at_once_and_what_is_stopped_is_not() {
     let server = server();
     let app = App::open(&fresh("awaited"), &server).await;
@@ -416,11 +433,7 @@ async fn what_grows_in_place_is_seen_and_stored() {
 #[wasm_bindgen_test]
 async fn n2_at_level_b_what_grows_counts_once_though_its_answer_is_lost() {
     let server = server();
-    let host = app(&server);
-    let config = json!({ "transport": "functions", "level": "B", "accepts": ["put", "delete"], "groups": false });
-    let options = json!({ "name": fresh("levels"), "scope": "user", "url": "", "config": config });
-    let client = Client::open(&options.to_string(), host.clone()).expect("good options");
-    let app = App { name: options["name"].as_str().unwrap().into(), client, host };
+    let app = App::begin_with(&fresh("levels"), &server, json!({ "level": "B", "accepts": ["put", "delete"], "groups": false }));
     app.heard("opened").await;
     assert_eq!(app.status()["level"], "B");
     set_mode(&server, "careful");
@@ -436,10 +449,7 @@ async fn n2_at_level_b_what_grows_counts_once_though_its_answer_is_lost() {
 #[wasm_bindgen_test]
 async fn h3_nothing_is_asked_of_the_server_before_there_is_a_token() {
     let server = server();
-    let host = app(&server);
-    let options = json!({ "name": fresh("token"), "scope": "user", "url": "", "config": { "transport": "functions", "auth": true } });
-    let client = Client::open(&options.to_string(), host.clone()).expect("good options");
-    let app = App { name: options["name"].as_str().unwrap().into(), client, host };
+    let app = App::begin_with(&fresh("token"), &server, json!({ "auth": true }));
     assert_eq!(app.heard("tokenWanted").await["reason"], "initial");
     let id = app.put("a", json!(1));
     app.durable(&id).await;
@@ -573,7 +583,7 @@ async fn cached_documents_are_served_and_marked_where_a_pull_brings_nonsense() {
 #[wasm_bindgen_test]
 async fn a_feed_is_pulled_by_its_name() {
     let server = server();
-    let app = App::begin_with(&fresh("feeds"), &server, json!(["one", "two"]));
+    let app = App::begin_with(&fresh("feeds"), &server, json!({ "feeds": ["one", "two"] }));
     app.heard("opened").await;
     assert_eq!(app.answer("pull", "", "").await["error"], Value::Null);
     let pull = |feed| app.client.call("pull", "", feed, "").unwrap().as_f64();

@@ -2,7 +2,7 @@
 
 /// A server's state, shared by the clients that are given it.
 export function server() {
-  return { log: [], documents: new Map(), requests: 0, mode: 'good' };
+  return { log: [], documents: new Map(), requests: 0, pushed: [], mode: 'good' };
 }
 
 /// The host object of a client of that server. `react` is called with each notice, inside the turn.
@@ -37,7 +37,9 @@ export function app(server) {
     server.requests += 1;
     if (server.mode === 'down') throw new TypeError('no network');
     if (server.mode === 'html') return '<html>welcome to our wifi</html>';
-    const outcomes = JSON.parse(text).map(({ id, operations }) => {
+    const entries = JSON.parse(text);
+    server.pushed.push(entries.map(({ operations }) => operations.map(({ key }) => key)));
+    const outcomes = entries.map(({ id, operations }) => {
       const [{ collection, key, base }] = operations;
       const there = server.documents.get(JSON.stringify([collection, key]));
       if (server.mode.startsWith('careful') && base !== (there ? `v${there.at}` : null)) {
@@ -74,6 +76,8 @@ export const notices = (host) => JSON.stringify(host.notices);
 export const turns = (host) => host.turns;
 export const setMode = (server, mode) => { server.mode = mode; };
 export const requests = (server) => server.requests;
+/// Of each push that was answered, the keys of each entry's operations.
+export const pushed = (server) => JSON.stringify(server.pushed);
 export const documents = (server) => JSON.stringify([...server.documents].map(([name, { value }]) => [...JSON.parse(name), value]));
 
 /// On the first notice of this kind, `act` is called, while the notice is still being delivered.

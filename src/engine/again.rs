@@ -4,7 +4,7 @@
 use super::Engine;
 use super::clock::Timestamp;
 use super::replica::Base;
-use crate::ordered::OrderedSet;
+use crate::ordered::{Ordered, OrderedSet};
 use crate::protocol::Address;
 
 /// What is known while everything is pulled again.
@@ -13,15 +13,16 @@ pub(super) struct Again {
     /// The documents that pages have brought.
     brought: OrderedSet<Address>,
     /// Those of which something else has told.
-    heard: Vec<Heard>,
+    heard: Ordered<Address, Heard>,
+    /// Nothing was known before: what was heard of is all that may be gone by the end.
+    is_first: bool,
     /// Whether all has been pulled, and only what was heard of is waited for.
     is_swept: bool,
 }
 
-/// A document of which something else than a page has told.
-#[derive(Debug)]
+/// That something else than a page has told of a document.
+#[derive(Clone, Copy, Debug)]
 struct Heard {
-    address: Address,
     /// Where that put it; nothing where that is not known, or is of several documents.
     seq: Option<u64>,
     /// A pull that was asked for under this number or an earlier one may have missed it.
@@ -29,16 +30,22 @@ struct Heard {
 }
 
 impl Again {
-    /// A page tells that a write was applied there: its document comes with this pull, or is gone.
-    pub(super) fn forget(&mut self, seq: u64) {
-        self.heard.retain(|heard| heard.seq != Some(seq));
+    /// A page tells that writes were applied at these positions, in order: their documents come with this pull, or are gone.
+    pub(super) fn note_applied(&mut self, positions: &[u64]) {
+        for heard in self.heard.values_mut() {
+            if heard.seq.is_some_and(|seq| positions.binary_search(&seq).is_ok()) {
+                heard.since = 0;
+            }
+        }
     }
 
     /// These are documents of one write: of several feeds, one may bring some, and say that it was applied, before another one brings
     /// the others.
     pub(super) fn part(&mut self, addresses: &[Address]) {
-        for heard in self.heard.iter_mut().filter(|heard| addresses.contains(&heard.address)) {
-            heard.seq = None;
+        for address in addresses {
+            if let Some(heard) = self.heard.get_mut(address) {
+                heard.seq = None;
+            }
         }
     }
 }
@@ -52,7 +59,7 @@ impl Engine {
             return;
         }
         // What was heard of before is older than what will be asked for; not than a page that has come already.
-        let heard = if with.is_some() { std::mem::take(&mut self.again.heard) } else { Vec::new() };
+        let heard = if with.is_some() { std::mem::take(&mut self.again.heard) } else { Ordered::default() };
         self.again = Again { heard, ..Again::default() };
         for feed in 0..self.feeds.len() {
             if with == Some(feed) {
@@ -64,26 +71,32 @@ impl Engine {
         self.stage_cursors();
     }
 
-    /// A feed is asked from the beginning, and documents are known: those of which no page came, and that a server has forgotten
-    /// since, would stay (P6). So everything is pulled again; what was pulled before, when this feed has an answer.
+    /// A feed is asked from the beginning. Of documents that are known by then no page may come, since the server has forgotten that
+    /// they were deleted, and they would stay (P6): so it counts as pulling again. What was pulled before, when this feed has an
+    /// answer.
     pub(super) fn look_for_deletes(&mut self, feed: usize) {
-        let knows = || self.replica.known().next().is_some() || self.store.pages.addresses().next().is_some();
-        if self.feeds[feed].cursor.is_some() || self.feeds[feed].resyncs || !knows() {
+        if self.feeds[feed].cursor.is_some() || self.feeds[feed].resyncs {
             return;
         }
+        let is_known = self.replica.known().next().is_some() || self.store.pages.addresses().next().is_some();
         if self.feeds.iter().all(|other| other.cursor.is_none()) {
             self.feeds.iter_mut().for_each(|feed| feed.resyncs = true);
-            if self.feeds.iter().any(|other| other.request.is_some()) {
-                // That was asked for when nothing was known; what has become known since may not be in the answer.
-                for (address, base) in self.replica.known() {
-                    self.again.heard.push(Heard { address: address.clone(), seq: base.seq, since: self.last_id });
-                }
-            }
-        } else {
+            self.again.is_first = !is_known;
+        } else if is_known {
             // What is acknowledged from here on may not be in the answer.
             self.feeds[feed].resyncs = true;
             self.feeds[feed].is_blind = true;
         }
+    }
+
+    /// Whether a crash starts pulling all over. Where nothing was known before, only what may be applied by now may be something of
+    /// which no page comes; and a feed that never came has all others begin again once it does.
+    pub(super) fn begins_again(&self) -> bool {
+        let may_stay = || {
+            let is_applied = !self.again.heard.is_empty() || self.outbox.has_frozen();
+            is_applied && self.feeds.iter().all(|feed| feed.cursor.is_some())
+        };
+        self.feeds.iter().any(|feed| feed.resyncs && !feed.is_blind) && (!self.again.is_first || may_stay())
     }
 
     /// Whether everything is being pulled again.
@@ -91,9 +104,10 @@ impl Engine {
         self.feeds.iter().any(|feed| feed.resyncs)
     }
 
-    /// A page brings a document.
+    /// A page has brought a document.
     pub(super) fn note_brought(&mut self, address: &Address) {
-        if self.resyncs() {
+        let matters = !self.again.is_first || self.again.heard.contains_key(address);
+        if matters && self.resyncs() {
             self.again.brought.insert(address.clone(), ());
         }
     }
@@ -103,11 +117,16 @@ impl Engine {
         if !self.resyncs() {
             return;
         }
-        let since = self.last_id;
-        if let Some(heard) = self.again.heard.iter_mut().find(|heard| heard.address == *address) {
-            (heard.seq, heard.since) = (seq, since);
-        } else if !self.again.is_swept {
-            self.again.heard.push(Heard { address: address.clone(), seq, since });
+        let is_new = match &self.again {
+            Again { is_first: true, .. } => self.replica.base(address).is_none() && !self.is_paged(address),
+            Again { is_swept, brought, .. } => !is_swept && !brought.contains_key(address),
+        };
+        if is_new || self.again.heard.contains_key(address) {
+            let is_stored = self.begins_again();
+            self.again.heard.insert(address.clone(), Heard { seq, since: self.last_id });
+            if !is_stored {
+                self.stage_cursors();
+            }
         }
     }
 
@@ -116,24 +135,25 @@ impl Engine {
         if !std::mem::take(&mut self.feeds[feed].resyncs) || self.resyncs() {
             return false;
         }
-        let Again { mut brought, mut heard, is_swept } = std::mem::take(&mut self.again);
+        let Again { mut brought, heard, is_first, is_swept } = std::mem::take(&mut self.again);
+        let is_all_heard = is_first || is_swept;
         // What was heard of since a feed's pull began comes with its next one, or is gone, too.
-        let mut gone = Vec::new();
-        heard.retain(|heard| {
-            let (is_here, is_open) = (brought.contains_key(&heard.address), !self.is_pulled_since(heard.since));
-            if is_swept && !is_here && !is_open {
-                gone.push(heard.address.clone());
+        let (mut gone, mut open) = (Vec::new(), Ordered::default());
+        for (address, heard) in heard.iter().filter(|(address, _)| !brought.contains_key(address)) {
+            if !self.is_pulled_since(heard.since) {
+                open.insert(address.clone(), *heard);
+            } else if is_all_heard {
+                gone.push(address.clone());
             }
-            !is_here && is_open
-        });
-        if let Some(last) = heard.iter().map(|heard| heard.since).max() {
+        }
+        if let Some(last) = open.iter().map(|(_, heard)| heard.since).max() {
             self.feeds.iter_mut().for_each(|feed| feed.resyncs = feed.pulled <= last);
             self.ask_soon(now);
         }
-        if !is_swept {
-            heard.iter().for_each(|heard| {
-                brought.insert(heard.address.clone(), ());
-            });
+        if !is_all_heard {
+            for address in open.keys() {
+                brought.insert(address.clone(), ());
+            }
             for (address, base) in self.replica.known() {
                 if base.value.is_some() && !brought.contains_key(address) {
                     gone.push(address.clone());
@@ -146,7 +166,7 @@ impl Engine {
             }
         }
         let is_all = !self.resyncs();
-        self.again = Again { heard, is_swept: !is_all, ..Again::default() };
+        self.again = Again { heard: open, is_swept: !is_all, ..Again::default() };
         for address in &gone {
             self.touch(address);
             let nothing = Box::new(Base { version: "".into(), seq: None, generation: self.generation.clone(), value: None });

@@ -290,6 +290,11 @@ impl Outbox {
         }
     }
 
+    /// Whether anything is frozen, and may have been sent.
+    pub fn has_frozen(&self) -> bool {
+        self.queue.iter().any(|(_, queued)| queued.entry.is_some())
+    }
+
     /// Whether anything may be frozen.
     pub fn has_heads(&self) -> bool {
         !self.heads.is_empty()

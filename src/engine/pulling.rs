@@ -223,10 +223,13 @@ impl Engine {
             self.forget_in_batches(&id);
             let said = Acknowledged { version: Some(applied.version.clone()), seq: Some(applied.seq), value: None };
             self.settle_ok(now, &id, said, effects);
-            self.again.forget(applied.seq);
         }
+        let mut positions: Vec<u64> = page.applied.iter().map(|applied| applied.seq).collect();
+        positions.sort_unstable();
+        self.again.note_applied(&positions);
         for change in &page.changes {
             self.apply_change(now, feed, change, effects);
+            self.note_brought(&change.address);
         }
         for (_, raw, why) in &page.unreadable {
             self.quarantine(now, "pull", why, raw, effects);
@@ -258,7 +261,6 @@ impl Engine {
 
     fn apply_change(&mut self, now: Timestamp, feed: usize, change: &Change, effects: &mut impl Sink) {
         let Change { address, version, seq, entry_id, body } = change;
-        self.note_brought(address);
         if let Some(seq) = *seq {
             self.seen.seq = self.seen.seq.max(seq);
         }

@@ -208,7 +208,10 @@ impl Engine {
         addresses.iter().for_each(|address| self.touch(address));
         let said = theirs.value.clone();
         let (is_in_doubt, version, there) = (self.is_in_doubt(id), theirs.version.clone(), theirs.seq);
-        if self.is_news(address, &theirs) {
+        if self.is_about_nothing(address, &theirs) {
+            self.ask_soon(now);
+        } else if self.is_news(address, &theirs) {
+            self.note_heard(address, theirs.seq);
             self.rebase(address, Some(theirs), &[]);
         }
         self.end_all_shadows(address);
@@ -344,7 +347,11 @@ impl Engine {
         }
         let mut bases = bases.into_iter();
         for address in ended.addresses {
-            self.rebase(address, bases.next().flatten(), ended.layers);
+            let base = bases.next().flatten();
+            if let Some(base) = &base {
+                self.note_heard(address, base.seq);
+            }
+            self.rebase(address, base, ended.layers);
         }
         if ended.addresses.len() > 1 && self.feeds.len() > 1 {
             self.again.part(ended.addresses);
@@ -363,6 +370,13 @@ impl Engine {
         let header = header::settlement(id, members, ending, seq);
         self.store.stage(Kind::Settlement, &header, "", None);
         self.store.log.retire(id);
+    }
+
+    /// Whether a conflict tells of no document and no position, though one of the document is known: it was answered before there was
+    /// any, or the server has forgotten a delete, and then a pull says so.
+    fn is_about_nothing(&self, address: &Address, theirs: &Base) -> bool {
+        let known = self.replica.base(address).filter(|base| base.seq.is_some() && base.generation == theirs.generation);
+        theirs.version.is_empty() && theirs.seq.is_none() && known.is_some()
     }
 
     /// Whether `theirs` is newer than what is known of a document.

@@ -359,12 +359,11 @@ impl Engine {
     /// Changes a base, or takes layers off, and stages what follows for the store.
     pub(super) fn rebase(&mut self, address: &Address, base: Option<Box<Base>>, off: &[super::MutationId]) {
         let unloaded = self.is_paged(address);
-        if let Some(base) = &base {
+        let is_grounded = base.is_some();
+        if is_grounded {
             self.items.note_sync(address);
             self.store.stage_base(address);
-            self.note_heard(address, base.seq);
         }
-        let is_grounded = base.is_some();
         let befores = self.replica.rebase(address, unloaded, base, off);
         if is_grounded {
             self.keep_grounded(address);
@@ -390,7 +389,7 @@ impl Engine {
     /// Stages where a feed's next pull goes on. While everything is pulled again, that is the beginning: a crash on the
     /// way starts over.
     pub(super) fn stage_cursor(&mut self, feed: usize) {
-        let resync = self.feeds.iter().any(|feed| feed.resyncs && !feed.is_blind);
+        let resync = self.begins_again();
         let feed = &self.feeds[feed];
         let cursor = if resync { &None } else { &feed.cursor };
         let header = header::cursor(&feed.name, cursor, &self.generation, resync, &self.seen);

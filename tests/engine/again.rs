@@ -74,6 +74,71 @@ fn p6_what_a_page_says_was_applied_and_no_page_brings_is_gone_when_all_was_pulle
     assert_eq!(client.view("k"), None, "somebody has deleted it, and the server has forgotten that");
 }
 
+/// A client of nothing but one write, whose push has had no answer, and whose first pull is on its way.
+fn beginning() -> (Client, MutationId) {
+    let mut client = Client::with(Config { poll_base_ms: 1 << 40, ..config() }, Disk::default(), 1);
+    let id = client.mutate(put("k", r#"{"t":"mine"}"#)).unwrap();
+    client.pass(100);
+    let (push, ..) = client.take_push();
+    client.fail(push);
+    (client, id)
+}
+
+fn first_page_says_applied(client: &mut Client, id: &MutationId) {
+    page(client, &format!(r#""changes":[],"more":true,"applied":[{{"id":"{}","version":"g1.1","seq":1}}]"#, id.0));
+    assert!(matches!(client.ending(id), Some(Ending::Applied { .. })));
+    assert_eq!(client.view("k"), Some(json!({"t":"mine"})), "a later page may bring it");
+}
+
+#[test]
+fn p6_what_the_first_pull_says_was_applied_and_no_page_brings_is_gone_at_its_end() {
+    for crashes in [false, true] {
+        let (mut client, id) = beginning();
+        first_page_says_applied(&mut client, &id);
+        if crashes {
+            client = client.crash();
+            let (request, echo, cursor) = take_pull(&mut client);
+            assert_eq!(cursor, None, "which pages had come is not known any more");
+            answer_nothing(&mut client, (request, echo), "g1.d");
+        } else {
+            page(&mut client, r#""changes":[],"more":false"#);
+        }
+        assert_eq!(client.view("k"), None, "somebody has deleted it, and the server has forgotten that");
+    }
+}
+
+#[test]
+fn p6_a_crash_in_a_first_pull_goes_on_where_it_was_unless_something_may_have_been_applied() {
+    for is_sent in [false, true] {
+        let mut client = Client::with(Config { poll_base_ms: 1 << 40, ..config() }, Disk::default(), 1);
+        if is_sent {
+            client = beginning().0;
+        }
+        page(&mut client, r#""changes":[],"more":true"#);
+        let mut client = client.crash();
+        assert_eq!(take_pull(&mut client).2.as_deref(), if is_sent { None } else { Some("g1.c") });
+    }
+}
+
+#[test]
+fn p6_what_a_page_of_the_first_pull_brings_stays_whoever_tells_of_it_before_or_after() {
+    let brings = r#""changes":[{"collection":"c","key":"k","version":"g1.1","seq":1,"value":{"t":"mine"}}]"#;
+    for is_before in [true, false] {
+        let (mut client, id) = beginning();
+        if is_before {
+            first_page_says_applied(&mut client, &id);
+            page(&mut client, &format!(r#"{brings},"more":false"#));
+        } else {
+            page(&mut client, &format!(r#"{brings},"more":true"#));
+            page(&mut client, &format!(r#""changes":[],"more":false,"applied":[{{"id":"{}","version":"g1.1","seq":1}}]"#, id.0));
+        }
+        assert_eq!((client.view("k"), client.status().pending_mutations), (Some(json!({"t":"mine"})), 0));
+        client.ask(Ask::Pull);
+        page(&mut client, r#""changes":[],"more":false"#);
+        assert_eq!(client.view("k"), Some(json!({"t":"mine"})));
+    }
+}
+
 #[test]
 fn p6_what_is_acknowledged_while_all_is_pulled_again_stays_until_a_pull_that_is_asked_after_that() {
     let mut client = acknowledged_on_the_way();

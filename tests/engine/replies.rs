@@ -141,6 +141,22 @@ fn i10_a_late_acknowledgement_takes_no_base_back() {
 }
 
 #[test]
+fn i10_a_late_conflict_where_nothing_was_takes_nothing_away_that_a_pull_has_shown() {
+    let mut client = opened(&mut Server::new());
+    let id = client.mutate(merge("k", r#"{"n":1}"#)).unwrap();
+    client.pass(100);
+    let (push, ids, _) = client.take_push();
+    client.ask(Ask::Pull);
+    let (pull, page) = page(&mut client, r#"{"collection":"c","key":"k","version":"g1.4","seq":4,"value":{"t":2}}"#);
+    client.reply(pull, page);
+    client.reply(push, outcome(&ids[0], r#""outcome":"conflict","seq":3,"collection":"c","key":"k","value":null"#));
+    assert!(matches!(client.ending(&id), Some(Ending::Merged { .. })), "{:?}", client.ending(&id));
+    assert_eq!(client.view("k"), Some(json!({"t":2,"n":1})), "somebody made it after that was answered");
+    client.pass(100);
+    assert!(client.take_push().2.contains(r#""base":"g1.4""#), "it is made again on what was pulled");
+}
+
+#[test]
 fn an_answer_that_says_what_the_document_has_become_is_believed() {
     let mut client = opened(&mut Server::new());
     client.mutate(put("k", r#"{"n":1}"#)).unwrap();

@@ -49,11 +49,9 @@ impl Course {
     /// before, the server may say nothing. Where none goes on, what does not come is gone when all have come.
     pub fn is_blind(&mut self, replica: &Replica) -> bool {
         let goes_on = !self.begun.is_empty();
-        if self.has_begun_again || !replica.has_bases() {
-            return false;
-        }
+        let is_blind = goes_on && !self.has_begun_again && replica.has_bases();
         self.has_begun_again |= !goes_on;
-        goes_on
+        is_blind
     }
 
     /// A tab is gone, and this is what the next one finds. A loss of power may take the disk back.

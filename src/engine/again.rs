@@ -15,7 +15,7 @@ pub(super) struct Again {
     /// Those of which something else has told.
     heard: Ordered<Address, Heard>,
     /// Nothing was known before: what was heard of is all that may be gone by the end.
-    is_first: bool,
+    pub(super) is_first: bool,
     /// Whether all has been pulled, and only what was heard of is waited for.
     is_swept: bool,
 }

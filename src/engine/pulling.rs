@@ -239,7 +239,8 @@ impl Engine {
         self.feeds[feed].failures = 0;
         let interval = if self.hidden { self.config.poll_max_ms } else { self.config.poll_base_ms };
         self.feeds[feed].due = if page.more { now } else { now.after(interval) };
-        let mut swept = false;
+        // Whether a crash begins again is then said of all feeds, and may have changed.
+        let (mut swept, is_first) = (false, self.again.is_first);
         let answered = self.feeds[feed].answered;
         let began = *self.feeds[feed].began.get_or_insert(answered);
         if !page.more {
@@ -252,7 +253,7 @@ impl Engine {
             self.feeds[feed].stale = None;
             self.answer_pull(feed, None, effects);
         }
-        if swept {
+        if swept || moved && is_first {
             self.stage_cursors();
         } else if moved {
             self.stage_cursor(feed);

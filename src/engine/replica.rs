@@ -544,9 +544,11 @@ impl Fold {
         Some(before)
     }
 
+    /// Whether a splice goes on with the run. Where what the run makes of another text is what its author saw, the next one is made on
+    /// that: as part of the run, what was typed last could go with what was taken away.
     fn continues(&self, splice: &Splice) -> bool {
         let mark = |run: &Run| splice.on.is_none_or(|on| on == run.after.mark());
-        self.run.as_ref().is_some_and(|run| run.path == splice.path && mark(run))
+        self.run.as_ref().is_some_and(|run| run.path == splice.path && mark(run) && !run.has_arrived())
     }
 
     fn go_on(&mut self, splice: &Splice, operation: &Operation) {
@@ -581,6 +583,13 @@ impl Fold {
 }
 
 impl Run {
+    /// Whether another text is there, and becomes what the author saw.
+    fn has_arrived(&self) -> bool {
+        let Some(Some(there)) = &self.moved else { return false };
+        let after = self.after.whole();
+        merge::texts(&self.before.whole(), &after, &there.whole()) == after
+    }
+
     /// What it does to another text. Where that is gone, what was written in it is not.
     fn on(&self, there: Option<&Text>) -> Option<Operation> {
         let after = self.after.whole();

@@ -72,6 +72,26 @@ fn where_both_wrote_remote_comes_first_and_nothing_is_dropped() {
 }
 
 #[test]
+fn i5_what_is_typed_on_a_merged_text_that_is_as_its_author_left_it_stays_whole() {
+    let mut server = Server::new();
+    let (mut client, _) = two(&mut server);
+    client.tell(Input::WentOffline);
+    let appended = client.mutate(Mutation::append(at("k"), "/t", r#""bc""#).unwrap()).unwrap();
+    client.mutate(splice("k", 0, 7, "1a")).unwrap();
+    client.mutate(splice("k", 3, 1, "")).unwrap();
+    client.turn();
+    assert_eq!(client.text("k"), "1ab");
+    client.tell(Input::CancelAsked { mutation: appended });
+    assert_eq!(client.text("k"), "1ab", "what was appended was rewritten");
+    client.mutate(splice("k", 3, 0, " 2c")).unwrap();
+    assert_eq!(client.text("k"), "1ab 2c");
+    client.turn();
+    let mut client = client.crash();
+    client.live(&mut server, 10_000);
+    assert_eq!((client.text("k"), client.status().pending_mutations), ("1ab 2c".to_owned(), 0));
+}
+
+#[test]
 fn put_patch_and_delete_are_applied_on_top() {
     let mut server = Server::new();
     let (mut a, mut b) = two(&mut server);

@@ -93,8 +93,14 @@ fn fold_with<'a>(
             continue;
         };
         let mut last = after;
+        let there = match document.as_mut().and_then(|document| place(document, path)) {
+            Some(Value::String(there)) => Some(there.encode_utf16().collect::<Vec<u16>>()),
+            _ => None,
+        };
+        // Where another text has become what the author saw, the next one is made on that.
+        let has_arrived = |last: &Vec<u16>| there.as_ref().is_some_and(|there| there != before && merge(before, there, last) == *last);
         while let Some(Meant::Spliced { path: next_path, before: next_before, after: next_after }) = meant.peek() {
-            if next_path != path || next_before != last {
+            if next_path != path || next_before != last || has_arrived(last) {
                 break;
             }
             last = next_after;

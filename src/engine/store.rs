@@ -139,6 +139,8 @@ impl Store {
         self.mode = Mode::Durable;
         self.guard = guard;
         self.staged.meta = Some(meta);
+        // A server that has heard of a session fences off all before it: power must not take it back.
+        self.staged.strict = true;
     }
 
     /// Whether the store is this client's: the transaction that took it over is complete.

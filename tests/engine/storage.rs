@@ -315,6 +315,28 @@ fn i15_a_client_that_was_taken_over_stops_and_says_so() {
 }
 
 #[test]
+fn i15_s10_a_session_that_the_server_has_heard_of_outlasts_a_loss_of_power() {
+    // A push of what was frozen before needs no other write that would keep it.
+    let mut first = Client::open(Disk::default(), 1);
+    first.mutate(put("k", "1")).unwrap();
+    first.pass(100);
+    first.take_push();
+    let mut client = Client::without_a_store(config(), 2);
+    client.disk = first.disk.clone();
+    while let Some(Effect::Load { load, what }) = client.loads.pop_front() {
+        let found = client.disk.load(&what);
+        client.tell(Input::Loaded { load, found });
+    }
+    client.turn();
+    let took_over = client.writes.front().expect("the store is taken over");
+    assert!(took_over.meta.is_some() && took_over.strict);
+    assert!(client.sent.is_empty(), "nothing is asked before that is stored");
+    client.store();
+    client.pass(100);
+    assert!(client.has_push());
+}
+
+#[test]
 fn s15_boot_succeeds_on_any_bytes_and_reports_what_it_cannot_read() {
     let mut server = Server::new();
     let mut client = Client::with(small(), Disk::default(), 1);

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use super::coalesce::Composer;
 use super::fitting::Grounded;
 use super::ident::MutationId;
-use super::merge;
 use crate::ordered::Ordered;
-use crate::protocol::text::{SpliceError, units};
-use crate::protocol::{Address, ApplyError, Draft, Json, Operation, Patch, Pointer, Splice, Text, TextMark, Value};
+use crate::protocol::text::SpliceError;
+use crate::protocol::{Address, ApplyError, Draft, Json, Operation, Pointer, Splice, Text, TextMark};
 
 mod composing;
+mod fold;
+
+use fold::Fold;
 
 /// The server's truth about one document.
 #[derive(Clone, Debug, PartialEq)]
@@ -480,140 +482,10 @@ fn is_splice(operation: &Operation) -> bool {
     matches!(operation, Operation::Splice(_))
 }
 
-/// Lays operations over a base, one after the other (law I5), and says of each what it does on the base as it is.
-struct Fold {
-    draft: Draft,
-    run: Option<Box<Run>>,
-    /// What they do, composed, where somebody asks.
-    made: Option<Composer>,
-    /// Why one of them could not be applied. It does nothing to the draft.
-    unfit: Option<ApplyError>,
-}
-
-/// Splices in a row on one text.
-struct Run {
-    path: Pointer,
-    /// The text as its author saw it: before the run, and so far.
-    before: Text,
-    after: Text,
-    /// Where another text is there: that one, or `None` where there is no text at all.
-    moved: Option<Option<Text>>,
-}
-
-impl Fold {
-    fn on(document: Option<Json>) -> Fold {
-        Fold { draft: Draft::of(document), run: None, made: None, unfit: None }
-    }
-
-    fn layer(&mut self, layer: &Layer) {
-        for index in 0..layer.operations.len() {
-            self.operation(layer, index);
-        }
-    }
-
-    /// Whether the run that goes on is on a text that has moved.
-    fn is_moved(&self) -> bool {
-        self.run.as_ref().is_some_and(|run| run.moved.is_some())
-    }
-
-    /// The text that a splice was made on, where it goes on with the run that is there.
-    fn so_far(&self, operation: &Operation) -> Option<Text> {
-        let Operation::Splice(splice) = operation else { return None };
-        self.run.as_ref().filter(|_| self.continues(splice)).map(|run| run.after.clone())
-    }
-
-    /// Lays one operation of a layer; where it begins a run of splices, returns the text the run was made on.
-    fn operation(&mut self, layer: &Layer, index: usize) -> Option<Text> {
-        let operation = &layer.operations[index];
-        let Operation::Splice(splice) = operation else {
-            self.end_run();
-            self.apply(operation);
-            return None;
-        };
-        if self.continues(splice) {
-            self.go_on(splice, operation);
-            return None;
-        }
-        self.end_run();
-        let there = self.draft.text(&splice.path).cloned();
-        let fits = there.as_ref().is_some_and(|text| splice.on.is_none_or(|on| on == text.mark()));
-        // Without the text it was made on it cannot be placed; whoever asks for a draft sees what is there.
-        let (before, moved) = if fits { (there?, None) } else { (layer.before(index)?.clone(), Some(there)) };
-        self.run = Some(Box::new(Run { path: splice.path.clone(), after: before.clone(), before: before.clone(), moved }));
-        self.go_on(splice, operation);
-        Some(before)
-    }
-
-    /// Whether a splice goes on with the run. Where what the run makes of another text is what its author saw, the next one is made on
-    /// that: as part of the run, what was typed last could go with what was taken away.
-    fn continues(&self, splice: &Splice) -> bool {
-        let mark = |run: &Run| splice.on.is_none_or(|on| on == run.after.mark());
-        self.run.as_ref().is_some_and(|run| run.path == splice.path && mark(run) && !run.has_arrived())
-    }
-
-    fn go_on(&mut self, splice: &Splice, operation: &Operation) {
-        let Some(run) = &mut self.run else { return };
-        let made = run.after.splice(splice.at, splice.remove, &splice.insert);
-        if run.moved.is_none() && made.is_ok() {
-            // The text that is there is the run's own.
-            if let Some(text) = self.draft.text(&run.path) {
-                text.clone_from(&run.after);
-            }
-            if let Some(made) = &mut self.made {
-                made.push(operation);
-            }
-        }
-    }
-
-    fn end_run(&mut self) {
-        let Some(run) = self.run.take() else { return };
-        if let Some(there) = &run.moved
-            && let Some(operation) = run.on(there.as_ref())
-        {
-            self.apply(&operation);
-        }
-    }
-
-    fn apply(&mut self, operation: &Operation) {
-        self.unfit = self.draft.apply(operation).err().or(self.unfit.take());
-        if let Some(made) = &mut self.made {
-            made.push(operation);
-        }
-    }
-}
-
-impl Run {
-    /// Whether another text is there, and becomes what the author saw.
-    fn has_arrived(&self) -> bool {
-        let Some(Some(there)) = &self.moved else { return false };
-        let after = self.after.whole();
-        merge::texts(&self.before.whole(), &after, &there.whole()) == after
-    }
-
-    /// What it does to another text. Where that is gone, what was written in it is not.
-    fn on(&self, there: Option<&Text>) -> Option<Operation> {
-        let after = self.after.whole();
-        let Some(there) = there else {
-            let mut patch = Patch::default();
-            patch.plant(&self.path, Patch::Set(Value::String(after))).ok()?;
-            return Some(Operation::Patch(patch));
-        };
-        let remote = there.whole();
-        let merged = merge::texts(&self.before.whole(), &after, &remote);
-        let change = merge::Change::between(&remote, &merged);
-        Some(Operation::Splice(Splice {
-            path: self.path.clone(),
-            at: units(&remote[..change.start]),
-            remove: units(&remote[change.start..change.end]),
-            insert: change.text.to_owned(),
-            on: Some(there.mark()),
-        }))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::{Patch, Value};
 
     fn at() -> Address {
         Address::of("c", "k")

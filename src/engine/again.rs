@@ -4,37 +4,42 @@
 use super::Engine;
 use super::clock::Timestamp;
 use super::replica::Base;
-use crate::ordered::{Ordered, OrderedSet};
+use crate::ordered::Ordered;
 use crate::protocol::Address;
 
 /// What is known while everything is pulled again.
 #[derive(Debug, Default)]
 pub(super) struct Again {
-    /// The documents that pages have brought.
-    brought: OrderedSet<Address>,
-    /// Those of which something else has told.
-    heard: Ordered<Address, Heard>,
-    /// Nothing was known before: what was heard of is all that may be gone by the end.
+    /// The documents that something has told of.
+    told: Ordered<Address, Told>,
+    /// Nothing was known before: what else than pages has told of is all that may be gone by the end.
     pub(super) is_first: bool,
-    /// Whether all has been pulled, and only what was heard of is waited for.
+    /// Whether all has been pulled, and only what else has told of is waited for.
     is_swept: bool,
 }
 
-/// That something else than a page has told of a document.
+/// What has told of a document.
 #[derive(Clone, Copy, Debug)]
-struct Heard {
-    /// Where that put it; nothing where that is not known, or is of several documents.
-    seq: Option<u64>,
-    /// A pull that was asked for under this number or an earlier one may have missed it.
-    since: u64,
+enum Told {
+    /// A page has brought it.
+    Brought,
+    /// Something else.
+    Heard {
+        /// Where that put it; nothing where that is not known, or is of several documents.
+        seq: Option<u64>,
+        /// A pull that was asked for under this number or an earlier one may have missed it.
+        since: u64,
+    },
 }
 
 impl Again {
     /// A page tells that writes were applied at these positions, in order: their documents come with this pull, or are gone.
     pub(super) fn note_applied(&mut self, positions: &[u64]) {
-        for heard in self.heard.values_mut() {
-            if heard.seq.is_some_and(|seq| positions.binary_search(&seq).is_ok()) {
-                heard.since = 0;
+        for told in self.told.values_mut() {
+            if let Told::Heard { seq: Some(seq), since } = told
+                && positions.binary_search(seq).is_ok()
+            {
+                *since = 0;
             }
         }
     }
@@ -43,8 +48,8 @@ impl Again {
     /// the others.
     pub(super) fn part(&mut self, addresses: &[Address]) {
         for address in addresses {
-            if let Some(heard) = self.heard.get_mut(address) {
-                heard.seq = None;
+            if let Some(Told::Heard { seq, .. }) = self.told.get_mut(address) {
+                *seq = None;
             }
         }
     }
@@ -58,9 +63,11 @@ impl Engine {
         if self.has(super::planted::Bug::B15) {
             return;
         }
-        // What was heard of before is older than what will be asked for; not than a page that has come already.
-        let heard = if with.is_some() { std::mem::take(&mut self.again.heard) } else { Ordered::default() };
-        self.again = Again { heard, ..Again::default() };
+        // What was told before is older than what will be asked for; what was heard of, not than a page that has come already.
+        let again = std::mem::take(&mut self.again);
+        for (address, told) in again.told.iter().filter(|(_, told)| with.is_some() && matches!(told, Told::Heard { .. })) {
+            self.again.told.insert(address.clone(), *told);
+        }
         for feed in 0..self.feeds.len() {
             if with == Some(feed) {
                 self.feeds[feed].is_blind = false;
@@ -93,7 +100,7 @@ impl Engine {
     /// which no page comes; and a feed that never came has all others begin again once it does.
     pub(super) fn begins_again(&self) -> bool {
         let may_stay = || {
-            let is_applied = !self.again.heard.is_empty() || self.outbox.has_frozen();
+            let is_applied = !self.again.told.is_empty() || self.outbox.has_frozen();
             is_applied && self.feeds.iter().all(|feed| feed.cursor.is_some())
         };
         self.feeds.iter().any(|feed| feed.resyncs && !feed.is_blind) && (!self.again.is_first || may_stay())
@@ -106,24 +113,24 @@ impl Engine {
 
     /// A page has brought a document.
     pub(super) fn note_brought(&mut self, address: &Address) {
-        let matters = !self.again.is_first || self.again.heard.contains_key(address);
-        if matters && self.resyncs() {
-            self.again.brought.insert(address.clone(), ());
+        if self.again.is_first || self.again.is_swept {
+            self.again.told.remove(address);
+        } else if self.resyncs() {
+            self.again.told.insert(address.clone(), Told::Brought);
         }
     }
 
     /// Something else than a page tells of a document. It may be older than what is pulled, and the document gone; or newer.
     pub(super) fn note_heard(&mut self, address: &Address, seq: Option<u64>) {
-        if !self.resyncs() {
-            return;
-        }
-        let is_new = match &self.again {
-            Again { is_first: true, .. } => self.replica.base(address).is_none() && !self.is_paged(address),
-            Again { is_swept, brought, .. } => !is_swept && !brought.contains_key(address),
+        let is_waited_for = match self.again.told.get(address) {
+            Some(Told::Brought) => false,
+            Some(Told::Heard { .. }) => true,
+            None if self.again.is_first => self.replica.base(address).is_none() && !self.is_paged(address),
+            None => !self.again.is_swept,
         };
-        if is_new || self.again.heard.contains_key(address) {
+        if is_waited_for && self.resyncs() {
             let is_stored = self.begins_again();
-            self.again.heard.insert(address.clone(), Heard { seq, since: self.last_id });
+            self.again.told.insert(address.clone(), Told::Heard { seq, since: self.last_id });
             if !is_stored {
                 self.stage_cursors();
             }
@@ -135,38 +142,37 @@ impl Engine {
         if !std::mem::take(&mut self.feeds[feed].resyncs) || self.resyncs() {
             return false;
         }
-        let Again { mut brought, heard, is_first, is_swept } = std::mem::take(&mut self.again);
-        let is_all_heard = is_first || is_swept;
+        let Again { told, is_first, is_swept } = std::mem::take(&mut self.again);
         // What was heard of since a feed's pull began comes with its next one, or is gone, too.
-        let (mut gone, mut open) = (Vec::new(), Ordered::default());
-        for (address, heard) in heard.iter().filter(|(address, _)| !brought.contains_key(address)) {
-            if !self.is_pulled_since(heard.since) {
-                open.insert(address.clone(), *heard);
-            } else if is_all_heard {
+        let (mut gone, mut open, mut last) = (Vec::new(), Ordered::default(), None);
+        for (address, told) in told.iter() {
+            let Told::Heard { since, .. } = *told else { continue };
+            if !self.is_pulled_since(since) {
+                open.insert(address.clone(), *told);
+                last = last.max(Some(since));
+            } else if is_first || is_swept {
                 gone.push(address.clone());
             }
         }
-        if let Some(last) = open.iter().map(|(_, heard)| heard.since).max() {
+        if let Some(last) = last {
             self.feeds.iter_mut().for_each(|feed| feed.resyncs = feed.pulled <= last);
             self.ask_soon(now);
         }
-        if !is_all_heard {
-            for address in open.keys() {
-                brought.insert(address.clone(), ());
-            }
+        if !is_first && !is_swept {
+            let is_gone = |address: &Address| !matches!(told.get(address), Some(Told::Brought)) && !open.contains_key(address);
             for (address, base) in self.replica.known() {
-                if base.value.is_some() && !brought.contains_key(address) {
+                if base.value.is_some() && is_gone(address) {
                     gone.push(address.clone());
                 }
             }
             for address in self.store.pages.addresses() {
-                if !self.replica.is_resident(address) && !brought.contains_key(address) {
+                if !self.replica.is_resident(address) && is_gone(address) {
                     gone.push(address.clone());
                 }
             }
         }
         let is_all = !self.resyncs();
-        self.again = Again { heard: open, is_swept: !is_all, ..Again::default() };
+        self.again = Again { told: open, is_swept: !is_all, ..Again::default() };
         for address in &gone {
             self.touch(address);
             let nothing = Box::new(Base { version: "".into(), seq: None, generation: self.generation.clone(), value: None });

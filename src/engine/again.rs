@@ -29,17 +29,20 @@ enum Told {
         seq: Option<u64>,
         /// A pull that was asked for under this number or an earlier one may have missed it.
         since: u64,
+        /// The feed that has said so, and brings it, if any does; nothing where that is not known.
+        by: Option<usize>,
     },
 }
 
 impl Again {
-    /// A page tells that writes were applied at these positions, in order: their documents come with this pull, or are gone.
-    pub(super) fn note_applied(&mut self, positions: &[u64]) {
+    /// A page tells that writes were applied at these positions, in order: their documents come with the pull that it is of, which
+    /// `began` under this number, or are gone.
+    pub(super) fn note_applied(&mut self, positions: &[u64], feed: usize, began: u64) {
         for told in self.told.values_mut() {
-            if let Told::Heard { seq: Some(seq), since } = told
+            if let Told::Heard { seq: Some(seq), since, by } = told
                 && positions.binary_search(seq).is_ok()
             {
-                *since = 0;
+                (*since, *by) = (began.saturating_sub(1), Some(feed));
             }
         }
     }
@@ -130,7 +133,7 @@ impl Engine {
         };
         if is_waited_for && self.resyncs() {
             let is_stored = self.begins_again();
-            self.again.told.insert(address.clone(), Told::Heard { seq, since: self.last_id });
+            self.again.told.insert(address.clone(), Told::Heard { seq, since: self.last_id, by: None });
             if !is_stored {
                 self.stage_cursors();
             }
@@ -144,18 +147,22 @@ impl Engine {
         }
         let Again { told, is_first, is_swept } = std::mem::take(&mut self.again);
         // What was heard of since a feed's pull began comes with its next one, or is gone, too.
-        let (mut gone, mut open, mut last) = (Vec::new(), Ordered::default(), None);
+        let (mut gone, mut open) = (Vec::new(), Ordered::default());
         for (address, told) in told.iter() {
-            let Told::Heard { since, .. } = *told else { continue };
-            if !self.is_pulled_since(since) {
+            let Told::Heard { since, by, .. } = *told else { continue };
+            let mut is_open = false;
+            for (index, feed) in self.feeds.iter_mut().enumerate() {
+                let waits = feed.pulled <= since && by.is_none_or(|by| by == index);
+                feed.resyncs |= waits;
+                is_open |= waits;
+            }
+            if is_open {
                 open.insert(address.clone(), *told);
-                last = last.max(Some(since));
             } else if is_first || is_swept {
                 gone.push(address.clone());
             }
         }
-        if let Some(last) = last {
-            self.feeds.iter_mut().for_each(|feed| feed.resyncs = feed.pulled <= last);
+        if !open.is_empty() {
             self.ask_soon(now);
         }
         if !is_first && !is_swept {

@@ -226,7 +226,9 @@ impl Engine {
         }
         let mut positions: Vec<u64> = page.applied.iter().map(|applied| applied.seq).collect();
         positions.sort_unstable();
-        self.again.note_applied(&positions);
+        let answered = self.feeds[feed].answered;
+        let began = *self.feeds[feed].began.get_or_insert(answered);
+        self.again.note_applied(&positions, feed, began);
         for change in &page.changes {
             self.apply_change(now, feed, change, effects);
             self.note_brought(&change.address);
@@ -241,8 +243,6 @@ impl Engine {
         self.feeds[feed].due = if page.more { now } else { now.after(interval) };
         // Whether a crash begins again is then said of all feeds, and may have changed.
         let (mut swept, is_first) = (false, self.again.is_first);
-        let answered = self.feeds[feed].answered;
-        let began = *self.feeds[feed].began.get_or_insert(answered);
         if !page.more {
             self.feeds[feed].began = None;
             self.feeds[feed].pulled = began;

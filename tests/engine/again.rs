@@ -250,6 +250,38 @@ fn p6_one_feed_tells_that_a_group_was_applied_and_what_the_other_one_has_not_com
 }
 
 #[test]
+fn p6_what_one_feed_has_said_to_be_applied_and_has_not_come_to_stays_when_another_one_ends() {
+    let feeds: Vec<String> = ["c", "d"].map(|name| format!("collection:{name}")).into();
+    let mut client = Client::with(Config { feeds, poll_base_ms: 1 << 40, ..config() }, Disk::default(), 1);
+    // The one has come to its end, and the other one gets no answer.
+    let (first, echo, _) = take_pull(&mut client);
+    answer_nothing(&mut client, (first, echo), "g1.c");
+    let (late, ..) = take_pull(&mut client);
+    client.reply(late, json(503, "{}"));
+    let id = client.mutate(put("k", r#"{"t":"mine"}"#)).unwrap();
+    client.pass(100);
+    let (push, ..) = client.take_push();
+    acknowledged(&mut client, push, &id);
+    client.ask(Ask::Pull);
+    client.pass(5_000);
+    let asked: Vec<_> = client.sent.drain(..).collect();
+    let mut pages = asked.into_iter().map(|(request, call)| match call {
+        Call::Pull { feed, request: echo, .. } => (feed, request, echo),
+        other => panic!("a pull: {other:?}"),
+    });
+    let applied = format!(r#""applied":[{{"id":"{}","version":"g1.5","seq":5}}]"#, id.0);
+    let (feed, request, echo) = pages.find(|(feed, ..)| feed == "collection:c").expect("the first feed");
+    client.reply(request, said(&format!(r#""request":"{echo}","cursor":"g1.5","changes":[],"more":true,{applied}"#)));
+    assert_eq!(feed, "collection:c");
+    let (_, request, echo) = pages.next().expect("the second one");
+    answer_nothing(&mut client, (request, echo), "g1.d");
+    assert_eq!(client.view("k"), Some(json!({"t":"mine"})), "the next page of the first feed may bring it");
+    let change = r#"{"collection":"c","key":"k","version":"g1.5","seq":5,"value":{"t":"mine"}}"#;
+    page(&mut client, &format!(r#""changes":[{change}],"more":false"#));
+    assert_eq!(client.view("k"), Some(json!({"t":"mine"})));
+}
+
+#[test]
 fn p6_a_crash_before_the_pull_that_tells_pulls_all_again() {
     let client = acknowledged_on_the_way();
     let mut client = client.crash();

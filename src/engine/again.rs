@@ -5,7 +5,7 @@ use super::Engine;
 use super::clock::Timestamp;
 use super::replica::Base;
 use crate::ordered::Ordered;
-use crate::protocol::Address;
+use crate::protocol::{Address, Applied};
 
 /// What is known while everything is pulled again.
 #[derive(Debug, Default)]
@@ -35,9 +35,11 @@ enum Told {
 }
 
 impl Again {
-    /// A page tells that writes were applied at these positions, in order: their documents come with the pull that it is of, which
-    /// `began` under this number, or are gone.
-    pub(super) fn note_applied(&mut self, positions: &[u64], feed: usize, began: u64) {
+    /// A page tells that these writes were applied: their documents come with the pull that it is of, which `began` under this number,
+    /// or are gone.
+    pub(super) fn note_applied(&mut self, applied: &[Applied], feed: usize, began: u64) {
+        let mut positions: Vec<u64> = applied.iter().map(|applied| applied.seq).collect();
+        positions.sort_unstable();
         for told in self.told.values_mut() {
             if let Told::Heard { seq: Some(seq), since, by } = told
                 && positions.binary_search(seq).is_ok()

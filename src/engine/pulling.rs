@@ -224,11 +224,9 @@ impl Engine {
             let said = Acknowledged { version: Some(applied.version.clone()), seq: Some(applied.seq), value: None };
             self.settle_ok(now, &id, said, effects);
         }
-        let mut positions: Vec<u64> = page.applied.iter().map(|applied| applied.seq).collect();
-        positions.sort_unstable();
         let answered = self.feeds[feed].answered;
         let began = *self.feeds[feed].began.get_or_insert(answered);
-        self.again.note_applied(&positions, feed, began);
+        self.again.note_applied(&page.applied, feed, began);
         for change in &page.changes {
             self.apply_change(now, feed, change, effects);
             self.note_brought(&change.address);

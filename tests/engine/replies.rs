@@ -3,7 +3,7 @@
 use serde_json::json;
 use syncline::engine::config::{Config, TransportKind};
 use syncline::engine::error::Code;
-use syncline::engine::ident::RequestId;
+use syncline::engine::ident::{MutationId, RequestId};
 use syncline::engine::input::{Ask, Reply};
 use syncline::engine::mutation::Mutation;
 use syncline::engine::notice::{Ending, Notice, Phase};
@@ -92,21 +92,27 @@ fn h18_an_answer_from_before_a_restore_that_is_known_of_is_no_answer() {
     assert!(matches!(client.ending(&id), Some(Ending::Applied { .. })));
 }
 
+/// A client whose push of one write of `k` is still on its way when a pull brings a change of `k`, made of the write's id.
+fn pulled_before_its_answer(mutation: Mutation, change: impl FnOnce(&str) -> String) -> (Client, RequestId, MutationId) {
+    let mut client = opened(&mut Server::new());
+    let id = client.mutate(mutation).unwrap();
+    client.pass(100);
+    let (push, ..) = client.take_push();
+    client.ask(Ask::Pull);
+    let (pull, page) = page(&mut client, &format!(r#"{{"collection":"c","key":"k",{}}}"#, change(&id.0)));
+    client.reply(pull, page);
+    (client, push, id)
+}
+
 #[test]
 fn p8_a_page_that_names_the_entry_of_a_change_acknowledges_it() {
-    let mut client = opened(&mut Server::new());
-    let id = client.mutate(put("k", r#"{"n":1}"#)).unwrap();
-    client.pass(100);
-    let (push, ids, _) = client.take_push();
-    client.ask(Ask::Pull);
-    let change =
-        format!(r#"{{"collection":"c","key":"k","version":"g1.7","seq":7,"entryId":"{}","value":{{"n":1,"by":"server"}}}}"#, ids[0]);
-    let (pull, page) = page(&mut client, &change);
-    client.reply(pull, page);
+    let (mut client, push, id) = pulled_before_its_answer(put("k", r#"{"n":1}"#), |id| {
+        format!(r#""version":"g1.7","seq":7,"entryId":"{id}","value":{{"n":1,"by":"server"}}"#)
+    });
     assert_eq!(client.ending(&id), Some(Ending::Applied { version: Some("g1.7".into()) }));
     assert_eq!(client.view("k"), Some(json!({"n":1,"by":"server"})));
     // The push's own answer comes late: it is old news, and nothing is told twice.
-    client.reply(push, outcome(&ids[0], r#""outcome":"ok","version":"g1.6","seq":6"#));
+    client.reply(push, outcome(&id.0, r#""outcome":"ok","version":"g1.6","seq":6"#));
     assert_eq!(client.notices.iter().filter(|notice| matches!(notice, Notice::Settled { .. })).count(), 1);
     assert_eq!((client.view("k"), client.status().pending_mutations), (Some(json!({"n":1,"by":"server"})), 0));
 }
@@ -129,27 +135,17 @@ fn p8_a_page_that_names_a_group_acknowledges_it_and_brings_its_documents() {
 
 #[test]
 fn i10_a_late_acknowledgement_takes_no_base_back() {
-    let mut client = opened(&mut Server::new());
-    client.mutate(put("k", r#"{"n":1}"#)).unwrap();
-    client.pass(100);
-    let (push, ids, _) = client.take_push();
-    client.ask(Ask::Pull);
-    let (pull, page) = page(&mut client, r#"{"collection":"c","key":"k","version":"g1.9","seq":9,"value":{"n":9}}"#);
-    client.reply(pull, page);
-    client.reply(push, outcome(&ids[0], r#""outcome":"ok","version":"g1.3","seq":3"#));
+    let change = |_: &str| r#""version":"g1.9","seq":9,"value":{"n":9}"#.to_owned();
+    let (mut client, push, id) = pulled_before_its_answer(put("k", r#"{"n":1}"#), change);
+    client.reply(push, outcome(&id.0, r#""outcome":"ok","version":"g1.3","seq":3"#));
     assert_eq!(client.view("k"), Some(json!({"n":9})), "somebody wrote after it");
 }
 
 #[test]
 fn i10_a_late_conflict_where_nothing_was_takes_nothing_away_that_a_pull_has_shown() {
-    let mut client = opened(&mut Server::new());
-    let id = client.mutate(merge("k", r#"{"n":1}"#)).unwrap();
-    client.pass(100);
-    let (push, ids, _) = client.take_push();
-    client.ask(Ask::Pull);
-    let (pull, page) = page(&mut client, r#"{"collection":"c","key":"k","version":"g1.4","seq":4,"value":{"t":2}}"#);
-    client.reply(pull, page);
-    client.reply(push, outcome(&ids[0], r#""outcome":"conflict","seq":3,"collection":"c","key":"k","value":null"#));
+    let change = |_: &str| r#""version":"g1.4","seq":4,"value":{"t":2}"#.to_owned();
+    let (mut client, push, id) = pulled_before_its_answer(merge("k", r#"{"n":1}"#), change);
+    client.reply(push, outcome(&id.0, r#""outcome":"conflict","seq":3,"collection":"c","key":"k","value":null"#));
     assert!(matches!(client.ending(&id), Some(Ending::Merged { .. })), "{:?}", client.ending(&id));
     assert_eq!(client.view("k"), Some(json!({"t":2,"n":1})), "somebody made it after that was answered");
     client.pass(100);

@@ -10,6 +10,7 @@ mod module;
 mod pack;
 mod project;
 mod replay;
+mod say;
 mod scripts;
 mod server;
 mod sim;

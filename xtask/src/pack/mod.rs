@@ -14,6 +14,7 @@ use crate::arguments::Arguments;
 use crate::child;
 use crate::failure::{Done, Failure};
 use crate::project;
+use crate::say::say;
 use crate::size;
 use crate::stamp::{Digest, Stamp};
 use crate::tools::npm;
@@ -39,14 +40,14 @@ pub fn word(mut arguments: Arguments) -> Done {
         _ => return Err(Failure::new("a test build needs --out DIR, another one than pkg/, which holds only what ships")),
     };
     let made = recipe.make()?;
-    println!("{} {}", if made { "packed" } else { "nothing changed in" }, shown(&recipe.folder));
+    say(format!("{} {}", if made { "packed" } else { "nothing changed in" }, shown(&recipe.folder)));
     if recipe.ships() { size::measure(&recipe.folder)?.check_ceiling() } else { Ok(()) }
 }
 
 /// The package that ships, in `pkg/`, up to date. Whether it is small enough is the business of `pack` and `size`.
 pub fn package() -> Done {
     if Recipe::shipped().make()? {
-        println!("packed {}", shown(&project::package()));
+        say(format!("packed {}", shown(&project::package())));
     }
     Ok(())
 }

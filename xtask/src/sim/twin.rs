@@ -3,6 +3,7 @@
 use crate::child;
 use crate::failure::{Done, Failure};
 use crate::project::WASM_TARGET;
+use crate::say::say;
 use crate::tools::{npm, rust};
 
 /// Runs so many seeds from `seed` on in both, and fails where they differ.
@@ -25,6 +26,6 @@ pub fn compare(runs: &str, seed: &str) -> Done {
     if let Some(first) = differ.first() {
         return Err(Failure::new(format!("{} of {runs} seeds differ: {first}", differ.len())));
     }
-    println!("{} seeds from {seed} on have the same digest natively and as wasm", native.lines().count());
+    say(format!("{} seeds from {seed} on have the same digest natively and as wasm", native.lines().count()));
     Ok(())
 }

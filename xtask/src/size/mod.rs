@@ -11,6 +11,7 @@ use crate::child;
 use crate::failure::{Done, Failure};
 use crate::pack;
 use crate::project;
+use crate::say::say;
 use crate::tools::npm;
 
 /// The most that module and JavaScript together may weigh, gzipped, whatever they can do: 100 KB, where a KB is 1000 bytes.
@@ -111,11 +112,11 @@ impl Weight {
 
     /// A table, one line a download.
     pub fn print(&self) {
-        println!("{:<6} {:>9} {:>9} {:>9}  bytes", "", "raw", "gzip", "brotli");
+        say(format!("{:<6} {:>9} {:>9} {:>9}  bytes", "", "raw", "gzip", "brotli"));
         for (name, bytes) in self.rows() {
-            println!("{name:<6} {:>9} {:>9} {:>9}", bytes.raw, bytes.gzip, bytes.brotli);
+            say(format!("{name:<6} {:>9} {:>9} {:>9}", bytes.raw, bytes.gzip, bytes.brotli));
         }
-        println!("{:<6} {:>9} {GZIP_BYTES_MAX:>9}", "budget", "");
+        say(format!("{:<6} {:>9} {GZIP_BYTES_MAX:>9}", "budget", ""));
     }
 
     fn json(&self) -> Value {

@@ -16,22 +16,33 @@ use crate::sim;
 use crate::size;
 use crate::tools::{browser, npm, rust};
 
-/// A suite: its name, what it is about, and how it runs.
-type Suite = (&'static str, &'static str, fn(&mut Trial) -> Done);
+/// A suite.
+pub struct Suite {
+    pub name: &'static str,
+    pub about: &'static str,
+    pub run: fn(&mut Trial) -> Done,
+}
 
-pub const SUITES: [Suite; 12] = [
-    ("format", "rustfmt", format),
-    ("clippy", "lints, native and wasm", clippy),
-    ("native", "tests of all crates, and their doc tests", native),
-    ("sim", "a slice of the simulator: the laws hold, the planted bugs are caught", simulation),
-    ("facade", "the JavaScript half, on a stand-in for the module", facade),
-    ("browser", "wasm-pack tests in headless Chromium", in_browser),
-    ("pack", "the npm package", packing),
-    ("size", "what a user downloads", sizes),
-    ("package", "the package as its users see it", package),
-    ("e2e", "real browser, real server, real faults", end_to_end),
-    ("demo", "the demo page, once through", demonstration),
-    ("replay", "slices of editing sessions, recorded and made up", replaying),
+/// Two lanes, that run side by side; the suites of each run one after the other. Much of a run is one compiler at work, or a browser
+/// that waits. The first lane has the tests that cargo builds, the second those that need the package and the server, and neither waits
+/// for what the other one builds.
+pub const LANES: [&[Suite]; 2] = [
+    &[
+        Suite { name: "format", about: "rustfmt", run: format },
+        Suite { name: "clippy", about: "lints, native and wasm", run: clippy },
+        Suite { name: "native", about: "tests of all crates, and their doc tests", run: native },
+        Suite { name: "sim", about: "a slice of the simulator: the laws hold, the planted bugs are caught", run: simulation },
+        Suite { name: "facade", about: "the JavaScript half, on a stand-in for the module", run: facade },
+        Suite { name: "browser", about: "wasm-pack tests in headless Chromium", run: in_browser },
+    ],
+    &[
+        Suite { name: "pack", about: "the npm package", run: packing },
+        Suite { name: "size", about: "what a user downloads", run: sizes },
+        Suite { name: "package", about: "the package as its users see it", run: package },
+        Suite { name: "e2e", about: "real browser, real server, real faults", run: end_to_end },
+        Suite { name: "demo", about: "the demo page, once through", run: demonstration },
+        Suite { name: "replay", about: "slices of editing sessions, recorded and made up", run: replaying },
+    ],
 ];
 
 /// The features that every native build of a test run shares, so that nothing is built twice.

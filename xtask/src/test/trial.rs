@@ -13,6 +13,7 @@ use super::transcript::Transcript;
 use crate::child;
 use crate::failure::{Done, Failure};
 use crate::project;
+use crate::say::say;
 
 /// How long one program of a suite may run. Far above what any needs: it bounds a hang, not the work.
 const PATIENCE: Duration = Duration::from_secs(20 * 60);
@@ -96,7 +97,7 @@ impl Trial {
     }
 
     fn complain(&mut self, unit: &str, why: &str) {
-        println!("{why}");
+        say(why);
         let again = if unit == self.suite { unit.to_owned() } else { format!("{}/{unit}", self.suite) };
         self.failures
             .push(format!("{again}: {why}\n    repeat with: cargo xtask test {again}\n    all output: {}", self.log_path.display()));
@@ -120,7 +121,7 @@ impl Trial {
                     // A log that can't be written must not stop the tests that it is about.
                     let _ = writeln!(self.log, "{line}");
                     if on_line(&line) {
-                        println!("  {line}");
+                        say(format!("  {line}"));
                     }
                 }
                 Err(RecvTimeoutError::Disconnected) => break,

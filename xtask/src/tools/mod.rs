@@ -8,13 +8,14 @@ pub mod npm;
 pub mod rust;
 
 use std::env;
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::child;
 use crate::failure::{Done, Failure};
+use crate::say::say;
 
 /// The first executable of this name on the PATH.
 pub fn on_path(name: &str) -> Option<PathBuf> {
@@ -22,14 +23,18 @@ pub fn on_path(name: &str) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(&file)).find(|path| path.is_file())
 }
 
-/// Runs one installer: a line with what it brings and the seconds it took; its own output only when it fails.
+/// A turn at looking for tools and installing them: suites that run side by side may want the same ones.
+fn turn(tools: &Mutex<()>) -> MutexGuard<'_, ()> {
+    // The lock guards what is on the disk, and each turn looks anew.
+    tools.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs one installer: a line with what it brings and one with the seconds it took; its own output only when it fails.
 fn install(what: &str, command: &mut Command) -> Done {
-    print!("installing {what} … ");
-    // The line must be seen while the installer works; a closed output is no reason to stop.
-    let _ = std::io::stdout().flush();
+    say(format!("installing {what} …"));
     let started = Instant::now();
     let output = command.output().map_err(|error| child::could_not_start(command, &error))?;
-    println!("{} s", started.elapsed().as_secs());
+    say(format!("… {} s", started.elapsed().as_secs()));
     if output.status.success() {
         return Ok(());
     }

@@ -1,8 +1,9 @@
 //! Node, and what npm brings: binaryen, esbuild, typescript, playwright-core.
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
-use super::{install, major, on_path, version_in};
+use super::{install, major, on_path, turn, version_in};
 use crate::child;
 use crate::failure::{Done, Failure};
 use crate::project;
@@ -10,6 +11,9 @@ use crate::stamp::{Digest, Stamp};
 
 /// The oldest Node whose built-in features the scripts use.
 const NODE_MAJOR_MIN: u32 = 20;
+
+/// What npm brings is brought once, whoever asks.
+static NPM: Mutex<()> = Mutex::new(());
 
 /// Makes sure that Node and the project's own npm tools are there.
 pub fn tools() -> Done {
@@ -26,6 +30,7 @@ pub fn program(name: &str) -> PathBuf {
 /// Runs `npm ci` in a folder, unless its lock file is the one that was installed last.
 pub fn packages(folder: &Path) -> Done {
     node()?;
+    let _turn = turn(&NPM);
     let stamp = Stamp::at(folder.join("node_modules/.installed"));
     let mut digest = Digest::default();
     digest.add_file(&folder.join("package.json"));
@@ -59,6 +64,7 @@ fn folder() -> PathBuf {
 
 /// Lets scripts below `tests/` import the tools by name: Node looks for `node_modules` in each folder above a script.
 fn link_tests() -> Done {
+    let _turn = turn(&NPM);
     let link = project::root().join("tests/node_modules");
     if link.symlink_metadata().is_ok() {
         return Ok(());

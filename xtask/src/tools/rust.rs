@@ -1,8 +1,9 @@
 //! What comes through rustup and cargo: the wasm target, the sources of the standard library, rustfmt and clippy, wasm-bindgen and wasm-pack.
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
-use super::{install, on_path, version_in};
+use super::{install, on_path, turn, version_in};
 use crate::child;
 use crate::failure::{Done, Failure};
 use crate::project::{self, WASM_TARGET};
@@ -11,8 +12,12 @@ use crate::project::{self, WASM_TARGET};
 const WASM_BINDGEN: &str = "0.2.130";
 const WASM_PACK: &str = "0.15.1";
 
+/// rustup is asked for one thing at a time.
+static RUSTUP: Mutex<()> = Mutex::new(());
+
 /// Makes sure that cargo can build for wasm.
 pub fn wasm_target() -> Done {
+    let _turn = turn(&RUSTUP);
     let library = child::ask(child::command("rustc").args(["--print", "target-libdir", "--target", WASM_TARGET]));
     if library.is_some_and(|folder| Path::new(&folder).is_dir()) {
         return Ok(());
@@ -22,6 +27,7 @@ pub fn wasm_target() -> Done {
 
 /// Makes sure that cargo can build the standard library.
 pub fn std_sources() -> Done {
+    let _turn = turn(&RUSTUP);
     let sysroot = child::ask(child::command("rustc").args(["--print", "sysroot"]));
     if sysroot.is_some_and(|folder| Path::new(&folder).join("lib/rustlib/src/rust/library/std/Cargo.toml").is_file()) {
         return Ok(());
@@ -31,6 +37,7 @@ pub fn std_sources() -> Done {
 
 /// Makes sure that `cargo fmt` and `cargo clippy` exist.
 pub fn checkers() -> Done {
+    let _turn = turn(&RUSTUP);
     for (word, component) in [("fmt", "rustfmt"), ("clippy", "clippy")] {
         if child::ask(child::cargo().args([word, "--version"])).is_none() {
             rustup(component, &["component", "add", component])?;
@@ -41,6 +48,7 @@ pub fn checkers() -> Done {
 
 /// The folder with `llvm-cov` and `llvm-profdata`, as old as the compiler whose counters they read.
 pub fn llvm_tools() -> Done<PathBuf> {
+    let _turn = turn(&RUSTUP);
     let ask = |what: &[&str]| child::ask(child::command("rustc").args(what)).unwrap_or_default();
     let host = ask(&["--print", "host-tuple"]);
     let folder = Path::new(&ask(&["--print", "sysroot"])).join("lib/rustlib").join(host).join("bin");

@@ -92,9 +92,15 @@ impl Tally {
         }
     }
 
-    /// Whether no law was broken, and every run was hard enough to count.
+    /// Whether no law was broken, and the runs were hard enough. In one of a thousand too few faults may have struck: it does not
+    /// count.
     pub fn is_good(&self) -> bool {
-        self.violations == 0 && self.thin == 0
+        self.violations == 0 && self.thin <= self.runs / 1_000
+    }
+
+    /// Runs that were hard enough.
+    fn counted(&self) -> u64 {
+        self.runs - self.thin
     }
 
     /// What `to_json` wrote, found in a program's output.
@@ -162,7 +168,7 @@ impl Tally {
         let (events, each, runs) = self.rates();
         format!(
             "{} runs ({runs:.1}/s), {} events ({events:.0}/s, {each:.0}/s and core), {} mutations, {} crashes, {} of {} fault rows exercised, \
-             {} violations, {} runs too easy to count, digest {:016x}",
+             {} violations, {} runs hard enough to count, digest {:016x}",
             self.runs,
             self.events,
             self.mutations,
@@ -170,7 +176,7 @@ impl Tally {
             self.struck.len(),
             rows().count(),
             self.violations,
-            self.thin,
+            self.counted(),
             self.digest,
         )
     }
@@ -184,6 +190,7 @@ impl Tally {
             "without": self.without,
             "ranges": self.ranges,
             "runs": self.runs,
+            "counted": self.counted(),
             "runsPerSecond": runs,
             "events": self.events,
             "eventsPerSecond": events.round(),
@@ -251,6 +258,14 @@ mod tests {
         assert_eq!((sum.runs, sum.events, sum.mutations, sum.crashes), (all.runs, all.events, all.mutations, all.crashes));
         assert_eq!((&sum.struck, &sum.ranges), (&all.struck, &vec![(1, 1), (2, 2)]));
         assert_eq!(read(&sum).ranges, sum.ranges, "a sum can be added to");
+    }
+
+    #[test]
+    fn one_run_of_a_thousand_may_be_too_easy_and_does_not_count() {
+        let of = |runs, thin| Tally { runs, thin, ..Tally::default() };
+        assert!(of(1_000, 1).is_good() && !of(1_000, 2).is_good() && !of(999, 1).is_good());
+        assert!(!Tally { violations: 1, ..of(5_000, 0) }.is_good());
+        assert_eq!(of(1_000, 1).to_json()["counted"], 999);
     }
 
     #[test]

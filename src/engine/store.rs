@@ -148,6 +148,11 @@ impl Store {
         self.mode == Mode::Memory || self.meta.is_some()
     }
 
+    /// The session that is stored as begun, once one is.
+    pub fn session_epoch(&self) -> Option<u64> {
+        self.meta.as_ref().map(|meta| meta.session_epoch)
+    }
+
     /// A base that is in the log.
     pub fn found_in_log(&mut self, address: Address) {
         self.dirty.insert(address, ());

@@ -76,10 +76,12 @@ impl Engine {
         }
         let guard = meta.as_ref().map_or(Guard::Fresh, Guard::of);
         let mut meta = meta.unwrap_or_else(|| self.fresh_meta(now));
+        self.client.clone_from(&meta.client_id);
+        // Until the next one is stored, this is a part of the last session: should it never be, the server must not hear of a session that
+        // the next start would begin once more (I15).
+        self.session_epoch = meta.session_epoch;
         meta.store_epoch += 1;
         meta.session_epoch += 1;
-        self.client.clone_from(&meta.client_id);
-        self.session_epoch = meta.session_epoch;
         self.store.open(guard, meta.into());
         self.take_up(now, directory, log, effects);
         effects.push(Effect::Notify(Notice::Opened { client: self.client.clone() }));
@@ -131,6 +133,7 @@ impl Engine {
 
     pub(super) fn on_written(&mut self, now: Timestamp, write: WriteId, position: u64, effects: &mut impl Sink) {
         if let Some(kept) = self.store.on_written(write, position) {
+            self.session_epoch = self.store.session_epoch().unwrap_or(self.session_epoch);
             self.timers.set(Timer::Compact, Some(now.after(self.config.compact_idle_ms)));
             self.on_kept(now, kept, effects);
         }

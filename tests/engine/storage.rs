@@ -314,6 +314,45 @@ fn i15_a_client_that_was_taken_over_stops_and_says_so() {
     assert_eq!(server.document("k"), Some(json!(3)));
 }
 
+/// A client that has read this disk, and waits for its first transaction.
+fn reading(disk: &Disk) -> Client {
+    let mut client = Client::without_a_store(config(), 2);
+    client.disk = disk.clone();
+    while let Some(Effect::Load { load, what }) = client.loads.pop_front() {
+        let found = client.disk.load(&what);
+        client.tell(Input::Loaded { load, found });
+    }
+    client
+}
+
+#[test]
+fn i9_i15_a_session_that_could_not_be_stored_is_not_announced() {
+    let mut server = Server::new();
+    let mut first = opened(&mut server);
+    first.mutate(put("k", "1")).unwrap();
+    first.live(&mut server, 1_000);
+    // The next one cannot take the store over, and goes on in memory. What it sends is long on its way.
+    let mut unstored = reading(&first.disk);
+    unstored.turn();
+    let write = unstored.writes.pop_front().expect("the store is taken over").write;
+    unstored.tell(Input::WriteFailed { write, why: StoreFailure::Quota });
+    unstored.mutate(put("late", "1")).unwrap();
+    unstored.pass(100);
+    let (_, _, body) = unstored.take_push();
+    let late = unstored.engine.identity();
+    // The one after it does, and writes the same document.
+    let mut next = Client::open(first.disk.clone(), 3);
+    for text in ["2", "3"] {
+        next.mutate(put("late", text)).unwrap();
+        next.live(&mut server, 1_000);
+    }
+    next.mutate(Mutation::delete(at("late"))).unwrap();
+    next.live(&mut server, 1_000);
+    assert_eq!(next.status().pending_mutations, 0);
+    server.push(&late, &body);
+    assert_eq!(server.document("late"), None, "a session that is over is fenced off");
+}
+
 #[test]
 fn i15_s10_a_session_that_the_server_has_heard_of_outlasts_a_loss_of_power() {
     // A push of what was frozen before needs no other write that would keep it.
@@ -321,12 +360,7 @@ fn i15_s10_a_session_that_the_server_has_heard_of_outlasts_a_loss_of_power() {
     first.mutate(put("k", "1")).unwrap();
     first.pass(100);
     first.take_push();
-    let mut client = Client::without_a_store(config(), 2);
-    client.disk = first.disk.clone();
-    while let Some(Effect::Load { load, what }) = client.loads.pop_front() {
-        let found = client.disk.load(&what);
-        client.tell(Input::Loaded { load, found });
-    }
+    let mut client = reading(&first.disk);
     client.turn();
     let took_over = client.writes.front().expect("the store is taken over");
     assert!(took_over.meta.is_some() && took_over.strict);

@@ -70,6 +70,8 @@ options! {
     /// Bytes of documents in memory. With more, those go that nobody looks at and nothing is pending of, the longest unused first; they
     /// are read again from the store. Where there is no store, a write is `QUEUE_FULL` then.
     "memoryBytesMax" memory_bytes_max: u64 = 32 << 20,
+    /// Most documents in the store. A write that would make one more is `QUEUE_FULL`, and a page of a pull that would is not applied.
+    "documentsMax" documents_max: u32 = 1_000_000,
     /// Largest mutation in bytes; a larger one is `TOO_LARGE`.
     "mutationBytesMax" mutation_bytes_max: u64 = 8 << 20,
     /// Writes of an earlier engine of the same page, which ended in a panic, that the page still waits for: it is told how they

@@ -86,6 +86,8 @@ pub struct Log {
     commits: Ordered<u64, Commit>,
     /// Where the records about each mutation, entry and feed are.
     places: Ordered<Arc<str>, Vec<Live>>,
+    /// Bytes of what could not be read.
+    set_aside: usize,
     /// The number of the commit that is being made.
     making: u64,
     last: u64,
@@ -97,6 +99,9 @@ impl Log {
     pub fn keep(&mut self, range: Range<usize>, about: Option<About>) {
         if let Some(About { kind, name, operation }) = &about {
             self.kill(name, Some((*kind, *operation)));
+        }
+        if matches!(about, Some(About { kind: Kind::Quarantine, .. })) {
+            self.set_aside += range.len();
         }
         let commit = self.commits.get_or_insert_with(self.making, Commit::default);
         commit.live += range.len();
@@ -142,7 +147,11 @@ impl Log {
         while let Some(at) = lives.iter().position(is_over) {
             let live = lives.swap_remove(at);
             if let Some(commit) = self.commits.get_mut(&live.commit) {
-                commit.live -= std::mem::take(&mut commit.records[live.record]).len();
+                let bytes = std::mem::take(&mut commit.records[live.record]).len();
+                if live.kind == Kind::Quarantine {
+                    self.set_aside -= bytes;
+                }
+                commit.live -= bytes;
                 if commit.live == 0 {
                     commit.bytes = Vec::new();
                 }
@@ -151,6 +160,11 @@ impl Log {
         if lives.is_empty() {
             self.places.remove(name);
         }
+    }
+
+    /// Bytes of the records with what could not be read.
+    pub fn set_aside(&self) -> usize {
+        self.set_aside
     }
 
     /// The last position.

@@ -80,6 +80,11 @@ impl Pages {
         self.page_of.get(address).copied()
     }
 
+    /// How many documents are in pages.
+    pub fn len(&self) -> usize {
+        self.page_of.len()
+    }
+
     /// All documents in pages.
     pub fn addresses(&self) -> impl Iterator<Item = &Address> {
         self.page_of.keys()

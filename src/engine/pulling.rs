@@ -115,6 +115,10 @@ impl Engine {
             let mut page = PullReply::default();
             let read = read_body(reply, &mut |text| page.take_up(text));
             return match read.and_then(|()| self.check_page(now, &echo, &page, sent_under)) {
+                Ok(()) if let Err(error) = self.check_brought(&page) => {
+                    self.link.on_answer();
+                    self.put_off(now, feed, error, None, effects);
+                }
                 Ok(()) => {
                     self.apply_page(now, feed, page, effects);
                     self.end_unsaid(now, effects);
@@ -131,15 +135,19 @@ impl Engine {
             self.restart_feeds(now, None);
             return self.feeds[feed].on_retry(now, None, &mut self.rng);
         }
-        let refused = outcome::refusal(reply.status);
-        self.history.note(refused.code.as_str());
         let asked = asked_wait(reply);
         self.link.on_retry(now);
-        self.feeds[feed].on_retry(now, asked, &mut self.rng);
         asked.into_iter().for_each(|asked| self.link.on_asked_to_wait(now.after(asked)));
-        self.troubles.network = Some(refused.clone());
-        self.note_stale(feed, &refused);
-        self.answer_pull(feed, Some(refused), effects);
+        self.put_off(now, feed, outcome::refusal(reply.status), asked, effects);
+    }
+
+    /// The feed stays where it is, and is tried again later.
+    fn put_off(&mut self, now: Timestamp, feed: usize, error: Fault, asked: Option<u64>, effects: &mut impl Sink) {
+        self.history.note(error.code.as_str());
+        self.feeds[feed].on_retry(now, asked, &mut self.rng);
+        self.troubles.network = Some(error.clone());
+        self.note_stale(feed, &error);
+        self.answer_pull(feed, Some(error), effects);
     }
 
     /// A page of another generation than it was asked for: everything is pulled again, when that is due. Who waits hears of it
@@ -192,6 +200,17 @@ impl Engine {
         // The first page of another generation goes on from the old one's cursor, unless the server noticed.
         let goes_on = before.is_empty() || before == self.generation || page.reset;
         if goes_on { Ok(()) } else { Err(None) }
+    }
+
+    /// Whether there is room for the documents that a page brings.
+    fn check_brought(&self, page: &PullReply) -> Result<(), Fault> {
+        let mut brought = Vec::with_capacity(page.changes.len());
+        for change in &page.changes {
+            if matches!(change.body, ChangeBody::Value(_)) {
+                brought.push(&change.address);
+            }
+        }
+        self.check_documents(&brought)
     }
 
     fn apply_page(&mut self, now: Timestamp, feed: usize, page: PullReply, effects: &mut impl Sink) {

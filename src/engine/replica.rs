@@ -120,6 +120,11 @@ impl Replica {
         self.documents.get(address).map_or(!unloaded, |document| document.is_known())
     }
 
+    /// How many documents are in memory.
+    pub fn len(&self) -> usize {
+        self.documents.len()
+    }
+
     /// Bytes of the documents in memory.
     pub fn bytes(&self) -> u64 {
         self.bytes

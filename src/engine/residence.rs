@@ -5,6 +5,7 @@ use super::error::{Code, Fault};
 use super::store::Mode;
 use super::{Engine, Life};
 use crate::ordered::OrderedSet;
+use crate::protocol::Address;
 
 impl Engine {
     /// Documents go, if they have to. Not while a request is on its way: its answer may be older than a document in a page, and only
@@ -39,6 +40,18 @@ impl Engine {
     pub(super) fn check_memory(&self) -> Result<(), Fault> {
         if self.store.mode() == Mode::Memory && self.replica.bytes() > self.config.memory_bytes_max {
             return Err(Fault::new(Code::QueueFull, "the memory for documents is full, and there is no store"));
+        }
+        Ok(())
+    }
+
+    /// Whether there is room for these documents, some of which may be there. Which page holds which document is always in memory, so there
+    /// are only so many.
+    pub(super) fn check_documents(&self, addresses: &[&Address]) -> Result<(), Fault> {
+        let is_new = |address: &Address| !self.is_paged(address) && self.replica.base(address).is_none();
+        let there = if self.store.mode() == Mode::Memory { self.replica.len() } else { self.store.documents() };
+        let most = (self.config.documents_max as usize).saturating_sub(there);
+        if addresses.len() > most && addresses.iter().filter(|address| is_new(address)).count() > most {
+            return Err(Fault::new(Code::QueueFull, "there are as many documents as there may be"));
         }
         Ok(())
     }

@@ -215,6 +215,11 @@ impl Store {
         self.pages.page_of(address).is_some() && !self.dirty.contains_key(address)
     }
 
+    /// How many documents there are: in pages, and, each at the most once more, in the log.
+    pub fn documents(&self) -> usize {
+        self.pages.len() + self.dirty.len()
+    }
+
     /// Whether something waits for a transaction.
     pub fn is_staged(&self) -> bool {
         self.failed.is_some() || !self.staged.is_empty()

@@ -24,6 +24,8 @@ use crate::protocol::words;
 
 /// A transaction that keeps aborting is given up after this many times.
 const ABORTS_MAX: u32 = 5;
+/// Bytes of records with what came from the server and could not be read.
+const SET_ASIDE_BYTES_MAX: usize = 1 << 20;
 /// Most pages that are read in one transaction.
 const PAGES_MAX: usize = 64;
 
@@ -349,12 +351,15 @@ impl Engine {
         self.outbox.ground(address, &self.ungrounded);
     }
 
-    /// Sets aside what cannot be read, and says so.
+    /// Sets aside what cannot be read, and says so. Of what comes from the server, who has it, only so much.
     pub(super) fn quarantine(&mut self, now: Timestamp, source: &str, why: &str, text: &str, effects: &mut impl Sink) {
+        let is_servers = source == "pull";
         let header = header::quarantine(source, why, self.wall_at(now));
         let body = text_of(&text);
-        self.store.stage(Kind::Quarantine, &header, &body, Some(About::quarantine(&body)));
-        let code = if source == "pull" { Code::Protocol } else { Code::StorageCorrupt };
+        if !is_servers || self.store.log.set_aside() + header.len() + body.len() + record::FRAME_BYTES <= SET_ASIDE_BYTES_MAX {
+            self.store.stage(Kind::Quarantine, &header, &body, Some(About::quarantine(&body)));
+        }
+        let code = if is_servers { Code::Protocol } else { Code::StorageCorrupt };
         let error = Fault::new(code, words::join(&["what cannot be read was set aside (", source, "): ", why]));
         effects.push(Effect::Notify(Notice::Troubled { error }));
     }

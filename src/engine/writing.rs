@@ -50,6 +50,11 @@ impl Engine {
             bodies.push(body);
         }
         self.check_room(bodies.len(), bytes)?;
+        let mut addresses = Vec::with_capacity(bodies.len());
+        for mutation in &mutations {
+            addresses.extend(mutation.parts.iter().map(|part| &part.address));
+        }
+        self.check_documents(&addresses)?;
         let mut ids = Vec::with_capacity(bodies.len());
         for (index, body) in bodies.iter().enumerate() {
             ids.push(self.stage(now, &mutations[index], body, effects));

@@ -138,3 +138,30 @@ fn i18_calls_that_wait_for_documents_are_bounded() {
     client.store();
     assert_eq!((client.answered(AskId(1)), client.answered(AskId(10_000))), (Some(None), Some(None)));
 }
+
+#[test]
+fn i18_there_are_only_so_many_documents_and_what_would_be_one_more_changes_nothing() {
+    let mut server = Server::new();
+    for key in ["a", "b", "c"] {
+        elsewhere(&mut server, key, r#"{"n":1}"#);
+    }
+    let mut client = Client::with(Config { documents_max: 4, ..still() }, Disk::default(), 1);
+    client.live(&mut server, 10);
+    client.mutate(put("d", "1")).unwrap();
+    client.ask(Ask::Push { timeout_ms: None });
+    client.live(&mut server, 1_000);
+    let before = client.status();
+    assert_eq!(client.mutate(put("e", "1")).unwrap_err().code, Code::QueueFull);
+    assert_eq!((client.status(), client.view("e")), (before, None), "nothing has changed");
+    client.mutate(merge("d", r#"{"n":2}"#)).unwrap();
+    // Somebody else's does not come in, and the feed stays where it is, until there is room.
+    elsewhere(&mut server, "e", "2");
+    let pull = client.ask(Ask::Pull);
+    client.live(&mut server, 10);
+    assert_eq!(client.answered(pull).flatten().map(|error| error.code), Some(Code::QueueFull));
+    assert_eq!((client.view("e"), client.status().stale), (None, Some(Code::QueueFull)));
+    let mut client = client.crash_with(Config { documents_max: 5, ..still() });
+    client.live(&mut server, 1_000);
+    assert_eq!((client.view("e"), client.status().stale), (Some(serde_json::json!(2)), None));
+    assert_eq!(client.mutate(put("f", "1")).unwrap_err().code, Code::QueueFull);
+}

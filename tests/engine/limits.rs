@@ -5,7 +5,7 @@ use syncline::engine::config::Config;
 use syncline::engine::error::Code;
 use syncline::engine::input::{Ask, Input, StoreFailure};
 use syncline::engine::mutation::Mutation;
-use syncline::engine::notice::StorageKind;
+use syncline::engine::notice::{Notice, StorageKind};
 use syncline::engine::record::{self, Found, Kind};
 
 use crate::harness::*;
@@ -113,20 +113,32 @@ fn i2_what_awaits_writes_that_only_the_lost_store_may_send_is_told_so() {
     assert_eq!(client.answered(free), None);
 }
 
+/// Pulls, and is answered with these changes.
+fn answer_with_changes(client: &mut Client, changes: &str) {
+    client.ask(Ask::Pull);
+    let (request, call) = client.take_sent();
+    let syncline::protocol::Call::Pull { request: echo, .. } = call else { panic!("{call:?}") };
+    let scope = &config().scope;
+    let page =
+        format!(r#"{{"generation":"g1","scope":"{scope}","request":"{echo}","changes":[{changes}],"cursor":"{echo}","more":false}}"#);
+    client.reply(request, json(200, &page));
+    client.pass(2_000);
+}
+
+/// The bytes of each record on the disk with what could not be read.
+fn set_aside(client: &Client) -> Vec<usize> {
+    let records = client.disk.log.values().flat_map(|commit| record::decode(commit));
+    let bytes = |found: Found<'_>| match found {
+        Found::Record(record) if record.kind == Kind::Quarantine => Some(record.raw.len()),
+        _ => None,
+    };
+    records.filter_map(bytes).collect()
+}
+
 #[test]
 fn i18_what_cannot_be_read_is_kept_once_however_often_it_comes() {
     let mut client = opened(&mut Server::new());
-    let answer = |client: &mut Client| {
-        client.ask(Ask::Pull);
-        let (request, call) = client.take_sent();
-        let syncline::protocol::Call::Pull { request: echo, .. } = call else { panic!("{call:?}") };
-        let scope = &config().scope;
-        let change = r#"{"collection":"c","key":7}"#;
-        let page =
-            format!(r#"{{"generation":"g1","scope":"{scope}","request":"{echo}","changes":[{change}],"cursor":"{echo}","more":false}}"#);
-        client.reply(request, json(200, &page));
-        client.pass(2_000);
-    };
+    let answer = |client: &mut Client| answer_with_changes(client, r#"{"collection":"c","key":7}"#);
     let stored = |client: &Client| client.disk.log.values().map(Vec::len).sum::<usize>();
     answer(&mut client);
     let (once, mut told) = (stored(&client), 0);
@@ -134,10 +146,7 @@ fn i18_what_cannot_be_read_is_kept_once_however_often_it_comes() {
         answer(&mut client);
         told += 1;
     }
-    let quarantined = |client: &Client| {
-        let records = client.disk.log.values().flat_map(|commit| record::decode(commit));
-        records.filter(|found| matches!(found, Found::Record(record) if record.kind == Kind::Quarantine)).count()
-    };
+    let quarantined = |client: &Client| set_aside(client).len();
     // What is dead goes when the log is folded.
     assert!(told == 1_500 && stored(&client) < once + 300_000, "{} bytes", stored(&client));
     let before = quarantined(&client);
@@ -146,4 +155,23 @@ fn i18_what_cannot_be_read_is_kept_once_however_often_it_comes() {
         answer(&mut client);
     }
     assert!(before < 1_000 && quarantined(&client) < 1_000, "{before} and {}", quarantined(&client));
+}
+
+#[test]
+fn i18_of_what_a_server_sends_and_nobody_can_read_a_mib_is_kept_and_all_of_it_is_told() {
+    let mut client = opened(&mut Server::new());
+    let unreadable =
+        |page: usize, change: usize| format!(r#"{{"collection":"c","key":7,"value":"{page} {change} {}"}}"#, "-".repeat(1_000));
+    let mut told = 0;
+    for page in 0..60 {
+        let changes: Vec<String> = (0..30).map(|change| unreadable(page, change)).collect();
+        answer_with_changes(&mut client, &changes.join(","));
+        told += std::mem::take(&mut client.notices).iter().filter(|notice| matches!(notice, Notice::Troubled { .. })).count();
+        if page == 40 {
+            client = client.crash();
+        }
+    }
+    assert_eq!(told, 60 * 30);
+    let kept = set_aside(&client);
+    assert!((500_000..=1 << 20).contains(&kept.iter().sum::<usize>()), "{} of {} bytes", kept.len(), kept.iter().sum::<usize>());
 }

@@ -32,6 +32,7 @@ fn all(transport: TransportKind) -> Config {
         outbox_bytes_max: 2,
         members_max: 21,
         memory_bytes_max: 22,
+        documents_max: 23,
         inbox_max: 3,
         inbox_bytes_max: 20,
         mutation_bytes_max: 4,

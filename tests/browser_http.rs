@@ -51,7 +51,8 @@ impl Rig {
 
     fn send(&self, call: Call) {
         let identity = Identity { scope: "scope1".into(), client: "client1".into(), session_epoch: 4 };
-        self.requests.send(REQUEST, call, identity, REPLY_BYTES_MAX);
+        let outlives_page = matches!(call, Call::Push { .. });
+        self.requests.send(REQUEST, call, identity, REPLY_BYTES_MAX, outlives_page);
     }
 
     /// Sends, and waits for the end.
@@ -117,6 +118,7 @@ async fn what_is_asked_is_what_the_protocol_says() {
     assert_eq!(push["body"], json!(r#"{"entries":[{"id":"a","n":1.0}]}"#));
     assert_eq!(push["headers"]["syncline-scope"], json!("scope1"));
     assert_eq!((&push["cache"], &push["credentials"]), (&Value::Null, &Value::Null));
+    assert_eq!((&push["keepalive"], &pull["keepalive"]), (&json!(true), &json!(false)), "a push may outlive its page");
     assert_eq!(pull["url"], json!("https://server.test/api/pull?feed=main&limit=10&since=c%2F1"));
     assert_eq!((&pull["method"], &pull["cache"], &pull["body"]), (&json!("GET"), &json!("no-store"), &Value::Null));
 

@@ -49,8 +49,8 @@ impl Requests {
     }
 
     /// Asks. Code of the app runs later, never inside this call. Answered by `Progressed`, and then `Replied` or
-    /// `SendFailed`.
-    pub fn send(&self, request: RequestId, call: Call, identity: Identity, reply_bytes_max: u64) {
+    /// `SendFailed`, unless the page is gone by then.
+    pub fn send(&self, request: RequestId, call: Call, identity: Identity, reply_bytes_max: u64, outlives_page: bool) {
         let (Some(requests), Ok(controller)) = (self.me.upgrade(), AbortController::new()) else { return };
         let signal = controller.signal();
         self.under_way.borrow_mut().push((request, controller));
@@ -61,6 +61,7 @@ impl Requests {
             call,
             identity,
             bytes_max: reply_bytes_max,
+            outlives_page,
             step: Step::Begin,
             reply: Reply::default(),
             reader: JsValue::UNDEFINED,
@@ -121,6 +122,7 @@ struct Exchange {
     call: Call,
     identity: Identity,
     bytes_max: u64,
+    outlives_page: bool,
     step: Step,
     reply: Reply,
     /// Where the body comes from.
@@ -228,7 +230,13 @@ impl Exchange {
             Method::Post => "POST",
         };
         // A redirect would turn a push into a GET of somebody's login page (N10).
-        let options = object(&[("method", &method.into()), ("headers", &headers), ("signal", &self.signal), ("redirect", &"error".into())]);
+        let options = object(&[
+            ("method", &method.into()),
+            ("headers", &headers),
+            ("signal", &self.signal),
+            ("redirect", &"error".into()),
+            ("keepalive", &self.outlives_page.into()),
+        ]);
         if http.no_store {
             set(&options, "cache", &"no-store".into());
         }

@@ -196,9 +196,9 @@ impl Driver {
             match effect {
                 Effect::Load { load, what } => self.store.load(load, what),
                 Effect::Write(write) => self.store.write(write),
-                Effect::Send { request, call, reply_bytes_max } => {
+                Effect::Send { request, call, reply_bytes_max, outlives_page } => {
                     let identity = self.engine.borrow().identity();
-                    self.requests.send(request, call, identity, reply_bytes_max);
+                    self.requests.send(request, call, identity, reply_bytes_max, outlives_page);
                 }
                 Effect::Cancel { request } => cancels.push(request),
                 Effect::Notify(notice) => notices.push(notice),

@@ -28,6 +28,8 @@ pub enum Effect {
         call: Call,
         /// A reply whose body is larger than this many bytes is cut off: `SendFailed` with `TooLarge`.
         reply_bytes_max: u64,
+        /// Whether it goes on without the page: what `fetch` calls `keepalive`.
+        outlives_page: bool,
     },
     /// Abort a request. Answered by its own `SendFailed`.
     Cancel {

@@ -127,6 +127,8 @@ pub struct Engine {
     size: BatchSize,
     /// Since when something waits for a batch.
     window: Option<Timestamp>,
+    /// Whether that goes without waiting for the window to end.
+    hastens: bool,
     requests: Vec<Request>,
     /// The reading on its way.
     loading: Option<(LoadId, storing::Loading)>,
@@ -234,6 +236,7 @@ impl Engine {
             link: Link::default(),
             batches: Vec::new(),
             window: None,
+            hastens: false,
             requests: Vec::new(),
             loading: None,
             wanted: Ordered::default(),
@@ -286,13 +289,17 @@ impl Engine {
                 self.hidden = false;
                 self.ask_soon(now);
             }
-            Input::BecameHidden => self.hidden = true,
+            Input::BecameHidden => {
+                self.hidden = true;
+                self.hasten_window();
+            }
+            Input::PageHid => self.hasten_window(),
             Input::Resumed { wall } => {
                 now = self.awake(now, wall);
                 self.ask_soon(now);
             }
             Input::ClockRead { wall } => self.wall = (wall, now),
-            Input::PageHid | Input::Woke => {}
+            Input::Woke => {}
             Input::Held { address, held } => self.on_held(address, held, effects),
             Input::Asked { ask, what } => self.on_asked(now, ask, what, effects),
             Input::ItemObserved { address, observed } => self.on_item_observed(address, observed, effects),

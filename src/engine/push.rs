@@ -5,6 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::config::Config;
 use super::ident::MutationId;
 
+/// Bytes of all pushes under way that go on when their page is closed. A browser refuses one that would make it more than 64 KiB on the
+/// whole page, where other clients and the app itself may have some.
+pub const OUTLIVING_BYTES_MAX: u64 = 16 << 10;
+
 /// One batch, from the moment its entries are chosen until it is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct BatchId(pub u64);

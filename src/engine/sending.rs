@@ -16,7 +16,7 @@ use super::log::About;
 use super::notice::Ending;
 use super::outbox::Chosen;
 use super::outcome::{self, Class};
-use super::push::{Batch, BatchId};
+use super::push::{Batch, BatchId, OUTLIVING_BYTES_MAX};
 use super::queued::{Entry, Queued, State};
 use super::record::Kind;
 use super::retry;
@@ -39,6 +39,8 @@ pub(super) struct Request {
     generation: Arc<str>,
     /// Which token it left with.
     token: u32,
+    /// Whether it goes on without the page.
+    outlives_page: bool,
     /// It is aborted then, unless there is progress...
     stalls: Timestamp,
     /// ...and then in any case.
@@ -121,7 +123,8 @@ impl Engine {
         if !self.outbox.has_heads() {
             return wait;
         }
-        let window = self.window.unwrap_or(now).after(if self.is_window_awaited() { 0 } else { self.config.batch_window_ms });
+        let window =
+            self.window.unwrap_or(now).after(if self.hastens || self.is_window_awaited() { 0 } else { self.config.batch_window_ms });
         Some(wait.map_or(window, |wait| wait.min(window)))
     }
 
@@ -145,6 +148,7 @@ impl Engine {
             }
         }
         self.window = self.outbox.has_heads().then_some(now);
+        self.hastens &= self.window.is_some();
         if entries.is_empty() {
             return;
         }
@@ -281,6 +285,7 @@ impl Engine {
             What::Pull(_) => self.link.on_try(Tried::Pull),
             What::Ping => {}
         }
+        let outlives_page = bytes > 0 && self.outliving() + bytes <= OUTLIVING_BYTES_MAX;
         self.requests.push(Request {
             id: request,
             what,
@@ -288,11 +293,26 @@ impl Engine {
             bytes,
             generation: self.generation.clone(),
             token: self.auth.number(),
+            outlives_page,
             stalls: now.after(self.config.progress_ms + upload),
             ends: now.after(self.config.request_ms_max.max(upload)),
         });
-        effects.push(Effect::Send { request, call, reply_bytes_max: self.config.reply_bytes_max });
+        effects.push(Effect::Send { request, call, reply_bytes_max: self.config.reply_bytes_max, outlives_page });
         request
+    }
+
+    /// Bytes under way that go on without the page.
+    fn outliving(&self) -> u64 {
+        let mut bytes = 0;
+        for request in self.requests.iter().filter(|request| request.outlives_page) {
+            bytes += request.bytes;
+        }
+        bytes
+    }
+
+    /// The page may be gone at any time without a word: what waits for its window to end goes now.
+    pub(super) fn hasten_window(&mut self) {
+        self.hastens = self.window.is_some();
     }
 
     pub(super) fn send_pull(&mut self, now: Timestamp, feed: usize, effects: &mut impl Sink) {

@@ -85,6 +85,10 @@ export class SyncClient {
     return Object.freeze({ wasmMemoryBytes: this.#instance.call('memory') });
   }
 
+  requestPersistence() {
+    return this.#instance.fold.room.persist();
+  }
+
   on(type, listener, options) {
     check(type === 'error' && typeof listener === 'function', 'on takes "error" and a function');
     return this.#instance.fold.trouble.subscribe(listener, options);

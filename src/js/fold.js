@@ -7,6 +7,7 @@ import { Inbox } from './inbox.js';
 import { Mutations } from './mutations.js';
 import { Pending } from './pending.js';
 import { Revision } from './revive.js';
+import { Room } from './room.js';
 import { Audience, sourceOf } from './source.js';
 
 /**
@@ -14,7 +15,6 @@ import { Audience, sourceOf } from './source.js';
  * `openFailed(error)`, `tokenWanted(reason)` and `tokenGivenUp()`, and does what `Cells` asks for.
  */
 export class Fold {
-  mutations = new Mutations();
   #owner;
   #order = 0;
   #asks = new Map();
@@ -24,8 +24,13 @@ export class Fold {
   /** Who hears of errors that belong to no call. */
   trouble = new Audience(() => undefined, (yes) => (this.#troubleHeard = yes));
 
-  constructor(owner) {
+  /** What the browser says of its storage is part of the status. */
+  room = new Room(() => this.#told && this.#takeStatus(this.status.current)());
+
+  /** `guard(yes)` hears whether writes would be lost with the page. */
+  constructor(owner, guard) {
     this.#owner = owner;
+    this.mutations = new Mutations(guard);
     this.cells = new Cells(owner);
     this.items = new Cells({ hold: (cell, yes) => owner.observe(yes, cell), load: async () => {} }, UNKNOWN);
     this.inbox = new Inbox((...call) => owner.ask(...call));
@@ -53,7 +58,7 @@ export class Fold {
 
   /** Takes a status in, and gives what tells of it. */
   #takeStatus(told) {
-    const status = Object.freeze(told);
+    const status = Object.freeze({ ...told, storage: Object.freeze({ ...told.storage, ...this.room.known }) });
     const revision = (this.#told = { order: ++this.#order, read: () => status });
     return () => this.#audience.emit(revision);
   }
@@ -100,6 +105,7 @@ export class Fold {
       case 'status':
         return this.#takeStatus(shape(notice));
       case 'durable':
+        this.room.used();
         return () => this.mutations.durable(notice.mutations, notice.durability);
       case 'notDurable':
         return () => this.mutations.notDurable(notice.mutations, fromFault(notice.error));
@@ -177,7 +183,7 @@ function shape({ notice, storage, error, retryAt, lastPushAt, lastPullAt, ...sta
     retryAt: retryAt ?? null,
     lastPushAt: lastPushAt ?? null,
     lastPullAt: lastPullAt ?? null,
-    storage: Object.freeze({ kind: storage }),
+    storage: { kind: storage },
     error: error ? fromFault(error) : null,
   };
 }

@@ -284,6 +284,8 @@ export interface OpenOptions<C extends Record<keyof C, object> = Record<string, 
   storage?: StorageOptions;
   poll?: PollOptions;
   batch?: BatchOptions;
+  /** Asks the user to stay when the page is left with writes that a reload would lose: not stored yet, or kept in memory only. `false` otherwise. */
+  guardUnload?: boolean;
   /** As in `init`. */
   wasm?: WasmSource;
   /** Gives the opening up: `ABORTED`. Without effect once the client is open. */
@@ -448,6 +450,12 @@ export type Phase = 'opening' | 'idle' | 'pulling' | 'pushing' | 'offline' | 'wa
 export interface StorageStatus {
   /** `memory`: a reload loses what is pending. */
   readonly kind: 'indexeddb' | 'memory';
+  /** Whether the browser has promised to keep what is stored until the user clears it: `SyncClient.requestPersistence`. */
+  readonly persistent: boolean;
+  /** Bytes that everything of this origin takes, as the browser estimates; `null` where it does not say. */
+  readonly usage: number | null;
+  /** Bytes that everything of this origin may take; `null` where the browser does not say. */
+  readonly quota: number | null;
 }
 
 /** What is going on. */
@@ -483,8 +491,8 @@ export interface SyncStatus {
   readonly lastPullAt: number | null;
   /**
    * Why what is read may be older than what the server has: the last pull got no good answer (`NETWORK`, `TIMEOUT`, `HTTP`), an
-   * answer that was none (`PROTOCOL`, `WRONG_SCOPE`), or there was no token for one (`UNAUTHORIZED`), and documents are served as
-   * they were then. `null` from the next good pull on; of several feeds, from when each has had one.
+   * answer that was none (`PROTOCOL`, `WRONG_SCOPE`) or that there was no room for (`QUEUE_FULL`), or there was no token for one
+   * (`UNAUTHORIZED`), and documents are served as they were then. `null` from the next good pull on; of several feeds, from when each has had one.
    */
   readonly stale: SyncErrorCode | null;
   readonly storage: StorageStatus;
@@ -665,6 +673,8 @@ export interface SyncClient<C extends Record<keyof C, object> = Record<string, a
   history(): Promise<readonly HistoryRow[]>;
   readonly inbox: Inbox;
   metrics(): Metrics;
+  /** Asks the browser to keep what is stored until the user clears it, and not to evict it when room is short. True if it will. Never rejects. */
+  requestPersistence(): Promise<boolean>;
   /** Hears of what the client reports. */
   on<K extends keyof ClientEvents>(type: K, listener: (detail: ClientEvents[K]) => void, options?: SubscribeOptions): Unsubscribe;
   /** Stores what is staged, stops, and completes every source. Called again, it waits for the same. */

@@ -7,7 +7,6 @@ import { Fold } from './fold.js';
 import { ended, enter, leave } from './module.js';
 
 export class Instance {
-  fold = new Fold(this);
   clientId = '';
   #options;
   #host;
@@ -24,8 +23,12 @@ export class Instance {
   #running = 'start';
   #over = false;
 
-  /** `options` and `host` as the module's `Client.open` takes them; `life`, `notify` and `panicked` are added here. `auth` has the tokens. */
-  constructor(options, host, auth) {
+  /**
+   * `options` and `host` as the module's `Client.open` takes them; `life`, `notify` and `panicked` are added here. `auth` has the
+   * tokens; `guard` hears whether writes would be lost with the page.
+   */
+  constructor(options, host, auth, guard) {
+    this.fold = new Fold(this, guard);
     this.#options = options;
     this.#host = host;
     this.#auth = auth;
@@ -130,6 +133,7 @@ export class Instance {
     this.#settleReady = null;
     this.fold.turn(this.#try('status'));
     this.fold.retell();
+    this.fold.room.ask();
   }
 
   openFailed(error) {

@@ -43,11 +43,19 @@ class Batch {
 /** All writes of this run that have not ended. */
 export class Mutations {
   #open = new Map();
+  #guard;
+  #atRisk = 0;
+
+  /** `guard(yes)` hears whether any of them would be lost with the page. */
+  constructor(guard) {
+    this.#guard = guard;
+  }
 
   /** Promises for the writes with these ids. */
   follow(ids) {
     const batch = new Batch(ids.length);
-    ids.forEach((id, index) => this.#open.set(id, { batch, index, durable: false }));
+    ids.forEach((id, index) => this.#open.set(id, { batch, index, durable: false, safe: false }));
+    this.#risk(ids.length);
     return batch;
   }
 
@@ -61,6 +69,8 @@ export class Mutations {
       const write = this.#open.get(id);
       if (write === undefined || write.durable) continue;
       write.durable = true;
+      write.safe = durability !== 'memory';
+      if (write.safe) this.#risk(-1);
       write.batch.isDurable(durability);
     }
   }
@@ -77,6 +87,7 @@ export class Mutations {
     const write = this.#open.get(id);
     if (write === undefined) return;
     this.#open.delete(id);
+    if (!write.safe) this.#risk(-1);
     if (!write.durable) write.batch.isNotDurable(settlement.error ?? new SyncError('ABORTED', 'it ended before it was stored'));
     write.batch.hasSettled(write.index, settlement);
   }
@@ -89,5 +100,10 @@ export class Mutations {
   /** Nothing more will be heard. */
   end(error) {
     this.notDurable([...this.#open.keys()], error);
+  }
+
+  #risk(more) {
+    this.#atRisk += more;
+    if (more !== 0) this.#guard?.(this.#atRisk > 0);
   }
 }

@@ -3,6 +3,7 @@
 import { Auth } from './auth.js';
 import { SyncClient, unless } from './client.js';
 import { check } from './errors.js';
+import { unloadGuard } from './guard.js';
 import { Instance } from './instance.js';
 import { init } from './module.js';
 import { name as named } from './names.js';
@@ -19,12 +20,13 @@ const OPTIONS = {
   storage: ['durability', 'memoryBytesMax'],
   poll: ['baseMs', 'maxMs'],
   batch: ['windowMs', 'itemsMax', 'bytesMax'],
+  guardUnload: null,
   wasm: null,
   signal: null,
 };
 
 export async function open(options = {}) {
-  const { name, scope = '', transport, auth: provider, collections = {}, feeds = ['main'], storage, poll, batch, wasm, signal } = options;
+  const { name, scope = '', transport, auth: provider, collections = {}, feeds = ['main'], storage, poll, batch, guardUnload = false, wasm, signal } = options;
   // An option that nothing reads would be a promise that nobody keeps.
   for (const [given, group] of Object.entries(options)) {
     check(Object.hasOwn(OPTIONS, given), `there is no option "${given}"`);
@@ -36,6 +38,7 @@ export async function open(options = {}) {
   check(typeof scope === 'string', 'a scope is a string');
   check([undefined, 'strict', 'relaxed'].includes(storage?.durability), 'storage.durability is "strict" or "relaxed"');
   check([undefined, 'function'].includes(provider && typeof provider), 'auth is a function');
+  check(typeof guardUnload === 'boolean', 'guardUnload is true or false');
   const auth = provider && new Auth(provider);
   check(Array.isArray(feeds) && feeds.length > 0 && feeds.length <= 64, 'feeds is a list of 1 to 64 names');
   check(new Set(feeds.map((feed) => named(feed, 'a feed'))).size === feeds.length, 'feeds are different ones');
@@ -72,7 +75,7 @@ export async function open(options = {}) {
     await unless(signal, async () => {
       await init({ wasm });
       if (signal?.aborted) return;
-      instance = new Instance(JSON.stringify({ name, scope, url, config }), host, auth);
+      instance = new Instance(JSON.stringify({ name, scope, url, config }), host, auth, guardUnload ? unloadGuard() : undefined);
       await instance.ready;
     });
   } catch (error) {

@@ -143,6 +143,8 @@ pub struct Client {
     pub writes: VecDeque<Write>,
     pub loads: VecDeque<Effect>,
     pub sent: VecDeque<(RequestId, Call)>,
+    /// Requests that go on without the page.
+    pub outliving: Vec<RequestId>,
     pub cancelled: Vec<RequestId>,
     pub notices: Vec<Notice>,
     seed: u64,
@@ -206,6 +208,7 @@ impl Client {
             writes: VecDeque::new(),
             loads: VecDeque::new(),
             sent: VecDeque::new(),
+            outliving: Vec::new(),
             cancelled: Vec::new(),
             notices: Vec::new(),
             seed,
@@ -242,7 +245,12 @@ impl Client {
             match effect {
                 Effect::Write(write) => self.writes.push_back(*write),
                 Effect::Load { .. } => self.loads.push_back(effect),
-                Effect::Send { request, call, .. } => self.sent.push_back((request, call)),
+                Effect::Send { request, call, outlives_page, .. } => {
+                    if outlives_page {
+                        self.outliving.push(request);
+                    }
+                    self.sent.push_back((request, call));
+                }
                 Effect::Cancel { request } => self.cancelled.push(request),
                 Effect::Notify(notice) => self.notices.push(notice),
             }

@@ -20,6 +20,7 @@ mod harness;
 mod history;
 mod inbox;
 mod items;
+mod leaving;
 mod levels;
 mod limits;
 mod pulling;

@@ -47,6 +47,7 @@ test('options reach the module, and none is taken that nothing reads', async () 
     { name: '' },
     { name: 'a', scope: 7 },
     { name: 'a', auth: 'token' },
+    { name: 'a', guardUnload: 'yes' },
     { name: 'a', transport: {} },
     { name: 'a', transport: { url: 'http://' } },
     { name: 'a', transport: { url: 'http://server/?tenant=1' } },
@@ -303,7 +304,7 @@ test('the status is frozen, stable and told', async () => {
   assert.equal(client.status.current, client.status.current);
   engine.tell({ notice: 'status', ...fake.status({ phase: 'waiting', retryAt: 5, error: { code: 'HTTP', message: 'no', status: 500 } }) });
   const { phase, retryAt, storage, error, lastPushAt, notice } = client.status.current;
-  assert.deepEqual([phase, retryAt, storage, lastPushAt, notice], ['waiting', 5, { kind: 'indexeddb' }, null, undefined]);
+  assert.deepEqual([phase, retryAt, storage, lastPushAt, notice], ['waiting', 5, { kind: 'indexeddb', persistent: false, usage: null, quota: null }, null, undefined]);
   assert.deepEqual([error.code, error.status], ['HTTP', 500]);
   assert.ok(Object.isFrozen(client.status.current));
   assert.deepEqual(phases, ['idle', 'waiting']);

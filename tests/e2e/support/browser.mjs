@@ -6,10 +6,10 @@ import { chrome } from './places.mjs';
 
 const QUIET = ['--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 
-/** Root cannot have Chromium's sandbox. */
-export function launch() {
+/** A browser, with more options of playwright's where there are some. Root cannot have Chromium's sandbox. */
+export function launch(options = {}) {
   const args = process.getuid?.() === 0 ? [...QUIET, '--no-sandbox'] : QUIET;
-  return chromium.launch({ executablePath: chrome, headless: true, args });
+  return chromium.launch({ executablePath: chrome, headless: true, args, ...options });
 }
 
 /** Notes a page's uncaught errors, and the scope's hash that its clients send. */

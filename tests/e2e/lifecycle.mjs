@@ -34,7 +34,7 @@ const start = (page, name, options = {}) =>
 const storage = (page) => page.evaluate(() => client.status.current.storage);
 const onServer = async (page) => documentsOf(server.url, pages.get(page).scope);
 
-await test("s1: what the browser's storage has room for, and whether it is kept, is in the status", async () => {
+await test("what the browser's storage has room for, and whether it is kept, is in the status", async () => {
   const { page, devtools } = await visit();
   await start(page, 'room');
   await page.evaluate(() => notes.put('a', { n: 1 }).durable);

@@ -84,13 +84,14 @@ impl<R: Rules, S: Store> Turn<'_, R, S> {
             }
             return answer(self.store, &self.asker.scope, &entry.id, remembered);
         }
-        if self.known_up_to(&entry.seen)? < self.head.horizon {
+        let proven = self.known_up_to(&entry.seen)?;
+        if proven < self.head.horizon {
             return Ok(Outcome { id: entry.id.clone(), seq: None, verdict: Verdict::Expired });
         }
         let (ending, documents) = match &entry.content {
             Err(Unfit::TooLarge) => (Ending::TooLarge, Vec::new()),
             Err(Unfit::Malformed(why)) => (rejected("malformed", why.clone()), Vec::new()),
-            Ok(operations) => match self.apply(operations)? {
+            Ok(operations) => match self.apply(operations, proven)? {
                 Ok(documents) => (Ending::Ok { version: format!("{}.{}", self.head.generation, self.head.seq + 1) }, documents),
                 Err(ending) => (ending, Vec::new()),
             },
@@ -116,14 +117,16 @@ impl<R: Rules, S: Store> Turn<'_, R, S> {
         Ok(self.store.life(&seen.generation)?.map_or(0, |life| seen.seq.min(life.ended_at)))
     }
 
-    /// The documents after all operations, or why none of them is applied.
-    fn apply(&self, operations: &[KeyedOperation]) -> Result<Result<Documents, Ending>, S::Error> {
+    /// The documents after all operations, or why none of them is applied. What was made where nothing was does not bring back what
+    /// was deleted behind `proven`, the position that its client knew of (law I12).
+    fn apply(&self, operations: &[KeyedOperation], proven: u64) -> Result<Result<Documents, Ending>, S::Error> {
         let mut touched = BTreeMap::new();
         for KeyedOperation { address, base, .. } in operations {
             if !touched.contains_key(address) {
                 touched.insert(address.clone(), Touched::load(self.store, &self.asker.scope, address)?);
             }
-            if base.as_ref().is_some_and(|base| *base != touched[address].version) {
+            let Touched { version, deleted_at, .. } = &touched[address];
+            if base.as_ref().is_some_and(|base| base != version || *deleted_at > proven) {
                 return Ok(Err(Ending::Conflict { address: address.clone() }));
             }
         }
@@ -153,15 +156,18 @@ impl<R: Rules, S: Store> Turn<'_, R, S> {
 struct Touched {
     /// `None` where there is no document, be it deleted or never made.
     version: Option<String>,
+    /// The position at which it was deleted; 0 where it was not.
+    deleted_at: u64,
     before: Option<Json>,
     draft: Draft,
 }
 
 impl Touched {
     fn load<S: Store>(store: &S, scope: &str, address: &Address) -> Result<Touched, S::Error> {
-        let current = store.document(scope, address)?.and_then(|current| Some((current.version, current.value?)));
-        let (version, before) = current.unzip();
-        Ok(Touched { version, draft: Draft::of(before.clone()), before })
+        let current = store.document(scope, address)?;
+        let deleted_at = current.as_ref().filter(|current| current.value.is_none()).map_or(0, |current| current.seq);
+        let (version, before) = current.and_then(|current| Some((current.version, current.value?))).unzip();
+        Ok(Touched { version, deleted_at, draft: Draft::of(before.clone()), before })
     }
 }
 

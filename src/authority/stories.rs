@@ -20,6 +20,7 @@ pub fn stories<S: Store>() -> Vec<Case<S>> {
         h2_each_kind_of_base_is_checked,
         h2_a_conflict_is_answered_with_what_is_there_when_asked,
         h2_a_moved_text_is_a_conflict,
+        i12_what_was_deleted_meanwhile_is_not_made_anew,
         i26_a_group_is_applied_whole_or_not_at_all,
         h1_what_the_app_refuses_leaves_the_others_alone,
         h1_what_cannot_be_applied_is_refused_by_name,
@@ -155,7 +156,26 @@ fn h2_each_kind_of_base_is_checked<S: Store>(store: S) {
     assert_eq!(desk.one(put("e6", "k", json!("any"))).verdict, ok("g1.6"));
     assert_eq!(desk.one(entry("e7", json!([{ "op": "delete", "collection": "n", "key": "k", "base": "g1.6" }]))).verdict, ok("g1.7"));
     assert_eq!(desk.one(with("e8", json!("g1.7"))).verdict, conflict_with_none(Some(7)), "where a document was deleted there is none");
-    assert_eq!(desk.one(with("e9", json!(null))).verdict, ok("g1.9"));
+    let knowing = json!({ "id": "e9", "seen": { "generation": "g1", "seq": 7 }, "operations": with("e9", json!(null))["operations"] });
+    assert_eq!(desk.one(knowing).verdict, ok("g1.9"));
+}
+
+fn i12_what_was_deleted_meanwhile_is_not_made_anew<S: Store>(store: S) {
+    let mut desk = Desk::open(store);
+    let made_on_nothing = |id: &str, seen: Value| {
+        let put = json!([{ "op": "put", "collection": "n", "key": "k", "base": null, "value": id }]);
+        json!({ "id": id, "seen": seen, "operations": put })
+    };
+    let at = |seq: u64| json!({ "generation": "g1", "seq": seq });
+    desk.one(put("e1", "k", json!("first")));
+    desk.one(entry("e2", json!([{ "op": "delete", "collection": "n", "key": "k" }])));
+    assert_eq!(desk.one(made_on_nothing("late", at(0))).verdict, conflict_with_none(Some(2)), "it may be from before the delete");
+    assert_eq!(desk.one(made_on_nothing("known", at(2))).verdict, ok("g1.4"), "who knows of the delete makes it anew");
+    desk.one(entry("e5", json!([{ "op": "delete", "collection": "n", "key": "k" }])));
+    let unheard = json!({ "generation": "", "seq": 0 });
+    assert_eq!(desk.one(made_on_nothing("early", unheard.clone())).verdict, conflict_with_none(Some(5)));
+    desk.asker = Identity { client: "c2".into(), ..desk.asker.clone() };
+    assert_eq!(desk.one(made_on_nothing("newcomer", unheard)).verdict, ok("g1.7"), "this client pushes for the first time");
 }
 
 fn h2_a_conflict_is_answered_with_what_is_there_when_asked<S: Store>(store: S) {

@@ -316,7 +316,11 @@ fn i15_a_client_that_was_taken_over_stops_and_says_so() {
 
 /// A client that has read this disk, and waits for its first transaction.
 fn reading(disk: &Disk) -> Client {
-    let mut client = Client::without_a_store(config(), 2);
+    reading_as(2, disk)
+}
+
+fn reading_as(seed: u64, disk: &Disk) -> Client {
+    let mut client = Client::without_a_store(config(), seed);
     client.disk = disk.clone();
     while let Some(Effect::Load { load, what }) = client.loads.pop_front() {
         let found = client.disk.load(&what);
@@ -351,6 +355,34 @@ fn i9_i15_a_session_that_could_not_be_stored_is_not_announced() {
     assert_eq!(next.status().pending_mutations, 0);
     server.push(&late, &body);
     assert_eq!(server.document("late"), None, "a session that is over is fenced off");
+}
+
+#[test]
+fn i9_i12_what_a_life_without_a_store_sent_late_does_not_undo_what_the_next_one_did() {
+    let mut server = Server::new();
+    let mut first = opened(&mut server);
+    first.mutate(put("k", "1")).unwrap();
+    first.live(&mut server, 1_000);
+    // Two lives in a row cannot take the store over: both are parts of the first one's session.
+    let unstored = |seed| {
+        let mut client = reading_as(seed, &first.disk);
+        client.turn();
+        let write = client.writes.pop_front().expect("the store is taken over").write;
+        client.tell(Input::WriteFailed { write, why: StoreFailure::Quota });
+        client
+    };
+    let mut late = unstored(2);
+    late.mutate(put("made", "1")).unwrap();
+    late.pass(100);
+    let (_, _, body) = late.take_push();
+    let mut next = unstored(3);
+    next.mutate(put("made", "2")).unwrap();
+    next.live(&mut server, 1_000);
+    next.mutate(Mutation::delete(at("made"))).unwrap();
+    next.live(&mut server, 1_000);
+    assert_eq!((next.status().pending_mutations, late.engine.identity()), (0, next.engine.identity()));
+    server.push(&late.engine.identity(), &body);
+    assert_eq!(server.document("made"), None, "it was made before the delete, and comes behind it");
 }
 
 #[test]

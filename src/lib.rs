@@ -15,7 +15,7 @@
 //! let mut engine = Engine::new(Config::default(), [1, 2], now, Wall(0));
 //! engine.handle(now, Input::Started, &mut effects);
 //! let Effect::Load { load, .. } = effects.remove(0) else { panic!("first it reads the store") };
-//! let found = Found::Boot { meta: None, directory: None, log: Vec::new() };
+//! let found = Found::default();
 //! engine.handle(now, Input::Loaded { load, found }, &mut effects);
 //!
 //! let note = Address::of("notes", "1");

@@ -81,7 +81,7 @@ impl Rig {
 
     /// Makes the store, with one commit.
     async fn make(&self) {
-        assert_eq!(self.load(Wanted::Boot).await, Ok(boot(None, None, [])));
+        assert_eq!(self.load(Wanted::all()).await, Ok(boot(None, None, [])));
         assert_eq!(self.write(Write { meta: Some(meta(1).into()), append: Some(b"first".into()), ..empty(Guard::Fresh) }).await, Ok(1));
     }
 
@@ -96,7 +96,7 @@ fn empty(guard: Guard) -> Write {
 }
 
 fn held(epoch: u64) -> Write {
-    empty(Guard::Held { store_id: "s1".into(), epoch })
+    empty(Guard::Known { store_id: "s1".into(), epoch: Some(epoch), last: 1_000_000 })
 }
 
 fn meta(epoch: u64) -> Meta {
@@ -116,7 +116,7 @@ fn bytes(text: &[u8]) -> Bytes {
 }
 
 fn boot<const N: usize>(meta: Option<Meta>, directory: Option<&[u8]>, log: [(u64, &[u8]); N]) -> Found {
-    Found::Boot { meta, directory: directory.map(bytes), log: log.map(|(at, commit)| (at, bytes(commit))).into() }
+    Found { meta, directory: directory.map(bytes), log: log.map(|(at, commit)| (at, bytes(commit))).into(), pages: Vec::new() }
 }
 
 #[wasm_bindgen_test]
@@ -134,9 +134,11 @@ async fn what_is_written_comes_back() {
 
     let other = Rig::over(rig.name.clone());
     let found = boot(Some(Meta { folded_to: 1, ..meta(1) }), Some(b"directory"), [(1, b"first"), (2, &[0, 255, 128])]);
-    assert_eq!(other.load(Wanted::Boot).await, Ok(found));
-    let pages = other.load(Wanted::Pages(vec![7, 3, 1])).await;
-    assert_eq!(pages, Ok(Found::Pages { pages: vec![(7, bytes(b"page seven")), (1, bytes(b"page one"))] }));
+    assert_eq!(other.load(Wanted::all()).await, Ok(found));
+    let found = other.load(Wanted { after: 1, directory: false, pages: vec![7, 3, 1] }).await;
+    let pages = vec![(7, bytes(b"page seven")), (1, bytes(b"page one"))];
+    let log = vec![(2, bytes(&[0, 255, 128]))];
+    assert_eq!(found, Ok(Found { meta: Some(Meta { folded_to: 1, ..meta(1) }), directory: None, log, pages }));
 
     let rewrite = Write {
         rewrite: vec![(1, None), (2, Some(b"rewritten".into()))],
@@ -180,7 +182,7 @@ async fn c2_another_epoch_writes_nothing() {
     };
     assert_eq!(first.write(late()).await, Err(StoreFailure::Fenced { epoch: 2 }));
     assert_eq!(first.write(Write { guard: Guard::Fresh, ..late() }).await, Err(StoreFailure::Fenced { epoch: 2 }));
-    let elsewhere = Guard::Held { store_id: "s0".into(), epoch: 2 };
+    let elsewhere = Guard::Known { store_id: "s0".into(), epoch: Some(2), last: 1_000_000 };
     assert_eq!(first.write(Write { guard: elsewhere, ..late() }).await, Err(StoreFailure::Replaced));
     assert_eq!(first.rows().await, before);
 }
@@ -188,10 +190,10 @@ async fn c2_another_epoch_writes_nothing() {
 #[wasm_bindgen_test]
 async fn orders_are_carried_out_in_order_while_the_database_opens() {
     let rig = Rig::new("order");
-    rig.store.load(LoadId(1), Wanted::Boot);
+    rig.store.load(LoadId(1), Wanted::all());
     rig.store.write(Box::new(Write { write: WriteId(2), meta: Some(meta(1).into()), append: Some(b"a".into()), ..empty(Guard::Fresh) }));
     rig.store.write(Box::new(Write { write: WriteId(3), append: Some(b"b".into()), ..held(1) }));
-    rig.store.load(LoadId(4), Wanted::Boot);
+    rig.store.load(LoadId(4), Wanted::all());
     assert_eq!(rig.heard.next().await, Input::Loaded { load: LoadId(1), found: boot(None, None, []) });
     assert_eq!(rig.heard.next().await, Input::Written { write: WriteId(2), position: 1 });
     assert_eq!(rig.heard.next().await, Input::Written { write: WriteId(3), position: 2 });
@@ -206,7 +208,7 @@ async fn s10_durability_is_asked_for() {
     let watched = watch_transactions();
     rig.write(Write { append: Some(b"a".into()), ..held(1) }).await.unwrap();
     rig.write(Write { append: Some(b"a".into()), strict: false, ..held(1) }).await.unwrap();
-    rig.load(Wanted::Pages(vec![1])).await.unwrap();
+    rig.load(Wanted { pages: vec![1], ..Wanted::default() }).await.unwrap();
     let seen = watched.call0(&JsValue::UNDEFINED).unwrap().as_string().unwrap();
     assert_eq!(seen, "readwrite strict, readwrite relaxed, readonly default");
 }
@@ -219,7 +221,7 @@ async fn b24_a_success_that_is_aborted_is_not_durable() {
     let full = rig.write(Write { append: Some(b"no room".into()), ..held(1) }).await;
     undo.call0(&JsValue::UNDEFINED).unwrap();
     assert_eq!(full, Err(StoreFailure::Quota));
-    assert_eq!(rig.load(Wanted::Boot).await, Ok(boot(Some(meta(1)), None, [(1, b"first")])));
+    assert_eq!(rig.load(Wanted::all()).await, Ok(boot(Some(meta(1)), None, [(1, b"first")])));
 }
 
 #[wasm_bindgen_test]
@@ -267,7 +269,7 @@ async fn s8_the_database_of_a_later_build_is_left_alone() {
     let rig = Rig::new("newer");
     rig.make().await;
     of(upgrade(&rig.name)).await;
-    assert_eq!(rig.load(Wanted::Boot).await, Err(StoreFailure::TooNew));
+    assert_eq!(rig.load(Wanted::all()).await, Err(StoreFailure::TooNew));
     assert_eq!(rig.write(held(1)).await, Err(StoreFailure::TooNew));
     assert_eq!(rig.rows().await["log"], json!([[1, b"first"]]));
 }
@@ -277,7 +279,7 @@ async fn s9_without_indexeddb_there_is_an_answer() {
     for (what, words) in [("throws", "SecurityError: denied"), ("missing", "there is no IndexedDB")] {
         let rig = Rig::new("withheld");
         let undo = withhold(what);
-        let loaded = rig.load(Wanted::Boot).await;
+        let loaded = rig.load(Wanted::all()).await;
         let written = rig.write(empty(Guard::Fresh)).await;
         undo.call0(&JsValue::UNDEFINED).unwrap();
         assert_eq!(loaded, Err(StoreFailure::Unavailable { why: words.into() }));
@@ -292,7 +294,7 @@ async fn b23_an_open_that_never_settles_has_a_deadline() {
     rig.make().await;
     rig.store.close();
     let give_way: Function = of(obstruct(&rig.name)).await.unchecked_into();
-    rig.store.load(LoadId(100), Wanted::Boot);
+    rig.store.load(LoadId(100), Wanted::all());
     rig.store.write(Box::new(Write { write: WriteId(101), ..held(1) }));
     sleep(4_000).await;
     assert!(rig.heard.is_empty());
@@ -310,15 +312,15 @@ async fn b25_a_reading_without_an_answer_has_a_deadline() {
     let rig = Rig::new("stalled");
     rig.make().await;
     let release: Function = of(occupy(&rig.name)).await.unchecked_into();
-    rig.store.load(LoadId(100), Wanted::Boot);
-    rig.store.load(LoadId(101), Wanted::Pages(vec![1]));
+    rig.store.load(LoadId(100), Wanted::all());
+    rig.store.load(LoadId(101), Wanted { pages: vec![1], ..Wanted::default() });
     sleep(9_000).await;
     assert!(rig.heard.is_empty());
     let why = "reading had no answer for 10 s".to_owned();
     assert_eq!(rig.heard.next().await, Input::LoadFailed { load: LoadId(100), why: StoreFailure::Unavailable { why: why.clone() } });
     assert_eq!(rig.heard.next().await, Input::LoadFailed { load: LoadId(101), why: StoreFailure::Aborted { why } });
     release.call0(&JsValue::UNDEFINED).unwrap();
-    assert_eq!(rig.load(Wanted::Boot).await, Ok(boot(Some(meta(1)), None, [(1, b"first")])));
+    assert_eq!(rig.load(Wanted::all()).await, Ok(boot(Some(meta(1)), None, [(1, b"first")])));
     assert!(rig.heard.is_empty());
 }
 
@@ -333,9 +335,13 @@ async fn s15_garbage_passes_through_untouched() {
     of(plant(&rig.name, "pages", &2.into(), r#"[4,5]"#)).await;
     of(plant(&rig.name, "pages", &0.into(), r#"null"#)).await;
     let found = boot(Some(meta(1)), Some(b"null"), [(1, b"first"), (2, &[1, 2, 3]), (3, br#"{"not":"bytes"}"#)]);
-    assert_eq!(rig.load(Wanted::Boot).await, Ok(found));
-    let pages = Found::Pages { pages: vec![(1, bytes(&[9; 40])), (2, bytes(b"[4,5]"))] };
-    assert_eq!(rig.load(Wanted::Pages(vec![1, 2])).await, Ok(pages));
+    assert_eq!(rig.load(Wanted::all()).await, Ok(found));
+    let found = rig.load(Wanted { after: 3, directory: false, pages: vec![1, 2] }).await;
+    let pages = vec![(1, bytes(&[9; 40])), (2, bytes(b"[4,5]"))];
+    assert_eq!(found, Ok(Found { meta: Some(meta(1)), directory: None, log: Vec::new(), pages }));
+    let behind = |last| Write { guard: Guard::Known { store_id: "s1".into(), epoch: None, last }, ..held(1) };
+    assert_eq!(rig.write(behind(2)).await, Err(StoreFailure::Behind));
+    assert_eq!(rig.write(behind(3)).await, Ok(0), "what is no position is not waited for");
 }
 
 #[wasm_bindgen_test]
@@ -353,10 +359,11 @@ async fn v6_a_spoilt_description_keeps_no_store_from_being_opened() {
         let rig = Rig::new("spoilt");
         rig.make().await;
         of(plant(&rig.name, "meta", &"meta".into(), spoilt)).await;
-        assert_eq!(rig.load(Wanted::Boot).await, Ok(boot(Some(nothing.clone()), None, [(1, b"first")])), "{spoilt}");
-        let taken = Write { meta: Some(meta(1).into()), ..empty(Guard::Held { store_id: String::new(), epoch: 0 }) };
+        assert_eq!(rig.load(Wanted::all()).await, Ok(boot(Some(nothing.clone()), None, [(1, b"first")])), "{spoilt}");
+        let taken =
+            Write { meta: Some(meta(1).into()), ..empty(Guard::Known { store_id: String::new(), epoch: Some(0), last: 1_000_000 }) };
         assert_eq!(rig.write(taken).await, Ok(0), "{spoilt}");
-        assert_eq!(rig.load(Wanted::Boot).await, Ok(boot(Some(meta(1)), None, [(1, b"first")])), "{spoilt}");
+        assert_eq!(rig.load(Wanted::all()).await, Ok(boot(Some(meta(1)), None, [(1, b"first")])), "{spoilt}");
     }
 }
 

@@ -16,6 +16,7 @@ use crate::engine::clock::Wall;
 use crate::engine::error::Fault;
 use crate::engine::ident::MutationId;
 use crate::engine::input::{Ask, Input};
+use crate::engine::message::Message;
 use crate::engine::mutation::Mutation;
 use crate::engine::notice::Notice;
 use crate::protocol::member::text_of;
@@ -66,6 +67,8 @@ impl Client {
     /// | `wait` | for how long at most, in milliseconds | the same as `push`, though nothing is hurried |
     /// | `isPending` | | whether there are writes that have not ended |
     /// | `mark` | | nothing: the document is looked at soon |
+    /// | `lock` | `gained` or `lost` | nothing: this tab is to drain the outbox, or another one may |
+    /// | `heard` | a message of another tab | nothing |
     /// | `start`, `stop` | | nothing: something is sent, or nothing more |
     /// | `token` | `none`, or `token`, or when it expires in milliseconds since 1970 | nothing: the app's answer to `tokenWanted` |
     /// | `close` | | a number, and behind it nothing more happens |
@@ -99,6 +102,12 @@ impl Client {
             "sync" => self.ask(Ask::Sync { address, timeout_ms: digits::read(text) }),
             "wait" => self.ask(Ask::Wait { timeout_ms: digits::read(text).unwrap_or_default() }),
             "isPending" => Ok(self.0.look(|engine| engine.status().pending_mutations > 0).into()),
+            "lock" => self.tell(if text == "gained" { Input::LockGained } else { Input::LockLost }),
+            "heard" => match Message::read(text) {
+                Some(message) => self.tell(Input::Heard { message }),
+                // Of a build that says more.
+                None => Ok(JsValue::UNDEFINED),
+            },
             "mark" => self.tell(Input::Marked { address }),
             "start" | "stop" => self.tell(Input::Stopped { stopped: operation == "stop" }),
             "token" => {

@@ -20,6 +20,22 @@ impl Host {
         call(self, "notify", &[&notices.into()])
     }
 
+    /// Whether other tabs may drain the outbox, and a lock says which.
+    pub fn shares(&self) -> bool {
+        member(self, "shares").is_truthy()
+    }
+
+    /// Tells the other tabs.
+    pub fn post(&self, message: &str) {
+        // What is not heard is looked for.
+        let _ = call(self, "post", &[&message.into()]);
+    }
+
+    /// Takes the lock from whoever has it.
+    pub fn steal(&self) {
+        let _ = call(self, "steal", &[]);
+    }
+
     /// Is told that the module ended in a panic or a trap.
     pub fn panicked(&self) -> Function {
         member(self, "panicked").unchecked_into()

@@ -66,6 +66,13 @@ struct Running {
     refused: Option<StoreFailure>,
 }
 
+impl Running {
+    /// The request whose answer is waited for: of a reading the first, of a write the last that its guard looks at.
+    fn awaited(&self) -> Option<&JsValue> {
+        self.requests.get(if matches!(self.job.order, Order::Write(_)) { 1 } else { 0 })
+    }
+}
+
 /// The name of the database of one app and one user: two users' data never meet.
 pub fn database_name(app: &str, scope_hash: &str) -> String {
     protocol::words::join(&["syncline/", app, "/", scope_hash])
@@ -133,14 +140,15 @@ impl Store {
             }
         };
         self.hear_of(&tx, &["complete", "abort"]);
-        if let Some(first) = requests.first() {
-            self.hear_of(first, &["success"]);
-        }
         let deadline = match &job.order {
             Order::Load(..) => self.tell_late(ANSWER_MS_MAX, &tx),
             Order::Write(_) => JsValue::UNDEFINED,
         };
-        self.running.borrow_mut().push(Running { job, db, tx, requests, deadline, refused: None });
+        let running = Running { job, db, tx, requests, deadline, refused: None };
+        if let Some(awaited) = running.awaited() {
+            self.hear_of(awaited, &["success"]);
+        }
+        self.running.borrow_mut().push(running);
     }
 
     fn hear_of(&self, target: &JsValue, names: &[&str]) {
@@ -173,14 +181,14 @@ impl Store {
         }
     }
 
-    /// The first answer of a transaction. A reading needs no deadline any more; a write goes on only where it may.
+    /// The answer of a transaction that is waited for. A reading needs no deadline any more; a write goes on only where it may.
     fn answered(&self, request: &JsValue) {
         let mut running = self.running.borrow_mut();
-        let Some(one) = running.iter_mut().find(|one| one.requests.first().is_some_and(|first| is(first, request))) else {
+        let Some(one) = running.iter_mut().find(|one| one.awaited().is_some_and(|awaited| is(awaited, request))) else {
             return let_go(request);
         };
         if let Order::Write(write) = &one.job.order {
-            one.refused = rows::mismatch(&write.guard, &one.requests[0]);
+            one.refused = rows::mismatch(&write.guard, &one.requests);
             if one.refused.is_some() {
                 abort(&one.tx);
             }
@@ -230,7 +238,7 @@ impl Store {
     fn refuse_for(&self, order: &Order, why: String) {
         let failure = match order {
             // A store that cannot be read at its start is of no use to this client.
-            Order::Load(_, Wanted::Boot) => StoreFailure::Unavailable { why },
+            Order::Load(_, Wanted { directory: true, .. }) => StoreFailure::Unavailable { why },
             _ => StoreFailure::Aborted { why },
         };
         self.refuse(order, failure);

@@ -97,6 +97,9 @@ impl Driver {
                 stage: Cell::new(Stage::Open),
             }
         });
+        if driver.host.shares() {
+            driver.hear(Input::LockLost);
+        }
         driver.hear(Input::Started);
         signals::at_start(|hint| driver.hear(hint));
         driver
@@ -191,7 +194,7 @@ impl Driver {
     }
 
     fn carry_out(&self, effects: Vec<Effect>) {
-        let (mut notices, mut cancels) = (Vec::new(), Vec::new());
+        let (mut notices, mut cancels, mut steals) = (Vec::new(), Vec::new(), false);
         for effect in effects {
             match effect {
                 Effect::Load { load, what } => self.store.load(load, what),
@@ -201,6 +204,8 @@ impl Driver {
                     self.requests.send(request, call, identity, reply_bytes_max, outlives_page);
                 }
                 Effect::Cancel { request } => cancels.push(request),
+                Effect::Post(message) => self.host.post(&message.text()),
+                Effect::Steal => steals = true,
                 Effect::Notify(notice) => notices.push(notice),
             }
         }
@@ -208,6 +213,9 @@ impl Driver {
         self.notify(&notices);
         // Last, since the app may listen to the signals of its requests, and call back in.
         cancels.into_iter().for_each(|request| self.requests.cancel(request));
+        if steals {
+            self.host.steal();
+        }
     }
 
     fn notify(&self, notices: &[Notice]) {

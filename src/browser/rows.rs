@@ -4,7 +4,7 @@
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
 
-use super::value::{Calls, call, joined, length, list, member, object, parse, stringify};
+use super::value::{Calls, call, global, joined, length, list, member, object, parse, stringify};
 use crate::engine::effect::{Guard, Wanted, Write};
 use crate::engine::input::{Bytes, Found, Meta, StoreFailure, Versions};
 use crate::protocol::member::{Fields, text_of};
@@ -73,28 +73,32 @@ impl<'a> Requests<'a> {
         }
     }
 
-    /// Those of a reading: of the description, the directory, the commits' positions and the commits, to begin; or of
-    /// pages.
+    /// Those of a reading: of the description, the commits' positions, the commits, the pages, and the directory.
     pub fn read(&mut self, what: &Wanted) {
-        match what {
-            Wanted::Boot => {
-                self.get(META, META_KEY.into());
-                self.get(PAGES, DIRECTORY_KEY.into());
-                self.ask(LOG, "getAllKeys", &[]);
-                self.ask(LOG, "getAll", &[]);
-            }
-            Wanted::Pages(numbers) => {
-                for number in numbers {
-                    self.get(PAGES, (*number).into());
-                }
-            }
+        self.get(META, META_KEY.into());
+        let behind = self.behind(what.after);
+        self.ask(LOG, "getAllKeys", &[&behind]);
+        self.ask(LOG, "getAll", &[&behind]);
+        for number in &what.pages {
+            self.get(PAGES, (*number).into());
+        }
+        if what.directory {
+            self.get(PAGES, DIRECTORY_KEY.into());
         }
     }
 
-    /// Those of a write. The first one reads the description, for the guard; the next one appends the commit, where there
-    /// is one.
+    /// All positions of the log behind this one.
+    fn behind(&mut self, position: u64) -> JsValue {
+        let bounds = [&(position as f64).into(), &f64::INFINITY.into(), &JsValue::TRUE];
+        self.calls.call(&global("IDBKeyRange"), "bound", &bounds)
+    }
+
+    /// Those of a write. The first two read the description and what the log has besides what is known, for the guard; the next one
+    /// appends the commit, where there is one.
     pub fn write(&mut self, write: &Write) {
         self.get(META, META_KEY.into());
+        let behind = self.behind(if let Guard::Known { last, .. } = write.guard { last } else { 0 });
+        self.ask(LOG, "getAllKeys", &[&behind]);
         if let Some(commit) = &write.append {
             self.ask(LOG, "add", &[&array(commit)]);
         }
@@ -116,42 +120,45 @@ impl<'a> Requests<'a> {
 
 /// What a reading found, once its transaction is complete.
 pub fn found(what: &Wanted, requests: &[JsValue]) -> Found {
-    let Wanted::Pages(numbers) = what else {
-        let (positions, commits): (Array, Array) = (result(&requests[2]).unchecked_into(), result(&requests[3]).unchecked_into());
-        let mut log = Vec::new();
-        for at in 0..length(&commits) as u32 {
-            // Only whole numbers from 1 on are positions: what somebody put under another kind of key is not ours.
-            if let Some(position) = positions.get(at).as_f64().filter(|position| *position > 0.0 && position.fract() == 0.0) {
-                log.push((position as u64, bytes_of(&commits.get(at))));
-            }
-        }
-        return Found::Boot { meta: meta_of(&result(&requests[0])), directory: page_of(&result(&requests[1])), log };
-    };
-    let mut pages = Vec::new();
-    for (number, request) in numbers.iter().zip(requests) {
+    let commits: Array = result(&requests[2]).unchecked_into();
+    let mut found = Found { meta: meta_of(&result(&requests[0])), ..Found::default() };
+    for (position, at) in positions(&requests[1]) {
+        found.log.push((position, bytes_of(&commits.get(at))));
+    }
+    for (number, request) in what.pages.iter().zip(&requests[3..]) {
         if let Some(page) = page_of(&result(request)) {
-            pages.push((*number, page));
+            found.pages.push((*number, page));
         }
     }
-    Found::Pages { pages }
+    if what.directory {
+        found.directory = requests.last().and_then(|request| page_of(&result(request)));
+    }
+    found
+}
+
+/// The positions among keys of the log, and where among them each stands. Only whole numbers from 1 on are positions: what somebody
+/// put under another kind of key is not ours.
+fn positions(keys: &JsValue) -> Vec<(u64, u32)> {
+    let keys: Array = result(keys).unchecked_into();
+    let mut positions = Vec::new();
+    for at in 0..length(&keys) as u32 {
+        if let Some(position) = keys.get(at).as_f64().filter(|position| *position > 0.0 && position.fract() == 0.0) {
+            positions.push((position as u64, at));
+        }
+    }
+    positions
 }
 
 /// Where the appended commit stands; 0 where there was none. Known once the transaction is complete.
 pub fn position(write: &Write, requests: &[JsValue]) -> u64 {
-    let added = requests.get(1).filter(|_| write.append.is_some());
+    let added = requests.get(2).filter(|_| write.append.is_some());
     added.and_then(|added| result(added).as_f64()).unwrap_or_default() as u64
 }
 
-/// Why the guard aborts the write, if it does: the description is not what it says.
-pub fn mismatch(guard: &Guard, asked: &JsValue) -> Option<StoreFailure> {
-    match (guard, meta_of(&result(asked))) {
-        (Guard::Fresh, None) => None,
-        (Guard::Fresh, Some(found)) => Some(StoreFailure::Fenced { epoch: found.store_epoch }),
-        (Guard::Held { store_id, epoch }, Some(found)) if found.store_id == *store_id => {
-            (found.store_epoch != *epoch).then_some(StoreFailure::Fenced { epoch: found.store_epoch })
-        }
-        _ => Some(StoreFailure::Replaced),
-    }
+/// Why the guard aborts the write, if it does: the store is not what it says.
+pub fn mismatch(guard: &Guard, requests: &[JsValue]) -> Option<StoreFailure> {
+    let last = positions(&requests[1]).last().map_or(0, |(position, _)| *position);
+    guard.refuses(meta_of(&result(&requests[0])).as_ref(), last)
 }
 
 /// What came of a request, once it is answered.

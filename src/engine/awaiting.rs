@@ -6,7 +6,6 @@ use super::effect::Sink;
 use super::error::{Code, Fault};
 use super::ident::AskId;
 use super::link::{AWAITED_FAILURES, Tried};
-use super::store::Mode;
 use super::{Engine, Life, Pause};
 use crate::protocol::Address;
 
@@ -140,6 +139,18 @@ impl Engine {
         }
     }
 
+    /// What is pending has other places in the order: what waits for writes waits for all that is pending now.
+    pub(super) fn await_all(&mut self) {
+        for waiter in &mut self.waiters {
+            waiter.last = self.outbox.last_order();
+        }
+    }
+
+    /// Whether a call of this number waits.
+    pub(super) fn is_awaited(&self, ask: AskId) -> bool {
+        self.waiters.iter().any(|waiter| waiter.ask == ask)
+    }
+
     /// When the first call has waited long enough.
     pub(super) fn next_waiter(&self) -> Option<Timestamp> {
         self.waiters.iter().filter_map(|waiter| waiter.until).min()
@@ -147,7 +158,7 @@ impl Engine {
 
     /// Why a call is not waited for any longer.
     fn obstacle(&self, now: Timestamp, waiter: &Waiter) -> Option<Fault> {
-        if self.life != Life::Open || self.store.mode() == Mode::Fenced {
+        if self.life != Life::Open {
             return self.check_open().err();
         }
         if waiter.until.is_some_and(|until| until <= now) {

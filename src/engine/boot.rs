@@ -46,6 +46,8 @@ struct Boot<'e> {
     endings: Endings,
     /// What was folded into each mutation.
     folded: Ordered<Arc<str>, Vec<MutationId>>,
+    /// Bases up to this position are in memory already.
+    known: u64,
 }
 
 /// What could not be read: where it was, why, and itself.
@@ -57,7 +59,16 @@ struct Broken {
 
 impl Engine {
     /// Goes on from what was stored.
-    pub(super) fn take_up(&mut self, now: Timestamp, directory: Option<Bytes>, log: Vec<(u64, Bytes)>, effects: &mut impl Sink) {
+    ///
+    /// Bases up to the position `known` of the log are in memory already.
+    pub(super) fn take_up(
+        &mut self,
+        now: Timestamp,
+        directory: Option<Bytes>,
+        log: Vec<(u64, Bytes)>,
+        known: u64,
+        effects: &mut impl Sink,
+    ) {
         let mut broken = Vec::new();
         if let Some(bytes) = directory
             && let Err(why) = self.store.pages.read(&bytes.0)
@@ -67,7 +78,7 @@ impl Engine {
         }
         let wall = self.wall_at(now);
         let (queue, orders, endings, folded) = Default::default();
-        let mut boot = Boot { engine: self, now, wall, queue, orders, broken, endings, folded };
+        let mut boot = Boot { engine: self, now, wall, queue, orders, broken, endings, folded, known };
         for (position, bytes) in &log {
             boot.read_commit(*position, &bytes.0);
         }
@@ -79,8 +90,7 @@ impl Engine {
             }
         }
         self.tell_awaited(&endings, effects);
-        self.counters.last_push = self.history.last("push");
-        self.counters.last_pull = self.history.last("pull");
+        self.note_last_syncs();
         self.window = self.outbox.has_heads().then_some(now);
         for Broken { source, why, text } in &broken {
             self.quarantine(now, source, why, text, effects);
@@ -108,6 +118,42 @@ impl Engine {
         if !is_frozen {
             self.keep(&id, place);
         }
+    }
+
+    /// The later cursor of a feed stands, and with it what was known then of the server's log.
+    pub(super) fn read_cursor(&mut self, now: Timestamp, header: &mut Header<'_>, name: &str) -> Result<bool, &'static str> {
+        let (mut cursor, mut generation, mut resync, mut seen) = (None::<String>, Arc::<str>::default(), false, Seen::default());
+        header.take("cursor", &mut cursor).take("generation", &mut generation).take("resync", &mut resync);
+        header.take("seen", &mut seen).check()?;
+        if let Some(feed) = self.feeds.iter_mut().find(|feed| feed.name == name) {
+            feed.cursor = cursor;
+            feed.resyncs = false;
+            if resync {
+                feed.restart(now, true);
+            }
+            self.seen = seen;
+            self.generation = generation;
+        }
+        Ok(true)
+    }
+
+    /// A shadow is found in the log.
+    pub(super) fn read_shadow(
+        &mut self,
+        now: Timestamp,
+        header: &mut Header<'_>,
+        id: &MutationId,
+        body: &str,
+    ) -> Result<bool, &'static str> {
+        let (mut version, mut at) = (Arc::<str>::default(), 0_u64);
+        header.take("version", &mut version).take("at", &mut at).check()?;
+        let parts = parts_of(body);
+        if parts.is_empty() {
+            return Err(NO_OPERATIONS);
+        }
+        let left = at.saturating_add(SHADOW_MS).saturating_sub(self.wall_at(now).0).min(SHADOW_MS);
+        self.restore_shadow(id, &version, now.after(left), parts);
+        Ok(true)
     }
 
     fn lay_found(&mut self, parts: &[Part], order: u64, id: &MutationId, effects: &mut impl Sink) {
@@ -150,6 +196,7 @@ impl Boot<'_> {
             header.take(name, &mut id).check()?;
         }
         let mut operation = 0_u32;
+        let is_known = position <= self.known;
         let lives = match record.kind {
             Kind::Mutation | Kind::Freeze => self.read_queued(position, &mut header, &id, record)?,
             Kind::Attempt => self.read_attempt(&mut header, &id)?,
@@ -188,24 +235,16 @@ impl Boot<'_> {
                 }
                 false
             }
-            Kind::Shadow => {
-                let (mut version, mut at) = (Arc::<str>::default(), 0_u64);
-                header.take("version", &mut version).take("at", &mut at).check()?;
-                let parts = parts_of(record.body);
-                if parts.is_empty() {
-                    return Err(NO_OPERATIONS);
-                }
-                let left = at.saturating_add(SHADOW_MS).saturating_sub(self.wall.0).min(SHADOW_MS);
-                self.engine.restore_shadow(&id, &version, self.now.after(left), parts);
-                true
-            }
+            Kind::Shadow => self.engine.read_shadow(self.now, &mut header, &id, record.body)?,
             Kind::Inbox => {
                 self.engine.inbox.restore(&id, record.header, record.body)?;
                 true
             }
             Kind::Base => {
                 let (address, base) = pages::read_base(&mut header, record.body)?;
-                self.engine.replica.rebase(&address, false, Some(base), &[]);
+                if !is_known {
+                    self.engine.replica.rebase(&address, false, Some(base), &[]);
+                }
                 self.engine.store.found_in_log(address);
                 false
             }
@@ -213,7 +252,7 @@ impl Boot<'_> {
                 let mut rows = Vec::<DirectoryRow>::new();
                 header.take("pages", &mut rows).check()?;
                 for row in &rows {
-                    for key in &row.2 {
+                    for key in row.2.iter().filter(|_| !is_known) {
                         self.engine.replica.unload(&Address::new(row.1.clone(), key.clone()));
                     }
                     self.engine.store.found_in_page(row);
@@ -226,7 +265,7 @@ impl Boot<'_> {
                 self.engine.history.restore(row);
                 true
             }
-            Kind::Cursor => self.read_cursor(&mut header, &id.0)?,
+            Kind::Cursor => self.engine.read_cursor(self.now, &mut header, &id.0)?,
             Kind::Quarantine => {
                 self.engine.store.log.keep(range, Some(About::quarantine(record.body)));
                 return Ok(());
@@ -241,72 +280,26 @@ impl Boot<'_> {
 
     /// What waits to be sent: a mutation, or an entry in its members' place.
     fn read_queued(&mut self, position: u64, header: &mut Header<'_>, id: &MutationId, record: &Record<'_>) -> Result<bool, &'static str> {
-        let place = (position, record.ordinal);
-        let (mut operations, mut members) = (record.body, Vec::new());
-        let mut line = Lineage { root: id.clone(), round: 0, place };
-        let mut queued = Box::new(Queued::new(id.clone(), Vec::new(), record.raw.len() as u64));
-        queued.place = Some(place);
-        let mut meant = "";
-        if record.kind == Kind::Mutation {
-            let mut folds = 0_u32;
-            header.take("lineage", &mut queued.lineage).take_if_there("folds", &mut folds);
-            queued.folded = self.folded.get(&id.0).filter(|_| folds > 0).cloned().unwrap_or_default();
-            if queued.folded.len() != folds as usize {
-                // What it does might be done twice.
-                return Err("its members cannot be read");
-            }
+        let folded = self.folded.get(&id.0).map_or(&[][..], |folded| folded);
+        let (queued, parts) = read_queued(position, header, id, record, folded)?;
+        #[cfg(feature = "sim")]
+        let queued = if self.engine.has(super::planted::Bug::B30) && queued.entry.is_some() {
+            Box::new(Queued { state: State::InBatch, ..*queued })
         } else {
-            header.take("members", &mut members).take("place", &mut line.place);
-            header.take_if_there("round", &mut line.round).take_if_there("root", &mut line.root);
-            meant = header.raw("meant");
-            let mut entry = Fields::of(record.body);
-            // All of it goes to the server as it is.
-            entry.take("id", &mut String::new());
-            entry.take("seen", &mut Seen::default());
-            operations = entry.raw("operations").filter(|_| entry.finish().is_ok()).unwrap_or_default();
-        }
-        header.check()?;
-        let mut parts = parts_of(operations);
-        let mut bases = Vec::with_capacity(parts.len());
-        for part in &mut parts {
-            queued.addresses.push(part.address.clone());
-            bases.push(part.base.take());
-        }
-        let is_lowered = !meant.is_empty();
-        if is_lowered {
-            parts = parts_of(meant);
-        }
-        if bases.is_empty() || parts.len() != bases.len() {
-            return Err(NO_OPERATIONS);
-        }
-        if record.kind == Kind::Freeze {
-            self.end_all(&members);
-            queued.bytes = record.body.len() as u64;
-            queued.lineage = Some(line);
-            queued.state = State::Ready;
-            #[cfg(feature = "sim")]
-            if self.engine.has(super::planted::Bug::B30) {
-                queued.state = State::InBatch;
-            }
-            let entry = Entry::new(members, bases, record.body.into(), is_lowered);
-            // It was frozen to be sent at once.
-            queued.entry = Some(Box::new(Entry { is_doubtful: true, ..entry }));
-        }
+            queued
+        };
+        let members = queued.entry.as_ref().map_or_else(Vec::new, |entry| entry.members.clone());
+        self.end_all(&members);
         self.put(queued, parts);
         Ok(true)
     }
 
     fn read_attempt(&mut self, header: &mut Header<'_>, id: &MutationId) -> Result<bool, &'static str> {
-        let (mut failures, mut at, mut delay_ms, mut asked_ms) = (0, 0_u64, 0_u64, None::<u64>);
-        header.take("failures", &mut failures).take("at", &mut at).take("delay_ms", &mut delay_ms);
-        header.take("asked_ms", &mut asked_ms).check()?;
-        // What is left of the wait: the clock may have been set, so never more than was drawn (DESIGN 8).
-        let left = |ms: u64| self.now.after(at.saturating_add(ms).saturating_sub(self.wall.0).min(ms));
-        let (state, asked) = (State::Waiting(left(delay_ms)), left(asked_ms.unwrap_or(0)));
-        let Some(Queued { entry: Some(entry), state: earlier, .. }) = self.stored(id).map(|stored| &mut *stored.queued) else {
+        let Attempt { failures, until, asked } = Attempt::read(header, self.now, self.wall)?;
+        let Some(Queued { entry: Some(entry), state, .. }) = self.stored(id).map(|stored| &mut *stored.queued) else {
             return Ok(false);
         };
-        (entry.failures, entry.asked, *earlier) = (failures, asked, state);
+        (entry.failures, entry.asked, *state) = (failures, asked, State::Waiting(until));
         Ok(true)
     }
 
@@ -316,23 +309,6 @@ impl Boot<'_> {
         let Some(stored) = self.stored(id) else { return Ok(false) };
         stored.befores.push((operation as usize, Text::of(&text)));
         stored.queued.keep_text(operation, body.len() as u64);
-        Ok(true)
-    }
-
-    /// The later one stands, and with it what was known then of the server's log.
-    fn read_cursor(&mut self, header: &mut Header<'_>, name: &str) -> Result<bool, &'static str> {
-        let (mut cursor, mut generation, mut resync, mut seen) = (None::<String>, Arc::<str>::default(), false, Seen::default());
-        header.take("cursor", &mut cursor).take("generation", &mut generation).take("resync", &mut resync);
-        header.take("seen", &mut seen).check()?;
-        if let Some(feed) = self.engine.feeds.iter_mut().find(|feed| feed.name == name) {
-            feed.cursor = cursor;
-            feed.resyncs = false;
-            if resync {
-                feed.restart(self.now, true);
-            }
-            self.engine.seen = seen;
-            self.engine.generation = generation;
-        }
         Ok(true)
     }
 
@@ -377,6 +353,83 @@ impl Boot<'_> {
             // What was folded is in none of these, but in a record about it.
             self.engine.store.log.retire(id);
         }
+    }
+}
+
+/// What waits to be sent, and what it does: a mutation, into which these were folded, or an entry.
+pub(super) fn read_queued(
+    position: u64,
+    header: &mut Header<'_>,
+    id: &MutationId,
+    record: &Record<'_>,
+    folded: &[MutationId],
+) -> Result<(Box<Queued>, Vec<Part>), &'static str> {
+    let place = (position, record.ordinal);
+    let (mut operations, mut members) = (record.body, Vec::new());
+    let mut line = Lineage { root: id.clone(), round: 0, place };
+    let mut queued = Box::new(Queued::new(id.clone(), Vec::new(), record.raw.len() as u64));
+    queued.place = Some(place);
+    let mut meant = "";
+    if record.kind == Kind::Mutation {
+        let mut folds = 0_u32;
+        header.take("lineage", &mut queued.lineage).take_if_there("folds", &mut folds);
+        if folds > 0 {
+            queued.folded = folded.to_vec();
+        }
+        if queued.folded.len() != folds as usize {
+            // What it does might be done twice.
+            return Err("its members cannot be read");
+        }
+    } else {
+        header.take("members", &mut members).take("place", &mut line.place);
+        header.take_if_there("round", &mut line.round).take_if_there("root", &mut line.root);
+        meant = header.raw("meant");
+        let mut entry = Fields::of(record.body);
+        // All of it goes to the server as it is.
+        entry.take("id", &mut String::new());
+        entry.take("seen", &mut Seen::default());
+        operations = entry.raw("operations").filter(|_| entry.finish().is_ok()).unwrap_or_default();
+    }
+    header.check()?;
+    let mut parts = parts_of(operations);
+    let mut bases = Vec::with_capacity(parts.len());
+    for part in &mut parts {
+        queued.addresses.push(part.address.clone());
+        bases.push(part.base.take());
+    }
+    let is_lowered = !meant.is_empty();
+    if is_lowered {
+        parts = parts_of(meant);
+    }
+    if bases.is_empty() || parts.len() != bases.len() {
+        return Err(NO_OPERATIONS);
+    }
+    if record.kind == Kind::Freeze {
+        queued.bytes = record.body.len() as u64;
+        queued.lineage = Some(line);
+        queued.state = State::Ready;
+        let entry = Entry::new(members, bases, record.body.into(), is_lowered);
+        // It was frozen to be sent at once.
+        queued.entry = Some(Box::new(Entry { is_doubtful: true, ..entry }));
+    }
+    Ok((queued, parts))
+}
+
+/// When an entry may be tried again.
+pub(super) struct Attempt {
+    pub(super) failures: u32,
+    pub(super) until: Timestamp,
+    pub(super) asked: Timestamp,
+}
+
+impl Attempt {
+    /// What is left of the wait: the clock may have been set, so never more than was drawn (DESIGN 8).
+    pub(super) fn read(header: &mut Header<'_>, now: Timestamp, wall: Wall) -> Result<Attempt, &'static str> {
+        let (mut failures, mut at, mut delay_ms, mut asked_ms) = (0, 0_u64, 0_u64, None::<u64>);
+        header.take("failures", &mut failures).take("at", &mut at).take("delay_ms", &mut delay_ms);
+        header.take("asked_ms", &mut asked_ms).check()?;
+        let left = |ms: u64| now.after(at.saturating_add(ms).saturating_sub(wall.0).min(ms));
+        Ok(Attempt { failures, until: left(delay_ms), asked: left(asked_ms.unwrap_or(0)) })
     }
 }
 

@@ -56,12 +56,24 @@ pub enum Timer {
     Token,
     /// The log is folded into pages.
     Compact,
+    /// A tab that drains has not answered, or is to be asked.
+    Tabs,
     /// The safety net: whatever is due and was missed.
     Sweep,
 }
 
-const TIMERS: [Timer; 9] =
-    [Timer::Commit, Timer::Push, Timer::Pull, Timer::Link, Timer::Progress, Timer::Wait, Timer::Token, Timer::Compact, Timer::Sweep];
+const TIMERS: [Timer; 10] = [
+    Timer::Commit,
+    Timer::Push,
+    Timer::Pull,
+    Timer::Link,
+    Timer::Progress,
+    Timer::Wait,
+    Timer::Token,
+    Timer::Compact,
+    Timer::Tabs,
+    Timer::Sweep,
+];
 
 /// When each timer is due.
 #[derive(Clone, Debug, Default)]

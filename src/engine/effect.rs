@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::ident::{LoadId, RequestId, WriteId};
-use super::input::Meta;
+use super::input::{Meta, StoreFailure};
+use super::message::Message;
 use super::notice::Notice;
 use crate::protocol::Call;
 
@@ -36,17 +37,30 @@ pub enum Effect {
         /// The request.
         request: RequestId,
     },
+    /// Tell the other tabs.
+    Post(Message),
+    /// Take the lock from whoever holds it. Answered by `LockGained`.
+    Steal,
     /// Tell the app.
     Notify(Notice),
 }
 
-/// What to read.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Wanted {
-    /// Meta, directory and log, in one transaction; opens the store, and makes it where there is none.
-    Boot,
+/// What to read, all in one transaction, and with it meta. The store is opened, and made where there is none.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Wanted {
+    /// The commits of the log behind this position.
+    pub after: u64,
+    /// Whether the directory is wanted.
+    pub directory: bool,
     /// These pages.
-    Pages(Vec<u32>),
+    pub pages: Vec<u32>,
+}
+
+impl Wanted {
+    /// All that is needed to begin.
+    pub fn all() -> Wanted {
+        Wanted { directory: true, ..Wanted::default() }
+    }
 }
 
 /// One transaction. All its parts happen or none.
@@ -75,19 +89,29 @@ pub struct Write {
 pub enum Guard {
     /// There is no meta: the store is being made.
     Fresh,
-    /// Meta names this store and holds exactly this epoch.
-    Held {
+    /// Meta names this store, and the log has no commit that this client does not know.
+    Known {
         /// The store.
         store_id: String,
-        /// The epoch.
-        epoch: u64,
+        /// The epoch that meta must hold, where it has to be this client's, or was when the client wants to take the store over.
+        epoch: Option<u64>,
+        /// The last position of the log that this client knows.
+        last: u64,
     },
 }
 
 impl Guard {
-    /// That the store is as `meta` says.
-    pub fn of(meta: &Meta) -> Guard {
-        Guard::Held { store_id: meta.store_id.clone(), epoch: meta.store_epoch }
+    /// Why the transaction aborts, if it does, in a store that is described so and whose log goes on to `last`.
+    pub fn refuses(&self, meta: Option<&Meta>, log_last: u64) -> Option<StoreFailure> {
+        match (self, meta) {
+            (Guard::Fresh, None) => None,
+            (Guard::Fresh, Some(meta)) => Some(StoreFailure::Fenced { epoch: meta.store_epoch }),
+            (Guard::Known { store_id, epoch, last }, Some(meta)) if meta.store_id == *store_id => match epoch {
+                Some(epoch) if *epoch != meta.store_epoch => Some(StoreFailure::Fenced { epoch: meta.store_epoch }),
+                _ => (log_last > *last).then_some(StoreFailure::Behind),
+            },
+            _ => Some(StoreFailure::Replaced),
+        }
     }
 }
 

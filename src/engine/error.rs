@@ -73,7 +73,7 @@ codes! {
     Unauthorized = "UNAUTHORIZED", retryable true;
     /// The server acted for another user than the one this client is for.
     WrongScope = "WRONG_SCOPE", retryable false;
-    /// Another client holds the store or the session.
+    /// Another client holds the session.
     Fenced = "FENCED", retryable false;
     /// The server refused the write.
     Rejected = "REJECTED", retryable false;

@@ -125,6 +125,12 @@ impl Engine {
         self.history.rows()
     }
 
+    /// The last good push and pull are those that the history knows.
+    pub(super) fn note_last_syncs(&mut self) {
+        self.counters.last_push = self.history.last("push").max(self.counters.last_push);
+        self.counters.last_pull = self.history.last("pull").max(self.counters.last_pull);
+    }
+
     /// A request has ended, with so many bytes of a reply.
     pub(super) fn end_sync(&mut self, now: Timestamp, request: &sending::Request, received: usize) {
         if let Some((direction, bytes)) = request.traffic(received as u64) {

@@ -129,6 +129,11 @@ impl Item {
         (self.header.len() + self.body.len()) as u64
     }
 
+    /// The documents it is on.
+    pub(super) fn addresses(&self) -> &[Address] {
+        &self.addresses
+    }
+
     /// The mutations that were sent as one.
     fn members(&self) -> Vec<MutationId> {
         Header::parse(&self.header).and_then(|mut header| header.read("members")).unwrap_or_default()
@@ -224,6 +229,16 @@ impl Engine {
         }
     }
 
+    /// Everything was read anew: the app hears of what is in the inbox no longer, and of what was not in it before.
+    pub(super) fn tell_inbox_renewed(&mut self, earlier: &Inbox, effects: &mut impl Sink) {
+        for (name, _) in earlier.items.iter() {
+            if !self.inbox.items.contains_key(name) {
+                effects.push(Effect::Notify(Notice::InboxRemoved { entry: MutationId(name.clone()) }));
+            }
+        }
+        self.inbox.news.retain(|id| !earlier.items.contains_key(&id.0));
+    }
+
     /// The app makes a write in the inbox anew, as it was or with its document edited; or gives it up. Answered when that is
     /// kept: both are one commit.
     pub(super) fn on_inbox_asked(&mut self, now: Timestamp, ask: AskId, id: &MutationId, again: Option<Again>, effects: &mut impl Sink) {
@@ -254,7 +269,7 @@ impl Engine {
         self.store.log.forget(&About::of(Kind::Inbox, id));
         item.addresses.iter().for_each(|address| self.items.touch(address));
         // Where that cannot be stored, the next start finds the item, and what it would become must not have gone before.
-        self.store.stage_taken(Taken { id: id.clone(), addresses: item.addresses.clone(), ending: None, item: Some(item) });
+        self.store.stage_taken(Taken { id: id.clone(), addresses: item.addresses.clone(), ending: None });
         effects.push(Effect::Notify(Notice::InboxRemoved { entry: id.clone() }));
         Ok(())
     }

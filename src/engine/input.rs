@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::Wall;
 use super::ident::{AskId, LoadId, MutationId, RequestId, WriteId};
+use super::message::Message;
 use crate::members;
 use crate::protocol::Address;
 use crate::protocol::member::{Fields, Member, ObjectWriter};
@@ -85,6 +86,15 @@ pub enum Input {
     ClockRead {
         /// What it said.
         wall: Wall,
+    },
+    /// Another tab may hold the lock, or has taken it: this one does not drain the outbox.
+    LockLost,
+    /// This tab has the lock: it drains the outbox.
+    LockGained,
+    /// Another tab said something.
+    Heard {
+        /// What.
+        message: Message,
     },
     /// A deadline was reached.
     Woke,
@@ -190,23 +200,16 @@ pub enum Ask {
 }
 
 /// What a reading found.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "found", rename_all = "camelCase")]
-pub enum Found {
-    /// All that is needed to begin.
-    Boot {
-        /// The store's description; `None` in a fresh store.
-        meta: Option<Meta>,
-        /// The directory's bytes.
-        directory: Option<Bytes>,
-        /// The commits of the log, in order.
-        log: Vec<(u64, Bytes)>,
-    },
-    /// Pages.
-    Pages {
-        /// Number and bytes; a page that is not there is left out.
-        pages: Vec<(u32, Bytes)>,
-    },
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Found {
+    /// The store's description; `None` in a fresh store.
+    pub meta: Option<Meta>,
+    /// The directory's bytes, where they were wanted and are there.
+    pub directory: Option<Bytes>,
+    /// The wanted commits of the log, in order.
+    pub log: Vec<(u64, Bytes)>,
+    /// Number and bytes of the wanted pages; one that is not there is left out.
+    pub pages: Vec<(u32, Bytes)>,
 }
 
 /// The store's description: one object in `meta`, with exactly these members.
@@ -334,14 +337,14 @@ pub enum StoreFailure {
     },
     /// It is another store than before: it was lost and made again.
     Replaced,
-    /// A member of an entry that was to be frozen had been cancelled.
-    Cancelled,
+    /// The log has commits that this client does not know.
+    Behind,
 }
 
 impl StoreFailure {
     /// Whether the same transaction may well succeed when it is tried again.
     pub fn is_passing(&self) -> bool {
-        matches!(self, StoreFailure::Aborted { .. } | StoreFailure::Cancelled)
+        matches!(self, StoreFailure::Aborted { .. })
     }
 }
 

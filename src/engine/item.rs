@@ -6,7 +6,6 @@ use super::clock::{Timestamp, Wall};
 use super::effect::{Effect, Sink};
 use super::notice::{ItemState, ItemStatus, Notice};
 use super::queued::State;
-use super::store::Mode;
 use crate::ordered::{Ordered, OrderedSet};
 use crate::protocol::Address;
 
@@ -114,6 +113,15 @@ impl Engine {
         }
     }
 
+    /// The outbox is another one, and what the app was told of may be something else.
+    pub(super) fn observe_anew(&mut self) {
+        self.items.touch_all();
+        self.outbox.observe(self.items.is_watched());
+        for address in self.items.pending.iter().flat_map(OrderedSet::keys) {
+            self.outbox.touch(address);
+        }
+    }
+
     /// The app hears of what has changed in what it looks at.
     pub(super) fn tell_items(&mut self, now: Timestamp, effects: &mut impl Sink) {
         if !self.items.is_watched() {
@@ -168,8 +176,7 @@ impl Engine {
         };
         if let Some(first) = self.outbox.first_queued(address) {
             facts.pending = true;
-            // What another client sends by now is not on its way from here.
-            facts.sending = first.state == State::Sent && self.store.mode() != Mode::Fenced;
+            facts.sending = first.state == State::Sent;
             facts.failed = first.entry.as_ref().is_some_and(|entry| entry.sent + entry.failures > 0);
             facts.conflicted = first.round() > 0;
         }

@@ -88,8 +88,9 @@ pub struct Log {
     places: Ordered<Arc<str>, Vec<Live>>,
     /// Bytes of what could not be read.
     set_aside: usize,
-    /// The number of the commit that is being made.
+    /// The number of the commit that is being made, and of the next one.
     making: u64,
+    next: u64,
     last: u64,
 }
 
@@ -115,8 +116,37 @@ impl Log {
 
     /// The commit that was being made is complete; says its number.
     pub fn close(&mut self) -> u64 {
-        self.making += 1;
-        self.making - 1
+        self.next += 1;
+        std::mem::replace(&mut self.making, self.next)
+    }
+
+    /// What is kept of the commit that is being made is part of this one instead, behind so many bytes.
+    pub fn join(&mut self, number: u64, bytes: usize) {
+        let Some(later) = self.commits.remove(&self.making) else { return };
+        let commit = self.commits.get_or_insert_with(number, Commit::default);
+        let first = commit.records.len();
+        commit.live += later.live;
+        for range in later.records {
+            commit.records.push(if range.is_empty() { range } else { range.start + bytes..range.end + bytes });
+        }
+        for live in self.places.values_mut().flatten().filter(|live| live.commit == self.making) {
+            (live.commit, live.record) = (number, live.record + first);
+        }
+    }
+
+    /// What is kept from here on is part of a commit of somebody else. Gives what [`Log::end_other`] takes.
+    pub fn begin_other(&mut self) -> u64 {
+        self.close()
+    }
+
+    /// That commit is complete; says its number. The one that was being made before it goes on.
+    pub fn end_other(&mut self, own: u64) -> u64 {
+        std::mem::replace(&mut self.making, own)
+    }
+
+    /// The log went on to this position, whatever is left of it.
+    pub fn went_to(&mut self, position: u64) {
+        self.last = self.last.max(position);
     }
 
     /// A commit is in the log at `position`, with `bytes` of records that can live on, and takes so many bytes.

@@ -8,6 +8,7 @@ mod again;
 pub mod auth;
 mod awaiting;
 mod boot;
+mod catching_up;
 pub mod clock;
 mod coalesce;
 mod conditional;
@@ -27,6 +28,7 @@ mod link;
 mod log;
 mod lowering;
 mod merge;
+pub mod message;
 pub mod mutation;
 pub mod notice;
 mod outbox;
@@ -51,6 +53,7 @@ mod shadows;
 mod sight;
 mod store;
 mod storing;
+mod tabs;
 mod watch;
 mod writing;
 
@@ -65,6 +68,7 @@ use ident::{AskId, LoadId, MutationId};
 use inbox::{Again, Inbox};
 use input::{Ask, Input};
 use link::Link;
+use message::Errand;
 use notice::{Notice, Phase, Status, StorageKind, ViewChange};
 use outbox::Outbox;
 use pull::Feed;
@@ -134,8 +138,8 @@ pub struct Engine {
     loading: Option<(LoadId, storing::Loading)>,
     /// Pages that are to be read.
     wanted: OrderedSet<u64>,
-    /// Who waits for which page.
-    waiting: OrderedSet<(u64, u64)>,
+    /// Who waits for which page, and for what in it.
+    waiting: Ordered<(u64, u64), Address>,
     /// Documents with something pending whose page is to be read. Meanwhile nobody is asked: an answer about such a
     /// document could not be laid under what was made on it.
     ungrounded: OrderedSet<Address>,
@@ -151,6 +155,7 @@ pub struct Engine {
     stopped: bool,
     auth: Auth,
     hidden: bool,
+    tabs: tabs::Tabs,
     life: Life,
     troubles: Troubles,
     counters: Counters,
@@ -250,6 +255,7 @@ impl Engine {
             pause: None,
             stopped: false,
             hidden: false,
+            tabs: tabs::Tabs::default(),
             life: Life::Fresh,
             troubles: Troubles::default(),
             counters: Counters::default(),
@@ -288,6 +294,7 @@ impl Engine {
             Input::BecameVisible => {
                 self.hidden = false;
                 self.ask_soon(now);
+                self.read_news();
             }
             Input::BecameHidden => {
                 self.hidden = true;
@@ -297,8 +304,12 @@ impl Engine {
             Input::Resumed { wall } => {
                 now = self.awake(now, wall);
                 self.ask_soon(now);
+                self.read_news();
             }
             Input::ClockRead { wall } => self.wall = (wall, now),
+            Input::LockLost => self.on_lock_lost(),
+            Input::LockGained => self.on_lock_gained(),
+            Input::Heard { message } => self.on_heard(now, message, effects),
             Input::Woke => {}
             Input::Held { address, held } => self.on_held(address, held, effects),
             Input::Asked { ask, what } => self.on_asked(now, ask, what, effects),
@@ -338,6 +349,7 @@ impl Engine {
         let retry_at = if self.outbox.len() == 0 { None } else { self.link.retry_at().max(self.outbox.next_wait()) };
         Status {
             phase: self.phase(),
+            drainer: self.store.is_held(),
             online: self.link.is_online() && self.link.failures() == 0,
             pending_items: self.outbox.items() as u32,
             pending_mutations: self.outbox.mutations() as u32,
@@ -363,7 +375,8 @@ impl Engine {
         match (self.life, self.store.mode(), self.pause) {
             (Life::Closed, ..) => Phase::Closed,
             (_, Mode::Opening, _) => Phase::Opening,
-            (_, Mode::Fenced, _) | (.., Some(Pause::Fenced)) => Phase::Fenced,
+            _ if self.follows() => self.phase_of_drainer(),
+            (.., Some(Pause::Fenced)) => Phase::Fenced,
             (.., Some(Pause::Scope)) => Phase::Paused,
             (.., Some(Pause::Auth(_))) => Phase::NeedsAuth,
             _ if self.stopped => Phase::Paused,
@@ -380,7 +393,6 @@ impl Engine {
         match (self.life, self.store.mode()) {
             (Life::Closed | Life::Closing(_), _) => Err(Fault::new(Code::Closed, "the client is closed")),
             (Life::Fresh, _) | (_, Mode::Opening) => Err(Fault::new(Code::Closed, "the client is not open yet")),
-            (_, Mode::Fenced) => Err(Fault::new(Code::Fenced, "another client holds the store")),
             (Life::Open, _) => Ok(()),
         }
     }
@@ -399,7 +411,16 @@ impl Engine {
     }
 
     fn on_asked(&mut self, now: Timestamp, ask: AskId, what: Ask, effects: &mut impl Sink) {
+        let until = |timeout_ms: Option<u64>| timeout_ms.map(|ms| now.after(ms));
         match what {
+            Ask::Pull if self.follows() => self.send_errand(ask, Errand::Pull { feed: None }, None, effects),
+            Ask::PullFeed { feed } if self.follows() => {
+                self.send_errand(ask, Errand::Pull { feed: Some(String::from(&*feed)) }, None, effects);
+            }
+            Ask::Push { timeout_ms } if self.follows() => self.send_errand(ask, Errand::Push { address: None }, until(timeout_ms), effects),
+            Ask::Sync { address, timeout_ms } if self.follows() => {
+                self.send_errand(ask, Errand::Push { address: Some(address) }, until(timeout_ms), effects);
+            }
             Ask::Load { address } => {
                 if self.view(&address) == View::NotLoaded {
                     self.load_page_of(&address, Some(ask), effects);
@@ -429,6 +450,7 @@ impl Engine {
     /// Nothing that is on its way is waited for.
     fn cancel_all(&mut self, why: Fault, effects: &mut impl Sink) {
         self.items.touch_all();
+        self.give_up_errands(&why, effects);
         for feed in 0..self.feeds.len() {
             self.answer_pull(feed, Some(why.clone()), effects);
         }
@@ -440,7 +462,9 @@ impl Engine {
     /// Everything that follows from a turn, in one place: what was touched is told, what is due is armed.
     fn end_turn(&mut self, now: Timestamp, effects: &mut impl Sink) {
         self.check_token(now, effects);
-        self.fold_crowded(now);
+        if self.store.is_held() {
+            self.fold_crowded(now);
+        }
         while let Some(timer) = self.timers.expire(now) {
             match timer {
                 Timer::Commit => self.commit(effects),
@@ -450,9 +474,11 @@ impl Engine {
                 Timer::Progress => self.give_up_stalled(now, effects),
                 Timer::Compact => self.fold(effects),
                 Timer::Token => self.end_auth_pause(now),
-                Timer::Wait | Timer::Sweep => {}
+                Timer::Sweep => self.read_news(),
+                Timer::Wait | Timer::Tabs => {}
             }
         }
+        self.read_on(effects);
         self.want_token(now, effects);
         self.keep_in_memory(now, effects);
         self.tell_touched(effects);
@@ -460,6 +486,7 @@ impl Engine {
         self.tell_items(now, effects);
         self.tell_inbox(effects);
         self.answer_waiters(now, effects);
+        self.act_among_tabs(now, effects);
         let is_storing = self.store.is_writing() || self.store.is_staged() && self.store.mode() == Mode::Durable;
         if let (Life::Closing(ask), false) = (self.life, is_storing) {
             self.life = Life::Closed;
@@ -481,7 +508,8 @@ impl Engine {
             return;
         }
         let is_written = matches!(self.store.mode(), Mode::Durable | Mode::Memory);
-        if self.store.is_staged() && !self.store.is_writing() && is_written && !self.timers.is_set(Timer::Commit) {
+        let may_write = is_written && !self.store.is_writing() && !self.is_reading_on();
+        if self.store.is_staged() && may_write && !self.timers.is_set(Timer::Commit) {
             self.timers.set(Timer::Commit, Some(now));
         }
         self.link.end_hold(now);
@@ -494,7 +522,8 @@ impl Engine {
         self.timers.set(Timer::Progress, self.next_stall());
         self.timers.set(Timer::Wait, self.next_waiter());
         self.timers.set(Timer::Token, self.token_due());
-        if self.outbox.len() == 0 {
+        self.timers.set(Timer::Tabs, self.next_among_tabs());
+        if self.outbox.len() == 0 && (self.hidden || !self.follows()) {
             self.timers.set(Timer::Sweep, None);
         } else {
             self.timers.set_earlier(Timer::Sweep, now.after(SWEEP_MS));
@@ -539,6 +568,9 @@ impl Engine {
     }
 
     fn answer(&self, ask: AskId, error: Option<Fault>, effects: &mut impl Sink) {
+        if self.answer_elsewhere(ask, &error, effects) {
+            return;
+        }
         effects.push(Effect::Notify(Notice::Answered { ask, error }));
     }
 
@@ -566,7 +598,7 @@ impl Engine {
 
     /// Whether they may, but for a token.
     fn is_free(&self) -> bool {
-        let open = self.life == Life::Open && self.store.is_held() && self.store.mode() != Mode::Fenced;
+        let open = self.life == Life::Open && self.store.is_held() && !self.is_reading_on();
         open && self.pause.is_none() && !self.stopped && self.ungrounded.is_empty() && self.config.transport != TransportKind::None
     }
 

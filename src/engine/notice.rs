@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::auth::TokenReason;
 use super::clock::Wall;
@@ -204,7 +204,7 @@ pub enum ItemState {
 }
 
 /// What the client is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
     /// The store is being read.
@@ -233,8 +233,10 @@ pub enum Phase {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
-    /// What the client is about.
+    /// What the client is about; in a tab that does not drain the outbox, what the one that does is about.
     pub phase: Phase,
+    /// Whether this tab drains the outbox: of the tabs with one store, one does.
+    pub drainer: bool,
     /// Whether the network is believed to be there.
     pub online: bool,
     /// Documents with writes that have not ended.
@@ -293,19 +295,25 @@ impl Durability {
 }
 
 impl Phase {
-    fn name(self) -> &'static str {
-        match self {
-            Phase::Opening => "opening",
-            Phase::Idle => "idle",
-            Phase::Pulling => "pulling",
-            Phase::Pushing => "pushing",
-            Phase::Offline => "offline",
-            Phase::Waiting => "waiting",
-            Phase::Paused => "paused",
-            Phase::NeedsAuth => "needs-auth",
-            Phase::Fenced => "fenced",
-            Phase::Closed => "closed",
-        }
+    const ALL: [(Phase, &'static str); 10] = [
+        (Phase::Opening, "opening"),
+        (Phase::Idle, "idle"),
+        (Phase::Pulling, "pulling"),
+        (Phase::Pushing, "pushing"),
+        (Phase::Offline, "offline"),
+        (Phase::Waiting, "waiting"),
+        (Phase::Paused, "paused"),
+        (Phase::NeedsAuth, "needs-auth"),
+        (Phase::Fenced, "fenced"),
+        (Phase::Closed, "closed"),
+    ];
+
+    pub(super) fn name(self) -> &'static str {
+        Phase::ALL[self as usize].1
+    }
+
+    pub(super) fn named(name: &str) -> Option<Phase> {
+        Phase::ALL.iter().find(|(_, text)| *text == name).map(|(phase, _)| *phase)
     }
 }
 
@@ -456,6 +464,7 @@ impl Status {
         };
         let mut member = |name: &str, value: &dyn Written| value.append(object.name(name));
         member("phase", &self.phase.name());
+        member("drainer", &self.drainer);
         member("online", &self.online);
         member("pendingItems", &self.pending_items);
         member("pendingMutations", &self.pending_mutations);
@@ -514,6 +523,7 @@ mod tests {
         let keyed = KeyedOperation::parse(r#"{"op":"patch","collection":"c","key":"k","set":{"/a":1},"remove":[]}"#).unwrap();
         let status = |retry_at| Status {
             phase: Phase::NeedsAuth,
+            drainer: true,
             online: false,
             pending_items: 1,
             pending_mutations: 2,

@@ -103,7 +103,6 @@ impl Outbox {
     }
 
     /// All that has not ended, in order: an entry as the mutations that it is made of.
-    #[cfg(feature = "sim")]
     pub fn pending_ids(&self) -> Vec<MutationId> {
         let members = |queued: &Queued| [std::slice::from_ref(&queued.id), queued.others()].concat();
         self.queue.iter().flat_map(|(_, queued)| members(queued)).collect()
@@ -261,6 +260,13 @@ impl Outbox {
         self.touched = if observed { Some(self.touched.take().unwrap_or_default()) } else { None };
     }
 
+    /// Something about this document may have changed.
+    pub fn touch(&mut self, address: &Address) {
+        if let Some(touched) = &mut self.touched {
+            touched.insert(address.clone(), ());
+        }
+    }
+
     /// The documents of which something has changed since this was asked last.
     pub fn take_touched(&mut self) -> OrderedSet<Address> {
         self.touched.as_mut().map(std::mem::take).unwrap_or_default()
@@ -379,6 +385,11 @@ impl Outbox {
         place.or_else(|| self.carried.get(&id.0)).copied()
     }
 
+    /// What stands where this did, and carries it on.
+    pub fn standing_for(&self, id: &MutationId) -> Option<MutationId> {
+        self.queue.get(&self.order(id)?).map(|queued| queued.id.clone())
+    }
+
     /// A mutation or entry.
     pub fn queued(&self, id: &MutationId) -> Option<&Queued> {
         self.queue.get(self.orders.get(&id.0)?).map(|queued| &**queued)
@@ -416,6 +427,13 @@ impl Outbox {
         let Some(entry) = self.change(id).and_then(|queued| queued.entry.as_mut()) else { return 0 };
         entry.failures = entry.failures.saturating_add(1);
         entry.failures
+    }
+
+    /// The server has answered so often that the entry should be tried again, and asked not to have it before then.
+    pub fn mark_tried(&mut self, id: &MutationId, failures: u32, asked: Timestamp) {
+        if let Some(entry) = self.change(id).and_then(|queued| queued.entry.as_mut()) {
+            (entry.failures, entry.asked) = (failures, asked);
+        }
     }
 
     /// Nobody knows whether the entry was carried out.

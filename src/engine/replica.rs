@@ -90,6 +90,17 @@ pub struct Before {
     pub text: Text,
 }
 
+/// A layer that was taken off, to be laid again somewhere else.
+#[derive(Debug)]
+pub struct Lifted(Layer);
+
+impl Lifted {
+    /// What it does.
+    pub fn operations(&self) -> &[Operation] {
+        &self.0.operations
+    }
+}
+
 /// All documents in memory.
 #[derive(Debug, Default)]
 pub struct Replica {
@@ -329,6 +340,50 @@ impl Replica {
         let Some(document) = self.documents.get_mut(address) else { return };
         if let Some(layer) = document.layers.iter_mut().find(|layer| layer.id == *id) {
             layer.befores = befores;
+        }
+    }
+
+    /// Remembers the texts that splices of a document were made on, before anything about it changes.
+    pub fn capture(&mut self, address: &Address) {
+        self.documents.get_mut(address).into_iter().for_each(|document| document.capture());
+    }
+
+    /// Takes the layer of a mutation off, to be laid again.
+    pub fn lift(&mut self, address: &Address, id: &MutationId) -> Option<Lifted> {
+        let document = self.documents.get_mut(address)?;
+        let at = document.layers.iter().position(|layer| layer.id == *id)?;
+        document.draft = None;
+        Some(Lifted(document.layers.remove(at)))
+    }
+
+    /// Lays a layer again, at this place of the order.
+    pub fn lay_lifted(&mut self, address: &Address, unloaded: bool, order: u64, Lifted(layer): Lifted) {
+        let document = self.document(address, unloaded);
+        document.draft = None;
+        document.put_on(Layer { order, ..layer });
+    }
+
+    /// The texts of runs of a document whose place its base no longer has.
+    pub fn moved(&mut self, address: &Address) -> Vec<Before> {
+        self.documents.get_mut(address).map_or_else(Vec::new, |document| document.moved())
+    }
+
+    /// A text that was kept for one of the operations of a layer.
+    pub fn add_before(&mut self, address: &Address, id: &MutationId, operation: usize, text: Text) {
+        let Some(document) = self.documents.get_mut(address) else { return };
+        document.draft = None;
+        if let Some(layer) = document.layers.iter_mut().find(|layer| layer.id == *id) {
+            layer.befores.push((operation, text));
+        }
+    }
+
+    /// Everything is laid anew, over the bases as they are or over none.
+    pub fn begin_anew(&mut self, keeps_bases: bool) {
+        if !keeps_bases {
+            *self = Replica { uses: self.uses, ..Replica::default() };
+        }
+        for document in self.documents.values_mut() {
+            (document.layers, document.draft) = Default::default();
         }
     }
 

@@ -28,7 +28,7 @@ impl Engine {
         }
     }
 
-    fn ending(&self, word: &str, entry: &MutationId) -> Option<Ending> {
+    pub(super) fn ending(&self, word: &str, entry: &MutationId) -> Option<Ending> {
         Some(match word {
             "applied" => Ending::Applied { version: None },
             "merged" => Ending::Merged { by: self.outbox.carrier(entry)?.clone(), maybe_applied: None },

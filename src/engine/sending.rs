@@ -22,6 +22,7 @@ use super::record::Kind;
 use super::retry;
 use super::settling::Ended;
 use super::store::Taken;
+use super::tabs::Reads;
 use super::{Engine, Pause};
 use crate::protocol::member::{Fields, Wrong};
 use crate::protocol::{self, Address, Call, MessageError, Part, PushReply, Seen, Whole};
@@ -219,7 +220,7 @@ impl Engine {
         for member in members {
             let order = self.outbox.order(member);
             self.outbox.take(member);
-            self.store.stage_taken(Taken { id: member.clone(), addresses: addresses.to_vec(), ending: None, item: None });
+            self.store.stage_taken(Taken { id: member.clone(), addresses: addresses.to_vec(), ending: None });
             order.into_iter().for_each(|order| self.block_dependents(now, order, false, effects));
         }
     }
@@ -573,6 +574,8 @@ impl Engine {
                 self.release(batch);
                 self.history.note(Code::Fenced.as_str());
                 self.pause = Some(Pause::Fenced);
+                // Perhaps another tab has taken the store over.
+                self.want(Reads::Tail);
                 self.troubles.network = Some(Fault::new(Code::Fenced, "another client holds the session"));
                 return;
             }

@@ -321,16 +321,21 @@ impl Engine {
     /// Of what the app took back it hears with that: when it is stored.
     pub(super) fn block_dependents(&mut self, now: Timestamp, order: u64, is_told_later: bool, effects: &mut impl Sink) {
         for queued in &self.outbox.take_dependents(order) {
-            let layers = std::slice::from_ref(&queued.id);
-            let ended = Ended { addresses: &queued.addresses, layers, members: layers };
-            let ending = Ending::Rejected { error: Fault::new(Code::Rejected, "what it comes after was not applied") };
-            queued.addresses.iter().for_each(|address| self.touch(address));
-            self.set_aside(now, &ended, BLOCKED, &ending, &None, None);
-            self.inbox.carry(&queued.id, &queued.carries);
-            self.stage_settlement(&queued.id, layers, ending.name(), None);
-            queued.addresses.iter().for_each(|address| self.rebase(address, None, layers));
-            self.end_unsent(queued, ending, is_told_later, effects);
+            self.block(now, queued, is_told_later, effects);
         }
+    }
+
+    /// This one goes to the inbox unsent.
+    pub(super) fn block(&mut self, now: Timestamp, queued: &Queued, is_told_later: bool, effects: &mut impl Sink) {
+        let layers = std::slice::from_ref(&queued.id);
+        let ended = Ended { addresses: &queued.addresses, layers, members: layers };
+        let ending = Ending::Rejected { error: Fault::new(Code::Rejected, "what it comes after was not applied") };
+        queued.addresses.iter().for_each(|address| self.touch(address));
+        self.set_aside(now, &ended, BLOCKED, &ending, &None, None);
+        self.inbox.carry(&queued.id, &queued.carries);
+        self.stage_settlement(&queued.id, layers, ending.name(), None);
+        queued.addresses.iter().for_each(|address| self.rebase(address, None, layers));
+        self.end_unsent(queued, ending, is_told_later, effects);
     }
 
     /// What ends leaves the overlay, its documents' bases move where there are others, and the app hears of it.

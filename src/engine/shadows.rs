@@ -139,6 +139,15 @@ impl Engine {
         }
     }
 
+    /// What is seen of a shadow's documents may change.
+    pub(super) fn touch_shadow(&mut self, id: &MutationId) {
+        let mut addresses = Vec::new();
+        for shadow in self.shadows.iter().filter(|shadow| shadow.id == *id) {
+            addresses.push(shadow.address.clone());
+        }
+        addresses.iter().for_each(|address| self.touch(address));
+    }
+
     /// A shadow that was found has ended.
     pub(super) fn forget_shadow(&mut self, id: &MutationId) {
         while let Some(at) = self.shadows.iter().position(|shadow| shadow.id == *id) {

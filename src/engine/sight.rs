@@ -35,6 +35,11 @@ impl Engine {
         Some(ItemStatus { state: state(self.facts(address)), last_sync: told.last_sync })
     }
 
+    /// The last position of the log that is known, and whether anything waits to be stored.
+    pub fn known_log(&self) -> (u64, bool) {
+        (self.store.log.last(), self.store.is_staged() || self.store.is_writing() || self.is_reading_on())
+    }
+
     /// What is in the inbox: header and body of each record, by the names of their entries.
     pub fn inbox_records(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<str>)> {
         self.inbox.records()

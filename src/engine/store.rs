@@ -7,8 +7,7 @@ use super::config::Config;
 use super::effect::{Guard, Write};
 use super::header;
 use super::ident::{AskId, MutationId, WriteId};
-use super::inbox::Item;
-use super::input::Meta;
+use super::input::{Meta, StoreFailure};
 use super::log::{About, Log};
 use super::notice::{Durability, Ending};
 use super::pages::{self, Pages};
@@ -27,8 +26,6 @@ pub enum Mode {
     Durable,
     /// Nowhere: what is staged counts as kept, and the app was told.
     Memory,
-    /// Nowhere: another client holds the store.
-    Fenced,
 }
 
 /// What goes into one transaction.
@@ -49,6 +46,8 @@ pub struct Staged {
     pub taken: Vec<Taken>,
     bases: OrderedSet<Address>,
     meta: Option<Arc<Meta>>,
+    /// Whether the store is this client's with that.
+    takes_over: bool,
 }
 
 /// A mutation that ends unsent. Where that cannot be stored, the next start finds it as if nothing had been said.
@@ -60,8 +59,6 @@ pub struct Taken {
     pub addresses: Vec<Address>,
     /// How it ended, where the app is told when that is stored.
     pub ending: Option<Ending>,
-    /// What it was in the inbox, where it is taken out of that.
-    pub item: Option<Arc<Item>>,
 }
 
 /// What a transaction on its way comes from, and what it changes.
@@ -90,18 +87,36 @@ pub struct Kept {
     pub durability: Durability,
 }
 
+impl Kept {
+    /// The mutations that the app took back with it.
+    pub fn cancelled(&self) -> Vec<MutationId> {
+        let mut cancelled = Vec::new();
+        for staged in &self.staged {
+            for taken in &staged.taken {
+                if taken.ending == Some(Ending::Cancelled) {
+                    cancelled.push(taken.id.clone());
+                }
+            }
+        }
+        cancelled
+    }
+}
+
 /// The store as the engine knows it.
 #[derive(Debug)]
 pub struct Store {
     mode: Mode,
-    /// What the next transaction expects.
-    guard: Guard,
+    /// The store's description as it was last read or written; `None` where there is none yet.
     meta: Option<Arc<Meta>>,
+    /// Whether the transaction that took it over is complete.
+    is_held: bool,
     staged: Box<Staged>,
     /// A commit that failed and is tried again before all that came later.
     failed: Option<Box<Staged>>,
     on_its_way: Option<Box<Flight>>,
     failures: u32,
+    /// Whether what failed was made on less than was stored.
+    is_behind: bool,
     last_write: u64,
     /// What of the log is still needed.
     pub log: Log,
@@ -116,12 +131,13 @@ impl Store {
     pub fn new() -> Store {
         Store {
             mode: Mode::Opening,
-            guard: Guard::Fresh,
             meta: None,
+            is_held: false,
             staged: Box::default(),
             failed: None,
             on_its_way: None,
             failures: 0,
+            is_behind: false,
             last_write: 0,
             log: Log::default(),
             pages: Pages::default(),
@@ -134,23 +150,85 @@ impl Store {
         self.mode
     }
 
-    /// The store was read: this client takes it over with `meta`, provided that `guard` holds.
-    pub fn open(&mut self, guard: Guard, meta: Arc<Meta>) {
+    /// The store was read, and is described so. Where nothing was there, this is the description of a new one.
+    pub fn open(&mut self, meta: Arc<Meta>, is_new: bool) {
         self.mode = Mode::Durable;
-        self.guard = guard;
-        self.staged.meta = Some(meta);
-        // A server that has heard of a session fences off all before it: power must not take it back.
-        self.staged.strict = true;
+        self.log.went_to(meta.folded_to);
+        if is_new {
+            self.staged.meta = Some(meta);
+            self.staged.strict = true;
+        } else {
+            self.meta = Some(meta);
+        }
+    }
+
+    /// This client takes the store over with its next transaction, as nobody else does meanwhile, and begins a session.
+    pub fn take_over(&mut self) {
+        let is_done = self.is_held || self.is_taking_over();
+        let staged = &mut self.staged;
+        if let Some(meta) = staged.meta.as_ref().or(self.meta.as_ref()).filter(|_| !is_done) {
+            let (store_epoch, session_epoch) = (meta.store_epoch + 1, meta.session_epoch + 1);
+            staged.meta = Some(Arc::new(Meta { store_epoch, session_epoch, ..Meta::clone(meta) }));
+            staged.takes_over = true;
+            // A server that has heard of a session fences off all before it: power must not take it back.
+            staged.strict = true;
+        }
+    }
+
+    /// Whether a transaction that takes it over waits or is on its way.
+    pub fn is_taking_over(&self) -> bool {
+        let flight = self.on_its_way.as_ref().map(|flight| &flight.staged);
+        self.failed.iter().chain(flight).chain([&self.staged]).any(|staged| staged.takes_over)
     }
 
     /// Whether the store is this client's: the transaction that took it over is complete.
     pub fn is_held(&self) -> bool {
-        self.mode == Mode::Memory || self.meta.is_some()
+        self.mode == Mode::Memory || self.is_held
     }
 
-    /// The session that is stored as begun, once one is.
+    /// The session that is stored as begun by this client, once one is.
     pub fn session_epoch(&self) -> Option<u64> {
-        self.meta.as_ref().map(|meta| meta.session_epoch)
+        self.meta.as_ref().filter(|_| self.is_held).map(|meta| meta.session_epoch)
+    }
+
+    /// The store's description, as far as this client knows.
+    pub fn meta(&self) -> Option<&Meta> {
+        self.meta.as_deref()
+    }
+
+    /// What was read says that the store is described so by now.
+    pub fn note(&mut self, meta: Meta) {
+        self.meta = Some(Arc::new(meta));
+    }
+
+    /// The mutations that wait to be stored, in order.
+    pub fn unsaved(&self) -> Vec<MutationId> {
+        let mut ids = Vec::new();
+        for staged in self.failed.iter().chain([&self.staged]) {
+            for (id, _) in &staged.mutations {
+                ids.push(id.clone());
+            }
+        }
+        ids
+    }
+
+    /// The records that wait to be stored, and whether bases do, too.
+    pub fn waiting(&self) -> (impl Iterator<Item = &[u8]>, bool) {
+        let all = || self.failed.iter().chain([&self.staged]);
+        (all().map(|staged| &*staged.bytes), all().any(|staged| !staged.bases.is_empty()))
+    }
+
+    /// The store is not this client's any more.
+    pub fn lose(&mut self) {
+        self.is_held = false;
+    }
+
+    /// Everything is read anew. Gives what was waiting to be stored.
+    pub fn renew(&mut self) -> Kept {
+        let kept = self.turn_to_memory();
+        let (last_write, failures) = (self.last_write, self.failures);
+        *self = Store { last_write, failures, ..Store::new() };
+        kept
     }
 
     /// A base that is in the log.
@@ -241,13 +319,19 @@ impl Store {
             return None;
         }
         let staged = match self.failed.take() {
-            Some(failed) => failed,
+            Some(mut failed) => {
+                if std::mem::take(&mut self.is_behind) {
+                    // What a write was made on has been found out since: it goes with it.
+                    failed.absorb(std::mem::take(&mut *self.staged), &mut self.log);
+                }
+                failed
+            }
             None => {
                 self.staged.commit = self.log.close();
                 std::mem::take(&mut self.staged)
             }
         };
-        let mut write = self.next_write();
+        let mut write = self.next_write(staged.takes_over);
         write.strict = staged.strict;
         write.meta.clone_from(&staged.meta);
         let mut bytes = staged.bytes.clone();
@@ -278,12 +362,12 @@ impl Store {
     /// Whether folding the log is worth a transaction.
     pub fn is_foldable(&self, config: &Config) -> bool {
         let is_worth_it = self.log.dead() >= config.compact_bytes_min.max(1);
-        self.mode == Mode::Durable && is_worth_it && !self.is_writing() && !self.is_staged() && self.meta.is_some()
+        self.mode == Mode::Durable && is_worth_it && !self.is_writing() && !self.is_staged() && self.is_held
     }
 
     /// The transaction that folds the log into pages.
     pub fn fold(&mut self, replica: &Replica, config: &Config) -> Box<Write> {
-        let mut write = self.next_write();
+        let mut write = self.next_write(false);
         let (stored, rows) = self.pages.lay_out(&self.dirty, replica, config.page_bytes);
         write.pages = stored;
         for row in &rows {
@@ -325,21 +409,22 @@ impl Store {
             self.found_in_page(row);
         }
         if let Some(meta) = flight.meta.take() {
-            self.guard = Guard::of(&meta);
             self.meta = Some(meta);
+            self.is_held |= flight.staged.takes_over;
         }
         let durability = if staged.strict { Durability::Strict } else { Durability::Relaxed };
         Some(Kept { staged: vec![flight.staged], position: Some(position), durability })
     }
 
-    /// A transaction did not happen, and its content waits again. Says how often in a row; `None` where it is not one
-    /// that is waited for.
-    pub fn on_failed(&mut self, write: WriteId) -> Option<u32> {
+    /// A transaction did not happen, and its content waits again. Says how often in a row that was for no reason; `None` where it is
+    /// not one that is waited for.
+    pub fn on_failed(&mut self, write: WriteId, why: &StoreFailure) -> Option<u32> {
         let flight = self.on_its_way.take_if(|flight| flight.write == write)?;
         if flight.folds.is_none() {
             self.failed = Some(flight.staged);
         }
-        self.failures += 1;
+        self.failures += u32::from(why.is_passing());
+        self.is_behind = *why == StoreFailure::Behind;
         Some(self.failures)
     }
 
@@ -363,21 +448,19 @@ impl Store {
         (self.mode == Mode::Memory && self.is_staged()).then(|| self.turn_to_memory())
     }
 
-    /// Another client holds the store: nothing more is written. Returns the mutations that were not stored, and the
-    /// questions that waited for that.
-    pub fn fence(&mut self) -> Kept {
-        let kept = self.turn_to_memory();
-        self.mode = Mode::Fenced;
-        kept
-    }
-
-    /// A transaction with nothing in it yet, of the client that holds the store.
-    fn next_write(&mut self) -> Box<Write> {
+    /// A transaction with nothing in it yet. It is made on all commits before it, and of a client that holds the store, or wants to, on
+    /// the epoch that it knows.
+    fn next_write(&mut self, takes_over: bool) -> Box<Write> {
         self.last_write += 1;
+        let guard = self.meta.as_ref().map_or(Guard::Fresh, |meta| Guard::Known {
+            store_id: meta.store_id.clone(),
+            epoch: (self.is_held || takes_over).then_some(meta.store_epoch),
+            last: self.log.last(),
+        });
         Box::new(Write {
             write: WriteId(self.last_write),
             strict: false,
-            guard: self.guard.clone(),
+            guard,
             append: None,
             rewrite: Vec::new(),
             pages: Vec::new(),
@@ -388,6 +471,29 @@ impl Store {
 }
 
 impl Staged {
+    /// What was staged later goes in the same commit.
+    fn absorb(&mut self, later: Staged, log: &mut Log) {
+        log.join(self.commit, self.bytes.len());
+        for found in record::decode(&later.bytes) {
+            if let record::Found::Record(record) = found {
+                record::encode(&mut self.bytes, record.kind, self.records + record.ordinal, record.header, record.body);
+            }
+        }
+        for (id, ordinal) in later.mutations {
+            self.mutations.push((id, self.records + ordinal));
+        }
+        self.records += later.records;
+        self.strict |= later.strict;
+        self.batches.extend(later.batches);
+        self.asks.extend(later.asks);
+        self.taken.extend(later.taken);
+        for address in later.bases.keys() {
+            self.bases.insert(address.clone(), ());
+        }
+        self.takes_over |= later.takes_over;
+        self.meta = later.meta.or(self.meta.take());
+    }
+
     fn is_empty(&self) -> bool {
         self.records == 0 && self.bases.is_empty() && self.meta.is_none() && self.batches.is_empty()
     }

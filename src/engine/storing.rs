@@ -3,7 +3,7 @@
 use super::awaiting::WAITERS_MAX;
 use super::boot::lossless;
 use super::clock::{Timer, Timestamp};
-use super::effect::{Effect, Guard, Sink, Wanted};
+use super::effect::{Effect, Sink, Wanted};
 use super::error::{Code, Fault};
 use super::header;
 use super::ident::{AskId, LoadId, WriteId};
@@ -17,6 +17,7 @@ use super::retry;
 use super::revived::Endings;
 use super::settling::tell_settled;
 use super::store::{Kept, Taken};
+use super::tabs::Reads;
 use super::{Engine, Life};
 use crate::protocol::Address;
 use crate::protocol::member::text_of;
@@ -32,7 +33,13 @@ const PAGES_MAX: usize = 64;
 /// What a reading is for.
 #[derive(Debug)]
 pub(super) enum Loading {
+    /// To begin.
     Boot,
+    /// To begin anew.
+    Renewal,
+    /// What others have stored since.
+    Tail { failures: u32 },
+    /// Documents.
     Pages { pages: Vec<u32>, failures: u32 },
 }
 
@@ -42,33 +49,42 @@ impl Engine {
             self.life = Life::Open;
             let load = LoadId(self.next_id());
             self.loading = Some((load, Loading::Boot));
-            effects.push(Effect::Load { load, what: Wanted::Boot });
+            effects.push(Effect::Load { load, what: Wanted::all() });
         }
     }
 
     pub(super) fn on_loaded(&mut self, now: Timestamp, load: LoadId, found: Found, effects: &mut impl Sink) {
-        match (self.loading.take_if(|(id, _)| *id == load), found) {
-            (Some((_, Loading::Boot)), Found::Boot { meta, directory, log }) => self.boot(now, meta, directory, log, effects),
-            (Some((_, Loading::Pages { pages, .. })), Found::Pages { pages: found }) => self.on_pages(now, &pages, &found, effects),
-            _ => {}
+        let Some((_, loading)) = self.loading.take_if(|(id, _)| *id == load) else { return };
+        match loading {
+            Loading::Boot => self.boot(now, found, effects),
+            Loading::Renewal => self.renew(now, found, effects),
+            Loading::Tail { .. } => drop(self.catch_up(now, &found, effects)),
+            Loading::Pages { pages, .. } => {
+                // Pages may be newer than what is known of the log: both go together.
+                if self.catch_up(now, &found, effects) {
+                    self.on_pages(now, &pages, &found.pages, effects);
+                }
+            }
         }
     }
 
     pub(super) fn on_load_failed(&mut self, now: Timestamp, load: LoadId, why: StoreFailure, effects: &mut impl Sink) {
-        match self.loading.take_if(|(id, _)| *id == load).map(|(_, loading)| loading) {
-            None => {}
+        let Some((_, loading)) = self.loading.take_if(|(id, _)| *id == load) else { return };
+        match loading {
             // A reading that was cut off says nothing about the pages.
-            Some(Loading::Pages { pages, failures }) if why.is_passing() && failures < ABORTS_MAX => {
+            Loading::Pages { pages, failures } if why.is_passing() && failures < ABORTS_MAX => {
                 self.load_pages(pages, failures + 1, effects);
             }
-            Some(Loading::Pages { pages, .. }) => self.on_pages(now, &pages, &[], effects),
-            Some(Loading::Boot) if why == StoreFailure::TooNew => self.refuse(too_new(), effects),
-            Some(Loading::Boot) => self.open_in_memory(now, fault_of(&why), effects),
+            Loading::Pages { pages, .. } => self.on_pages(now, &pages, &[], effects),
+            Loading::Boot if why == StoreFailure::TooNew => self.refuse(too_new(), effects),
+            Loading::Boot => self.open_in_memory(now, fault_of(&why), effects),
+            Loading::Tail { failures } if why.is_passing() && failures < ABORTS_MAX => self.load_tail(failures + 1, effects),
+            Loading::Tail { .. } | Loading::Renewal => self.turn_to_memory(now, fault_of(&why), effects),
         }
     }
 
-    fn boot(&mut self, now: Timestamp, meta: Option<Meta>, directory: Option<Bytes>, log: Vec<(u64, Bytes)>, effects: &mut impl Sink) {
-        if let Some(meta) = &meta {
+    fn boot(&mut self, now: Timestamp, found: Found, effects: &mut impl Sink) {
+        if let Some(meta) = &found.meta {
             if meta.versions.layout > LAYOUT_VERSION {
                 return self.refuse(too_new(), effects);
             }
@@ -76,17 +92,25 @@ impl Engine {
                 return self.open_in_memory(now, Fault::new(Code::StorageUnavailable, "the store belongs to another user"), effects);
             }
         }
-        let guard = meta.as_ref().map_or(Guard::Fresh, Guard::of);
-        let mut meta = meta.unwrap_or_else(|| self.fresh_meta(now));
+        self.begin(now, found, 0, effects);
+        effects.push(Effect::Notify(Notice::Opened { client: self.client.clone() }));
+    }
+
+    /// Goes on from what was found, of which the bases up to the position `known` are in memory.
+    pub(super) fn begin(&mut self, now: Timestamp, found: Found, known: u64, effects: &mut impl Sink) {
+        let Found { meta, directory, log, .. } = found;
+        let is_new = meta.is_none();
+        let meta = meta.unwrap_or_else(|| self.fresh_meta(now));
         self.client.clone_from(&meta.client_id);
         // Until the next one is stored, this is a part of the last session: should it never be, the server must not hear of a session that
         // the next start would begin once more (I15).
         self.session_epoch = meta.session_epoch;
-        meta.store_epoch += 1;
-        meta.session_epoch += 1;
-        self.store.open(guard, meta.into());
-        self.take_up(now, directory, log, effects);
-        effects.push(Effect::Notify(Notice::Opened { client: self.client.clone() }));
+        self.store.open(meta.into(), is_new);
+        if self.tabs.may_drain {
+            self.store.take_over();
+        }
+        self.take_up(now, directory, log, known, effects);
+        self.tabs.booted_at = self.store.log.last();
     }
 
     fn fresh_meta(&mut self, now: Timestamp) -> Meta {
@@ -119,6 +143,9 @@ impl Engine {
 
     /// One transaction with all that is staged.
     pub(super) fn commit(&mut self, effects: &mut impl Sink) {
+        if self.is_reading_on() {
+            return;
+        }
         self.stage_history();
         if let Some(write) = self.store.commit(&self.replica, &self.config) {
             effects.push(Effect::Write(write));
@@ -126,7 +153,7 @@ impl Engine {
     }
 
     pub(super) fn fold(&mut self, effects: &mut impl Sink) {
-        if self.store.is_foldable(&self.config) {
+        if self.store.is_foldable(&self.config) && !self.is_reading_on() {
             // More may be in pages when it is done.
             self.evicts_at = 0;
             effects.push(Effect::Write(self.store.fold(&self.replica, &self.config)));
@@ -134,17 +161,21 @@ impl Engine {
     }
 
     pub(super) fn on_written(&mut self, now: Timestamp, write: WriteId, position: u64, effects: &mut impl Sink) {
+        let was_held = self.store.is_held();
         if let Some(kept) = self.store.on_written(write, position) {
             self.session_epoch = self.store.session_epoch().unwrap_or(self.session_epoch);
             self.timers.set(Timer::Compact, Some(now.after(self.config.compact_idle_ms)));
+            self.post_written(now, position, was_held, effects);
             self.on_kept(now, kept, effects);
         }
     }
 
     pub(super) fn on_write_failed(&mut self, now: Timestamp, write: WriteId, why: StoreFailure, effects: &mut impl Sink) {
-        let Some(failures) = self.store.on_failed(write) else { return };
+        let was_held = self.store.is_held();
+        let Some(failures) = self.store.on_failed(write, &why) else { return };
         match why {
-            StoreFailure::Fenced { .. } => self.on_fenced(effects),
+            StoreFailure::Behind => self.tabs.reads = self.tabs.reads.max(Reads::Tail),
+            StoreFailure::Fenced { .. } => self.on_fenced(was_held),
             why if why.is_passing() && failures < ABORTS_MAX => {
                 let wait = retry::STORE.draw(failures, &mut self.rng);
                 self.timers.set(Timer::Commit, Some(now.after(wait)));
@@ -153,36 +184,8 @@ impl Engine {
         }
     }
 
-    /// What is stored, the other client will send. What is not is taken back, and its app is told.
-    fn on_fenced(&mut self, effects: &mut impl Sink) {
-        let error = Fault::new(Code::Fenced, "another client has taken the store over");
-        let mut lost = self.store.fence();
-        self.refuse_asks(&mut lost, &error, effects);
-        let mut mutations = Vec::new();
-        for staged in &lost.staged {
-            for (id, _) in &staged.mutations {
-                mutations.push(id.clone());
-            }
-            for taken in &staged.taken {
-                self.on_taken(taken, false, effects);
-                // It is where it was, for the other client to be tried again or given up.
-                taken.item.iter().for_each(|item| self.inbox.keep(&taken.id, item.clone()));
-            }
-        }
-        for id in &mutations {
-            let Some(queued) = self.outbox.take(id) else { continue };
-            self.take_off(&queued.addresses, std::slice::from_ref(id));
-        }
-        if !mutations.is_empty() {
-            effects.push(Effect::Notify(Notice::NotDurable { mutations, error: error.clone() }));
-        }
-        self.cancel_all(error.clone(), effects);
-        self.batches.clear();
-        self.troubles.storage = Some(error);
-    }
-
     /// The store is gone: the client goes on in memory, and says so.
-    fn turn_to_memory(&mut self, now: Timestamp, error: Fault, effects: &mut impl Sink) {
+    pub(super) fn turn_to_memory(&mut self, now: Timestamp, error: Fault, effects: &mut impl Sink) {
         self.troubles.storage = Some(error.clone());
         effects.push(Effect::Notify(Notice::Troubled { error: error.clone() }));
         self.outbox.seal();
@@ -237,7 +240,7 @@ impl Engine {
     }
 
     /// What calls have asked for was not stored.
-    fn refuse_asks(&self, lost: &mut Kept, error: &Fault, effects: &mut impl Sink) {
+    pub(super) fn refuse_asks(&self, lost: &mut Kept, error: &Fault, effects: &mut impl Sink) {
         for staged in &mut lost.staged {
             for ask in &std::mem::take(&mut staged.asks) {
                 self.answer(*ask, Some(error.clone()), effects);
@@ -269,7 +272,7 @@ impl Engine {
             Some(page) => {
                 self.wanted.insert(page.into(), ());
                 if let Some(ask) = ask {
-                    self.waiting.insert((page.into(), ask.0), ());
+                    self.waiting.insert((page.into(), ask.0), address.clone());
                 }
             }
             None => {
@@ -281,7 +284,7 @@ impl Engine {
         self.load_wanted(effects);
     }
 
-    fn load_wanted(&mut self, effects: &mut impl Sink) {
+    pub(super) fn load_wanted(&mut self, effects: &mut impl Sink) {
         if self.loading.is_none() && !self.wanted.is_empty() {
             let mut pages = Vec::new();
             for (page, ()) in self.wanted.iter() {
@@ -296,7 +299,19 @@ impl Engine {
     fn load_pages(&mut self, pages: Vec<u32>, failures: u32, effects: &mut impl Sink) {
         let load = LoadId(self.next_id());
         self.loading = Some((load, Loading::Pages { pages: pages.clone(), failures }));
-        effects.push(Effect::Load { load, what: Wanted::Pages(pages) });
+        effects.push(Effect::Load { load, what: Wanted { after: self.store.log.last(), directory: false, pages } });
+    }
+
+    pub(super) fn load_tail(&mut self, failures: u32, effects: &mut impl Sink) {
+        let load = LoadId(self.next_id());
+        self.loading = Some((load, Loading::Tail { failures }));
+        effects.push(Effect::Load { load, what: Wanted { after: self.store.log.last(), ..Wanted::default() } });
+    }
+
+    pub(super) fn load_all_anew(&mut self, effects: &mut impl Sink) {
+        let load = LoadId(self.next_id());
+        self.loading = Some((load, Loading::Renewal));
+        effects.push(Effect::Load { load, what: Wanted::all() });
     }
 
     fn on_pages(&mut self, now: Timestamp, pages: &[u32], found: &[(u32, Bytes)], effects: &mut impl Sink) {
@@ -307,7 +322,7 @@ impl Engine {
             }
             let page = (*page).into();
             self.wanted.remove(&page);
-            while let Some((page, ask)) = self.waiting.from(&(page, 0)).next().map(|(key, ())| *key).filter(|(of, _)| *of == page) {
+            while let Some((page, ask)) = self.waiting.from(&(page, 0)).next().map(|(key, _)| *key).filter(|(of, _)| *of == page) {
                 self.waiting.remove(&(page, ask));
                 self.answer(AskId(ask), None, effects);
             }
@@ -346,7 +361,7 @@ impl Engine {
         self.feeds.iter_mut().for_each(|feed| feed.restart(now, false));
     }
 
-    fn keep_grounded(&mut self, address: &Address) {
+    pub(super) fn keep_grounded(&mut self, address: &Address) {
         self.ungrounded.remove(address);
         self.outbox.ground(address, &self.ungrounded);
     }
@@ -356,7 +371,10 @@ impl Engine {
         let is_servers = source == "pull";
         let header = header::quarantine(source, why, self.wall_at(now));
         let body = text_of(&text);
-        if !is_servers || self.store.log.set_aside() + header.len() + body.len() + record::FRAME_BYTES <= SET_ASIDE_BYTES_MAX {
+        // Of the tabs that find it, one keeps it.
+        let is_kept = self.store.is_held() || self.store.is_taking_over();
+        let has_room = !is_servers || self.store.log.set_aside() + header.len() + body.len() + record::FRAME_BYTES <= SET_ASIDE_BYTES_MAX;
+        if is_kept && has_room {
             self.store.stage(Kind::Quarantine, &header, &body, Some(About::quarantine(&body)));
         }
         let code = if is_servers { Code::Protocol } else { Code::StorageCorrupt };
@@ -418,13 +436,13 @@ fn too_new() -> Fault {
     Fault::new(Code::VersionTooNew, "a later build made this store")
 }
 
-fn fault_of(why: &StoreFailure) -> Fault {
+pub(super) fn fault_of(why: &StoreFailure) -> Fault {
     match why {
         StoreFailure::Unavailable { why } | StoreFailure::Aborted { why } => Fault::new(Code::StorageUnavailable, why.clone()),
         StoreFailure::TooNew => too_new(),
         StoreFailure::Quota => Fault::new(Code::QuotaExceeded, "the store is full"),
         StoreFailure::Fenced { .. } => Fault::new(Code::Fenced, "another client holds the store"),
         StoreFailure::Replaced => Fault::new(Code::StorageLost, "the store was lost and made again"),
-        StoreFailure::Cancelled => Fault::new(Code::StorageUnavailable, "the store keeps refusing"),
+        StoreFailure::Behind => Fault::new(Code::StorageUnavailable, "another client has written meanwhile"),
     }
 }

@@ -24,6 +24,13 @@ impl Watch {
         self.held.contains_key(address)
     }
 
+    /// All documents that the app looks at.
+    pub fn held(&self) -> Vec<Address> {
+        let mut held = Vec::with_capacity(self.held.len());
+        self.held.keys().for_each(|address| held.push(address.clone()));
+        held
+    }
+
     /// Remembers what a held document was before something else than the app's own write changes it.
     pub fn touch(&mut self, address: &Address, seen: impl FnOnce() -> Seen) {
         if self.held.contains_key(address) && !self.touched.contains_key(address) {

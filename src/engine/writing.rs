@@ -29,7 +29,7 @@ pub(super) fn addresses_of(parts: &[Part]) -> Vec<Address> {
 impl Engine {
     /// The app changes a document. The view has changed when this returns; the write is kept when `Durable` says so.
     ///
-    /// Fails, with nothing changed, as `CLOSED`, `FENCED`, `QUEUE_FULL`, `TOO_LARGE`, `VALIDATION` (also an increment, append or
+    /// Fails, with nothing changed, as `CLOSED`, `QUEUE_FULL`, `TOO_LARGE`, `VALIDATION` (also an increment, append or
     /// splice that cannot be applied to what is seen), or, for a splice of a document that is not in memory, `NOT_LOADED`. An
     /// increment or append of such a document is taken; where it turns out that it cannot be applied, the view is as without
     /// it, and it ends when the server refuses it.
@@ -145,7 +145,7 @@ impl Engine {
     /// what is stored comes back with the next start.
     pub(super) fn end_unsent(&mut self, queued: &Queued, ending: Ending, is_told_later: bool, effects: &mut impl Sink) {
         let (is_stored, id) = (queued.place.is_some(), queued.id.clone());
-        let taken = Taken { id, addresses: queued.addresses.clone(), ending: Some(ending.clone()).filter(|_| is_told_later), item: None };
+        let taken = Taken { id, addresses: queued.addresses.clone(), ending: Some(ending.clone()).filter(|_| is_told_later) };
         if is_stored && self.store.mode() != Mode::Durable {
             return self.on_taken(&Taken { ending: Some(ending), ..taken }, false, effects);
         }

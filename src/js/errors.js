@@ -19,7 +19,7 @@ const CODES = {
   PROTOCOL: [true, 'Not what docs/protocol.md says: perhaps the answer of a proxy or sign-in page.'],
   UNAUTHORIZED: [true, 'Sign in again: `auth` or `headers` must give a good token.'],
   WRONG_SCOPE: [false, 'The server acts for another user than `scope`.'],
-  FENCED: [false, 'Another tab has taken over; a reload takes it back.'],
+  FENCED: [false, 'The server knows a later session of this installation: a copied or restored profile.'],
   REJECTED: [false, 'The server refused it; its message says why.'],
   VALIDATION: [false, 'See the message.'],
   INVALID_DOCUMENT: [false, 'JSON without lone surrogates, at most 100 deep.'],

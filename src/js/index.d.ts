@@ -390,7 +390,7 @@ export interface ItemStatus {
 
 /**
  * The documents of a collection. Writes throw at once, and change nothing, with `VALIDATION` (a bad name, pointer or position),
- * `INVALID_DOCUMENT` (not JSON, lone surrogates, nested deeper than 100), `TOO_LARGE`, `QUEUE_FULL`, `FENCED`, `CLOSED`,
+ * `INVALID_DOCUMENT` (not JSON, lone surrogates, nested deeper than 100), `TOO_LARGE`, `QUEUE_FULL`, `CLOSED`,
  * `WASM_PANIC`. Collections and keys have 1 to 1,024 bytes.
  *
  * Values that are read are frozen, and keep their identity, and that of their unchanged parts, until they change.
@@ -441,7 +441,7 @@ export interface Documents<T extends object> {
 
 /**
  * What the client is about. `opening`: reading the store, also after a panic; `waiting`: something failed and is tried again at
- * `retryAt`; `paused`: stopped by the app, or since the server acts for another user; `fenced`: another client took over; `dead`: the module ended too
+ * `retryAt`; `paused`: stopped by the app, or since the server acts for another user; `fenced`: the server knows a later session of this installation; `dead`: the module ended too
  * often, and only a reload of the page helps.
  */
 export type Phase = 'opening' | 'idle' | 'pulling' | 'pushing' | 'offline' | 'waiting' | 'paused' | 'needs-auth' | 'fenced' | 'closed' | 'dead';
@@ -460,7 +460,10 @@ export interface StorageStatus {
 
 /** What is going on. */
 export interface SyncStatus {
+  /** In a tab that does not drain, what the one that does is about. */
   readonly phase: Phase;
+  /** Whether this tab drains the outbox: of all tabs with one store, one does, and any of them writes. */
+  readonly drainer: boolean;
   /** Whether the network is believed to be there. */
   readonly online: boolean;
   /** Documents with writes that have not ended. */
@@ -555,7 +558,7 @@ export interface Inbox extends Source<readonly InboxItem[]> {
   /**
    * Queues the write again, as it was or with its document replaced by `edited`, under a new id, and takes it out of the inbox;
    * resolves when that is stored. Rejects, with nothing changed, as `VALIDATION` (it is not there; a group is not edited),
-   * `INVALID_DOCUMENT`, `TOO_LARGE`, `QUEUE_FULL`, `FENCED`, `CLOSED`.
+   * `INVALID_DOCUMENT`, `TOO_LARGE`, `QUEUE_FULL`, `CLOSED`.
    */
   retry(id: string, edited?: JsonValue): Promise<void>;
   /** Gives the write up; resolves when that is stored. */

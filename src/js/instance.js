@@ -5,6 +5,7 @@ import { Client } from './syncline.js';
 import { fromFault, isFault, SyncError } from './errors.js';
 import { Fold } from './fold.js';
 import { ended, enter, leave } from './module.js';
+import { Tabs } from './tabs.js';
 
 export class Instance {
   clientId = '';
@@ -89,14 +90,20 @@ export class Instance {
   /** Opens a client in the module. */
   start() {
     const life = (this.#life = new AbortController());
+    const { name, scope } = JSON.parse(this.#options);
+    const tabs = new Tabs(name, scope, life.signal, (what, text) => this.#client && this.#try(what, '', '', text));
     const host = {
       ...this.#host,
       life,
+      shares: Tabs.haveLocks,
+      post: (text) => tabs.post(text),
+      steal: () => tabs.steal(),
       notify: (text) => life === this.#life && this.fold.turn(text),
       panicked: (message) => life === this.#life && ended(new Error(message)),
     };
     try {
       this.#client = Client.open(this.#afterPanic(), host);
+      tabs.enter();
     } catch (thrown) {
       if (isFault(thrown)) this.end('dead', fromFault(thrown));
       else ended(thrown);

@@ -313,6 +313,8 @@ impl Device {
                     self.tell_later(common, 0, Input::SendFailed { request, why: SendFailure::Cancelled });
                 }
                 Effect::Notify(notice) => self.hear(common, notice)?,
+                // Nobody else is here.
+                Effect::Post(_) | Effect::Steal => {}
             }
         }
         Ok(())

@@ -163,14 +163,8 @@ impl Disk {
 
 impl Image {
     fn check(&self, guard: &Guard) -> Result<(), StoreFailure> {
-        match (guard, &self.meta) {
-            (Guard::Fresh, None) => Ok(()),
-            (Guard::Fresh, Some(meta)) => Err(StoreFailure::Fenced { epoch: meta.store_epoch }),
-            (Guard::Held { .. }, None) => Err(StoreFailure::Replaced),
-            (Guard::Held { store_id, .. }, Some(meta)) if *store_id != meta.store_id => Err(StoreFailure::Replaced),
-            (Guard::Held { epoch, .. }, Some(meta)) if *epoch != meta.store_epoch => Err(StoreFailure::Fenced { epoch: meta.store_epoch }),
-            (Guard::Held { .. }, Some(_)) => Ok(()),
-        }
+        let last = self.log.last_key_value().map_or(0, |(position, _)| *position);
+        guard.refuses(self.meta.as_ref(), last).map_or(Ok(()), Err)
     }
 
     fn apply(&mut self, change: &Change) -> u64 {
@@ -198,15 +192,11 @@ impl Image {
 
     fn read(&self, what: &Wanted) -> Found {
         let bytes = |bytes: &Arc<[u8]>| Bytes(bytes.clone());
-        match what {
-            Wanted::Boot => Found::Boot {
-                meta: self.meta.clone(),
-                directory: self.directory.as_ref().map(bytes),
-                log: self.log.iter().map(|(position, commit)| (*position, bytes(commit))).collect(),
-            },
-            Wanted::Pages(numbers) => {
-                Found::Pages { pages: numbers.iter().filter_map(|number| Some((*number, bytes(self.pages.get(number)?)))).collect() }
-            }
+        Found {
+            meta: self.meta.clone(),
+            directory: self.directory.as_ref().filter(|_| what.directory).map(bytes),
+            log: self.log.range(what.after + 1..).map(|(position, commit)| (*position, bytes(commit))).collect(),
+            pages: what.pages.iter().filter_map(|number| Some((*number, bytes(self.pages.get(number)?)))).collect(),
         }
     }
 }
@@ -252,7 +242,7 @@ mod tests {
         Write {
             write: WriteId(number),
             strict,
-            guard: Guard::Held { store_id: "s".into(), epoch: 1 },
+            guard: Guard::Known { store_id: "s".into(), epoch: Some(1), last: u64::MAX },
             append: Some(text.into()),
             rewrite: Vec::new(),
             pages: Vec::new(),
@@ -326,20 +316,33 @@ mod tests {
         disk.write(append(2, true, "late"));
         disk.finish(Fate::Completes);
         assert!(matches!(disk.finish(Fate::Completes), Some(Done::Failed(_, StoreFailure::Fenced { epoch: 2 }))));
-        disk.write(Write { guard: Guard::Held { store_id: "other".into(), epoch: 2 }, ..append(3, true, "x") });
+        disk.write(Write { guard: Guard::Known { store_id: "other".into(), epoch: Some(2), last: u64::MAX }, ..append(3, true, "x") });
         assert!(matches!(disk.finish(Fate::Completes), Some(Done::Failed(_, StoreFailure::Replaced))));
         assert!(texts(&disk).is_empty());
+    }
+
+    #[test]
+    fn c6_what_is_stored_is_made_on_all_that_is() {
+        let mut disk = opened();
+        let after = |last| Guard::Known { store_id: "s".into(), epoch: None, last };
+        for (text, last) in [("a", 0), ("behind", 0), ("b", 1)] {
+            disk.write(Write { guard: after(last), ..append(1, false, text) });
+            let done = disk.finish(Fate::Completes);
+            assert_eq!(matches!(done, Some(Done::Failed(_, StoreFailure::Behind))), text == "behind", "{done:?}");
+        }
+        assert_eq!(texts(&disk), ["a", "b"]);
+        disk.load(LoadId(1), Wanted { after: 1, ..Wanted::default() });
+        let Some(Done::Loaded(_, found)) = disk.finish(Fate::Completes) else { panic!("it did not load") };
+        assert_eq!(found.log, [(2, Bytes((*b"b").into()))]);
     }
 
     #[test]
     fn a_reading_waits_for_the_transactions_before_it() {
         let mut disk = opened();
         disk.write(append(1, false, "a"));
-        disk.load(LoadId(1), Wanted::Boot);
+        disk.load(LoadId(1), Wanted::all());
         disk.finish(Fate::Completes);
-        let Some(Done::Loaded(LoadId(1), Found::Boot { meta: Some(_), log, .. })) = disk.finish(Fate::Aborts) else {
-            panic!("it did not load")
-        };
+        let Some(Done::Loaded(LoadId(1), Found { meta: Some(_), log, .. })) = disk.finish(Fate::Aborts) else { panic!("it did not load") };
         assert_eq!(log.len(), 1);
     }
 }

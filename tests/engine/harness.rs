@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, VecDeque};
 use syncline::authority::{Authority, Feed, MemoryStore, PullAsk, RefuseMarked};
 use syncline::engine::clock::{Timestamp, Wall};
 use syncline::engine::config::Config;
-use syncline::engine::effect::{Effect, Guard, Wanted, Write};
+use syncline::engine::effect::{Effect, Wanted, Write};
 use syncline::engine::error::Fault;
 use syncline::engine::ident::{AskId, MutationId, RequestId};
 use syncline::engine::input::{Ask, Bytes, Found, Input, Meta, Reply, SendFailure, StoreFailure};
+use syncline::engine::message::Message;
 use syncline::engine::mutation::Mutation;
 use syncline::engine::notice::{Ending, Notice, Status};
 use syncline::engine::{Engine, View};
@@ -29,11 +30,9 @@ pub struct Disk {
 
 impl Disk {
     pub fn apply(&mut self, write: &Write) -> Result<u64, StoreFailure> {
-        match (&write.guard, &self.meta) {
-            (Guard::Fresh, None) => {}
-            (Guard::Held { store_id, epoch }, Some(meta)) if *store_id == meta.store_id && *epoch == meta.store_epoch => {}
-            (_, Some(meta)) => return Err(StoreFailure::Fenced { epoch: meta.store_epoch }),
-            _ => return Err(StoreFailure::Replaced),
+        let last = self.log.last_key_value().map_or(0, |(position, _)| *position);
+        if let Some(why) = write.guard.refuses(self.meta.as_ref(), last) {
+            return Err(why);
         }
         for (position, bytes) in &write.rewrite {
             match bytes {
@@ -61,15 +60,11 @@ impl Disk {
 
     pub fn load(&self, what: &Wanted) -> Found {
         let bytes = |bytes: &Vec<u8>| Bytes(bytes.as_slice().into());
-        match what {
-            Wanted::Boot => Found::Boot {
-                meta: self.meta.clone(),
-                directory: self.directory.as_ref().map(bytes),
-                log: self.log.iter().map(|(position, commit)| (*position, bytes(commit))).collect(),
-            },
-            Wanted::Pages(pages) => {
-                Found::Pages { pages: pages.iter().filter_map(|page| Some((*page, bytes(self.pages.get(page)?)))).collect() }
-            }
+        Found {
+            meta: self.meta.clone(),
+            directory: self.directory.as_ref().filter(|_| what.directory).map(bytes),
+            log: self.log.range(what.after + 1..).map(|(position, commit)| (*position, bytes(commit))).collect(),
+            pages: what.pages.iter().filter_map(|page| Some((*page, bytes(self.pages.get(page)?)))).collect(),
         }
     }
 }
@@ -147,6 +142,10 @@ pub struct Client {
     pub outliving: Vec<RequestId>,
     pub cancelled: Vec<RequestId>,
     pub notices: Vec<Notice>,
+    /// What other tabs would hear.
+    pub posted: Vec<Message>,
+    /// How often the lock was to be taken from whoever holds it.
+    pub steals: u32,
     seed: u64,
 }
 
@@ -200,7 +199,14 @@ impl Client {
 
     /// A client whose store does not answer by itself.
     pub fn without_a_store(config: Config, seed: u64) -> Client {
-        let mut client = Client {
+        let mut client = Client::fresh(config, seed);
+        client.tell(Input::Started);
+        client
+    }
+
+    /// One that was told nothing yet.
+    pub fn fresh(config: Config, seed: u64) -> Client {
+        Client {
             engine: Engine::new(config, [seed, 7], Timestamp(0), WALL),
             now: Timestamp(0),
             disk: Disk::default(),
@@ -211,10 +217,10 @@ impl Client {
             outliving: Vec::new(),
             cancelled: Vec::new(),
             notices: Vec::new(),
+            posted: Vec::new(),
+            steals: 0,
             seed,
-        };
-        client.tell(Input::Started);
-        client
+        }
     }
 
     /// The page is gone at once; another opens what is stored.
@@ -253,6 +259,8 @@ impl Client {
                 }
                 Effect::Cancel { request } => self.cancelled.push(request),
                 Effect::Notify(notice) => self.notices.push(notice),
+                Effect::Post(message) => self.posted.push(message),
+                Effect::Steal => self.steals += 1,
             }
         }
         if self.storing {

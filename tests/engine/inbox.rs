@@ -237,9 +237,9 @@ fn a_retry_that_cannot_be_kept_is_answered_so() {
     let mut server = Server::new();
     let (mut client, id) = refused(&mut server);
     client.disk.meta.as_mut().unwrap().store_epoch += 1;
-    assert_eq!(retry(&mut client, &id, None), Some(Code::Fenced));
+    assert_eq!(retry(&mut client, &id, None), Some(Code::StorageUnavailable));
     client.tell(Input::Woke);
-    assert_eq!(discard(&mut client, &id), Some(Code::Fenced));
+    assert_eq!(discard(&mut client, &id), None, "once it knows what the other client has done");
 }
 
 #[test]
@@ -248,13 +248,13 @@ fn a_retry_that_another_client_cuts_off_leaves_the_item_where_it_was() {
     let (mut client, id) = refused(&mut server);
     let before = inbox(&client);
     client.disk.meta.as_mut().unwrap().store_epoch += 1;
-    assert_eq!(retry(&mut client, &id, None), Some(Code::Fenced));
+    assert_eq!(retry(&mut client, &id, None), Some(Code::StorageUnavailable));
     assert_eq!(inbox(&client), before, "the call has failed, and the other client has it");
     assert_eq!(client.view("k"), Some(json!({"n":1})), "what it would have made is not there");
     let (mut client, id) = refused(&mut server);
     let before = inbox(&client);
     client.disk.meta.as_mut().unwrap().store_epoch += 1;
-    assert_eq!(discard(&mut client, &id), Some(Code::Fenced));
+    assert_eq!(discard(&mut client, &id), Some(Code::StorageUnavailable));
     assert_eq!(inbox(&client), before);
 }
 

@@ -29,5 +29,6 @@ mod replies;
 mod revived;
 mod shadows;
 mod storage;
+mod tabs;
 mod tokens;
 mod writing;

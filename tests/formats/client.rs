@@ -67,6 +67,8 @@ impl Client {
             Effect::Send { request, call, .. } => self.sent.push_back((request, call)),
             Effect::Cancel { request } => self.cancelled.push(request),
             Effect::Notify(notice) => self.notices.push(notice),
+            // Nobody else is here.
+            Effect::Post(_) | Effect::Steal => {}
         }
         None
     }
@@ -101,15 +103,11 @@ impl Client {
 impl Stored {
     fn find(&self, what: &Wanted) -> Found {
         let bytes = |bytes: &Vec<u8>| Bytes(bytes.as_slice().into());
-        match what {
-            Wanted::Boot => Found::Boot {
-                meta: self.meta.clone(),
-                directory: self.directory.as_ref().map(bytes),
-                log: self.log.iter().map(|(position, commit)| (*position, bytes(commit))).collect(),
-            },
-            Wanted::Pages(pages) => {
-                Found::Pages { pages: pages.iter().filter_map(|page| Some((*page, bytes(self.pages.get(page)?)))).collect() }
-            }
+        Found {
+            meta: self.meta.clone(),
+            directory: self.directory.as_ref().filter(|_| what.directory).map(bytes),
+            log: self.log.range(what.after + 1..).map(|(position, commit)| (*position, bytes(commit))).collect(),
+            pages: what.pages.iter().filter_map(|page| Some((*page, bytes(self.pages.get(page)?)))).collect(),
         }
     }
 

@@ -2,19 +2,23 @@
 
 use serde::{Deserialize, Serialize};
 use syncline::engine::clock::Wall;
+use syncline::engine::error::{Code, Fault};
 use syncline::engine::ident::{AskId, LoadId, MutationId, RequestId, WriteId};
 use syncline::engine::input::{Ask, Bytes, Found, Input, Meta, Reply, SendFailure, StoreFailure, Versions};
+use syncline::engine::message::{Errand, Message};
+use syncline::engine::notice::Phase;
 use syncline::protocol::Address;
 
 use crate::vectors::{Vectors, assert_covered, variants};
 
 variants!(Input as input_name, INPUTS:
     Started, Loaded, LoadFailed, Written, WriteFailed, Progressed, Replied, SendFailed, WentOnline, WentOffline, BecameVisible,
-    BecameHidden, PageHid, Resumed, ClockRead, Woke, Held, Asked, ItemObserved, PendingObserved, Marked, Stopped, CancelAsked, TokenGiven,
+    BecameHidden, PageHid, Resumed, ClockRead, LockLost, LockGained, Heard, Woke, Held, Asked, ItemObserved, PendingObserved, Marked, Stopped, CancelAsked, TokenGiven,
 );
-variants!(Found as found_name, FOUNDS: Boot, Pages);
+variants!(Message as message_name, MESSAGES: Grew, Turned, Asked, Here, Wanted, Done);
+variants!(Errand as errand_name, ERRANDS: Pull, Push);
 variants!(Ask as ask_name, ASKS: Load, Pull, PullFeed, Wait, Push, Sync, Retry, Discard, Close);
-variants!(StoreFailure as store_failure_name, STORE_FAILURES: Unavailable, TooNew, Aborted, Quota, Fenced, Replaced, Cancelled);
+variants!(StoreFailure as store_failure_name, STORE_FAILURES: Unavailable, TooNew, Aborted, Quota, Fenced, Replaced, Behind);
 variants!(SendFailure as send_failure_name, SEND_FAILURES: NoAnswer, Truncated, TooLarge, Cancelled, Threw);
 
 #[derive(Serialize, Deserialize)]
@@ -31,9 +35,12 @@ fn samples() -> Vec<(&'static str, Input)> {
     let mutation = MutationId("018f3c00-0000-7000-8000-000000000001".into());
     let mut samples = vec![
         ("started", Input::Started),
-        ("loaded: a fresh store", Input::Loaded { load: LoadId(1), found: Found::Boot { meta: None, directory: None, log: vec![] } }),
+        ("loaded: a fresh store", Input::Loaded { load: LoadId(1), found: Found::default() }),
         ("loaded: a store", Input::Loaded { load: LoadId(1), found: boot() }),
-        ("loaded: pages", Input::Loaded { load: LoadId(2), found: Found::Pages { pages: vec![(7, bytes(b"\0\xff")), (8, bytes(b""))] } }),
+        (
+            "loaded: pages",
+            Input::Loaded { load: LoadId(2), found: Found { pages: vec![(7, bytes(b"\0\xff")), (8, bytes(b""))], ..Found::default() } },
+        ),
         ("written", Input::Written { write: WriteId(3), position: 42 }),
         ("progressed", Input::Progressed { request: RequestId(5), received: 9_007_199_254_740_993 }),
         ("replied", Input::Replied { request: RequestId(5), reply: reply() }),
@@ -45,6 +52,8 @@ fn samples() -> Vec<(&'static str, Input)> {
         ("page hid", Input::PageHid),
         ("resumed", Input::Resumed { wall: Wall(1_700_000_000_000) }),
         ("clock read", Input::ClockRead { wall: Wall(1_700_000_000_000) }),
+        ("lock lost", Input::LockLost),
+        ("lock gained", Input::LockGained),
         ("woke", Input::Woke),
         ("held", Input::Held { address: address(), held: true }),
         ("held no longer", Input::Held { address: address(), held: false }),
@@ -71,6 +80,23 @@ fn samples() -> Vec<(&'static str, Input)> {
         ("asked: discard", Ask::Discard { entry: mutation.clone() }),
         ("asked: close", Ask::Close),
     ];
+    let error = Some(Fault::new(Code::Network, "no answer from the server"));
+    let messages = [
+        ("heard: the log grew", Message::Grew { position: 42 }),
+        ("heard: the store turned", Message::Turned),
+        ("heard: asked who drains", Message::Asked),
+        ("heard: here", Message::Here { phase: Phase::NeedsAuth }),
+        ("heard: wanted, a pull", Message::Wanted { token: 9_007_199_254_740_991, position: 42, what: Errand::Pull { feed: None } }),
+        ("heard: wanted, a pull of one feed", Message::Wanted { token: 7, position: 0, what: Errand::Pull { feed: Some("a/ü".into()) } }),
+        ("heard: wanted, a push", Message::Wanted { token: 7, position: 1, what: Errand::Push { address: None } }),
+        (
+            "heard: wanted, a push of one document",
+            Message::Wanted { token: 7, position: 1, what: Errand::Push { address: Some(address()) } },
+        ),
+        ("heard: done", Message::Done { token: 7, error: None }),
+        ("heard: not done", Message::Done { token: 7, error }),
+    ];
+    samples.extend(messages.map(|(name, message)| (name, Input::Heard { message })));
     samples.extend(asks.map(|(name, what)| (name, Input::Asked { ask: AskId(6), what })));
     samples.extend(store_failures().map(|(name, why)| (name, Input::WriteFailed { write: WriteId(3), why })));
     samples.push(("load failed", Input::LoadFailed { load: LoadId(1), why: StoreFailure::TooNew }));
@@ -93,7 +119,7 @@ fn store_failures() -> [(&'static str, StoreFailure); 7] {
         ("write failed: quota", StoreFailure::Quota),
         ("write failed: fenced", StoreFailure::Fenced { epoch: 8 }),
         ("write failed: replaced", StoreFailure::Replaced),
-        ("write failed: cancelled", StoreFailure::Cancelled),
+        ("write failed: behind", StoreFailure::Behind),
     ]
 }
 
@@ -107,7 +133,8 @@ fn boot() -> Found {
         client_id: "018f3c00-0000-7000-8000-00000000cccc".into(),
         session_epoch: 6,
     };
-    Found::Boot { meta: Some(meta), directory: Some(bytes("é".as_bytes())), log: vec![(41, bytes(b"text")), (44, bytes(&[0xc3, 0, 200]))] }
+    let log = vec![(41, bytes(b"text")), (44, bytes(&[0xc3, 0, 200]))];
+    Found { meta: Some(meta), directory: Some(bytes("é".as_bytes())), log, pages: Vec::new() }
 }
 
 fn reply() -> Reply {
@@ -134,17 +161,24 @@ fn every_input_is_written_and_read_as_its_vector_says() {
 fn every_input_has_a_vector() {
     let inputs: Vec<Input> = samples().into_iter().map(|(_, input)| input).collect();
     assert_covered("inputs", INPUTS, inputs.iter().map(input_name));
-    let (mut found, mut asked, mut store, mut send) = (vec![], vec![], vec![], vec![]);
+    let (mut messages, mut errands, mut asked, mut store, mut send) = (vec![], vec![], vec![], vec![], vec![]);
     for input in &inputs {
         match input {
-            Input::Loaded { found: what, .. } => found.push(found_name(what)),
+            Input::Heard { message } => {
+                messages.push(message_name(message));
+                if let Message::Wanted { what, .. } = message {
+                    errands.push(errand_name(what));
+                }
+                assert_eq!(Message::read(&message.text()).as_ref(), Some(message));
+            }
             Input::Asked { what, .. } => asked.push(ask_name(what)),
             Input::WriteFailed { why, .. } => store.push(store_failure_name(why)),
             Input::SendFailed { why, .. } => send.push(send_failure_name(why)),
             _ => {}
         }
     }
-    assert_covered("readings", FOUNDS, found);
+    assert_covered("messages", MESSAGES, messages);
+    assert_covered("errands", ERRANDS, errands);
     assert_covered("questions", ASKS, asked);
     assert_covered("failures of the store", STORE_FAILURES, store);
     assert_covered("failures of requests", SEND_FAILURES, send);

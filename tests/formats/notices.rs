@@ -121,6 +121,7 @@ fn phases() -> [Phase; 10] {
 fn idle() -> Status {
     Status {
         phase: Phase::Idle,
+        drainer: true,
         online: true,
         pending_items: 0,
         pending_mutations: 0,
@@ -144,6 +145,7 @@ fn idle() -> Status {
 fn busy() -> Status {
     Status {
         phase: Phase::Waiting,
+        drainer: false,
         online: false,
         pending_items: 1,
         pending_mutations: 2,

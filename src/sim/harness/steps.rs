@@ -95,6 +95,8 @@ impl Harness {
                     tab.disk.write(write);
                     self.start_disk(client);
                 }
+                // Each client is alone on its device.
+                Effect::Post(_) | Effect::Steal => {}
                 Effect::Send { request, call, .. } => {
                     tab.outstanding.insert(request);
                     let identity = tab.engine.identity();

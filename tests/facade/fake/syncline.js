@@ -68,6 +68,10 @@ export class Client {
     this.tell({ notice: 'changed', address: { collection, key }, change: { change: 'operations', operations } });
   }
 
+  /** Whether this tab has the lock, and what it heard. */
+  lock() {}
+  heard() {}
+
   call(operation, ...given) {
     const needed = given.filter((text) => text !== '');
     if (operation === 'hold' || operation === 'release') return this.hold(...needed, operation === 'hold');

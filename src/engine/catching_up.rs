@@ -1,0 +1,501 @@
+//! Taking up what other tabs have stored: commit by commit where that can be done, and else everything once more. Whatever is stored
+//! was made on all that was stored before it, so what is read comes before all that waits here.
+
+use std::sync::Arc;
+
+use super::Engine;
+use super::boot::{Attempt, read_queued};
+use super::clock::Timestamp;
+use super::effect::{Effect, Sink};
+use super::error::{Code, Fault};
+use super::header;
+use super::history::{ROWS_MAX, Row};
+use super::ident::{AskId, MutationId};
+use super::inbox::Inbox;
+use super::input::{Bytes, Found, Meta, StoreFailure};
+use super::log::About;
+use super::notice::{Ending, Notice};
+use super::outbox::Outbox;
+use super::pages;
+use super::pull::Feed;
+use super::queued::{Queued, State};
+use super::record::{self, DirectoryRow, Kind, Record};
+use super::replica::Lifted;
+use super::settling::tell_settled;
+use super::store::Mode;
+use super::storing::fault_of;
+use super::tabs::Reads;
+use crate::ordered::OrderedSet;
+use crate::protocol::member::{Member, text_of};
+use crate::protocol::{Address, Operation, Part, Parts, Pointer, Text};
+
+/// A write of this tab that is not stored.
+struct Unsaved {
+    queued: Box<Queued>,
+    after: Vec<MutationId>,
+    layers: Vec<(Address, Lifted)>,
+}
+
+/// It cannot be taken up as it is: everything has to be read anew.
+#[derive(Debug)]
+struct Gap;
+
+impl From<&'static str> for Gap {
+    fn from(_: &'static str) -> Gap {
+        Gap
+    }
+}
+
+impl Engine {
+    /// What is stored by now was read. Whether what is known of the log is as new as that.
+    pub(super) fn catch_up(&mut self, now: Timestamp, found: &Found, effects: &mut impl Sink) -> bool {
+        let (Mode::Durable, Some(known)) = (self.store.mode(), self.store.meta().cloned()) else { return true };
+        let Some(meta) = found.meta.clone().filter(|meta| meta.store_id == known.store_id) else {
+            self.turn_to_memory(now, fault_of(&StoreFailure::Replaced), effects);
+            return false;
+        };
+        let (is_held, is_turned) = (self.store.is_held(), meta.store_epoch != known.store_epoch);
+        if is_turned && is_held {
+            self.on_fenced(true);
+            return false;
+        }
+        if is_turned && self.store.is_taking_over() || meta.folded_to != known.folded_to && !is_held {
+            self.want(Reads::All);
+            return false;
+        }
+        let is_news = found.log.iter().any(|(position, _)| *position > self.store.log.last());
+        if is_news && self.store.is_writing() {
+            // That will fail, and is made again on this.
+            self.want(Reads::Tail);
+            return false;
+        }
+        if is_news && self.take_up_tail(now, &found.log, effects).is_err() {
+            self.want(Reads::All);
+            return false;
+        }
+        if !is_held {
+            self.store.note(meta);
+        }
+        true
+    }
+
+    fn take_up_tail(&mut self, now: Timestamp, log: &[(u64, Bytes)], effects: &mut impl Sink) -> Result<(), Gap> {
+        let last = self.store.log.last();
+        let news = || log.iter().filter(|(position, _)| *position > last);
+        self.check_tail(news())?;
+        let unsaved = self.lift();
+        let mut taken = Ok(());
+        for (position, bytes) in news() {
+            taken = taken.and_then(|()| self.take_up_commit(now, *position, &bytes.0, effects));
+        }
+        self.lay_back(now, unsaved, effects);
+        self.note_last_syncs();
+        taken
+    }
+
+    /// Whether all of it can be taken up record by record, whatever waits here to be stored.
+    fn check_tail<'l>(&self, log: impl Iterator<Item = &'l (u64, Bytes)>) -> Result<(), Gap> {
+        let (staged, has_bases) = self.store.waiting();
+        let (mut named, mut is_moving) = (OrderedSet::default(), has_bases);
+        for bytes in staged {
+            for found in record::decode(bytes) {
+                let record::Found::Record(record) = found else { continue };
+                is_moving |= matches!(record.kind, Kind::Settlement | Kind::Cancel);
+                if record.kind != Kind::Mutation {
+                    names(&record, &mut |id| {
+                        named.insert(id, ());
+                    })?;
+                }
+            }
+        }
+        for (_, bytes) in log {
+            for found in record::decode(&bytes.0) {
+                let record::Found::Record(record) = found else { return Err(Gap) };
+                let mut meets = false;
+                names(&record, &mut |id| meets |= named.contains_key(&id))?;
+                // The text that a splice was made on may be gone here.
+                let is_splice = || super::boot::parts_of(record.body).iter().any(|part| part.operations.iter().any(is_splice));
+                let is_apart = record.kind == Kind::Mutation && is_moving && is_splice();
+                if meets || is_apart || record.kind == Kind::Fold {
+                    return Err(Gap);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the writes that are not stored off all others.
+    fn lift(&mut self) -> Vec<Unsaved> {
+        let mut ids = self.store.unsaved();
+        // A follow-up stands where what it carries on stood.
+        ids.retain(|id| self.outbox.queued(id).is_some_and(|queued| queued.lineage.is_none() && queued.entry.is_none()));
+        let mut addresses = OrderedSet::default();
+        for id in &ids {
+            for address in self.outbox.queued(id).map_or(&[][..], |queued| &queued.addresses) {
+                addresses.insert(address.clone(), ());
+            }
+        }
+        for address in addresses.keys() {
+            self.touch(address);
+            self.replica.capture(address);
+        }
+        let mut unsaved = Vec::with_capacity(ids.len());
+        for id in &ids {
+            let Some(order) = self.outbox.order(id) else { continue };
+            let after = self.outbox.dependencies(&[order]).pop().map(|(_, after)| after).unwrap_or_default();
+            let Some(queued) = self.outbox.take(id) else { continue };
+            let mut layers = Vec::with_capacity(queued.addresses.len());
+            for address in &queued.addresses {
+                layers.extend(self.replica.lift(address, id).map(|layer| (address.clone(), layer)));
+            }
+            unsaved.push(Unsaved { queued, after, layers });
+        }
+        unsaved
+    }
+
+    /// Lays them over all that is there by now. Where what one comes after was refused, it is refused, too.
+    fn lay_back(&mut self, now: Timestamp, unsaved: Vec<Unsaved>, effects: &mut impl Sink) {
+        let (mut ids, mut addresses, mut refused) = (OrderedSet::default(), OrderedSet::default(), Vec::new());
+        for Unsaved { mut queued, after, layers } in unsaved {
+            let (id, carries) = (queued.id.clone(), std::mem::take(&mut queued.carries));
+            ids.insert(id.clone(), ());
+            let order = self.outbox.stage(queued, None);
+            self.outbox.carry(order, carries, &[]);
+            self.outbox.depend(order, &after, &[]);
+            for (address, layer) in layers {
+                if self.is_paged(&address) && !self.replica.is_resident(&address) {
+                    self.load_page_of(&address, None, effects);
+                }
+                self.replica.lay_lifted(&address, self.is_paged(&address), order, layer);
+                addresses.insert(address, ());
+            }
+            if after.iter().any(|id| self.inbox.has(id)) {
+                refused.push(id);
+            }
+        }
+        if !ids.is_empty() {
+            self.await_all();
+        }
+        for address in addresses.keys() {
+            let mut befores = self.replica.moved(address);
+            befores.retain(|before| ids.contains_key(&before.id));
+            self.keep_befores(befores);
+        }
+        for id in &refused {
+            let Some(order) = self.outbox.order(id) else { continue };
+            let Some(queued) = self.outbox.take(id) else { continue };
+            self.block(now, &queued, false, effects);
+            self.block_dependents(now, order, false, effects);
+        }
+    }
+
+    /// Everything was read anew. What waits here is laid over it.
+    pub(super) fn renew(&mut self, now: Timestamp, found: Found, effects: &mut impl Sink) {
+        let is_same = |meta: &Meta| self.store.meta().is_none_or(|known| known.store_id == meta.store_id);
+        if !found.meta.as_ref().is_some_and(is_same) {
+            return self.turn_to_memory(now, fault_of(&StoreFailure::Replaced), effects);
+        }
+        let held = self.watch.held();
+        held.iter().for_each(|address| self.touch(address));
+        let unsaved = self.lift();
+        let (last, has_bases) = (self.store.log.last(), self.store.waiting().1);
+        let mut lost = self.store.renew();
+        self.refuse_asks(&mut lost, &Fault::new(Code::StorageUnavailable, "another tab has changed the store: try again"), effects);
+        let inbox = self.forget(now, effects);
+        // Bases that were folded without this tab may be others by now, and those that waited to be stored are nobody's.
+        let known = if !has_bases && found.meta.as_ref().is_some_and(|meta| meta.folded_to <= last) { last } else { 0 };
+        self.replica.begin_anew(known > 0);
+        self.begin(now, found, known, effects);
+        self.tell_inbox_renewed(&inbox, effects);
+        self.lay_anew(now, unsaved, effects);
+        for id in &lost.cancelled() {
+            self.on_cancel_asked(now, id, effects);
+        }
+        let waiting = std::mem::take(&mut self.waiting);
+        for ((_, ask), address) in waiting.iter() {
+            self.load_page_of(address, Some(AskId(*ask)), effects);
+        }
+        for address in &held {
+            if self.is_paged(address) && !self.replica.is_resident(address) {
+                self.load_page_of(address, None, effects);
+            }
+        }
+        self.await_all();
+    }
+
+    /// Stages them anew and lays them over all that is there by now. What was made anew from the inbox is there as it was.
+    fn lay_anew(&mut self, now: Timestamp, mut unsaved: Vec<Unsaved>, effects: &mut impl Sink) {
+        unsaved.retain(|unsaved| unsaved.queued.carries.is_empty());
+        for Unsaved { queued, after, layers } in &mut unsaved {
+            let mut parts = Vec::with_capacity(layers.len());
+            for (address, layer) in layers {
+                parts.push(Part { address: address.clone(), operations: layer.operations().to_vec(), base: None });
+            }
+            let header = header::mutation(&queued.id, self.wall_at(now), &self.config.scope, &queued.addresses, &None, None);
+            self.store.stage_mutation(&queued.id, &header, &text_of(&Parts(&parts)), self.config.strict);
+            if !after.is_empty() {
+                self.keep_dependencies(&[(queued.id.clone(), after.clone())]);
+            }
+            queued.texts.clear();
+        }
+        self.lay_back(now, unsaved, effects);
+    }
+
+    fn take_up_commit(&mut self, now: Timestamp, position: u64, bytes: &[u8], effects: &mut impl Sink) -> Result<(), Gap> {
+        let own = self.store.log.begin_other();
+        let mut end = 0;
+        let mut taken = Ok(());
+        for found in record::decode(bytes) {
+            let start = end;
+            end += found.raw().len();
+            let record::Found::Record(record) = found else { continue };
+            match self.take_up_record(now, position, &record, effects) {
+                Ok(Some(about)) => self.store.log.keep(start..end, Some(about)),
+                Ok(None) => {}
+                Err(gap) => taken = Err(gap),
+            }
+        }
+        let number = self.store.log.end_other(own);
+        self.store.log.add(number, position, bytes, bytes.len());
+        taken
+    }
+
+    /// Says what the record is about, where it is still needed.
+    fn take_up_record(
+        &mut self,
+        now: Timestamp,
+        position: u64,
+        record: &Record<'_>,
+        effects: &mut impl Sink,
+    ) -> Result<Option<About>, Gap> {
+        let mut header = record.header()?;
+        let mut id = MutationId::blank();
+        if let Some(name) = record.kind.named_by() {
+            header.take(name, &mut id).check()?;
+        }
+        let mut operation = 0_u32;
+        let lives = match record.kind {
+            Kind::Mutation => self.take_up_mutation(read_queued(position, &mut header, &id, record, &[])?, effects)?,
+            Kind::Freeze => self.take_up_freeze(read_queued(position, &mut header, &id, record, &[])?)?,
+            Kind::Attempt => {
+                let Attempt { failures, until, asked } = Attempt::read(&mut header, now, self.wall_at(now))?;
+                self.outbox.mark_tried(&id, failures, asked);
+                self.outbox.set_state(&id, State::Waiting(until));
+                self.outbox.entry(&id).is_some()
+            }
+            Kind::Before => {
+                header.take("operation", &mut operation).take("path", &mut Pointer::blank()).check()?;
+                let text = String::read(record.body).ok_or(Gap)?;
+                let Some(address) = self.outbox.queued(&id).and_then(|queued| queued.addresses.first()).cloned() else { return Ok(None) };
+                self.touch(&address);
+                self.replica.add_before(&address, &id, operation as usize, Text::of(&text));
+                self.outbox.keep_text(&id, operation, record.body.len() as u64);
+                true
+            }
+            Kind::After => {
+                let mut after = Vec::new();
+                header.take("after", &mut after).check()?;
+                let Some(order) = self.outbox.order(&id) else { return Ok(None) };
+                self.outbox.depend(order, &after, &[]);
+                true
+            }
+            Kind::Cancel => {
+                let Some(queued) = self.outbox.take(&id) else { return Err(Gap) };
+                self.end_elsewhere(&queued.addresses, &id);
+                tell_settled(std::slice::from_ref(&id), &Ending::Cancelled, effects);
+                false
+            }
+            Kind::Settlement => {
+                let (mut members, mut ending) = (Vec::<MutationId>::new(), String::new());
+                header.take("members", &mut members).take("ending", &mut ending).check()?;
+                self.take_up_settlement(&id, &members, &ending, effects)?;
+                false
+            }
+            Kind::Shadow => {
+                for part in &super::boot::parts_of(record.body) {
+                    self.touch(&part.address);
+                    self.items.note_sync(&part.address);
+                }
+                self.read_shadow(now, &mut header, &id, record.body)?
+            }
+            Kind::Inbox => {
+                self.inbox.restore(&id, record.header, record.body)?;
+                let addresses = self.inbox.item(&id).map_or_else(Vec::new, |item| item.addresses().to_vec());
+                addresses.iter().for_each(|address| self.items.touch(address));
+                true
+            }
+            Kind::Base => {
+                let (address, base) = pages::read_base(&mut header, record.body)?;
+                self.touch(&address);
+                self.items.note_sync(&address);
+                self.replica.rebase(&address, false, Some(base), &[]);
+                self.keep_grounded(&address);
+                self.store.found_in_log(address);
+                false
+            }
+            Kind::Paged => {
+                let mut rows = Vec::<DirectoryRow>::new();
+                header.take("pages", &mut rows).check()?;
+                rows.iter().for_each(|row| self.take_up_row(row, effects));
+                false
+            }
+            Kind::History => {
+                let row = Row::read(record.header).filter(|row| row.slot < ROWS_MAX as u32).ok_or(Gap)?;
+                operation = row.slot;
+                self.history.restore(row);
+                true
+            }
+            Kind::Cursor => self.read_cursor(now, &mut header, &id.0)?,
+            Kind::Quarantine => return Ok(Some(About::quarantine(record.body))),
+            _ => return Err(Gap),
+        };
+        Ok(lives.then(|| About::named(record.kind, id.0, operation)))
+    }
+
+    fn take_up_mutation(&mut self, (queued, parts): (Box<Queued>, Vec<Part>), effects: &mut impl Sink) -> Result<bool, Gap> {
+        let (id, place) = (queued.id.clone(), queued.place);
+        queued.addresses.iter().for_each(|address| self.touch(address));
+        let Some(line) = &queued.lineage else {
+            let order = self.outbox.stage(queued, None);
+            for Part { address, operations, .. } in parts {
+                if self.lay(&address, order, &id, operations, effects) {
+                    self.ungrounded.insert(address, ());
+                }
+            }
+            self.keep(&id, place);
+            return Ok(true);
+        };
+        // A follow-up takes the place of the entry that it carries on.
+        let first = queued.addresses.first().and_then(|address| self.outbox.first_queued(address));
+        let origin = first.filter(|first| first.entry.is_some() && first.line(0).place == line.place).ok_or(Gap)?.id.clone();
+        let (order, carried, entry) = self.outbox.settle(&origin).ok_or(Gap)?;
+        self.outbox.stage(queued, Some(order));
+        self.outbox.carry(order, carried.carries, &entry.members);
+        for Part { address, operations, .. } in parts {
+            self.replica.replace(&address, std::slice::from_ref(&origin), order, id.clone(), operations);
+        }
+        self.keep(&id, place);
+        Ok(true)
+    }
+
+    fn take_up_freeze(&mut self, (queued, parts): (Box<Queued>, Vec<Part>)) -> Result<bool, Gap> {
+        let Queued { id, entry: Some(entry), .. } = *queued else { return Err(Gap) };
+        let order = self.outbox.queued(&id).and_then(|_| self.outbox.order(&id)).ok_or(Gap)?;
+        let mut layers = entry.members.clone();
+        layers.retain(|member| self.outbox.queued(member).is_some());
+        entry.members.iter().for_each(|member| self.store.log.retire(member));
+        for Part { address, operations, .. } in parts {
+            self.touch(&address);
+            self.replica.replace(&address, &layers, order, id.clone(), operations);
+        }
+        self.outbox.freeze(entry);
+        self.outbox.set_state(&id, State::Ready);
+        Ok(true)
+    }
+
+    fn take_up_settlement(&mut self, id: &MutationId, members: &[MutationId], ending: &str, effects: &mut impl Sink) -> Result<(), Gap> {
+        if ending == header::RETRIED || ending == header::DISCARDED {
+            let addresses = self.inbox.item(id).map_or_else(Vec::new, |item| item.addresses().to_vec());
+            addresses.iter().for_each(|address| self.items.touch(address));
+            self.inbox.remove(id);
+            self.store.log.forget(&About::of(Kind::Inbox, id));
+            effects.push(Effect::Notify(Notice::InboxRemoved { entry: id.clone() }));
+            return Ok(());
+        }
+        if ending == header::SHOWN {
+            self.touch_shadow(id);
+            self.forget_shadow(id);
+            return Ok(());
+        }
+        let order = self.outbox.order(id);
+        let ended = match self.outbox.settle(id) {
+            Some((_, queued, _)) => Some(queued),
+            None => self.outbox.take(id),
+        };
+        if let Some(queued) = ended {
+            self.end_elsewhere(&queued.addresses, id);
+            self.inbox.carry(id, &queued.carries);
+            if ending == "applied" {
+                order.into_iter().for_each(|order| self.outbox.release_dependents(order));
+            }
+        }
+        for member in members {
+            self.store.log.retire(member);
+        }
+        let ending = match self.ending(ending, id) {
+            _ if ending == "merged" => {
+                members.first().and_then(|first| self.outbox.standing_for(first)).map(|by| Ending::Merged { by, maybe_applied: None })
+            }
+            ending => ending,
+        };
+        tell_settled(members, &ending.ok_or(Gap)?, effects);
+        Ok(())
+    }
+
+    /// What has ended in another tab leaves the overlay.
+    fn end_elsewhere(&mut self, addresses: &[Address], id: &MutationId) {
+        for address in addresses {
+            self.touch(address);
+            self.replica.rebase(address, self.is_paged(address), None, std::slice::from_ref(id));
+        }
+        self.store.log.retire(id);
+    }
+
+    fn take_up_row(&mut self, row: &DirectoryRow, effects: &mut impl Sink) {
+        let mut addresses = Vec::with_capacity(row.2.len());
+        for key in &row.2 {
+            let address = Address::new(row.1.clone(), key.clone());
+            self.touch(&address);
+            self.items.note_sync(&address);
+            self.replica.unload(&address);
+            addresses.push(address);
+        }
+        self.store.found_in_page(row);
+        for address in &addresses {
+            let is_pending = self.outbox.first(Some(address)).is_some();
+            if is_pending {
+                self.ungrounded.insert(address.clone(), ());
+            }
+            if is_pending || self.watch.is_held(address) {
+                self.load_page_of(address, None, effects);
+            }
+        }
+    }
+
+    /// Nothing is known any more but what the app wants. Gives what was in the inbox.
+    fn forget(&mut self, now: Timestamp, effects: &mut impl Sink) -> Inbox {
+        for request in &std::mem::take(&mut self.requests) {
+            effects.push(Effect::Cancel { request: request.id });
+        }
+        let mut awaited = Vec::new();
+        for id in self.outbox.pending_ids() {
+            awaited.push(String::from(&*id.0));
+        }
+        self.config.awaited = awaited;
+        self.outbox = Outbox::keeping(self.config.members_max as usize);
+        self.feeds.iter_mut().for_each(|feed| *feed = Feed::new(std::mem::take(&mut feed.name), now));
+        (self.shadows, self.unsaid, self.early, self.batches) = Default::default();
+        (self.again, self.history, self.wanted, self.ungrounded) = Default::default();
+        (self.seen, self.generation, self.turns, self.evicts_at, self.window) = Default::default();
+        self.observe_anew();
+        std::mem::take(&mut self.inbox)
+    }
+}
+
+/// The mutations and entries that a record names.
+fn names(record: &Record<'_>, named: &mut dyn FnMut(Arc<str>)) -> Result<(), &'static str> {
+    let mut header = record.header()?;
+    if let Some(name) = record.kind.named_by() {
+        named(header.read::<MutationId>(name)?.0);
+    }
+    for list in ["members", "after"] {
+        let mut ids = Vec::<MutationId>::new();
+        header.take_if_there(list, &mut ids).check()?;
+        ids.into_iter().for_each(|id| named(id.0));
+    }
+    Ok(())
+}
+
+fn is_splice(operation: &Operation) -> bool {
+    matches!(operation, Operation::Splice(_))
+}

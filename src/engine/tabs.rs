@@ -1,0 +1,318 @@
+//! Acting among the tabs of one store: any of them writes, one drains. Which one, the lock says, and in the end the epoch in the store.
+//! What tabs tell each other are hints, and what is so is read from the store.
+
+use super::awaiting::WAITERS_MAX;
+use super::clock::Timestamp;
+use super::config::TransportKind;
+use super::effect::{Effect, Sink};
+use super::error::{Code, Fault};
+use super::ident::AskId;
+use super::input::Ask;
+use super::message::{Errand, Message};
+use super::notice::Phase;
+use super::store::Mode;
+use super::{Engine, Life, Pause};
+
+/// A tab that drains answers within this time, or its lock is taken from it.
+const ANSWER_MS: u64 = 3_000;
+/// A tab with work that has heard nothing of the one that drains for this long asks for it.
+const ASK_MS: u64 = 5_000;
+/// Questions of other tabs have numbers from here on.
+const FOREIGN: u64 = 1 << 63;
+
+/// What of the store is to be read, since others have changed it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Reads {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// What is new in the log.
+    Tail,
+    /// Everything.
+    All,
+}
+
+/// What this tab knows of the others.
+#[derive(Debug)]
+pub(super) struct Tabs {
+    /// Whether this tab has the lock, or there is none.
+    pub(super) may_drain: bool,
+    pub(super) reads: Reads,
+    /// The log's last position when everything was read.
+    pub(super) booted_at: u64,
+    /// Since when the tab that drains is asked without an answer.
+    asked: Option<Timestamp>,
+    /// When it was last heard.
+    heard: Option<Timestamp>,
+    /// What it was about then.
+    phase: Option<Phase>,
+    /// What this one last said that it is about.
+    told: Option<Phase>,
+    /// What others are to do for this tab.
+    errands: Vec<Sent>,
+    /// What this tab is to do for others, once it knows as much of the log as they did.
+    for_others: Vec<(AskId, u64, Errand)>,
+}
+
+/// A question of the app that another tab is to answer.
+#[derive(Debug)]
+struct Sent {
+    ask: AskId,
+    token: u64,
+    what: Errand,
+    until: Option<Timestamp>,
+    is_posted: bool,
+}
+
+impl Default for Tabs {
+    fn default() -> Self {
+        let (errands, for_others) = Default::default();
+        Tabs {
+            may_drain: true,
+            reads: Reads::Nothing,
+            booted_at: 0,
+            asked: None,
+            heard: None,
+            phase: None,
+            told: None,
+            errands,
+            for_others,
+        }
+    }
+}
+
+impl Engine {
+    /// Whether another tab may drain the outbox, and this one does not.
+    pub(super) fn follows(&self) -> bool {
+        self.store.mode() == Mode::Durable && !self.store.is_held()
+    }
+
+    /// Whether something is read, or is to be, before anything more is stored.
+    pub(super) fn is_reading_on(&self) -> bool {
+        let is_read = matches!(self.loading, Some((_, super::storing::Loading::Tail { .. } | super::storing::Loading::Renewal)));
+        self.tabs.reads != Reads::Nothing || is_read
+    }
+
+    /// Reads what is to be read, as soon as that can be done.
+    pub(super) fn read_on(&mut self, effects: &mut impl Sink) {
+        if self.loading.is_some() || self.store.is_writing() || self.store.mode() != Mode::Durable {
+            return;
+        }
+        match std::mem::take(&mut self.tabs.reads) {
+            Reads::Nothing => self.load_wanted(effects),
+            Reads::Tail => self.load_tail(0, effects),
+            Reads::All => self.load_all_anew(effects),
+        }
+    }
+
+    pub(super) fn want(&mut self, reads: Reads) {
+        if self.store.mode() == Mode::Durable {
+            self.tabs.reads = self.tabs.reads.max(reads);
+        }
+    }
+
+    /// Another tab may drain, or has taken the lock: this one only writes.
+    pub(super) fn on_lock_lost(&mut self) {
+        self.tabs.may_drain = false;
+        if self.store.mode() == Mode::Durable && (self.store.is_held() || self.store.is_taking_over()) {
+            self.store.lose();
+            self.want(Reads::All);
+        }
+    }
+
+    /// This tab is to drain. What it knows of the store it knows from the start, or it reads everything once more.
+    pub(super) fn on_lock_gained(&mut self) {
+        self.tabs.may_drain = true;
+        self.tabs.asked = None;
+        if !self.follows() {
+            return;
+        }
+        if self.tabs.booted_at == self.store.log.last() && !self.is_reading_on() {
+            self.store.take_over();
+        } else {
+            self.want(Reads::All);
+        }
+    }
+
+    /// Somebody has taken the store over. A client that held it does not take it back.
+    pub(super) fn on_fenced(&mut self, was_held: bool) {
+        self.tabs.may_drain &= !was_held;
+        self.store.lose();
+        self.want(Reads::All);
+    }
+
+    /// The others hear that there is something to read.
+    pub(super) fn post_written(&mut self, now: Timestamp, position: u64, was_held: bool, effects: &mut impl Sink) {
+        let message = if position > 0 { Message::Grew { position } } else { Message::Turned };
+        effects.push(Effect::Post(message));
+        if !was_held && self.store.is_held() {
+            self.tabs.told = None;
+            // This is a session of its own.
+            self.pause = self.pause.filter(|pause| *pause != Pause::Fenced);
+            for Sent { ask, what, until, .. } in std::mem::take(&mut self.tabs.errands) {
+                self.run(now, ask, what, until, effects);
+            }
+        }
+    }
+
+    pub(super) fn on_heard(&mut self, now: Timestamp, message: Message, effects: &mut impl Sink) {
+        match message {
+            Message::Grew { position } if position > self.store.log.last() => self.note_news(),
+            Message::Grew { .. } => {}
+            Message::Turned => {
+                self.tabs.errands.iter_mut().for_each(|errand| errand.is_posted = false);
+                self.note_news();
+            }
+            Message::Asked if self.store.mode() == Mode::Durable && self.store.is_held() => {
+                effects.push(Effect::Post(Message::Here { phase: self.phase() }));
+            }
+            Message::Asked => {}
+            Message::Here { phase } => {
+                self.tabs.asked = None;
+                self.tabs.heard = Some(now);
+                self.tabs.phase = Some(phase);
+            }
+            Message::Wanted { token, position, what } => {
+                let ask = AskId(FOREIGN | token);
+                let is_known = self.is_awaited(ask) || self.tabs.for_others.iter().any(|(other, ..)| *other == ask);
+                if self.store.mode() == Mode::Durable && self.store.is_held() && !is_known && self.tabs.for_others.len() < WAITERS_MAX {
+                    self.tabs.for_others.push((ask, position, what));
+                    if position > self.store.log.last() {
+                        self.note_news();
+                    }
+                }
+            }
+            Message::Done { token, error } => {
+                if let Some(at) = self.tabs.errands.iter().position(|errand| errand.token == token) {
+                    let errand = self.tabs.errands.remove(at);
+                    self.answer(errand.ask, error, effects);
+                }
+            }
+        }
+    }
+
+    /// Something may have been missed.
+    pub(super) fn read_news(&mut self) {
+        if self.follows() {
+            self.want(Reads::Tail);
+        }
+    }
+
+    /// A hidden tab that waits for nothing reads what is new when it is looked at again.
+    fn note_news(&mut self) {
+        let is_needed = !self.hidden || self.tabs.may_drain || self.outbox.len() > 0 || !self.tabs.errands.is_empty();
+        if is_needed {
+            self.want(Reads::Tail);
+        }
+    }
+
+    /// The app asks, in a tab that does not drain, for what the one that does can do.
+    pub(super) fn send_errand(&mut self, ask: AskId, what: Errand, until: Option<Timestamp>, effects: &mut impl Sink) {
+        let error = match self.check_askable() {
+            Ok(()) if self.tabs.errands.len() >= WAITERS_MAX => Fault::new(Code::QueueFull, "too many calls are waiting"),
+            Ok(()) => {
+                let token = self.rng.bits() >> 11;
+                return self.tabs.errands.push(Sent { ask, token, what, until, is_posted: false });
+            }
+            Err(error) => error,
+        };
+        self.answer(ask, Some(error), effects);
+    }
+
+    fn run(&mut self, now: Timestamp, ask: AskId, what: Errand, until: Option<Timestamp>, effects: &mut impl Sink) {
+        let timeout_ms = until.map(|until| until.since(now));
+        let what = match what {
+            Errand::Pull { feed: None } => Ask::Pull,
+            Errand::Pull { feed: Some(feed) } => Ask::PullFeed { feed: feed.into() },
+            Errand::Push { address: None } => Ask::Push { timeout_ms },
+            Errand::Push { address: Some(address) } => Ask::Sync { address, timeout_ms },
+        };
+        self.on_asked(now, ask, what, effects);
+    }
+
+    /// Does for others what they ask for, has done what this tab asks for, and sees to it that somebody drains.
+    pub(super) fn act_among_tabs(&mut self, now: Timestamp, effects: &mut impl Sink) {
+        let last = self.store.log.last();
+        while let Some(at) = self.tabs.for_others.iter().position(|(_, position, _)| *position <= last) {
+            let (ask, _, what) = self.tabs.for_others.remove(at);
+            self.run(now, ask, what, None, effects);
+        }
+        self.send_errands(now, effects);
+        self.tell_phase(effects);
+        if !self.needs_drainer() {
+            self.tabs.asked = None;
+        } else if let Some(asked) = self.tabs.asked {
+            if now.since(asked) >= ANSWER_MS {
+                self.tabs.asked = Some(now);
+                effects.push(Effect::Steal);
+            }
+        } else if self.tabs.heard.is_none_or(|heard| now.since(heard) >= ASK_MS) {
+            self.tabs.asked = Some(now);
+            effects.push(Effect::Post(Message::Asked));
+        }
+    }
+
+    fn send_errands(&mut self, now: Timestamp, effects: &mut impl Sink) {
+        while let Some(at) = self.tabs.errands.iter().position(|errand| errand.until.is_some_and(|until| until <= now)) {
+            let errand = self.tabs.errands.remove(at);
+            self.answer(errand.ask, Some(Fault::new(Code::Timeout, "not all of it has ended in time")), effects);
+        }
+        if self.store.is_staged() || self.store.is_writing() || self.is_reading_on() {
+            return;
+        }
+        let position = self.store.log.last();
+        for Sent { token, what, is_posted, .. } in &mut self.tabs.errands {
+            if !std::mem::replace(is_posted, true) {
+                effects.push(Effect::Post(Message::Wanted { token: *token, position, what: what.clone() }));
+            }
+        }
+    }
+
+    /// The others hear what this tab is about, where it drains.
+    fn tell_phase(&mut self, effects: &mut impl Sink) {
+        let phase = Some(self.phase());
+        if self.store.mode() == Mode::Durable && self.store.is_held() && self.tabs.told != phase {
+            self.tabs.told = phase;
+            effects.push(Effect::Post(Message::Here { phase: self.phase() }));
+        }
+    }
+
+    /// Whether this tab has work for one that drains, and is none.
+    fn needs_drainer(&self) -> bool {
+        let has_work = self.outbox.len() > 0 || !self.tabs.errands.is_empty();
+        self.life == Life::Open && self.follows() && !self.tabs.may_drain && has_work && self.config.transport != TransportKind::None
+    }
+
+    /// When somebody who drains is to be asked, or has not answered; or an errand ends.
+    pub(super) fn next_among_tabs(&self) -> Option<Timestamp> {
+        let errands = self.tabs.errands.iter().filter_map(|errand| errand.until).min();
+        let drainer = match self.tabs.asked {
+            _ if !self.needs_drainer() => None,
+            Some(asked) => Some(asked.after(ANSWER_MS)),
+            None => self.tabs.heard.map(|heard| heard.after(ASK_MS)),
+        };
+        errands.into_iter().chain(drainer).min()
+    }
+
+    /// What is told of a tab that does not drain: what the one that does is about.
+    pub(super) fn phase_of_drainer(&self) -> Phase {
+        let nobody = if self.outbox.len() > 0 { Phase::Waiting } else { Phase::Idle };
+        self.tabs.phase.unwrap_or(nobody)
+    }
+
+    /// A question is answered; one of another tab, there.
+    pub(super) fn answer_elsewhere(&self, ask: AskId, error: &Option<Fault>, effects: &mut impl Sink) -> bool {
+        let is_foreign = ask.0 & FOREIGN != 0;
+        if is_foreign {
+            effects.push(Effect::Post(Message::Done { token: ask.0 & !FOREIGN, error: error.clone() }));
+        }
+        is_foreign
+    }
+
+    /// Errands end with the client.
+    pub(super) fn give_up_errands(&mut self, why: &Fault, effects: &mut impl Sink) {
+        for errand in std::mem::take(&mut self.tabs.errands) {
+            self.answer(errand.ask, Some(why.clone()), effects);
+        }
+    }
+}

@@ -1,0 +1,445 @@
+//! Several tabs over one store: any of them writes, one drains, and every one sees every change.
+
+use serde_json::{Value, json};
+use syncline::engine::View;
+use syncline::engine::clock::Timestamp;
+use syncline::engine::config::Config;
+use syncline::engine::input::{Ask, Input};
+use syncline::engine::message::Message;
+use syncline::engine::mutation::Mutation;
+use syncline::engine::notice::{Ending, Notice, Phase};
+
+use crate::harness::*;
+
+/// A device: its disk, its tabs, and what they say to each other.
+struct Device {
+    disk: Disk,
+    tabs: Vec<Client>,
+    /// Whether what they say is heard.
+    hears: bool,
+    seeds: u64,
+}
+
+impl Device {
+    /// With one tab, which has the lock, and so many more.
+    fn with(others: usize) -> Device {
+        Device::of(Config { poll_base_ms: 1 << 40, ..config() }, others)
+    }
+
+    fn of(config: Config, others: usize) -> Device {
+        let mut device = Device { disk: Disk::default(), tabs: Vec::new(), hears: true, seeds: 0 };
+        device.open(config.clone());
+        device.at(0, |tab| tab.tell(Input::LockGained));
+        for _ in 0..others {
+            device.open(config.clone());
+        }
+        device
+    }
+
+    fn open(&mut self, config: Config) -> usize {
+        self.seeds += 1;
+        let mut tab = Client::fresh(config, self.seeds);
+        tab.now = self.tabs.first().map_or(Timestamp(0), |tab| tab.now);
+        tab.storing = true;
+        self.tabs.push(tab);
+        let last = self.tabs.len() - 1;
+        self.at(last, |tab| {
+            tab.tell(Input::LockLost);
+            tab.tell(Input::Started);
+            tab.turn();
+        });
+        last
+    }
+
+    /// Something happens in one tab; the others hear what it says, and say.
+    fn at<R>(&mut self, tab: usize, act: impl FnOnce(&mut Client) -> R) -> R {
+        let result = self.quietly(tab, act);
+        let mut said = 0;
+        while let Some(from) = self.tabs.iter().position(|tab| !tab.posted.is_empty()) {
+            said += 1;
+            assert!(said < 1_000, "they talk for ever: {:?}", self.tabs[from].posted);
+            let message = self.tabs[from].posted.remove(0);
+            let others = (0..self.tabs.len()).filter(|to| *to != from);
+            for to in others.take(if self.hears { usize::MAX } else { 0 }) {
+                self.quietly(to, |tab| tab.tell(Input::Heard { message: message.clone() }));
+            }
+        }
+        result
+    }
+
+    fn quietly<R>(&mut self, tab: usize, act: impl FnOnce(&mut Client) -> R) -> R {
+        let tab = &mut self.tabs[tab];
+        std::mem::swap(&mut tab.disk, &mut self.disk);
+        let result = act(tab);
+        tab.turn();
+        std::mem::swap(&mut tab.disk, &mut self.disk);
+        result
+    }
+
+    /// Time passes in all tabs, and the server answers.
+    fn live(&mut self, server: &mut Server, ms: u64) {
+        for _ in 0..ms.div_ceil(50) {
+            for tab in 0..self.tabs.len() {
+                self.at(tab, |tab| tab.live(server, 50));
+            }
+        }
+    }
+
+    fn drains(&self) -> Vec<bool> {
+        self.tabs.iter().map(|tab| tab.status().drainer).collect()
+    }
+
+    /// What each tab sees of a document.
+    fn views(&mut self, key: &str) -> Vec<Option<Value>> {
+        (0..self.tabs.len()).map(|tab| self.at(tab, |tab| loaded(tab, key))).collect()
+    }
+
+    /// A tab that knows all there is knows what one that opens now would.
+    fn check(&mut self, keys: &[&str]) {
+        let last = self.disk.log.last_key_value().map_or(0, |(position, _)| *position);
+        let mut fresh = Client::fresh(config(), 99);
+        (fresh.storing, fresh.disk) = (true, self.disk.clone());
+        fresh.tell(Input::LockLost);
+        fresh.tell(Input::Started);
+        for (number, tab) in self.tabs.iter_mut().enumerate() {
+            if tab.engine.known_log() != (last, false) {
+                continue;
+            }
+            assert_eq!(tab.engine.pending_mutations(), fresh.engine.pending_mutations());
+            assert!(tab.engine.inbox_records().eq(fresh.engine.inbox_records()));
+            std::mem::swap(&mut tab.disk, &mut self.disk);
+            for key in keys {
+                assert_eq!(loaded(tab, key), loaded(&mut fresh, key), "{key}, in tab {number}; drainer: {}", tab.status().drainer);
+            }
+            std::mem::swap(&mut tab.disk, &mut self.disk);
+        }
+    }
+}
+
+fn loaded(tab: &mut Client, key: &str) -> Option<Value> {
+    if tab.engine.view(&at(key)) == View::NotLoaded {
+        tab.ask(Ask::Load { address: at(key) });
+    }
+    tab.view(key)
+}
+
+#[test]
+fn c6_any_tab_writes_and_one_sends() {
+    let mut server = Server::new();
+    let mut device = Device::with(2);
+    device.live(&mut server, 100);
+    assert_eq!(device.drains(), [true, false, false]);
+    let ids: Vec<_> = (0..3).map(|tab| device.at(tab, |it| it.mutate(put(&format!("k{tab}"), "1")).unwrap())).collect();
+    for (tab, id) in ids.iter().enumerate() {
+        assert!(device.tabs[tab].is_durable(id));
+    }
+    assert_eq!(device.views("k2"), vec![Some(json!(1)); 3]);
+    assert_eq!(device.tabs.iter().map(|tab| tab.status().pending_mutations).collect::<Vec<_>>(), [3, 3, 3]);
+    device.live(&mut server, 200);
+    assert_eq!(server.pushes, 1, "all of it in one request");
+    for (tab, id) in ids.iter().enumerate() {
+        assert!(matches!(device.tabs[tab].ending(id), Some(Ending::Applied { .. })), "{tab}");
+        assert_eq!(device.tabs[tab].status().pending_mutations, 0);
+    }
+}
+
+#[test]
+fn c6_two_tabs_that_edit_one_text_lose_nothing() {
+    let mut server = Server::new();
+    let mut device = Device::with(1);
+    device.at(0, |tab| tab.mutate(put("k", r#"{"t":"one two"}"#)).unwrap());
+    device.live(&mut server, 200);
+    // Neither hears of the other before it has written.
+    device.hears = false;
+    device.at(0, |tab| tab.mutate(splice("k", 0, 3, "ONE")).unwrap());
+    assert_eq!(device.views("k"), [Some(json!({"t":"ONE two"})), Some(json!({"t":"one two"}))]);
+    device.at(1, |tab| tab.mutate(splice("k", 7, 0, "!")).unwrap());
+    assert_eq!(device.views("k")[1], Some(json!({"t":"ONE two!"})), "what is stored was made on what was stored before it");
+    device.hears = true;
+    device.live(&mut server, 400);
+    assert_eq!(server.document("k"), Some(json!({"t":"ONE two!"})));
+    assert_eq!(device.views("k"), vec![Some(json!({"t":"ONE two!"})); 2]);
+}
+
+#[test]
+fn every_tab_sees_what_one_pulls() {
+    let mut server = Server::new();
+    let mut other = another(&mut server);
+    let mut device = Device::with(1);
+    device.at(1, |tab| tab.tell(Input::Held { address: at("k"), held: true }));
+    device.live(&mut server, 100);
+    other.mutate(put("k", "5")).unwrap();
+    other.live(&mut server, 200);
+    let ask = device.at(1, |tab| tab.ask(Ask::Pull));
+    device.live(&mut server, 100);
+    assert_eq!(device.tabs[1].answered(ask), Some(None), "the tab that drains has pulled for it");
+    assert_eq!(device.views("k"), vec![Some(json!(5)); 2]);
+    assert!(device.tabs[1].notices.iter().any(|notice| matches!(notice, Notice::Changed { .. })));
+}
+
+#[test]
+fn c1_a_drainer_that_does_not_answer_is_replaced_and_harms_nothing_when_it_wakes() {
+    let mut server = Server::new();
+    let mut device = Device::with(1);
+    device.live(&mut server, 100);
+    let stuck = device.at(0, |tab| tab.mutate(put("a", "1")).unwrap());
+    device.quietly(0, |tab| tab.pass(100));
+    // It is frozen with a request on its way, and does not hear.
+    let mut frozen = device.tabs.remove(0);
+    let id = device.at(0, |tab| tab.mutate(put("b", "1")).unwrap());
+    device.live(&mut server, 7_800);
+    assert_eq!(device.tabs[0].steals, 0);
+    device.live(&mut server, 200);
+    assert_eq!(device.tabs[0].steals, 1, "it was asked after 5 s without a word, and has not answered for 3");
+    device.at(0, |tab| tab.tell(Input::LockGained));
+    device.live(&mut server, 300);
+    assert_eq!(device.drains(), [true]);
+    assert!(device.tabs[0].ending(&id).is_some() && server.document("a") == Some(json!(1)), "it sends what the other one had");
+    let pushes = server.pushes;
+    // The old one wakes: its answer comes, and it writes.
+    frozen.now = device.tabs[0].now;
+    device.tabs.push(frozen);
+    device.at(1, |tab| tab.answer(&mut server));
+    let late = device.at(1, |tab| tab.mutate(put("c", "1")).unwrap());
+    device.at(1, |tab| tab.tell(Input::LockLost));
+    assert_eq!(device.drains(), [true, false]);
+    device.live(&mut server, 300);
+    assert!(device.tabs[1].ending(&stuck).is_some() && device.tabs[1].ending(&late).is_some());
+    assert_eq!(server.document("c"), Some(json!(1)));
+    assert!(server.pushes <= pushes + 2);
+    assert_eq!(device.tabs[1].status().pending_mutations, 0);
+}
+
+#[test]
+fn what_one_tab_takes_back_another_does_not_send() {
+    let mut server = Server::new();
+    let mut device = Device::with(1);
+    device.live(&mut server, 100);
+    let id = device.at(1, |tab| tab.mutate(put("k", "1")).unwrap());
+    device.at(1, |tab| tab.tell(Input::CancelAsked { mutation: id.clone() }));
+    assert_eq!(device.tabs[1].ending(&id), Some(Ending::Cancelled));
+    device.live(&mut server, 300);
+    assert_eq!((server.pushes, device.views("k")), (0, vec![None, None]));
+}
+
+#[test]
+fn what_was_taken_back_while_it_was_being_frozen_is_not_sent() {
+    let mut server = Server::new();
+    let mut device = Device::with(1);
+    device.live(&mut server, 100);
+    let id = device.at(1, |tab| tab.mutate(put("k", "1")).unwrap());
+    // The drainer freezes it, and its transaction has not begun when the other tab's cancel is stored.
+    device.tabs[0].storing = false;
+    device.quietly(0, |tab| tab.pass(100));
+    assert!(!device.tabs[0].writes.is_empty());
+    device.quietly(1, |tab| tab.tell(Input::CancelAsked { mutation: id.clone() }));
+    assert_eq!(device.tabs[1].ending(&id), Some(Ending::Cancelled));
+    device.tabs[0].storing = true;
+    device.quietly(0, |tab| tab.store());
+    device.live(&mut server, 300);
+    assert_eq!((server.document("k"), device.views("k")), (None, vec![None, None]));
+}
+
+#[test]
+fn s1_a_tab_that_was_fenced_keeps_what_it_writes() {
+    let mut server = Server::new();
+    let mut first = Client::open(Disk::default(), 1);
+    first.live(&mut server, 10);
+    let mut second = Client::open(first.disk.clone(), 2);
+    second.live(&mut server, 10);
+    first.disk = second.disk.clone();
+    let id = first.mutate(put("k", "1")).unwrap();
+    first.turn();
+    assert!(first.is_durable(&id));
+    assert!(!first.status().drainer && first.sent.is_empty(), "the other one sends it");
+    second.disk = first.disk.clone();
+    second.tell(Input::Heard { message: Message::Grew { position: first.disk.last } });
+    second.live(&mut server, 200);
+    assert_eq!(server.document("k"), Some(json!(1)));
+}
+
+#[test]
+fn a_tab_that_does_not_drain_says_what_the_one_that_does_is_about() {
+    let mut server = Server::new();
+    let mut device = Device::with(1);
+    device.live(&mut server, 100);
+    device.at(0, |tab| tab.tell(Input::Stopped { stopped: true }));
+    assert_eq!(device.tabs[1].status().phase, Phase::Paused);
+    device.at(0, |tab| tab.tell(Input::Stopped { stopped: false }));
+    assert_eq!(device.tabs[1].status().phase, Phase::Idle);
+}
+
+#[test]
+fn c5_what_was_not_heard_is_seen_when_the_tab_is_looked_at() {
+    let mut server = Server::new();
+    let mut device = Device::with(1);
+    device.live(&mut server, 100);
+    device.at(1, |tab| tab.tell(Input::BecameHidden));
+    device.at(0, |tab| tab.mutate(put("k", "1")).unwrap());
+    assert_eq!(device.tabs[1].view("k"), None, "a hidden tab does not read");
+    device.at(1, |tab| tab.tell(Input::BecameVisible));
+    assert_eq!(device.views("k"), vec![Some(json!(1)); 2]);
+    device.hears = false;
+    device.at(0, |tab| tab.mutate(put("k", "2")).unwrap());
+    device.live(&mut server, 61_000);
+    assert_eq!(device.views("k")[1], Some(json!(2)), "in time it looks by itself");
+}
+
+#[test]
+fn a_fold_of_the_drainer_leaves_the_others_what_they_know() {
+    let mut server = Server::new();
+    let mut device = Device::of(Config { compact_bytes_min: 1, compact_idle_ms: 20, poll_base_ms: 1 << 40, ..config() }, 1);
+    device.at(1, |tab| tab.tell(Input::Held { address: at("k"), held: true }));
+    device.at(1, |tab| tab.mutate(put("k", r#"{"t":"a"}"#)).unwrap());
+    device.live(&mut server, 300);
+    assert!(!device.disk.pages.is_empty(), "it was folded");
+    assert_eq!(device.tabs[1].view("k"), Some(json!({"t":"a"})), "without reading a page");
+    let id = device.at(1, |tab| tab.mutate(splice("k", 1, 0, "b")).unwrap());
+    device.live(&mut server, 300);
+    assert!(device.tabs[1].ending(&id).is_some());
+    assert_eq!(device.views("k"), vec![Some(json!({"t":"ab"})); 2]);
+    device.check(&["k"]);
+}
+
+#[test]
+fn a_page_that_came_with_news_for_a_tab_that_was_writing_is_read_again() {
+    let mut server = Server::new();
+    let config = Config { compact_bytes_min: 1, compact_idle_ms: 20, poll_base_ms: 1 << 40, ..config() };
+    let mut device = Device::of(config.clone(), 0);
+    device.at(0, |tab| tab.mutate(put("k", "1")).unwrap());
+    device.live(&mut server, 300);
+    device.open(config);
+    device.tabs[1].storing = false;
+    let ask = device.quietly(1, |tab| tab.ask(Ask::Load { address: at("k") }));
+    device.quietly(1, |tab| tab.mutate(put("mine", "1")).unwrap());
+    device.quietly(0, |tab| tab.mutate(put("other", "1")).unwrap());
+    device.tabs[1].storing = true;
+    device.quietly(1, |tab| tab.store());
+    assert_eq!(device.tabs[1].answered(ask), Some(None));
+    assert_eq!(device.views("k")[1], Some(json!(1)));
+}
+
+/// A random number below `below`, from a seed that goes on.
+fn draw(seed: &mut u64, below: u64) -> u64 {
+    *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    (*seed >> 33) % below
+}
+
+const KEYS: [&str; 3] = ["a", "b", "c"];
+
+/// What a user does in a tab.
+fn act(tab: &mut Client, seed: &mut u64, written: &mut Vec<syncline::engine::ident::MutationId>) {
+    let key = KEYS[draw(seed, 3) as usize];
+    if tab.engine.view(&at(key)) == View::NotLoaded {
+        tab.ask(Ask::Load { address: at(key) });
+        return;
+    }
+    let length = tab.view(key).map_or(0, |value| value["t"].as_str().unwrap_or_default().encode_utf16().count() as u64);
+    let n = draw(seed, 1_000);
+    let mutation = match draw(seed, 12) {
+        _ if length == 0 => put(key, &format!(r#"{{"t":"start {n}","n":0}}"#)),
+        0..6 => splice(key, draw(seed, length + 1), 0, &format!("<{n}>")),
+        6 => splice(key, 0, length.min(2), "~"),
+        7 => put(key, &format!(r#"{{"t":"again {n}","n":0}}"#)),
+        8 | 9 => Mutation::increment(at(key), "/n", 1).unwrap(),
+        10 => merge(key, &format!(r#"{{"m":{n}}}"#)),
+        _ => {
+            if let Some(id) = written.pop() {
+                tab.tell(Input::CancelAsked { mutation: id });
+            }
+            return;
+        }
+    };
+    if let Ok(id) = tab.mutate(mutation) {
+        written.push(id);
+    }
+}
+
+/// Tabs come and go, take the lock from each other, miss what others say, write at once, and one of them is slow to store; what each knows
+/// is what one that opens would know, and in the end all see what the server has.
+#[test]
+fn c3_c5_c6_whatever_tabs_do_to_each_other_they_know_what_is_stored() {
+    for run in 0..40_u64 {
+        let mut seed = run;
+        let mut server = Server::new();
+        let mut other = another(&mut server);
+        let compact = if run % 2 == 0 { 1 } else { 1 << 20 };
+        let config = Config { compact_bytes_min: compact, compact_idle_ms: 20, page_directly_bytes: 300, page_bytes: 200, ..config() };
+        let mut device = Device::of(config.clone(), 2);
+        let mut written: Vec<Vec<_>> = vec![Vec::new(); 3];
+        let mut all = Vec::new();
+        for _ in 0..60 {
+            let tab = draw(&mut seed, 3) as usize;
+            device.hears = draw(&mut seed, 4) > 0;
+            let what = draw(&mut seed, 14);
+            println!("run {run}: {what} in tab {tab}, heard: {}", device.hears);
+            match what {
+                0..6 => {
+                    let before = written[tab].len();
+                    let mine = &mut written[tab];
+                    device.at(tab, |client| act(client, &mut seed, mine));
+                    if written[tab].len() > before {
+                        all.push((tab, device.tabs[tab].engine.identity(), written[tab].last().unwrap().clone()));
+                    }
+                }
+                6 => {
+                    // A transaction of this tab is late: the others are first.
+                    device.tabs[tab].storing = false;
+                    let mine = &mut written[tab];
+                    device.quietly(tab, |client| act(client, &mut seed, mine));
+                    let second = (tab + 1) % 3;
+                    let theirs = &mut written[second];
+                    device.quietly(second, |client| act(client, &mut seed, theirs));
+                    device.tabs[tab].storing = true;
+                    device.quietly(tab, |client| client.store());
+                }
+                7 => {
+                    for one in 0..3 {
+                        device.at(one, |client| client.tell(if one == tab { Input::LockGained } else { Input::LockLost }));
+                    }
+                }
+                8 => {
+                    // It crashes, and another one opens.
+                    device.tabs.remove(tab);
+                    written.remove(tab);
+                    device.open(config.clone());
+                    written.push(Vec::new());
+                    device.at(2, |client| client.tell(Input::LockGained));
+                    for one in 0..2 {
+                        device.at(one, |client| client.tell(Input::LockLost));
+                    }
+                }
+                9 => {
+                    let mut theirs = Vec::new();
+                    other.live(&mut server, 10);
+                    act(&mut other, &mut seed, &mut theirs);
+                    other.live(&mut server, 200);
+                }
+                _ => device.live(&mut server, 100),
+            }
+            device.check(&KEYS);
+        }
+        device.hears = true;
+        device.at(0, |client| client.tell(Input::LockGained));
+        for one in 1..3 {
+            device.at(one, |client| client.tell(Input::LockLost));
+        }
+        device.live(&mut server, 5_000);
+        device.live(&mut server, 3_600_000 / 600);
+        for one in 0..3 {
+            let ask = device.at(one, |client| client.ask(Ask::Pull));
+            device.live(&mut server, 200);
+            assert_eq!(device.tabs[one].answered(ask), Some(None), "run {run}");
+        }
+        assert_eq!(device.drains(), [true, false, false], "run {run}");
+        for key in KEYS {
+            let truth = server.document(key);
+            assert_eq!(device.views(key), vec![truth; 3], "run {run}: {key}");
+        }
+        for tab in &device.tabs {
+            assert_eq!(tab.status().pending_mutations, 0, "run {run}");
+            assert_eq!(tab.status().storage, syncline::engine::notice::StorageKind::IndexedDb, "run {run}");
+        }
+        device.check(&KEYS);
+    }
+}

@@ -6,6 +6,7 @@ use super::effect::Sink;
 use super::error::{Code, Fault};
 use super::ident::AskId;
 use super::link::{AWAITED_FAILURES, Tried};
+use super::message::Errand;
 use super::{Engine, Life, Pause};
 use crate::protocol::Address;
 
@@ -144,6 +145,22 @@ impl Engine {
         for waiter in &mut self.waiters {
             waiter.last = self.outbox.last_order();
         }
+    }
+
+    /// Calls that only a tab that drains can answer, as errands for one.
+    pub(super) fn take_errands(&mut self) -> Vec<(AskId, Errand, Option<Timestamp>)> {
+        let mut errands = Vec::new();
+        while let Some(at) = self.waiters.iter().position(|waiter| waiter.sends || waiter.feeds != 0) {
+            let Waiter { ask, address, until, feeds, .. } = self.waiters.remove(at);
+            let mut named = self.feeds.iter().enumerate().filter(|(index, _)| feeds & bit(*index) != 0).map(|(_, feed)| feed.name.clone());
+            let errand = match (feeds, named.next(), named.next()) {
+                (0, ..) => Errand::Push { address },
+                (_, feed, None) => Errand::Pull { feed },
+                _ => Errand::Pull { feed: None },
+            };
+            errands.push((ask, errand, until));
+        }
+        errands
     }
 
     /// Whether a call of this number waits.

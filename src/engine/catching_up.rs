@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::Engine;
-use super::boot::{Attempt, read_queued};
+use super::boot::{Attempt, parts_of, read_queued};
 use super::clock::Timestamp;
 use super::effect::{Effect, Sink};
 use super::error::{Code, Fault};
@@ -20,14 +20,14 @@ use super::pages;
 use super::pull::Feed;
 use super::queued::{Queued, State};
 use super::record::{self, DirectoryRow, Kind, Record};
-use super::replica::Lifted;
+use super::replica::{Lifted, is_splice};
 use super::settling::tell_settled;
 use super::store::Mode;
 use super::storing::fault_of;
 use super::tabs::Reads;
 use crate::ordered::OrderedSet;
 use crate::protocol::member::{Member, text_of};
-use crate::protocol::{Address, Operation, Part, Parts, Pointer, Text};
+use crate::protocol::{Address, Part, Parts, Pointer, Text};
 
 /// A write of this tab that is not stored.
 struct Unsaved {
@@ -114,8 +114,8 @@ impl Engine {
                 let mut meets = false;
                 names(&record, &mut |id| meets |= named.contains_key(&id))?;
                 // The text that a splice was made on may be gone here.
-                let is_splice = || super::boot::parts_of(record.body).iter().any(|part| part.operations.iter().any(is_splice));
-                let is_apart = record.kind == Kind::Mutation && is_moving && is_splice();
+                let edits = || parts_of(record.body).iter().any(|part| part.operations.iter().any(is_splice));
+                let is_apart = record.kind == Kind::Mutation && is_moving && edits();
                 if meets || is_apart || record.kind == Kind::Fold {
                     return Err(Gap);
                 }
@@ -221,6 +221,11 @@ impl Engine {
             }
         }
         self.await_all();
+        if !self.tabs.may_drain {
+            for (ask, what, until) in self.take_errands() {
+                self.send_errand(ask, what, until, effects);
+            }
+        }
     }
 
     /// Stages them anew and lays them over all that is there by now. What was made anew from the inbox is there as it was.
@@ -312,7 +317,7 @@ impl Engine {
                 false
             }
             Kind::Shadow => {
-                for part in &super::boot::parts_of(record.body) {
+                for part in &parts_of(record.body) {
                     self.touch(&part.address);
                     self.items.note_sync(&part.address);
                 }
@@ -494,8 +499,4 @@ fn names(record: &Record<'_>, named: &mut dyn FnMut(Arc<str>)) -> Result<(), &'s
         ids.into_iter().for_each(|id| named(id.0));
     }
     Ok(())
-}
-
-fn is_splice(operation: &Operation) -> bool {
-    matches!(operation, Operation::Splice(_))
 }

@@ -538,7 +538,8 @@ impl Document {
     }
 }
 
-fn is_splice(operation: &Operation) -> bool {
+/// Whether the operation edits a text.
+pub(super) fn is_splice(operation: &Operation) -> bool {
     matches!(operation, Operation::Splice(_))
 }
 

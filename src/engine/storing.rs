@@ -165,7 +165,7 @@ impl Engine {
         if let Some(kept) = self.store.on_written(write, position) {
             self.session_epoch = self.store.session_epoch().unwrap_or(self.session_epoch);
             self.timers.set(Timer::Compact, Some(now.after(self.config.compact_idle_ms)));
-            self.post_written(now, position, was_held, effects);
+            self.post_written(position, was_held, effects);
             self.on_kept(now, kept, effects);
         }
     }

@@ -11,6 +11,7 @@ use super::input::Ask;
 use super::message::{Errand, Message};
 use super::notice::Phase;
 use super::store::Mode;
+use super::storing::Loading;
 use super::{Engine, Life, Pause};
 
 /// A tab that drains answers within this time, or its lock is taken from it.
@@ -89,7 +90,7 @@ impl Engine {
 
     /// Whether something is read, or is to be, before anything more is stored.
     pub(super) fn is_reading_on(&self) -> bool {
-        let is_read = matches!(self.loading, Some((_, super::storing::Loading::Tail { .. } | super::storing::Loading::Renewal)));
+        let is_read = matches!(self.loading, Some((_, Loading::Tail { .. } | Loading::Renewal)));
         self.tabs.reads != Reads::Nothing || is_read
     }
 
@@ -142,16 +143,13 @@ impl Engine {
     }
 
     /// The others hear that there is something to read.
-    pub(super) fn post_written(&mut self, now: Timestamp, position: u64, was_held: bool, effects: &mut impl Sink) {
+    pub(super) fn post_written(&mut self, position: u64, was_held: bool, effects: &mut impl Sink) {
         let message = if position > 0 { Message::Grew { position } } else { Message::Turned };
         effects.push(Effect::Post(message));
         if !was_held && self.store.is_held() {
             self.tabs.told = None;
             // This is a session of its own.
             self.pause = self.pause.filter(|pause| *pause != Pause::Fenced);
-            for Sent { ask, what, until, .. } in std::mem::take(&mut self.tabs.errands) {
-                self.run(now, ask, what, until, effects);
-            }
         }
     }
 
@@ -237,7 +235,14 @@ impl Engine {
             let (ask, _, what) = self.tabs.for_others.remove(at);
             self.run(now, ask, what, None, effects);
         }
-        self.send_errands(now, effects);
+        if self.follows() {
+            self.send_errands(now, effects);
+        } else {
+            // There is nobody else who would do it.
+            for Sent { ask, what, until, .. } in std::mem::take(&mut self.tabs.errands) {
+                self.run(now, ask, what, until, effects);
+            }
+        }
         self.tell_phase(effects);
         if !self.needs_drainer() {
             self.tabs.asked = None;

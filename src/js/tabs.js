@@ -32,6 +32,7 @@ export class Tabs {
   /** Listens, and waits for the lock. */
   enter() {
     this.#visit = new AbortController();
+    this.#waits = false;
     if (globalThis.BroadcastChannel) {
       this.#channel = new BroadcastChannel(this.#name);
       this.#channel.onmessage = ({ data }) => this.#tell('heard', data);

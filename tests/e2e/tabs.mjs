@@ -104,6 +104,24 @@ await test('l1: when the tab that drains crashes, another one does', async () =>
   await until('and seen', () => sees(others[0], 1));
 });
 
+await test('c1: a tab that drains and is stuck is replaced, and harms nothing when it goes on', async () => {
+  const { pages } = await tabs('stuck', 2);
+  const { drainer, others: [other] } = await drainerOf(pages);
+  await drainer.evaluate(() =>
+    setTimeout(() => {
+      for (const end = Date.now() + 12_000; Date.now() < end; );
+    }),
+  );
+  assert.equal(await put(other, 1), 'applied', 'the lock is taken from it');
+  assert.equal(await drains(other), true);
+  // What it does here waits until it goes on.
+  assert.equal(await put(drainer, 2), 'applied');
+  await until('it has found out', async () => !(await drains(drainer)));
+  assert.equal(await drains(other), true);
+  await until('both see the same', async () => (await sees(other, 2)) && (await sees(drainer, 2)));
+  assert.deepEqual([...(await onServer(pages))], [['notes/k', { n: 2 }]]);
+});
+
 await test('c4: without Web Locks, the last one that opened drains, and nothing is lost', async () => {
   const context = await browser.newContext();
   await context.addInitScript(() => Object.defineProperty(Navigator.prototype, 'locks', { value: undefined }));

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use syncline::engine::View;
 use syncline::engine::clock::Timestamp;
 use syncline::engine::config::Config;
-use syncline::engine::input::{Ask, Input};
+use syncline::engine::input::{Ask, Input, StoreFailure};
 use syncline::engine::message::Message;
 use syncline::engine::mutation::Mutation;
 use syncline::engine::notice::{Ending, Notice, Phase};
@@ -116,6 +116,13 @@ impl Device {
     }
 }
 
+/// A server, and a device of so many more tabs than one, which has pulled.
+fn settled(others: usize) -> (Server, Device) {
+    let (mut server, mut device) = (Server::new(), Device::with(others));
+    device.live(&mut server, 100);
+    (server, device)
+}
+
 fn loaded(tab: &mut Client, key: &str) -> Option<Value> {
     if tab.engine.view(&at(key)) == View::NotLoaded {
         tab.ask(Ask::Load { address: at(key) });
@@ -125,9 +132,7 @@ fn loaded(tab: &mut Client, key: &str) -> Option<Value> {
 
 #[test]
 fn c6_any_tab_writes_and_one_sends() {
-    let mut server = Server::new();
-    let mut device = Device::with(2);
-    device.live(&mut server, 100);
+    let (mut server, mut device) = settled(2);
     assert_eq!(device.drains(), [true, false, false]);
     let ids: Vec<_> = (0..3).map(|tab| device.at(tab, |it| it.mutate(put(&format!("k{tab}"), "1")).unwrap())).collect();
     for (tab, id) in ids.iter().enumerate() {
@@ -179,9 +184,7 @@ fn every_tab_sees_what_one_pulls() {
 
 #[test]
 fn c1_a_drainer_that_does_not_answer_is_replaced_and_harms_nothing_when_it_wakes() {
-    let mut server = Server::new();
-    let mut device = Device::with(1);
-    device.live(&mut server, 100);
+    let (mut server, mut device) = settled(1);
     let stuck = device.at(0, |tab| tab.mutate(put("a", "1")).unwrap());
     device.quietly(0, |tab| tab.pass(100));
     // It is frozen with a request on its way, and does not hear.
@@ -211,10 +214,36 @@ fn c1_a_drainer_that_does_not_answer_is_replaced_and_harms_nothing_when_it_wakes
 }
 
 #[test]
+fn a_call_outlives_the_role_of_its_tab() {
+    let (mut server, mut device) = settled(1);
+    // The tab that drains is asked, and is replaced before its request is answered.
+    let pull = device.quietly(0, |tab| tab.ask(Ask::Pull));
+    device.quietly(0, |tab| tab.mutate(put("k", "1")).unwrap());
+    let push = device.quietly(0, |tab| tab.ask(Ask::Push { timeout_ms: None }));
+    device.at(0, |tab| tab.tell(Input::LockLost));
+    device.at(1, |tab| tab.tell(Input::LockGained));
+    device.live(&mut server, 500);
+    assert_eq!(device.drains(), [false, true]);
+    assert_eq!((device.tabs[0].answered(pull), device.tabs[0].answered(push)), (Some(None), Some(None)), "the other one does it");
+    assert_eq!(server.document("k"), Some(json!(1)));
+}
+
+#[test]
+fn s3_a_tab_that_loses_its_store_does_itself_what_it_asked_of_another() {
+    let (mut server, mut device) = settled(1);
+    device.hears = false;
+    let pull = device.at(1, |tab| tab.ask(Ask::Pull));
+    device.tabs[1].storing = false;
+    device.at(1, |tab| tab.mutate(put("k", "1")).unwrap());
+    let write = device.tabs[1].writes.pop_front().expect("it is to be stored").write;
+    device.at(1, |tab| tab.tell(Input::WriteFailed { write, why: StoreFailure::Quota }));
+    device.live(&mut server, 500);
+    assert_eq!(device.tabs[1].answered(pull), Some(None));
+}
+
+#[test]
 fn what_one_tab_takes_back_another_does_not_send() {
-    let mut server = Server::new();
-    let mut device = Device::with(1);
-    device.live(&mut server, 100);
+    let (mut server, mut device) = settled(1);
     let id = device.at(1, |tab| tab.mutate(put("k", "1")).unwrap());
     device.at(1, |tab| tab.tell(Input::CancelAsked { mutation: id.clone() }));
     assert_eq!(device.tabs[1].ending(&id), Some(Ending::Cancelled));
@@ -224,9 +253,7 @@ fn what_one_tab_takes_back_another_does_not_send() {
 
 #[test]
 fn what_was_taken_back_while_it_was_being_frozen_is_not_sent() {
-    let mut server = Server::new();
-    let mut device = Device::with(1);
-    device.live(&mut server, 100);
+    let (mut server, mut device) = settled(1);
     let id = device.at(1, |tab| tab.mutate(put("k", "1")).unwrap());
     // The drainer freezes it, and its transaction has not begun when the other tab's cancel is stored.
     device.tabs[0].storing = false;
@@ -260,9 +287,7 @@ fn s1_a_tab_that_was_fenced_keeps_what_it_writes() {
 
 #[test]
 fn a_tab_that_does_not_drain_says_what_the_one_that_does_is_about() {
-    let mut server = Server::new();
-    let mut device = Device::with(1);
-    device.live(&mut server, 100);
+    let (_, mut device) = settled(1);
     device.at(0, |tab| tab.tell(Input::Stopped { stopped: true }));
     assert_eq!(device.tabs[1].status().phase, Phase::Paused);
     device.at(0, |tab| tab.tell(Input::Stopped { stopped: false }));
@@ -271,9 +296,7 @@ fn a_tab_that_does_not_drain_says_what_the_one_that_does_is_about() {
 
 #[test]
 fn c5_what_was_not_heard_is_seen_when_the_tab_is_looked_at() {
-    let mut server = Server::new();
-    let mut device = Device::with(1);
-    device.live(&mut server, 100);
+    let (mut server, mut device) = settled(1);
     device.at(1, |tab| tab.tell(Input::BecameHidden));
     device.at(0, |tab| tab.mutate(put("k", "1")).unwrap());
     assert_eq!(device.tabs[1].view("k"), None, "a hidden tab does not read");

@@ -127,7 +127,10 @@ impl Engine {
         let failures = self.link.failures();
         let mut at = 0;
         while let Some(waiter) = self.waiters.get(at) {
-            let is_over = waiter.feeds == 0 && self.outbox.first(waiter.address.as_ref()).is_none_or(|first| first > waiter.last);
+            // The app hears first how what it waits for has ended.
+            let is_over = waiter.feeds == 0
+                && !self.store.has_endings()
+                && self.outbox.first(waiter.address.as_ref()).is_none_or(|first| first > waiter.last);
             let obstacle = if is_over { None } else { self.obstacle(now, waiter) };
             if is_over || obstacle.is_some() {
                 let waiter = self.waiters.remove(at);

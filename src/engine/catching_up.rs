@@ -17,12 +17,11 @@ use super::log::About;
 use super::notice::{Ending, Notice};
 use super::outbox::Outbox;
 use super::pages;
-use super::pull::Feed;
 use super::queued::{Queued, State};
 use super::record::{self, DirectoryRow, Kind, Record};
 use super::replica::{Lifted, is_splice};
 use super::settling::tell_settled;
-use super::store::Mode;
+use super::store::{Kept, Mode};
 use super::storing::fault_of;
 use super::tabs::Reads;
 use crate::ordered::OrderedSet;
@@ -139,10 +138,14 @@ impl Engine {
             self.touch(address);
             self.replica.capture(address);
         }
-        let mut unsaved = Vec::with_capacity(ids.len());
+        let mut afters = Vec::with_capacity(ids.len());
         for id in &ids {
-            let Some(order) = self.outbox.order(id) else { continue };
-            let after = self.outbox.dependencies(&[order]).pop().map(|(_, after)| after).unwrap_or_default();
+            let order = self.outbox.order(id);
+            let after = order.and_then(|order| self.outbox.dependencies(&[order]).pop());
+            afters.push(after.map(|(_, after)| after).unwrap_or_default());
+        }
+        let mut unsaved = Vec::with_capacity(ids.len());
+        for (id, after) in ids.iter().zip(afters) {
             let Some(queued) = self.outbox.take(id) else { continue };
             let mut layers = Vec::with_capacity(queued.addresses.len());
             for address in &queued.addresses {
@@ -199,13 +202,17 @@ impl Engine {
         held.iter().for_each(|address| self.touch(address));
         let unsaved = self.lift();
         let (last, has_bases) = (self.store.log.last(), self.store.waiting().1);
+        let unsaid = self.store.unsaved();
         let mut lost = self.store.renew();
+        let (ended, concluded) = lost.ended(&unsaid);
+        self.tabs.concluded = concluded;
         self.refuse_asks(&mut lost, &Fault::new(Code::StorageUnavailable, "another tab has changed the store: try again"), effects);
-        let inbox = self.forget(now, effects);
+        let inbox = self.forget(now, &unsaid, &lost.cancelled(), effects);
         // Bases that were folded without this tab may be others by now, and those that waited to be stored are nobody's.
         let known = if !has_bases && found.meta.as_ref().is_some_and(|meta| meta.folded_to <= last) { last } else { 0 };
         self.replica.begin_anew(known > 0);
         self.begin(now, found, known, effects);
+        self.end_anew(&ended, &lost, effects);
         self.tell_inbox_renewed(&inbox, effects);
         self.lay_anew(now, unsaved, effects);
         for id in &lost.cancelled() {
@@ -224,6 +231,21 @@ impl Engine {
         if !self.tabs.may_drain {
             for (ask, what, until) in self.take_errands() {
                 self.send_errand(ask, what, until, effects);
+            }
+        }
+    }
+
+    /// What ended before it was stored has ended whatever was read: nobody else knows of it. What of it was set aside is so again.
+    fn end_anew(&mut self, ended: &[(MutationId, Ending)], lost: &Kept, effects: &mut impl Sink) {
+        for (id, ending) in ended {
+            let Some((header, body)) = lost.set_aside(id) else {
+                tell_settled(std::slice::from_ref(id), ending, effects);
+                continue;
+            };
+            if self.inbox.restore(id, header, body).is_ok() {
+                self.store.stage_unsaved(id, Kind::Inbox, header, body);
+                self.stage_settlement(id, std::slice::from_ref(id), ending.name(), None);
+                self.store.stage_endings(std::slice::from_ref(id), ending);
             }
         }
     }
@@ -468,17 +490,21 @@ impl Engine {
     }
 
     /// Nothing is known any more but what the app wants. Gives what was in the inbox.
-    fn forget(&mut self, now: Timestamp, effects: &mut impl Sink) -> Inbox {
+    fn forget(&mut self, now: Timestamp, unsaid: &[MutationId], cancelled: &[MutationId], effects: &mut impl Sink) -> Inbox {
         for request in &std::mem::take(&mut self.requests) {
             effects.push(Effect::Cancel { request: request.id });
         }
         let mut awaited = Vec::new();
-        for id in self.outbox.pending_ids() {
-            awaited.push(String::from(&*id.0));
+        let concluded = self.tabs.concluded.iter().map(|(id, _)| id);
+        for id in self.outbox.pending_ids().iter().chain(concluded).chain(cancelled) {
+            // Of what was to carry another one on, nobody has heard.
+            if !unsaid.contains(id) {
+                awaited.push(String::from(&*id.0));
+            }
         }
         self.config.awaited = awaited;
         self.outbox = Outbox::keeping(self.config.members_max as usize);
-        self.feeds.iter_mut().for_each(|feed| *feed = Feed::new(std::mem::take(&mut feed.name), now));
+        self.feeds.iter_mut().for_each(|feed| *feed = feed.begun_anew(now));
         (self.shadows, self.unsaid, self.early, self.batches) = Default::default();
         (self.again, self.history, self.wanted, self.ungrounded) = Default::default();
         (self.seen, self.generation, self.turns, self.evicts_at, self.window) = Default::default();

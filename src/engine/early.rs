@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::Engine;
 use super::clock::Timestamp;
-use super::effect::Sink;
 use super::ident::MutationId;
 use super::lowering::sent_in;
 use super::queued::{Queued, State};
@@ -73,13 +72,13 @@ impl Engine {
     }
 
     /// A page has come: what can be said by now is acted on. Where the server was restored once more, an entry is sent again.
-    pub(super) fn end_early(&mut self, now: Timestamp, effects: &mut impl Sink) {
+    pub(super) fn end_early(&mut self, now: Timestamp) {
         for early in std::mem::take(&mut self.early) {
             if early.generation != self.generation {
                 self.outbox.mark_doubtful(&early.entry);
                 self.outbox.set_state(&early.entry, State::Ready);
             } else if self.is_pulled_since(early.since) || !self.is_early(&early.entry) {
-                self.acknowledge(now, &early.entry, early.said, effects);
+                self.acknowledge(now, &early.entry, early.said);
             } else {
                 self.early.push(early);
                 self.ask_soon(now);

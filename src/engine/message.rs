@@ -39,6 +39,8 @@ pub enum Message {
     Done {
         /// Its number.
         token: u64,
+        /// How much of the log the tab that drains knew by then.
+        position: u64,
         /// What went wrong, if anything.
         error: Option<Fault>,
     },
@@ -80,7 +82,9 @@ impl Message {
                     }
                 }
             }
-            Message::Done { token, error } => drop(object.member("tab", &"done").member("token", token).member("error", error)),
+            Message::Done { token, position, error } => {
+                object.member("tab", &"done").member("token", token).member("position", position).member("error", error);
+            }
         }
         object.end();
         text
@@ -105,7 +109,7 @@ impl Message {
                 };
                 Message::Wanted { token: number("token")?, position: number("position")?, what }
             }
-            "done" => Message::Done { token: number("token")?, error: fields.read::<Fault>("error").ok() },
+            "done" => Message::Done { token: number("token")?, position: number("position")?, error: fields.read::<Fault>("error").ok() },
             _ => return None,
         })
     }

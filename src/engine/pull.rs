@@ -57,6 +57,12 @@ impl Feed {
         }
     }
 
+    /// The same feed as it is found in the store. What the server asked for stands.
+    pub fn begun_anew(&mut self, now: Timestamp) -> Feed {
+        let due = if self.failures > 0 { self.due } else { now };
+        Feed { due, asked: self.asked, failures: self.failures, ..Feed::new(std::mem::take(&mut self.name), now) }
+    }
+
     /// Something happened that may have changed the world: the feed is pulled soon, but not all the time (N13).
     pub fn hasten(&mut self, now: Timestamp) {
         let soonest = self.asked.map_or(now, |asked| asked.after(HINTS_MS).max(now));

@@ -122,7 +122,7 @@ impl Engine {
                 Ok(()) => {
                     self.apply_page(now, feed, page, effects);
                     self.end_unsaid(now, effects);
-                    self.end_early(now, effects);
+                    self.end_early(now);
                 }
                 Err(None) => self.on_outdated(feed, effects),
                 Err(Some(error)) => self.on_no_pull(now, feed, error, effects),
@@ -241,13 +241,13 @@ impl Engine {
             self.seen.seq = self.seen.seq.max(applied.seq);
             self.forget_in_batches(&id);
             let said = Acknowledged { version: Some(applied.version.clone()), seq: Some(applied.seq), value: None };
-            self.settle_ok(now, &id, said, effects);
+            self.settle_ok(now, &id, said);
         }
         let answered = self.feeds[feed].answered;
         let began = *self.feeds[feed].began.get_or_insert(answered);
         self.again.note_applied(&page.applied, feed, began);
         for change in &page.changes {
-            self.apply_change(now, feed, change, effects);
+            self.apply_change(now, feed, change);
             self.note_brought(&change.address);
         }
         for (_, raw, why) in &page.unreadable {
@@ -277,7 +277,7 @@ impl Engine {
         }
     }
 
-    fn apply_change(&mut self, now: Timestamp, feed: usize, change: &Change, effects: &mut impl Sink) {
+    fn apply_change(&mut self, now: Timestamp, feed: usize, change: &Change) {
         let Change { address, version, seq, entry_id, body } = change;
         if let Some(seq) = *seq {
             self.seen.seq = self.seen.seq.max(seq);
@@ -293,7 +293,7 @@ impl Engine {
             self.forget_in_batches(id);
             self.end_all_shadows(address);
             let said = Acknowledged { version: Some(version.clone()), seq: *seq, value: value.clone() };
-            self.settle_ok(now, id, said, effects);
+            self.settle_ok(now, id, said);
             if !is_group {
                 return;
             }

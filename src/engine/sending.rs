@@ -215,7 +215,7 @@ impl Engine {
         let ending = if error.code == Code::Rejected { Ending::Rejected { error } } else { Ending::Unknown { error } };
         addresses.iter().for_each(|address| self.touch(address));
         self.set_aside(now, &ended, ending.name(), &ending, &None, None);
-        self.conclude(&ended, Vec::new(), &ending, None, effects);
+        self.conclude(&ended, Vec::new(), &ending, None);
         names.iter().for_each(|name| self.store.log.retire(name));
         for member in members {
             let order = self.outbox.order(member);
@@ -242,7 +242,7 @@ impl Engine {
         let is_open = self.may_ask() && self.link.is_open(now, self.requests.len());
         #[cfg(feature = "sim")]
         if self.has(super::planted::Bug::B8) && !is_open {
-            entries.iter().for_each(|id| self.settle_ok(now, id, Default::default(), effects));
+            entries.iter().for_each(|id| self.settle_ok(now, id, Default::default()));
         }
         let (mut ids, mut attempt) = (Vec::new(), 0);
         let mut body = String::from(r#"{"entries":["#);
@@ -597,7 +597,7 @@ impl Engine {
         #[cfg(feature = "sim")]
         if self.planted == Some(super::planted::Bug::B12) {
             for id in std::mem::take(&mut entries) {
-                self.settle_ok(now, &id, Default::default(), effects);
+                self.settle_ok(now, &id, Default::default());
             }
         }
         if let (true, [id]) = (is_question, &entries[..]) {

@@ -61,10 +61,10 @@ impl Engine {
             self.history.note(word);
         }
         match &outcome.verdict {
-            Verdict::Ok { version, value } if outcome.seq.is_none() && self.settle_in_shadow(now, id, version, value, effects) => {}
+            Verdict::Ok { version, value } if outcome.seq.is_none() && self.settle_in_shadow(now, id, version, value) => {}
             Verdict::Ok { version, value } => {
                 let said = Acknowledged { version: version.clone(), seq: outcome.seq, value: value.clone() };
-                self.settle_ok(now, id, said, effects);
+                self.settle_ok(now, id, said);
             }
             Verdict::Conflict { address, version, value, value_seq } => {
                 let (version, generation) = (version.as_deref().unwrap_or_default().into(), self.generation.clone());
@@ -72,9 +72,7 @@ impl Engine {
                 self.settle_conflict(now, id, address.as_ref(), theirs, outcome.seq, effects);
             }
             #[cfg(feature = "sim")]
-            Verdict::Rejected { .. } if self.planted == Some(super::planted::Bug::B12) => {
-                self.settle_ok(now, id, Acknowledged::default(), effects)
-            }
+            Verdict::Rejected { .. } if self.planted == Some(super::planted::Bug::B12) => self.settle_ok(now, id, Acknowledged::default()),
             Verdict::Rejected { code, message, fields } => {
                 let colon = if message.is_empty() { "" } else { ": " };
                 let error = Fault::new(Code::Rejected, words::join(&[code, colon, message]));
@@ -113,14 +111,14 @@ impl Engine {
     }
 
     /// The server has it. Its base moves and the entry leaves the overlay in one step (I7), unless that has to wait for a pull.
-    pub(super) fn settle_ok(&mut self, now: Timestamp, id: &MutationId, said: Acknowledged, effects: &mut impl Sink) {
+    pub(super) fn settle_ok(&mut self, now: Timestamp, id: &MutationId, said: Acknowledged) {
         if let Some(said) = self.hold_early(now, id, said) {
-            self.acknowledge(now, id, said, effects);
+            self.acknowledge(now, id, said);
         }
     }
 
     /// The same, whatever is known of its documents.
-    pub(super) fn acknowledge(&mut self, now: Timestamp, id: &MutationId, said: Acknowledged, effects: &mut impl Sink) {
+    pub(super) fn acknowledge(&mut self, now: Timestamp, id: &MutationId, said: Acknowledged) {
         #[cfg(feature = "sim")]
         let brought_back = self.bring_back(id);
         let Some((order, queued, entry)) = self.take_entry(id) else { return };
@@ -146,7 +144,7 @@ impl Engine {
             bases.clear();
         }
         let ended = Ended { addresses: &queued.addresses, layers: std::slice::from_ref(id), members: &entry.members };
-        self.conclude(&ended, bases, &Ending::Applied { version }, seq, effects);
+        self.conclude(&ended, bases, &Ending::Applied { version }, seq);
         #[cfg(feature = "sim")]
         if let Some((order, queued)) = brought_back {
             self.outbox.stage(queued, Some(order));
@@ -220,7 +218,7 @@ impl Engine {
             let sent = sent_in(&entry.text);
             if sent.iter().all(|part| part.address == *address && is_shown(&said, &part.operations)) {
                 let said = Acknowledged { version: Some(String::from(&*version)), seq: there, value: said };
-                return self.settle_ok(now, id, said, effects);
+                return self.settle_ok(now, id, said);
             }
             let meant = self.replica.laid(address, std::slice::from_ref(id));
             if meant.iter().any(|operation| operation.path().is_some()) {
@@ -257,10 +255,10 @@ impl Engine {
             let error = Fault::new(Code::StorageCorrupt, "the text this was made on is lost");
             return self.end(now, id, &Ending::Unknown { error }, &None, seq, effects);
         };
-        self.follow_up(now, id, round, parts, seq, effects);
+        self.follow_up(now, id, round, parts, seq);
     }
 
-    fn follow_up(&mut self, now: Timestamp, id: &MutationId, round: u32, mut parts: Vec<Part>, seq: Option<u64>, effects: &mut impl Sink) {
+    fn follow_up(&mut self, now: Timestamp, id: &MutationId, round: u32, mut parts: Vec<Part>, seq: Option<u64>) {
         let maybe_applied = self.is_in_doubt(id).then_some(true);
         let Some((order, queued, entry)) = self.outbox.settle(id) else { return };
         let lineage = queued.line(round);
@@ -281,7 +279,7 @@ impl Engine {
                 self.window = Some(now.after(wait));
             }
         }
-        tell_settled(&entry.members, &Ending::Merged { by: follow_up, maybe_applied }, effects);
+        self.store.stage_endings(&entry.members, &Ending::Merged { by: follow_up, maybe_applied });
     }
 
     /// The server will never have it, or nobody knows: it is taken back, exactly, and kept in the inbox (I8).
@@ -313,7 +311,7 @@ impl Engine {
         let ended = Ended { addresses: &queued.addresses, layers: std::slice::from_ref(id), members: &entry.members };
         self.set_aside(now, &ended, ending.name(), ending, fields, server);
         self.inbox.carry(id, &queued.carries);
-        self.conclude(&ended, Vec::new(), ending, seq, effects);
+        self.conclude(&ended, Vec::new(), ending, seq);
         self.block_dependents(now, order, false, effects);
     }
 
@@ -339,14 +337,7 @@ impl Engine {
     }
 
     /// What ends leaves the overlay, its documents' bases move where there are others, and the app hears of it.
-    pub(super) fn conclude(
-        &mut self,
-        ended: &Ended<'_>,
-        bases: Vec<Option<Box<Base>>>,
-        ending: &Ending,
-        seq: Option<u64>,
-        effects: &mut impl Sink,
-    ) {
+    pub(super) fn conclude(&mut self, ended: &Ended<'_>, bases: Vec<Option<Box<Base>>>, ending: &Ending, seq: Option<u64>) {
         if let Some(id) = ended.layers.first() {
             self.stage_settlement(id, ended.members, ending.name(), seq);
         }
@@ -361,7 +352,7 @@ impl Engine {
         if ended.addresses.len() > 1 && self.feeds.len() > 1 {
             self.again.part(ended.addresses);
         }
-        tell_settled(ended.members, ending, effects);
+        self.store.stage_endings(ended.members, ending);
     }
 
     pub(super) fn take_entry(&mut self, id: &MutationId) -> Option<(u64, Box<Queued>, Box<Entry>)> {

@@ -15,7 +15,6 @@ use super::notice::{Ending, Notice};
 use super::queued::Queued;
 use super::record::Kind;
 use super::replica::Base;
-use super::settling::tell_settled;
 use crate::protocol::member::text_of;
 use crate::protocol::{Address, Json, Operation, Part, Parts};
 
@@ -38,14 +37,7 @@ pub(super) struct Shadow {
 
 impl Engine {
     /// The server has it, and does not say at which position. Whether it stays as a shadow.
-    pub(super) fn settle_in_shadow(
-        &mut self,
-        now: Timestamp,
-        id: &MutationId,
-        version: &Option<String>,
-        value: &Option<Json>,
-        effects: &mut impl Sink,
-    ) -> bool {
+    pub(super) fn settle_in_shadow(&mut self, now: Timestamp, id: &MutationId, version: &Option<String>, value: &Option<Json>) -> bool {
         if self.shadows.len() >= SHADOWS_MAX {
             return false;
         }
@@ -77,7 +69,7 @@ impl Engine {
             let (since, ends) = (self.last_id, now.after(SHADOW_MS));
             self.shadows.push(Shadow { id: id.clone(), address: part.address, version: text.clone(), since, ends });
         }
-        tell_settled(&entry.members, &Ending::Applied { version: version.clone() }, effects);
+        self.store.stage_endings(&entry.members, &Ending::Applied { version: version.clone() });
         self.outbox.release_dependents(order);
         true
     }

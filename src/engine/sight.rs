@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Engine;
 use super::ident::MutationId;
 use super::item::state;
-use super::notice::ItemStatus;
+use super::notice::{Ending, ItemStatus};
 use crate::protocol::Address;
 
 impl Engine {
@@ -17,6 +17,11 @@ impl Engine {
     /// The writes that have not ended, in order.
     pub fn pending_mutations(&self) -> Vec<MutationId> {
         self.outbox.pending_ids()
+    }
+
+    /// How writes have ended that the app hears of when it is stored, in order.
+    pub fn endings_under_way(&self) -> impl Iterator<Item = &(MutationId, Ending)> {
+        self.store.endings()
     }
 
     /// The documents that went from memory since this was last asked.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::config::Config;
 use super::effect::{Guard, Write};
-use super::header;
+use super::header::{self, Header};
 use super::ident::{AskId, MutationId, WriteId};
 use super::input::{Meta, StoreFailure};
 use super::log::{About, Log};
@@ -42,6 +42,8 @@ pub struct Staged {
     pub batches: Vec<BatchId>,
     /// Questions that are answered once this is kept.
     pub asks: Vec<AskId>,
+    /// How mutations have ended: told once this is kept, so that nothing takes it back.
+    pub endings: Vec<(MutationId, Ending)>,
     /// What ends unsent with this and may be in the store already.
     pub taken: Vec<Taken>,
     bases: OrderedSet<Address>,
@@ -88,6 +90,32 @@ pub struct Kept {
 }
 
 impl Kept {
+    /// How mutations have ended in it: those of these, that nobody else knows of, and others.
+    pub fn ended(&self, unsaved: &[MutationId]) -> (Vec<(MutationId, Ending)>, Vec<(MutationId, Ending)>) {
+        let (mut own, mut others) = (Vec::new(), Vec::new());
+        for staged in &self.staged {
+            let taken = staged.taken.iter().filter_map(|taken| Some((&taken.id, taken.ending.as_ref()?)));
+            let of_unsaved = taken.filter(|(id, _)| unsaved.contains(id));
+            for (id, ending) in staged.endings.iter().map(|(id, ending)| (id, ending)).chain(of_unsaved) {
+                let ended = if unsaved.contains(id) { &mut own } else { &mut others };
+                ended.push((id.clone(), ending.clone()));
+            }
+        }
+        (own, others)
+    }
+
+    /// The record that sets a mutation aside, where there is one: its header and its body.
+    pub fn set_aside(&self, id: &MutationId) -> Option<(&str, &str)> {
+        let records = self.staged.iter().flat_map(|staged| record::decode(&staged.bytes));
+        let inbox = records.filter_map(|found| match found {
+            record::Found::Record(record) if record.kind == Kind::Inbox => Some((record.header, record.body)),
+            _ => None,
+        });
+        let mut named =
+            inbox.filter(|(header, _)| Header::parse(header).and_then(|mut header| header.read::<MutationId>("entry")).as_ref() == Ok(id));
+        named.next()
+    }
+
     /// The mutations that the app took back with it.
     pub fn cancelled(&self) -> Vec<MutationId> {
         let mut cancelled = Vec::new();
@@ -196,6 +224,19 @@ impl Store {
         self.meta.as_deref()
     }
 
+    /// How mutations have ended that the app has yet to hear of, in order.
+    #[cfg(feature = "sim")]
+    pub fn endings(&self) -> impl Iterator<Item = &(MutationId, Ending)> {
+        let flight = self.on_its_way.as_ref().map(|flight| &flight.staged);
+        flight.into_iter().chain(&self.failed).chain([&self.staged]).flat_map(|staged| &staged.endings)
+    }
+
+    /// Whether something has ended that the app has yet to hear of.
+    pub fn has_endings(&self) -> bool {
+        let flight = self.on_its_way.as_ref().map(|flight| &flight.staged);
+        self.failed.iter().chain(flight).chain([&self.staged]).any(|staged| !staged.endings.is_empty())
+    }
+
     /// What was read says that the store is described so by now.
     pub fn note(&mut self, meta: Meta) {
         self.meta = Some(Arc::new(meta));
@@ -258,9 +299,14 @@ impl Store {
 
     /// Stages a mutation's record; the app is told when it is kept.
     pub fn stage_mutation(&mut self, id: &MutationId, header: &str, body: &str, strict: bool) {
-        let ordinal = self.stage(Kind::Mutation, header, body, Some(About::of(Kind::Mutation, id)));
-        self.staged.mutations.push((id.clone(), ordinal));
+        self.stage_unsaved(id, Kind::Mutation, header, body);
         self.staged.strict |= strict;
+    }
+
+    /// Stages the first record of a mutation that there is.
+    pub fn stage_unsaved(&mut self, id: &MutationId, kind: Kind, header: &str, body: &str) {
+        let ordinal = self.stage(kind, header, body, Some(About::of(kind, id)));
+        self.staged.mutations.push((id.clone(), ordinal));
     }
 
     /// A mutation ends unsent. Whether that is sure only when it is stored: not where the mutation goes with it.
@@ -276,6 +322,13 @@ impl Store {
     pub fn stage_batch(&mut self, batch: BatchId) {
         self.staged.batches.push(batch);
         self.staged.strict = true;
+    }
+
+    /// The app hears how these ended once that is kept.
+    pub fn stage_endings(&mut self, mutations: &[MutationId], ending: &Ending) {
+        for id in mutations {
+            self.staged.endings.push((id.clone(), ending.clone()));
+        }
     }
 
     /// A question is answered once what is staged is kept.
@@ -486,6 +539,7 @@ impl Staged {
         self.strict |= later.strict;
         self.batches.extend(later.batches);
         self.asks.extend(later.asks);
+        self.endings.extend(later.endings);
         self.taken.extend(later.taken);
         for address in later.bases.keys() {
             self.bases.insert(address.clone(), ());

@@ -212,6 +212,9 @@ impl Engine {
             effects.push(Effect::Notify(Notice::Durable { mutations, durability: kept.durability }));
         }
         for staged in &kept.staged {
+            for (id, ending) in &staged.endings {
+                tell_settled(std::slice::from_ref(id), ending, effects);
+            }
             for taken in &staged.taken {
                 self.on_taken(taken, kept.position.is_some(), effects);
             }

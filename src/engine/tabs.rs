@@ -6,10 +6,10 @@ use super::clock::Timestamp;
 use super::config::TransportKind;
 use super::effect::{Effect, Sink};
 use super::error::{Code, Fault};
-use super::ident::AskId;
+use super::ident::{AskId, MutationId};
 use super::input::Ask;
 use super::message::{Errand, Message};
-use super::notice::Phase;
+use super::notice::{Ending, Phase};
 use super::store::Mode;
 use super::storing::Loading;
 use super::{Engine, Life, Pause};
@@ -18,6 +18,8 @@ use super::{Engine, Life, Pause};
 const ANSWER_MS: u64 = 3_000;
 /// A tab with work that has heard nothing of the one that drains for this long asks for it.
 const ASK_MS: u64 = 5_000;
+/// What the tab that drains was asked for, and has not done by then, it is asked for once more.
+const ERRAND_MS: u64 = 10_000;
 /// Questions of other tabs have numbers from here on.
 const FOREIGN: u64 = 1 << 63;
 
@@ -39,6 +41,8 @@ pub(super) struct Tabs {
     /// Whether this tab has the lock, or there is none.
     pub(super) may_drain: bool,
     pub(super) reads: Reads,
+    /// How writes had ended, as far as this tab knew, when it began to read everything anew.
+    pub(super) concluded: Vec<(MutationId, Ending)>,
     /// The log's last position when everything was read.
     pub(super) booted_at: u64,
     /// Since when the tab that drains is asked without an answer.
@@ -62,7 +66,10 @@ struct Sent {
     token: u64,
     what: Errand,
     until: Option<Timestamp>,
-    is_posted: bool,
+    /// When it was last said.
+    posted: Option<Timestamp>,
+    /// How it was answered, and how much of the log the app must have heard of before it hears that.
+    done: Option<(u64, Option<Fault>)>,
 }
 
 impl Default for Tabs {
@@ -71,6 +78,7 @@ impl Default for Tabs {
         Tabs {
             may_drain: true,
             reads: Reads::Nothing,
+            concluded: Vec::new(),
             booted_at: 0,
             asked: None,
             heard: None,
@@ -158,7 +166,7 @@ impl Engine {
             Message::Grew { position } if position > self.store.log.last() => self.note_news(),
             Message::Grew { .. } => {}
             Message::Turned => {
-                self.tabs.errands.iter_mut().for_each(|errand| errand.is_posted = false);
+                self.tabs.errands.iter_mut().for_each(|errand| errand.posted = None);
                 self.note_news();
             }
             Message::Asked if self.store.mode() == Mode::Durable && self.store.is_held() => {
@@ -180,20 +188,20 @@ impl Engine {
                     }
                 }
             }
-            Message::Done { token, error } => {
-                if let Some(at) = self.tabs.errands.iter().position(|errand| errand.token == token) {
-                    let errand = self.tabs.errands.remove(at);
-                    self.answer(errand.ask, error, effects);
+            Message::Done { token, position, error } => {
+                if let Some(errand) = self.tabs.errands.iter_mut().find(|errand| errand.token == token) {
+                    errand.done = Some((position, error));
+                    if position > self.store.log.last() {
+                        self.want(Reads::Tail);
+                    }
                 }
             }
         }
     }
 
-    /// Something may have been missed.
+    /// Something may have been missed: that another tab has taken the store over, too.
     pub(super) fn read_news(&mut self) {
-        if self.follows() {
-            self.want(Reads::Tail);
-        }
+        self.want(Reads::Tail);
     }
 
     /// A hidden tab that waits for nothing reads what is new when it is looked at again.
@@ -210,7 +218,7 @@ impl Engine {
             Ok(()) if self.tabs.errands.len() >= WAITERS_MAX => Fault::new(Code::QueueFull, "too many calls are waiting"),
             Ok(()) => {
                 let token = self.rng.bits() >> 11;
-                return self.tabs.errands.push(Sent { ask, token, what, until, is_posted: false });
+                return self.tabs.errands.push(Sent { ask, token, what, until, posted: None, done: None });
             }
             Err(error) => error,
         };
@@ -257,17 +265,29 @@ impl Engine {
         }
     }
 
+    /// Whether everything is stored that this tab has, and known that is.
+    fn is_caught_up(&self) -> bool {
+        !self.store.is_staged() && !self.store.is_writing() && !self.is_reading_on()
+    }
+
     fn send_errands(&mut self, now: Timestamp, effects: &mut impl Sink) {
         while let Some(at) = self.tabs.errands.iter().position(|errand| errand.until.is_some_and(|until| until <= now)) {
             let errand = self.tabs.errands.remove(at);
             self.answer(errand.ask, Some(Fault::new(Code::Timeout, "not all of it has ended in time")), effects);
         }
-        if self.store.is_staged() || self.store.is_writing() || self.is_reading_on() {
+        let last = self.store.log.last();
+        while let Some(at) = self.tabs.errands.iter().position(|errand| errand.done.as_ref().is_some_and(|(position, _)| *position <= last))
+        {
+            let errand = self.tabs.errands.remove(at);
+            self.answer(errand.ask, errand.done.and_then(|(_, error)| error), effects);
+        }
+        if !self.is_caught_up() {
             return;
         }
         let position = self.store.log.last();
-        for Sent { token, what, is_posted, .. } in &mut self.tabs.errands {
-            if !std::mem::replace(is_posted, true) {
+        for Sent { token, what, posted, done, .. } in &mut self.tabs.errands {
+            if done.is_none() && posted.is_none_or(|posted| now.since(posted) >= ERRAND_MS) {
+                *posted = Some(now);
                 effects.push(Effect::Post(Message::Wanted { token: *token, position, what: what.clone() }));
             }
         }
@@ -290,13 +310,15 @@ impl Engine {
 
     /// When somebody who drains is to be asked, or has not answered; or an errand ends.
     pub(super) fn next_among_tabs(&self) -> Option<Timestamp> {
+        let open = self.tabs.errands.iter().filter(|errand| errand.done.is_none() && self.is_caught_up());
+        let again = open.filter_map(|errand| errand.posted).min().map(|posted| posted.after(ERRAND_MS));
         let errands = self.tabs.errands.iter().filter_map(|errand| errand.until).min();
         let drainer = match self.tabs.asked {
             _ if !self.needs_drainer() => None,
             Some(asked) => Some(asked.after(ANSWER_MS)),
             None => self.tabs.heard.map(|heard| heard.after(ASK_MS)),
         };
-        errands.into_iter().chain(drainer).min()
+        errands.into_iter().chain(again).chain(drainer).min()
     }
 
     /// What is told of a tab that does not drain: what the one that does is about.
@@ -309,7 +331,8 @@ impl Engine {
     pub(super) fn answer_elsewhere(&self, ask: AskId, error: &Option<Fault>, effects: &mut impl Sink) -> bool {
         let is_foreign = ask.0 & FOREIGN != 0;
         if is_foreign {
-            effects.push(Effect::Post(Message::Done { token: ask.0 & !FOREIGN, error: error.clone() }));
+            let position = self.store.log.last();
+            effects.push(Effect::Post(Message::Done { token: ask.0 & !FOREIGN, position, error: error.clone() }));
         }
         is_foreign
     }

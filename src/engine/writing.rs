@@ -10,7 +10,6 @@ use super::mutation::Mutation;
 use super::notice::{Ending, Notice, ViewChange};
 use super::queued::Queued;
 use super::record::{Kind, Lineage};
-use super::settling::tell_settled;
 use super::store::{Mode, Taken};
 use super::{Engine, View};
 use crate::protocol::member::text_of;
@@ -150,7 +149,7 @@ impl Engine {
             return self.on_taken(&Taken { ending: Some(ending), ..taken }, false, effects);
         }
         if !(self.store.stage_taken(taken) && is_told_later) {
-            tell_settled(std::slice::from_ref(&queued.id), &ending, effects);
+            self.store.stage_endings(std::slice::from_ref(&queued.id), &ending);
         }
     }
 

@@ -1,9 +1,11 @@
 //! What can happen at a device from outside: what its user does, what the browser says, what others write.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use super::fault::Fault;
+use crate::engine::mutation::Mutation;
+use crate::protocol::Address;
 
 /// A document, as `collection/key`.
 pub type Name = String;
@@ -143,4 +145,23 @@ pub enum Edit {
         /// What comes.
         insert: String,
     },
+}
+
+impl Edit {
+    /// The edit of a document as the engine takes it; `None` where there is no such mutation.
+    pub(super) fn on(&self, address: Address) -> Option<Mutation> {
+        match self {
+            Edit::Put(value) => Mutation::put(address, &value.to_string()),
+            Edit::Merge(value) => Mutation::merge(address, &value.to_string()),
+            Edit::Patch { set, remove } => {
+                let set: Map<String, Value> = set.iter().cloned().collect();
+                Mutation::patch(address, &json!({ "set": set, "remove": remove }).to_string())
+            }
+            Edit::Delete => Ok(Mutation::delete(address)),
+            Edit::Increment { path, by } => Mutation::increment(address, path, *by),
+            Edit::Append { path, items } => Mutation::append(address, path, &items.to_string()),
+            Edit::Splice { path, at, remove, insert } => Mutation::splice(address, path, *at, *remove, insert),
+        }
+        .ok()
+    }
 }

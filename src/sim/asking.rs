@@ -10,6 +10,7 @@ use super::common::{Common, Halt};
 use super::device::{Device, address};
 use super::fault::Fault;
 use super::oracle::Violation;
+use crate::engine::Engine;
 use crate::engine::clock::Wall;
 use crate::engine::ident::MutationId;
 use crate::engine::input::{Ask, Input};
@@ -93,7 +94,7 @@ impl Device {
             }
             Action::RollBack(writes) => (0..writes).try_for_each(|back| self.take_back(common, back)),
             Action::SyncNow { name, timeout_ms } => {
-                let pending = self.oracle.pending_of(name.as_deref());
+                let pending = self.pending_of(name.as_deref());
                 let what = match name {
                     Some(name) => Ask::Sync { address: address(&name), timeout_ms },
                     None => Ask::Push { timeout_ms },
@@ -102,7 +103,7 @@ impl Device {
                 self.ask(common, what)
             }
             Action::Wait(timeout_ms) => {
-                let pending = self.oracle.pending_of(None);
+                let pending = self.pending_of(None);
                 self.tab.asking.awaited.insert(self.next_ask(), pending);
                 self.ask(common, Ask::Wait { timeout_ms })
             }
@@ -114,6 +115,16 @@ impl Device {
             Action::PullFeed(feed) => self.ask(common, Ask::PullFeed { feed: feed.as_str().into() }),
             _ => Ok(()),
         }
+    }
+
+    /// The writes that a call waits for: those that are pending as far as the tab knows.
+    fn pending_of(&self, name: Option<&str>) -> Vec<String> {
+        let mut pending = self.oracle.pending_of(name);
+        if self.tabs.are_several() {
+            let known = self.tab.engine.as_ref().map(Engine::pending_mutations).unwrap_or_default();
+            pending.retain(|id| known.iter().any(|known| *known.0 == **id));
+        }
+        pending
     }
 
     fn item(&self, number: usize) -> Option<(String, Value, Value)> {

@@ -20,8 +20,8 @@ pub(super) type Halt = Result<(), Violation>;
 pub(super) enum Event {
     /// The user does something.
     Act,
-    /// A line of the script.
-    Line(Action),
+    /// A line of the script, in the tab of this number.
+    Line(usize, Action),
     /// A new tab opens.
     Boot { life: u64 },
     /// A timer fires that was armed for `at`.
@@ -80,16 +80,16 @@ impl Common {
     }
 
     /// Says what happens, where somebody listens.
-    pub fn say(&self, device: usize, what: impl FnOnce() -> String) {
+    pub fn say(&self, (device, tab): (usize, usize), what: impl FnOnce() -> String) {
         if self.tells {
-            eprintln!("{:>6} {:>9} ms  {device}: {}", self.trace.events(), self.now, what());
+            eprintln!("{:>6} {:>9} ms  {device}.{tab}: {}", self.trace.events(), self.now, what());
         }
     }
 
-    /// Writes down what was done at a device.
-    pub fn note(&mut self, device: usize, action: impl FnOnce() -> Action) {
+    /// Writes down what was done in a tab of a device.
+    pub fn note(&mut self, (device, tab): (usize, usize), action: impl FnOnce() -> Action) {
         if let Some(lines) = &mut self.lines {
-            lines.push(Step { at: self.now, device: device as u32, action: action() });
+            lines.push(Step { at: self.now, device: device as u32, tab: tab as u32, action: action() });
         }
     }
 
@@ -113,7 +113,7 @@ impl Common {
 
     /// Whether a line of the script is still to come.
     pub fn has_lines(&self) -> bool {
-        self.queue.values().any(|(_, event)| matches!(event, Event::Line(_)))
+        self.queue.values().any(|(_, event)| matches!(event, Event::Line(..)))
     }
 
     pub fn is_scripted(&self) -> bool {

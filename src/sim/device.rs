@@ -1,6 +1,6 @@
-//! One device with one tab: an engine, and its shell as the simulator has it. The shell carries out effects, wakes the
-//! engine at its deadline, and when the tab is killed begins again from the disk alone. Disk, network, clock, user and
-//! judge are the device's own.
+//! One device: its tabs, each an engine and its shell as the simulator has it. The shell carries out effects, wakes
+//! the engine at its deadline, and when the tab is killed begins again from the disk alone. Disk, network, clock, user and
+//! judge are the device's own. One tab acts at a time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,16 +18,18 @@ use super::net::Net;
 use super::oracle::{Known, Look, Oracle, Violation};
 use super::plan::{Plan, User};
 use super::spoiling::Front;
+use super::tabs::Tabs;
+use super::words::{kind, told_effect};
 use crate::engine::clock::{Timestamp, Wall};
 use crate::engine::config::Config;
 use crate::engine::effect::Effect;
 use crate::engine::error::Code;
 use crate::engine::ident::{AskId, MutationId, RequestId};
-use crate::engine::input::{Ask, Input, SendFailure};
+use crate::engine::input::{Ask, Input, SendFailure, StoreFailure};
 use crate::engine::mutation::Mutation;
 use crate::engine::notice::{Notice, Status, StorageKind};
 use crate::engine::rng::Rng;
-use crate::engine::{Engine, View, record};
+use crate::engine::{Engine, View};
 use crate::protocol::{Address, Call};
 
 /// One device.
@@ -36,7 +38,10 @@ pub(super) struct Device {
     /// Whose it is.
     pub user: usize,
     pub config: Config,
+    /// The one that acts.
     pub tab: Tab,
+    /// The others.
+    pub tabs: Tabs,
     pub disk: Disk,
     disk_is_busy: bool,
     pub disk_full_until: u64,
@@ -57,16 +62,18 @@ pub(super) struct Device {
     /// Whether the last write was refused for want of room.
     pub is_refused: bool,
     pub came_later: u32,
-    /// Its user's writes, in order.
-    written: Vec<MutationId>,
+    /// Its user's writes, in order, and in which life of which tab.
+    written: Vec<(u64, MutationId)>,
     steps: u64,
     /// Where its app's half in JavaScript hears of everything, if it does.
     pub stream: Option<Box<Stream>>,
 }
 
-/// The tab: all that goes when it is killed.
+/// A tab: all that goes when it is killed.
 #[derive(Default)]
 pub(super) struct Tab {
+    /// Which of the device's tabs it is.
+    pub slot: usize,
     pub engine: Option<Engine>,
     /// Which life of the tab this is; what belongs to another one does not reach it.
     pub life: u64,
@@ -86,6 +93,13 @@ pub(super) struct Tab {
     /// When the app answers the question for a token.
     pub token_comes: u64,
     status: Option<Status>,
+}
+
+impl Tab {
+    /// The device's tab of this number, in a life of its own, before it opens.
+    pub fn of(slot: usize, life: u64) -> Tab {
+        Tab { slot, life, ..Tab::default() }
+    }
 }
 
 /// Turns without a pause after which a device counts as running in circles.
@@ -121,6 +135,7 @@ impl Device {
             user,
             config: Config { scope: plan.scope(user), ..plan.config.clone() },
             tab: Tab::default(),
+            tabs: Tabs::of(plan.tabs(), plan.locks, Rng::new([plan.seed, 4 + apart])),
             disk: Disk::default(),
             disk_is_busy: false,
             disk_full_until: 0,
@@ -139,7 +154,7 @@ impl Device {
             app_rng: Rng::new([plan.seed, 2 + apart]),
             ask_rng: Rng::new([plan.seed, 3 + apart]),
             app: app::User::new(keys, user, number),
-            oracle: Oracle::of(user, plan.config.level, plan.config.feeds.clone()),
+            oracle: Oracle::of(user, plan.config.level, plan.config.feeds.clone(), plan.tabs() > 1),
             requests: 0,
             transactions: 0,
             is_acting: true,
@@ -160,18 +175,23 @@ impl Device {
         if self.dice.strikes(Fault::Crash) {
             self.crash(common, false)?;
         } else if self.dice.strikes(Fault::PowerLost) {
-            self.crash(common, true)?;
+            self.lose_power(common)?;
+        }
+        match &event {
+            Event::Boot { life } | Event::Wake { life, .. } | Event::Tell { life, .. } if !self.turn_to_life(*life) => return Ok(()),
+            Event::Reply(letter) if !self.turn_to_life(letter.life) => return Ok(()),
+            Event::Act => self.turn_to_any(common.now),
+            Event::Line(tab, _) => self.turn_to_slot(*tab),
+            _ => {}
         }
         let thaws_at = self.tab.frozen_until;
         let is_awake = common.now >= thaws_at;
         match event {
             Event::Arrive(parcel) => self.arrive(common, *parcel),
             Event::Disk => self.finish_disk(common),
-            Event::Line(action) => self.perform(common, action),
+            Event::Line(_, action) => self.perform(common, action),
             Event::Act if is_awake => self.act(common, is_hard),
-            Event::Boot { life } => self.boot(common, life),
-            Event::Wake { life, .. } | Event::Tell { life, .. } if life != self.tab.life => Ok(()),
-            Event::Reply(letter) if letter.life != self.tab.life => Ok(()),
+            Event::Boot { .. } => self.boot(common),
             Event::Wake { .. } | Event::Tell { .. } | Event::Reply(_) if is_awake && self.tab.sleep.is_unnoticed() => {
                 self.notice_sleep(common)?;
                 common.schedule(common.now, self.number, event);
@@ -180,7 +200,14 @@ impl Device {
             Event::Wake { at, .. } if is_awake => self.wake(common, at),
             // The answer to a question that was given up is nobody's.
             Event::Tell { input, .. } if matches!(*input, Input::TokenGiven { .. }) && common.now < self.tab.token_comes => Ok(()),
-            Event::Tell { input, .. } if is_awake => self.tell(common, *input),
+            Event::Tell { input, .. } if is_awake => {
+                let is_lost = matches!(*input, Input::LockLost);
+                self.tell(common, *input)?;
+                if is_lost {
+                    self.wait_for_lock(common);
+                }
+                Ok(())
+            }
             Event::Reply(letter) if is_awake => self.deliver(common, *letter),
             frozen => {
                 common.schedule(thaws_at, self.number, frozen);
@@ -190,22 +217,23 @@ impl Device {
     }
 
     /// A new tab opens on what the disk has.
-    fn boot(&mut self, common: &mut Common, life: u64) -> Halt {
-        if life != self.tab.life || self.tab.engine.is_some() {
+    fn boot(&mut self, common: &mut Common) -> Halt {
+        if self.tab.engine.is_some() {
             return Ok(());
         }
         self.tab.born_at = common.now;
-        if self.dice.strikes(Fault::ClocksDiffer) {
+        if self.dice.strikes(Fault::ClocksDiffer) && self.tabs.are_asleep() {
             let year = 365 * 86_400_000;
             self.clock_skew = self.dice.size(Fault::ClocksDiffer, 0, 2 * year) as i64 - year as i64;
         }
-        let seed = [common.plan.seed, life + ((self.number as u64) << 32)];
+        let seed = [common.plan.seed, self.place()];
         let mut engine = Engine::new(self.config.clone(), seed, self.engine_time(common), self.wall(common));
         if let Some(bug) = common.bug {
             engine.plant(bug);
         }
         self.tab.engine = Some(engine);
         self.stream_birth();
+        self.enter_among_tabs(common)?;
         self.tell(common, Input::Started)
     }
 
@@ -235,7 +263,7 @@ impl Device {
         let mut effects = Vec::new();
         engine.handle(now, input, &mut effects);
         common.trace.event(kind, common.now, self.place(), effects.len());
-        common.say(self.number, || format!("engine <- {}", told.unwrap_or_default()));
+        common.say(self.place_of_tab(), || format!("engine <- {}", told.unwrap_or_default()));
         self.carry_out(common, effects)
     }
 
@@ -293,18 +321,21 @@ impl Device {
 
     fn carry_out(&mut self, common: &mut Common, effects: Vec<Effect>) -> Halt {
         self.stream_turn(&effects);
+        if let Some(engine) = &self.tab.engine {
+            self.oracle.concluded(&common.truths[self.user], engine.endings_under_way())?;
+        }
         for effect in effects {
-            common.say(self.number, || format!("engine -> {}", told_effect(&effect)));
+            common.say(self.place_of_tab(), || format!("engine -> {}", told_effect(&effect)));
             match effect {
                 Effect::Load { load, what } => {
-                    self.disk.load(load, what);
+                    self.disk.load(self.tab.life, load, what);
                     self.start_disk(common);
                 }
                 Effect::Write(write) => {
                     self.transactions += 1;
                     self.oracle.ordered(&common.truths[self.user], &write)?;
                     common.trace.mark("write", common.now, write.write.0, write.append.as_ref().map_or(0, Vec::len));
-                    self.disk.write(write);
+                    self.disk.write(self.tab.life, write);
                     self.start_disk(common);
                 }
                 Effect::Send { request, call, .. } => self.send(common, request, call)?,
@@ -313,8 +344,8 @@ impl Device {
                     self.tell_later(common, 0, Input::SendFailed { request, why: SendFailure::Cancelled });
                 }
                 Effect::Notify(notice) => self.hear(common, notice)?,
-                // Nobody else is here.
-                Effect::Post(_) | Effect::Steal => {}
+                Effect::Post(message) => self.post(common, &message),
+                Effect::Steal => self.steal(common),
             }
         }
         Ok(())
@@ -377,7 +408,7 @@ impl Device {
     /// The app writes, and its turn is not over. Says whether the tab is still there.
     pub fn write(&mut self, common: &mut Common, edits: Vec<(Name, Edit)>) -> Result<bool, Violation> {
         for one in edits {
-            let Some(mutation) = mutation(&one.0, &one.1) else { continue };
+            let Some(mutation) = one.1.on(address(&one.0)) else { continue };
             if !self.mutate(common, mutation, &[one], &[], &[])? {
                 return Ok(false);
             }
@@ -393,7 +424,7 @@ impl Device {
         reads: &[Name],
         after: &[usize],
     ) -> Result<bool, Violation> {
-        let mutations = edits.iter().filter_map(|(name, edit)| mutation(name, edit)).collect();
+        let mutations = edits.iter().filter_map(|(name, edit)| edit.on(address(name))).collect();
         let Ok(group) = Mutation::group(mutations) else { return Ok(true) };
         let after: Vec<MutationId> = after.iter().filter_map(|back| self.written(*back)).collect();
         let group = group.after(after.clone()).reading(reads.iter().map(|name| address(name)).collect());
@@ -410,9 +441,10 @@ impl Device {
         self.tell(common, Input::CancelAsked { mutation })
     }
 
-    /// One of the last writes, counted back from the last.
+    /// One of the last writes, counted back from the last. A tab does not know of what others have written.
     fn written(&self, back: usize) -> Option<MutationId> {
-        self.written.len().checked_sub(back + 1).map(|at| self.written[at].clone())
+        let is_known = |(life, _): &&(u64, MutationId)| !self.tabs.are_several() || *life == self.tab.life;
+        self.written.iter().rev().filter(is_known).nth(back).map(|(_, id)| id.clone())
     }
 
     fn mutate(
@@ -434,7 +466,7 @@ impl Device {
         self.is_refused = false;
         match engine.mutate(now, mutation, &mut effects) {
             Ok(id) => {
-                common.say(self.number, || format!("{id} = {edits:?} after {after:?}, of {reads:?}"));
+                common.say(self.place_of_tab(), || format!("{id} = {edits:?} after {after:?}, of {reads:?}"));
                 common.mutations += 1;
                 common.trace.event("mutate", common.now, common.mutations, effects.len());
                 let parts: Vec<_> = edits.iter().zip(before).map(|((name, edit), seen)| (name.as_str(), edit, seen.flatten())).collect();
@@ -442,7 +474,7 @@ impl Device {
                 let after: Vec<String> = after.iter().map(MutationId::to_string).collect();
                 self.oracle.depends(&id.0, &after, reads);
                 self.stream_write(&id, edits, &after, reads);
-                self.written.push(id);
+                self.written.push((self.tab.life, id));
                 self.carry_out(common, effects)?;
                 self.look(common, false)?;
                 if self.dice.strikes(Fault::ClosedAtOnce) {
@@ -476,6 +508,9 @@ impl Device {
         let truth = &common.truths[self.user];
         let evicted = engine.as_mut().map(Engine::take_evicted).unwrap_or_default();
         self.oracle.evicted(evicted.iter().map(|address| format!("{}/{}", address.collection, address.key)).collect())?;
+        if self.tabs.are_several() {
+            return self.look_among_tabs(common, all);
+        }
         if let Err(violation) = self.oracle.looked(truth, all, |name| seen(engine, name)) {
             // What was frozen while the disk was busy is not ordered yet, and is known to the engine alone. The view must
             // be what that makes, or it is wrong.
@@ -501,25 +536,35 @@ impl Device {
             return Ok(());
         }
         common.crashes += 1;
-        common.say(self.number, || format!("crash, power {power}"));
+        common.say(self.place_of_tab(), || format!("crash, power {power}"));
         common.trace.event("crash", common.now, self.place(), self.disk.waiting());
         let truth = &common.truths[self.user];
-        let kept = self.dice.size(Fault::Crash, 0, self.disk.waiting() as u64) as usize;
+        let waiting = self.disk.waiting_of(self.tab.life) as u64;
+        let kept = self.dice.size(Fault::Crash, 0, waiting) as usize;
         if power {
             let kept = self.dice.size(Fault::PowerLost, 0, self.disk.unflushed() as u64) as usize;
             self.disk.lose_power(kept);
+        } else if self.tabs.are_several() {
+            self.disk.abandon(self.tab.life, kept);
         } else {
             for (write, position) in self.disk.crash(kept) {
                 self.oracle.committed(truth, &write, position)?;
             }
         }
-        let life = self.tab.life + 1;
+        self.leave_tabs(common);
+        let truth = &common.truths[self.user];
+        let life = self.tabs.next_life();
         self.stream_death();
-        self.tab = Tab { life, ..Tab::default() };
+        self.tab = Tab::of(self.tab.slot, life);
         self.oracle.crashed(truth, self.disk.image(), power)?;
         let pause = 50 + self.rng.up_to(5_000);
         common.schedule(common.now + pause, self.number, Event::Boot { life });
         Ok(())
+    }
+
+    /// The power goes: every tab is gone at once, and what was not flushed.
+    pub fn lose_power(&mut self, common: &mut Common) -> Halt {
+        self.each_tab(|device| device.crash(common, true))
     }
 
     fn start_disk(&mut self, common: &mut Common) {
@@ -539,18 +584,28 @@ impl Device {
             true if self.dice.strikes(Fault::WriteAborts) => Fate::Aborts,
             _ => Fate::Completes,
         };
-        let input = match self.disk.finish(fate) {
-            None => return Ok(()),
-            Some(Done::Loaded(load, found)) => Input::Loaded { load, found },
-            Some(Done::Failed(write, why)) => Input::WriteFailed { write, why },
-            Some(Done::Written { write, position }) => {
+        let Some((life, done)) = self.disk.finish(fate) else { return Ok(()) };
+        let input = match done {
+            Done::Loaded(load, found) => Input::Loaded { load, found },
+            Done::Failed(write, why) => {
+                let row = match why {
+                    StoreFailure::Fenced { .. } => "C2",
+                    StoreFailure::Behind => "C6",
+                    _ => Fault::WriteAborts.id(),
+                };
+                if row != Fault::WriteAborts.id() && self.tabs.are_several() {
+                    *self.seen.entry(row).or_insert(0) += 1;
+                }
+                Input::WriteFailed { write, why }
+            }
+            Done::Written { write, position } => {
                 common.trace.event("stored", common.now, position, self.number);
                 self.oracle.committed(&common.truths[self.user], &write, position)?;
                 Input::Written { write: write.write, position }
             }
         };
         self.start_disk(common);
-        self.tell_later(common, 0, input);
+        common.schedule(common.now, self.number, Event::Tell { life, input: Box::new(input) });
         Ok(())
     }
 
@@ -559,16 +614,16 @@ impl Device {
         (self.requests, self.transactions)
     }
 
-    pub fn frozen_until(&self) -> u64 {
-        self.tab.frozen_until
-    }
-
     /// No fault any more.
     pub fn heal(&mut self, common: &mut Common) -> Halt {
         self.dice.heal();
         self.net.heal();
         self.disk_full_until = 0;
         self.front.slow_until = 0;
+        self.each_tab(|device| device.heal_tab(common))
+    }
+
+    fn heal_tab(&mut self, common: &mut Common) -> Halt {
         if std::mem::take(&mut self.tab.asking.is_stopped) {
             self.tell(common, Input::Stopped { stopped: false })?;
         }
@@ -605,11 +660,17 @@ impl Device {
     }
 
     pub fn is_at_rest(&self, common: &Common) -> bool {
-        self.tab.is_open && self.disk.waiting() == 0 && self.oracle.is_at_rest(&common.truths[self.user])
+        self.tab.is_open
+            && self.disk.waiting() == 0
+            && (!self.tabs.are_several() || self.knows_all())
+            && self.oracle.is_at_rest(&common.truths[self.user])
     }
 
     /// Everything must have ended, and the device show what the server has.
     pub fn check_rest(&mut self, common: &Common) -> Halt {
+        if self.tabs.are_several() && !self.knows_all() {
+            return self.violated(common, "V1", "everything is at rest, and the tab does not know all that is stored".into());
+        }
         let engine = &mut self.tab.engine;
         let verdict = self.oracle.rested(&common.truths[self.user], |name| seen(engine, name));
         verdict.map_err(|violation| self.with_state(common, violation))?;
@@ -637,53 +698,5 @@ impl Device {
             self.tab.outstanding.keys().collect::<Vec<_>>(),
         );
         Violation { what, ..violation }
-    }
-}
-
-fn mutation(name: &str, edit: &Edit) -> Option<Mutation> {
-    let address = address(name);
-    match edit {
-        Edit::Put(value) => Mutation::put(address, &value.to_string()),
-        Edit::Merge(value) => Mutation::merge(address, &value.to_string()),
-        Edit::Patch { set, remove } => {
-            let set: serde_json::Map<String, Value> = set.iter().cloned().collect();
-            Mutation::patch(address, &serde_json::json!({ "set": set, "remove": remove }).to_string())
-        }
-        Edit::Delete => Ok(Mutation::delete(address)),
-        Edit::Increment { path, by } => Mutation::increment(address, path, *by),
-        Edit::Append { path, items } => Mutation::append(address, path, &items.to_string()),
-        Edit::Splice { path, at, remove, insert } => Mutation::splice(address, path, *at, *remove, insert),
-    }
-    .ok()
-}
-
-/// An effect in words; bytes as the records they are.
-fn told_effect(effect: &Effect) -> String {
-    let Effect::Write(write) = effect else { return format!("{effect:?}") };
-    let records = |bytes: &[u8]| {
-        let found = record::decode(bytes).map(|found| match found {
-            record::Found::Record(record) => format!("{:?} {} {}", record.kind, record.header, record.body),
-            other => format!("{other:?}"),
-        });
-        found.collect::<Vec<_>>().join("\n      ")
-    };
-    let rewritten: Vec<_> = write.rewrite.iter().map(|(at, bytes)| (at, bytes.as_deref().map(records))).collect();
-    let pages: Vec<_> = write.pages.iter().map(|(at, bytes)| (at, bytes.as_deref().map(records))).collect();
-    let appended = write.append.as_deref().map(records).unwrap_or_default();
-    format!("{:?} strict {} rewrite {rewritten:?} pages {pages:?}\n      {appended}", write.write, write.strict)
-}
-
-fn kind(input: &Input) -> &'static str {
-    match input {
-        Input::Started => "started",
-        Input::Loaded { .. } => "loaded",
-        Input::LoadFailed { .. } => "loadFailed",
-        Input::Written { .. } => "written",
-        Input::WriteFailed { .. } => "writeFailed",
-        Input::Progressed { .. } => "progressed",
-        Input::Replied { .. } => "replied",
-        Input::SendFailed { .. } => "sendFailed",
-        Input::Woke => "woke",
-        _ => "told",
     }
 }

@@ -1,5 +1,6 @@
 //! A browser's storage as it is at its worst: what is asked for happens later and in order, may abort at the last
-//! moment, and a relaxed transaction that completed may still be lost with the power.
+//! moment, and a relaxed transaction that completed may still be lost with the power. Several tabs may use one: their
+//! transactions happen one after another, in the order in which they were asked for.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -32,6 +33,13 @@ pub struct Disk {
     queue: VecDeque<Job>,
 }
 
+/// What was asked for, and in which life of a tab.
+#[derive(Clone, Debug)]
+struct Job {
+    owner: u64,
+    order: Order,
+}
+
 /// What a transaction changes: its bytes are shared by all who have them.
 #[derive(Clone, Debug)]
 struct Change {
@@ -43,7 +51,7 @@ struct Change {
 }
 
 #[derive(Clone, Debug)]
-enum Job {
+enum Order {
     Read(LoadId, Wanted),
     Change(Box<Write>),
 }
@@ -77,13 +85,13 @@ pub enum Done {
 
 impl Disk {
     /// Takes a reading. It sees the transactions that were asked for before it, and waits for them.
-    pub fn load(&mut self, load: LoadId, what: Wanted) {
-        self.queue.push_back(Job::Read(load, what));
+    pub fn load(&mut self, owner: u64, load: LoadId, what: Wanted) {
+        self.queue.push_back(Job { owner, order: Order::Read(load, what) });
     }
 
     /// Takes a transaction. Transactions happen in the order in which they were asked for.
-    pub fn write(&mut self, write: impl Into<Box<Write>>) {
-        self.queue.push_back(Job::Change(write.into()));
+    pub fn write(&mut self, owner: u64, write: impl Into<Box<Write>>) {
+        self.queue.push_back(Job { owner, order: Order::Change(write.into()) });
     }
 
     /// How many jobs wait.
@@ -93,7 +101,7 @@ impl Disk {
 
     /// Whether the oldest job is a transaction.
     pub fn is_write_next(&self) -> bool {
-        matches!(self.queue.front(), Some(Job::Change(_)))
+        matches!(self.queue.front(), Some(Job { order: Order::Change(_), .. }))
     }
 
     /// What is stored, as a new tab would find it.
@@ -101,15 +109,38 @@ impl Disk {
         &self.committed
     }
 
-    /// Ends the oldest job; `None` where there is none. A reading cannot fail.
-    pub fn finish(&mut self, fate: Fate) -> Option<Done> {
-        Some(match self.queue.pop_front()? {
-            Job::Read(load, what) => Done::Loaded(load, self.committed.read(&what)),
-            Job::Change(write) => match self.commit(&write, fate) {
+    /// Ends the oldest job, and says whose it was; `None` where there is none. A reading cannot fail.
+    pub fn finish(&mut self, fate: Fate) -> Option<(u64, Done)> {
+        let Job { owner, order } = self.queue.pop_front()?;
+        let done = match order {
+            Order::Read(load, what) => Done::Loaded(load, self.committed.read(&what)),
+            Order::Change(write) => match self.commit(&write, fate) {
                 Ok(position) => Done::Written { write: *write, position },
                 Err(why) => Done::Failed(write.write, why),
             },
-        })
+        };
+        Some((owner, done))
+    }
+
+    /// One tab of several is gone. Its oldest `kept` transactions have got far enough to complete without it, each in its
+    /// turn; the rest never happens.
+    pub fn abandon(&mut self, owner: u64, kept: usize) {
+        let mut left = kept;
+        self.queue.retain(|job| {
+            let is_kept = job.owner != owner || (matches!(job.order, Order::Change(_)) && left > 0);
+            left -= usize::from(is_kept && job.owner == owner);
+            is_kept
+        });
+    }
+
+    /// How many jobs of a life wait.
+    pub fn waiting_of(&self, owner: u64) -> usize {
+        self.queue.iter().filter(|job| job.owner == owner).count()
+    }
+
+    /// The last position that was given to a commit that is still there.
+    pub fn last_position(&self) -> u64 {
+        self.committed.last()
     }
 
     /// The tab is gone. The oldest `kept` transactions had got far enough to complete without it; the rest never
@@ -117,7 +148,7 @@ impl Disk {
     pub fn crash(&mut self, kept: usize) -> Vec<(Write, u64)> {
         let mut completed = Vec::new();
         for job in std::mem::take(&mut self.queue).into_iter().take(kept) {
-            let Job::Change(write) = job else { continue };
+            let Order::Change(write) = job.order else { continue };
             if let Ok(position) = self.commit(&write, Fate::Completes) {
                 completed.push((*write, position));
             }
@@ -162,9 +193,12 @@ impl Disk {
 }
 
 impl Image {
+    fn last(&self) -> u64 {
+        self.log.last_key_value().map_or(0, |(position, _)| *position)
+    }
+
     fn check(&self, guard: &Guard) -> Result<(), StoreFailure> {
-        let last = self.log.last_key_value().map_or(0, |(position, _)| *position);
-        guard.refuses(self.meta.as_ref(), last).map_or(Ok(()), Err)
+        guard.refuses(self.meta.as_ref(), self.last()).map_or(Ok(()), Err)
     }
 
     fn apply(&mut self, change: &Change) -> u64 {
@@ -253,8 +287,8 @@ mod tests {
 
     fn opened() -> Disk {
         let mut disk = Disk::default();
-        disk.write(Write { guard: Guard::Fresh, append: None, meta: Some(meta(1).into()), ..append(0, true, "") });
-        assert!(matches!(disk.finish(Fate::Completes), Some(Done::Written { position: 0, .. })));
+        disk.write(1, Write { guard: Guard::Fresh, append: None, meta: Some(meta(1).into()), ..append(0, true, "") });
+        assert!(matches!(disk.finish(Fate::Completes), Some((1, Done::Written { position: 0, .. }))));
         disk
     }
 
@@ -265,9 +299,9 @@ mod tests {
     #[test]
     fn nothing_is_stored_before_it_completes() {
         let mut disk = opened();
-        disk.write(append(1, true, "a"));
+        disk.write(1, append(1, true, "a"));
         assert!(texts(&disk).is_empty());
-        assert!(matches!(disk.finish(Fate::Completes), Some(Done::Written { position: 1, .. })));
+        assert!(matches!(disk.finish(Fate::Completes), Some((1, Done::Written { position: 1, .. }))));
         assert_eq!(texts(&disk), ["a"]);
     }
 
@@ -275,8 +309,8 @@ mod tests {
     fn s1_an_aborted_transaction_leaves_nothing() {
         let mut disk = opened();
         for (fate, failure) in [(Fate::Full, StoreFailure::Quota), (Fate::Aborts, StoreFailure::Aborted { why: String::new() })] {
-            disk.write(append(1, true, "a"));
-            let Some(Done::Failed(WriteId(1), why)) = disk.finish(fate) else { panic!("it completed") };
+            disk.write(1, append(1, true, "a"));
+            let Some((_, Done::Failed(WriteId(1), why))) = disk.finish(fate) else { panic!("it completed") };
             assert_eq!(std::mem::discriminant(&why), std::mem::discriminant(&failure));
         }
         assert!(texts(&disk).is_empty());
@@ -286,7 +320,7 @@ mod tests {
     fn s11_a_crash_keeps_a_beginning_of_what_was_under_way() {
         let mut disk = opened();
         for (number, text) in ["a", "b", "c"].into_iter().enumerate() {
-            disk.write(append(number as u64, true, text));
+            disk.write(1, append(number as u64, true, text));
         }
         assert_eq!(disk.crash(2).len(), 2);
         assert_eq!(texts(&disk), ["a", "b"]);
@@ -294,17 +328,29 @@ mod tests {
     }
 
     #[test]
+    fn s11_what_a_tab_leaves_behind_happens_among_what_others_ask_for() {
+        let mut disk = opened();
+        for (owner, text) in [(1, "a"), (2, "b"), (1, "c"), (1, "d")] {
+            disk.write(owner, append(9, true, text));
+        }
+        disk.abandon(1, 2);
+        assert_eq!((disk.waiting(), disk.waiting_of(1)), (3, 2));
+        while disk.finish(Fate::Completes).is_some() {}
+        assert_eq!(texts(&disk), ["a", "b", "c"]);
+    }
+
+    #[test]
     fn s10_a_loss_of_power_takes_relaxed_transactions_from_the_end() {
         let mut disk = opened();
         for (text, strict) in [("a", false), ("b", true), ("c", false), ("d", false)] {
-            disk.write(append(9, strict, text));
+            disk.write(1, append(9, strict, text));
             disk.finish(Fate::Completes);
         }
         assert_eq!(disk.unflushed(), 2);
         let mut other = disk.clone();
         assert_eq!((disk.lose_power(1), texts(&disk)), (1, vec!["a".into(), "b".into(), "c".into()]));
         assert_eq!((other.lose_power(0), texts(&other)), (2, vec!["a".into(), "b".into()]));
-        other.write(append(9, false, "e"));
+        other.write(1, append(9, false, "e"));
         other.finish(Fate::Completes);
         assert_eq!(texts(&other), ["a", "b", "e"]);
     }
@@ -312,12 +358,12 @@ mod tests {
     #[test]
     fn i15_a_guard_is_checked_when_the_transaction_happens() {
         let mut disk = opened();
-        disk.write(Write { append: None, meta: Some(meta(2).into()), ..append(1, true, "") });
-        disk.write(append(2, true, "late"));
+        disk.write(1, Write { append: None, meta: Some(meta(2).into()), ..append(1, true, "") });
+        disk.write(1, append(2, true, "late"));
         disk.finish(Fate::Completes);
-        assert!(matches!(disk.finish(Fate::Completes), Some(Done::Failed(_, StoreFailure::Fenced { epoch: 2 }))));
-        disk.write(Write { guard: Guard::Known { store_id: "other".into(), epoch: Some(2), last: u64::MAX }, ..append(3, true, "x") });
-        assert!(matches!(disk.finish(Fate::Completes), Some(Done::Failed(_, StoreFailure::Replaced))));
+        assert!(matches!(disk.finish(Fate::Completes), Some((_, Done::Failed(_, StoreFailure::Fenced { epoch: 2 })))));
+        disk.write(1, Write { guard: Guard::Known { store_id: "other".into(), epoch: Some(2), last: u64::MAX }, ..append(3, true, "x") });
+        assert!(matches!(disk.finish(Fate::Completes), Some((_, Done::Failed(_, StoreFailure::Replaced)))));
         assert!(texts(&disk).is_empty());
     }
 
@@ -326,23 +372,25 @@ mod tests {
         let mut disk = opened();
         let after = |last| Guard::Known { store_id: "s".into(), epoch: None, last };
         for (text, last) in [("a", 0), ("behind", 0), ("b", 1)] {
-            disk.write(Write { guard: after(last), ..append(1, false, text) });
+            disk.write(1, Write { guard: after(last), ..append(1, false, text) });
             let done = disk.finish(Fate::Completes);
-            assert_eq!(matches!(done, Some(Done::Failed(_, StoreFailure::Behind))), text == "behind", "{done:?}");
+            assert_eq!(matches!(done, Some((_, Done::Failed(_, StoreFailure::Behind)))), text == "behind", "{done:?}");
         }
         assert_eq!(texts(&disk), ["a", "b"]);
-        disk.load(LoadId(1), Wanted { after: 1, ..Wanted::default() });
-        let Some(Done::Loaded(_, found)) = disk.finish(Fate::Completes) else { panic!("it did not load") };
+        disk.load(1, LoadId(1), Wanted { after: 1, ..Wanted::default() });
+        let Some((_, Done::Loaded(_, found))) = disk.finish(Fate::Completes) else { panic!("it did not load") };
         assert_eq!(found.log, [(2, Bytes((*b"b").into()))]);
     }
 
     #[test]
     fn a_reading_waits_for_the_transactions_before_it() {
         let mut disk = opened();
-        disk.write(append(1, false, "a"));
-        disk.load(LoadId(1), Wanted::all());
+        disk.write(1, append(1, false, "a"));
+        disk.load(1, LoadId(1), Wanted::all());
         disk.finish(Fate::Completes);
-        let Some(Done::Loaded(LoadId(1), Found { meta: Some(_), log, .. })) = disk.finish(Fate::Aborts) else { panic!("it did not load") };
+        let Some((_, Done::Loaded(LoadId(1), Found { meta: Some(_), log, .. }))) = disk.finish(Fate::Aborts) else {
+            panic!("it did not load")
+        };
         assert_eq!(log.len(), 1);
     }
 }

@@ -131,13 +131,20 @@ faults! {
     Asleep = "T2", at most 10_000;
     /// The wall clocks of the devices disagree, by up to a year. Once a tab.
     ClocksDiffer = "T6", at most 500_000;
+    /// Two tabs are told that they have the lock. Once each time that one gets it.
+    TwoHolders = "C3", at most 300_000;
+    /// What a tab tells the others does not reach one of them. Once a message and tab.
+    MessageLost = "C5", at most 500_000;
 }
 
 /// The first of those that came later. They are drawn by themselves, so that a seed without them is what it was.
 pub(super) const LATER: usize = Fault::SlowLink as usize;
 
-/// What happens by itself where messages cross each other, and is counted with the faults.
-pub const SEEN: [&str; 2] = ["P7", "P8"];
+/// The first of those that only several tabs of one device meet.
+pub(super) const OF_TABS: usize = Fault::TwoHolders as usize;
+
+/// What happens by itself where messages cross each other, or tabs do, and is counted with the faults.
+pub const SEEN: [&str; 5] = ["P7", "P8", "C1", "C2", "C6"];
 
 /// Decides when faults strike. The decision hangs on seed, fault and the number of the opportunity alone, so that
 /// taking one fault away does not move the others.

@@ -1,5 +1,5 @@
-//! The simulator: one to four devices of one to three users, each with a tab, a disk and a link of its own, in front of one
-//! server, all of them at their worst, in virtual time.
+//! The simulator: one to four devices of one to three users, each with one to three tabs, a disk and a link of its own, in
+//! front of one server, all of them at their worst, in virtual time.
 //!
 //! The engine in it is the very one that ships, and the server is the reference [`crate::authority`]. Everything else
 //! here hurts them: the network loses, delays, doubles and reorders messages both ways, the disk aborts transactions at
@@ -56,11 +56,13 @@ pub mod plan;
 pub mod server;
 pub mod shrink;
 mod spoiling;
+mod tabs;
 mod tally;
 pub mod trace;
 mod traffic;
 #[cfg(target_arch = "wasm32")]
 pub mod twin;
+mod words;
 pub mod world;
 
 pub use plan::Plan;

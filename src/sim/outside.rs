@@ -56,13 +56,13 @@ impl Device {
             written.extend(edits.iter().cloned());
             let wrote = self.write(common, edits);
             if wrote.is_err() {
-                common.note(self.number, || Action::Write(written.clone()));
+                common.note(self.place_of_tab(), || Action::Write(written.clone()));
             }
             let is_over = !wrote?;
             match self.app.go_on(&mut self.app_rng, &mut self.dice, |name| seen(&mut self.tab.engine, name)) {
                 Some(next) if !is_over => action = Action::Write(vec![next]),
                 _ => {
-                    common.note(self.number, || Action::Write(written));
+                    common.note(self.place_of_tab(), || Action::Write(written));
                     return self.end_turn(common);
                 }
             }
@@ -142,8 +142,8 @@ impl Device {
 
     /// Lets it happen.
     pub fn perform(&mut self, common: &mut Common, action: Action) -> Halt {
-        common.say(self.number, || format!("{action:?}"));
-        common.note(self.number, || action.clone());
+        common.say(self.place_of_tab(), || format!("{action:?}"));
+        common.note(self.place_of_tab(), || action.clone());
         match action {
             Action::WriteElsewhere(name, edit) => {
                 common.server.write_elsewhere(&self.config.scope, &address(&name), &edit);
@@ -170,13 +170,13 @@ impl Device {
                 self.front.slow_until = common.now + ms;
                 Ok(())
             }
-            Action::Sleep(ms) => self.sleep(common, ms),
+            Action::Sleep(ms) => self.each_tab(|device| device.sleep(common, ms)),
             Action::Cut { up, down, ms } => {
                 self.net.cut(up, down, common.now + ms);
                 Ok(())
             }
             Action::Crash => self.crash(common, false),
-            Action::LosePower => self.crash(common, true),
+            Action::LosePower => self.lose_power(common),
             Action::Strike(fault, skip) => {
                 self.dice.order(fault, skip);
                 Ok(())
@@ -192,11 +192,9 @@ impl Device {
                 Ok(())
             }
             Action::MoveClock(ms) => {
-                if self.tab.sleep.is_unnoticed() {
-                    self.notice_sleep(common)?;
-                }
+                self.each_tab(|device| if device.tab.sleep.is_unnoticed() { device.notice_sleep(common) } else { Ok(()) })?;
                 self.clock_skew = ms;
-                self.tell(common, Input::ClockRead { wall: self.wall(common) })
+                self.each_tab(|device| device.tell(common, Input::ClockRead { wall: device.wall(common) }))
             }
             _ if !self.tab.is_open => Ok(()),
             Action::Write(edits) => {

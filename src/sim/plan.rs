@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::action::Action;
-use super::fault::{Fault, LATER};
+use super::fault::{Fault, LATER, OF_TABS};
 use crate::engine::config::{Config, Level};
 use crate::engine::rng::Rng;
 
@@ -27,6 +27,12 @@ pub struct Plan {
     /// Of how many users, up to [`USERS_MAX`]. Devices go to users in turn.
     #[serde(default = "one")]
     pub users: u32,
+    /// How many tabs each device has open, up to [`TABS_MAX`].
+    #[serde(default = "one")]
+    pub tabs: u32,
+    /// Whether the tabs have a lock that says which of them drains. Without it each one that opens takes the store over.
+    #[serde(default = "yes")]
+    pub locks: bool,
     /// Whether the server wants to know of each write what it was made on, and says 428 where it does not (and 412 where that
     /// has moved, at levels where there are no outcomes).
     #[serde(default)]
@@ -44,6 +50,10 @@ pub struct Strike(pub u32, pub Fault, pub u64);
 
 fn one() -> u32 {
     1
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Who acts in a run.
@@ -76,6 +86,9 @@ pub struct Step {
     /// At which device, counted from 0.
     #[serde(default)]
     pub device: u32,
+    /// In which of its tabs, counted from 0.
+    #[serde(default)]
+    pub tab: u32,
     /// What.
     #[serde(rename = "do")]
     pub action: Action,
@@ -101,6 +114,9 @@ pub const MUTATIONS: u32 = 500;
 /// Devices in a run, at the most.
 pub const DEVICES_MAX: u32 = 4;
 
+/// Tabs of a device, at the most.
+pub const TABS_MAX: u32 = 3;
+
 /// Users in a run, at the most.
 pub const USERS_MAX: u32 = super::app::MARKS.len() as u32;
 
@@ -119,16 +135,26 @@ impl Plan {
         let users = pick(&mut rng, &[1, 1, 2, 3]).min(devices);
         let mut later = Rng::new([seed, 0x6c61_7465]);
         let share = pick(&mut later, &[10, 25, 50, 80]);
-        draw(&mut later, share, &Fault::ALL[LATER..], &mut faults);
+        draw(&mut later, share, &Fault::ALL[LATER..OF_TABS], &mut faults);
         let conditional = later.up_to(3) == 0;
         let asks = pick(&mut later, &[0, 20_000, 100_000, 300_000]);
         let user = User::Random { mutations: MUTATIONS, keys, pause_ms, asks };
-        Plan { seed, faults, config, devices, users, conditional, strikes: None, user }
+        let mut of_tabs = Rng::new([seed, 0x7461_6273]);
+        let tabs = pick(&mut of_tabs, &[1, 1, 2, 3]);
+        let locks = of_tabs.up_to(5) > 0;
+        let share = pick(&mut of_tabs, &[25, 50, 80]);
+        draw(&mut of_tabs, share, &Fault::ALL[OF_TABS..], &mut faults);
+        Plan { seed, faults, config, devices, users, tabs, locks, conditional, strikes: None, user }
     }
 
     /// How many devices there are.
     pub fn devices(&self) -> usize {
         self.devices.clamp(1, DEVICES_MAX) as usize
+    }
+
+    /// How many tabs each device has.
+    pub fn tabs(&self) -> usize {
+        self.tabs.clamp(1, TABS_MAX) as usize
     }
 
     /// How many users there are.

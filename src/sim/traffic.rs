@@ -123,7 +123,7 @@ impl Device {
             }
             None => {
                 let Answer { status, body } = common.server.answer(&identity, &call);
-                common.say(self.number, || format!("server: {call:?} -> {status} {body}"));
+                common.say(self.place_of_tab(), || format!("server: {call:?} -> {status} {body}"));
                 self.judge_commits(common)?;
                 common.trace.event("answer", common.now, u64::from(status), body.len());
                 let mut answer = reply(status, "application/json", body);

@@ -123,13 +123,18 @@ impl World {
     }
 
     fn live(&mut self) -> Halt {
-        (0..self.devices.len()).for_each(|device| self.common.schedule(0, device, Event::Boot { life: 0 }));
+        for (number, device) in self.devices.iter_mut().enumerate() {
+            device.each_tab(|device| {
+                self.common.schedule(0, number, Event::Boot { life: device.tab.life });
+                Ok(())
+            })?;
+        }
         match self.common.plan.user.clone() {
             User::Random { .. } => (0..self.devices.len()).for_each(|device| self.common.schedule(10, device, Event::Act)),
             User::Script(lines) => {
                 for line in lines {
                     let device = (line.device as usize).min(self.devices.len() - 1);
-                    self.common.schedule(line.at, device, Event::Line(line.action));
+                    self.common.schedule(line.at, device, Event::Line(line.tab as usize, line.action));
                 }
             }
         }
@@ -139,9 +144,10 @@ impl World {
         self.heal()?;
         self.rest()?;
         self.idle()?;
+        self.settle()?;
         self.check_rest()?;
         // What is true now is true after a reload.
-        self.devices.iter_mut().try_for_each(|device| device.crash(&mut self.common, false))?;
+        self.devices.iter_mut().try_for_each(|device| device.each_tab(|device| device.crash(&mut self.common, false)))?;
         self.rest()
     }
 
@@ -178,26 +184,38 @@ impl World {
         self.devices.iter_mut().try_for_each(|device| device.heal(&mut self.common))
     }
 
+    /// Lets everything come to rest.
+    fn settle(&mut self) -> Halt {
+        let until = self.common.now + REST_MS;
+        while !self.is_at_rest() {
+            if self.common.now >= until {
+                return self.check_rest();
+            }
+            self.step()?;
+        }
+        Ok(())
+    }
+
     /// Lets everything come to rest, and holds it against the server.
     fn rest(&mut self) -> Halt {
         let until = self.common.now + REST_MS;
-        while !self.is_at_rest() && self.common.now < until {
+        self.settle()?;
+        self.devices.iter_mut().try_for_each(|device| device.each_tab(|device| device.load_all(&mut self.common)))?;
+        while !(self.devices.iter_mut().all(|device| device.all_tabs(|device| device.has_answers())) && self.is_at_rest())
+            && self.common.now < until
+        {
             self.step()?;
         }
-        self.devices.iter_mut().try_for_each(|device| device.load_all(&mut self.common))?;
-        while !(self.devices.iter().all(Device::has_answers) && self.is_at_rest()) && self.common.now < until {
-            self.step()?;
-        }
-        self.devices.iter().try_for_each(Device::check_answers)?;
+        self.devices.iter_mut().try_for_each(|device| device.each_tab(|device| device.check_answers()))?;
         self.check_rest()
     }
 
     fn check_rest(&mut self) -> Halt {
-        self.devices.iter_mut().try_for_each(|device| device.check_rest(&self.common))
+        self.devices.iter_mut().try_for_each(|device| device.each_tab(|device| device.check_rest(&self.common)))
     }
 
-    fn is_at_rest(&self) -> bool {
-        self.devices.iter().all(|device| device.is_at_rest(&self.common))
+    fn is_at_rest(&mut self) -> bool {
+        self.devices.iter_mut().all(|device| device.all_tabs(|device| device.is_at_rest(&self.common)))
     }
 
     fn steps_until(&mut self, until: u64) -> Halt {

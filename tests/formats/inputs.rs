@@ -93,8 +93,8 @@ fn samples() -> Vec<(&'static str, Input)> {
             "heard: wanted, a push of one document",
             Message::Wanted { token: 7, position: 1, what: Errand::Push { address: Some(address()) } },
         ),
-        ("heard: done", Message::Done { token: 7, error: None }),
-        ("heard: not done", Message::Done { token: 7, error }),
+        ("heard: done", Message::Done { token: 7, position: 12, error: None }),
+        ("heard: not done", Message::Done { token: 7, position: 12, error }),
     ];
     samples.extend(messages.map(|(name, message)| (name, Input::Heard { message })));
     samples.extend(asks.map(|(name, what)| (name, Input::Asked { ask: AskId(6), what })));

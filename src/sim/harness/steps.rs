@@ -88,11 +88,11 @@ impl Harness {
             let tab = &mut self.tabs[client];
             match effect {
                 Effect::Load { load, what } => {
-                    tab.disk.load(load, what);
+                    tab.disk.load(life, load, what);
                     self.start_disk(client);
                 }
                 Effect::Write(write) => {
-                    tab.disk.write(write);
+                    tab.disk.write(life, write);
                     self.start_disk(client);
                 }
                 // Each client is alone on its device.
@@ -135,11 +135,11 @@ impl Harness {
     fn finish_disk(&mut self, client: usize) {
         let tab = &mut self.tabs[client];
         tab.disk_is_busy = false;
-        let input = match tab.disk.finish(Fate::Completes) {
-            None => return,
-            Some(Done::Loaded(load, found)) => Input::Loaded { load, found },
-            Some(Done::Failed(write, why)) => Input::WriteFailed { write, why },
-            Some(Done::Written { write, position }) => Input::Written { write: write.write, position },
+        let Some((_, done)) = tab.disk.finish(Fate::Completes) else { return };
+        let input = match done {
+            Done::Loaded(load, found) => Input::Loaded { load, found },
+            Done::Failed(write, why) => Input::WriteFailed { write, why },
+            Done::Written { write, position } => Input::Written { write: write.write, position },
         };
         self.start_disk(client);
         self.happen(client, input);

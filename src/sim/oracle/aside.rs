@@ -12,6 +12,10 @@ use crate::sim::action::{Edit, Name};
 impl Oracle {
     /// An item is in the inbox: none of its writes is in view, and none was applied.
     pub fn is_aside(&self, header: &Value) -> Verdict {
+        if self.shared.is_some() {
+            // Another tab may have seen to it.
+            return Ok(());
+        }
         for member in members(header) {
             let ending = self.told.get(member).and_then(|told| told.ending.as_deref());
             // What was taken back has left the view, and the app hears of it when it is stored.
@@ -36,7 +40,11 @@ impl Oracle {
         };
         self.orders += 1;
         let atom = Atom { parts, order: self.orders };
-        self.replica.lay(id, &atom);
+        // Of several tabs, another one may have come first: then it is not made.
+        if self.shared.is_none() {
+            self.replica.lay(id, &atom);
+            self.open.insert(id.to_owned());
+        }
         self.atoms.insert(id.to_owned(), atom);
         for member in members(header) {
             self.anew.insert(member.to_owned(), id.to_owned());
@@ -49,6 +57,10 @@ impl Oracle {
 
     /// What is pending, of one document or of all.
     pub fn pending_of(&self, name: Option<&str>) -> Vec<String> {
+        if let Some(shared) = &self.shared {
+            let is_of = |id: &&String| name.is_none_or(|name| self.atoms.get(*id).is_some_and(|atom| atom.parts.contains_key(name)));
+            return shared.open().filter(is_of).cloned().collect();
+        }
         match name {
             Some(name) => self.replica.pending_of(name),
             None => self.replica.pending().cloned().collect(),
@@ -57,6 +69,9 @@ impl Oracle {
 
     /// Whether a write, and whatever carries it on, is pending no longer.
     pub fn is_over(&self, id: &str) -> bool {
+        if let Some(shared) = &self.shared {
+            return shared.is_over(id);
+        }
         self.replica.entry_of(self.dependences.last(id)).is_none()
     }
 }

@@ -155,17 +155,18 @@ fn cursor(record: &record::Record<'_>) -> Result<(String, Option<String>, String
 }
 
 /// A base as it is written.
-struct Base {
-    name: String,
+pub(super) struct Base {
+    pub name: String,
     /// A later one was written later.
     order: u64,
     /// `None`: nobody said where it stands, only that it is not there.
-    seq: Option<u64>,
-    generation: String,
-    value: Option<Value>,
+    pub seq: Option<u64>,
+    pub generation: String,
+    pub value: Option<Value>,
 }
 
-fn base(record: &record::Record<'_>, truth: &Truth, order: u64) -> Result<Base, &'static str> {
+/// The base that a record holds.
+pub(super) fn base(record: &record::Record<'_>, truth: &Truth, order: u64) -> Result<Base, &'static str> {
     let mut header = record.header()?;
     let (collection, key): (String, String) = (header.read("collection")?, header.read("key")?);
     let (seq, generation): (Option<u64>, String) = (header.read("seq")?, header.read("generation")?);

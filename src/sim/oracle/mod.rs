@@ -10,6 +10,7 @@ mod document;
 mod found;
 mod replica;
 mod restart;
+mod shared;
 mod shown;
 mod stored;
 mod truth;
@@ -23,6 +24,7 @@ use self::dependences::Dependences;
 use self::document::Meant;
 use self::found::Said;
 use self::replica::{Atom, Parts, Replica};
+use self::shared::Shared;
 use self::shown::Shown;
 use self::stored::Stored;
 use self::truth::Fate;
@@ -74,12 +76,14 @@ pub struct Known {
 #[derive(Default)]
 pub struct Oracle {
     user: usize,
+    /// Of a device with several tabs.
+    shared: Option<Shared>,
     stored: Stored,
     replica: Replica,
     shown: Shown,
     course: Course,
     told: BTreeMap<String, Told>,
-    /// Those of them that have not ended.
+    /// Those of them of which the app has not heard how they ended.
     open: BTreeSet<String>,
     atoms: BTreeMap<String, Atom>,
     grounded: BTreeMap<String, Parts>,
@@ -106,9 +110,10 @@ pub struct Oracle {
 }
 
 impl Oracle {
-    /// The judge of a device of this user that pulls these feeds, and takes its server to promise this.
-    pub fn of(user: usize, level: Level, feeds: Vec<String>) -> Oracle {
-        Oracle { user, course: Course::of(feeds), is_without_ids: level != Level::A, ..Oracle::default() }
+    /// The judge of a device of this user, with one tab or several, that pulls these feeds, and takes its server to promise this.
+    pub fn of(user: usize, level: Level, feeds: Vec<String>, has_tabs: bool) -> Oracle {
+        let shared = has_tabs.then(Shared::default);
+        Oracle { user, shared, course: Course::of(feeds), is_without_ids: level != Level::A, ..Oracle::default() }
     }
 
     /// What the device knows of the server when it asks.
@@ -119,7 +124,7 @@ impl Oracle {
 
     /// A pull was answered that its cursor is none any more.
     pub fn refused_cursor(&mut self, knew: &Known) {
-        if knew.had_cursor && knew.beginnings == self.beginnings {
+        if self.shared.is_none() && knew.had_cursor && knew.beginnings == self.beginnings {
             self.begins_again();
         }
     }
@@ -134,6 +139,10 @@ impl Oracle {
     /// server was restored, and is answered from before that, is outdated; a page that goes on from a cursor that is
     /// none any more is not taken.
     pub fn believes(&mut self, knew: &Known, body: &Value) -> bool {
+        if self.shared.is_some() {
+            // What a tab has heard counts when it is stored.
+            return false;
+        }
         let is_page = !body["cursor"].is_null();
         let is_outdated = is_page && knew.beginnings != self.beginnings;
         let known = self.generation.clone();
@@ -172,9 +181,14 @@ impl Oracle {
                 None => return broken("I22", format!("{edit:?} was taken and does not fit {seen:?}")),
             }
         }
-        self.replica.lay(id, &atom);
+        match &mut self.shared {
+            Some(shared) => shared.invoked(id),
+            None => {
+                self.replica.lay(id, &atom);
+                self.open.insert(id.to_owned());
+            }
+        }
         self.atoms.insert(id.to_owned(), atom);
-        self.open.insert(id.to_owned());
         match self.told.insert(id.to_owned(), Told::default()) {
             None => Ok(()),
             Some(_) => broken("I2", format!("{id} was given out twice")),
@@ -183,6 +197,10 @@ impl Oracle {
 
     /// The engine ordered a transaction: what is frozen in it is grounded on the base that it names.
     pub fn ordered(&mut self, truth: &Truth, write: &Write) -> Verdict {
+        if self.shared.is_some() {
+            // It may be made anew on what another tab has stored.
+            return Ok(());
+        }
         let freezes = self.stored.ordered(write);
         self.frozen(truth, freezes).map(|_| ())
     }
@@ -190,6 +208,9 @@ impl Oracle {
     /// These entries are frozen: their ids, members and bytes. Says whether one of them is news.
     pub fn frozen(&mut self, truth: &Truth, entries: Vec<(String, Vec<String>, String)>) -> Result<bool, Violation> {
         let mut is_news = false;
+        if self.shared.is_some() {
+            return Ok(false);
+        }
         for (entry, members, bytes) in entries {
             if self.replica.entry_of(&entry) != Some(Some(&entry)) {
                 self.freeze(truth, &entry, &members, &bytes)?;
@@ -214,7 +235,8 @@ impl Oracle {
 
     /// A transaction completed.
     pub fn committed(&mut self, truth: &Truth, write: &Write, position: u64) -> Verdict {
-        self.stored.commit(write, position, truth, self.is_without_ids).map_err(|(law, what)| Violation { law, what })
+        let fresh = self.stored.commit(write, position, truth, self.is_without_ids).map_err(|(law, what)| Violation { law, what })?;
+        if self.shared.is_some() { self.goes_on(truth, write, &fresh) } else { Ok(()) }
     }
 
     /// A push left the device: its entries are frozen, stored, and byte for byte what is stored.
@@ -227,6 +249,7 @@ impl Oracle {
                 }
                 Some(_) => drop(self.sent.insert(id)),
                 None if is_stored => return broken("I28", format!("entry {id} was sent before its freezing was stored")),
+                None if self.shared.is_some() => self.shared.iter_mut().for_each(|shared| shared.is_apart(&id)),
                 None if self.replica.entry_of(&id) == Some(Some(&id)) => {}
                 None => return broken("I28", format!("entry {id} was sent, and was never frozen")),
             }
@@ -236,6 +259,9 @@ impl Oracle {
 
     /// The server is about to apply an entry of this device, and to make these of its documents.
     pub fn applied(&mut self, truth: &Truth, entry: &str, documents: &[(String, Option<Value>)]) -> Verdict {
+        if self.shared.as_ref().is_some_and(|shared| shared.knows_apart(entry)) {
+            return Ok(());
+        }
         let Some(parts) = self.grounded.get(entry) else {
             return broken("I2", format!("entry {entry} has an effect, and nobody wrote it"));
         };
@@ -319,7 +345,7 @@ impl Oracle {
 
     /// The device asks for what is new in a feed.
     pub fn pulls(&mut self, truth: &Truth, feed: &str, cursor: Option<&str>) -> Verdict {
-        self.course.pulls(feed, cursor, &self.replica, truth)
+        if self.shared.is_some() { Ok(()) } else { self.course.pulls(feed, cursor, &self.replica, truth) }
     }
 
     /// A good reply to a pull of a feed reached the engine.
@@ -346,20 +372,27 @@ impl Oracle {
 
     /// The app no longer looks at a document.
     pub fn no_longer_shown(&mut self, name: &str) {
-        self.shown.forget(name);
+        match &mut self.shared {
+            Some(shared) => shared.no_longer_shown(name),
+            None => self.shown.forget(name),
+        }
     }
 
     /// The engine told the app.
     pub fn noticed(&mut self, truth: &Truth, notice: &Notice) -> Verdict {
+        if self.shared.is_some() {
+            return self.tab_noticed(truth, notice);
+        }
         match notice {
             Notice::Durable { mutations, durability } => mutations.iter().try_for_each(|id| self.promised(&id.0, *durability)),
             Notice::NotDurable { mutations, .. } => mutations.iter().try_for_each(|id| {
                 if self.told.get(&*id.0).is_some_and(|told| told.promise.is_some()) {
                     return broken("I1", format!("{id} was called durable and then not"));
                 }
+                self.open.remove(&*id.0);
                 self.end(&id.0, "not durable")
             }),
-            Notice::Settled { mutation, ending } => self.settled(truth, &mutation.0, ending),
+            Notice::Settled { mutation, ending } => self.heard(truth, &mutation.0, ending),
             Notice::Changed { address, change } => {
                 self.shown.change(format!("{}/{}", address.collection, address.key), change).map_err(|what| Violation { law: "I24", what })
             }
@@ -368,6 +401,10 @@ impl Oracle {
     }
 
     fn promised(&mut self, id: &str, durability: Durability) -> Verdict {
+        if durability == Durability::Memory {
+            // What carries another one on, where nothing is stored, is kept before it is told of.
+            self.told.entry(id.to_owned()).or_default();
+        }
         let Some(told) = self.told.get_mut(id) else { return broken("I1", format!("{id} is durable, and nobody wrote it")) };
         told.promise = Some(durability);
         let stored = self.stored.is_pending(id) || self.stored.ending(id).is_some();
@@ -376,6 +413,29 @@ impl Oracle {
         } else {
             Ok(())
         }
+    }
+
+    /// The engine knows how these ended, and will tell the app when that is stored. From here on the view is without them.
+    pub fn concluded<'a>(&mut self, truth: &Truth, endings: impl Iterator<Item = &'a (MutationId, Ending)>) -> Verdict {
+        for (id, ending) in endings {
+            if self.shared.is_none() && self.told.get(&*id.0).is_none_or(|told| told.ending.is_none()) {
+                self.settled(truth, &id.0, ending)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn heard(&mut self, truth: &Truth, id: &str, ending: &Ending) -> Verdict {
+        let known = self.told.get(id).and_then(|told| told.ending.as_deref());
+        match known {
+            Some(known) if !self.open.contains(id) || known != ending.name() => {
+                return broken("I1", format!("{id} ended {known} and then {ending:?}"));
+            }
+            Some(_) => {}
+            None => self.settled(truth, id, ending)?,
+        }
+        self.open.remove(id);
+        Ok(())
     }
 
     fn settled(&mut self, truth: &Truth, id: &str, ending: &Ending) -> Verdict {
@@ -426,7 +486,6 @@ impl Oracle {
 
     fn end(&mut self, id: &str, ending: &str) -> Verdict {
         let Some(told) = self.told.get_mut(id) else { return broken("I1", format!("{id} ended {ending}, and nobody wrote it")) };
-        self.open.remove(id);
         if let Some(before) = told.ending.replace(ending.to_owned()) {
             return broken("I1", format!("{id} ended {before} and then {ending}"));
         }
@@ -441,6 +500,11 @@ impl Oracle {
     pub fn depends(&mut self, id: &str, after: &[String], reads: &[Name]) {
         let last = |id: &String| self.anew.get(id).map_or_else(|| id.clone(), |anew| self.dependences.last(anew).to_owned());
         let mut all: Vec<String> = after.iter().map(last).collect();
+        if self.shared.is_some() {
+            // What is pending of what is read hangs on what the tab has seen.
+            all.retain(|other| self.stored.ending(other).is_none() && !self.shared.as_ref().is_some_and(|shared| shared.has_ended(other)));
+            return self.dependences.depends(id, all);
+        }
         all.extend(reads.iter().flat_map(|name| self.replica.pending_of(name)).filter(|other| other != id));
         // What has ended is nothing to wait for.
         all.retain(|other| self.replica.entry_of(other).is_some());
@@ -451,6 +515,9 @@ impl Oracle {
     /// comes after another one that waits (law I13).
     pub fn folded(&mut self, folds: Vec<Vec<MutationId>>) -> Verdict {
         self.folded.clear();
+        if self.shared.is_some() {
+            return Ok(());
+        }
         for names in folds {
             let on: BTreeSet<_> = names.iter().map(|id| self.replica.names_of(&id.0).collect::<Vec<_>>()).collect();
             let is_free = |id: &MutationId| self.replica.entry_of(&id.0) == Some(None) && self.dependences.is_free(&id.0, &self.replica);
@@ -464,6 +531,9 @@ impl Oracle {
 
     /// The app takes a write back.
     pub fn taken_back(&mut self, id: &str) {
+        if let Some(shared) = &mut self.shared {
+            return shared.taken_back(id);
+        }
         if self.replica.entry_of(id) != Some(None) || self.folded.contains(id) {
             return;
         }
@@ -536,7 +606,7 @@ impl Oracle {
 
     /// These documents are not in memory any more. Nobody looked at them, and nothing was pending of them (law I6).
     pub fn evicted(&mut self, documents: Vec<Name>) -> Verdict {
-        for name in documents {
+        for name in documents.into_iter().filter(|_| self.shared.is_none()) {
             if self.shown.is_shown(&name) || !self.replica.pending_of(&name).is_empty() {
                 return broken("I6", format!("{name} went from memory, and was looked at or pending"));
             }
@@ -552,9 +622,11 @@ impl Oracle {
 
     /// Everything was well for long enough: nothing waits, and the device shows what the server has (laws I1, I4, V1).
     pub fn rested(&mut self, truth: &Truth, look: impl FnMut(&str) -> Look) -> Verdict {
-        let open: Vec<&String> = self.told.iter().filter(|(_, told)| told.ending.is_none()).map(|(id, _)| id).collect();
-        if !open.is_empty() {
-            return broken("V1", format!("these have not ended: {open:?}"));
+        if self.shared.is_some() {
+            return self.tab_rested(truth, look);
+        }
+        if !self.open.is_empty() {
+            return broken("V1", format!("these have not ended: {:?}", self.open));
         }
         let (laid, stored): (Vec<_>, Vec<_>) = (self.replica.pending().collect(), self.stored.pending().collect());
         if !laid.is_empty() || !stored.is_empty() {
@@ -574,6 +646,7 @@ impl Oracle {
     /// Whether every write has ended and the device has heard of every change.
     pub fn is_at_rest(&self, truth: &Truth) -> bool {
         self.open.is_empty()
+            && self.shared.iter().all(|shared| shared.open().next().is_none())
             && self.stored.pending().next().is_none()
             && truth.names().all(|name| truth.latest(name).is_some_and(|latest| self.replica.is_at(name, latest, truth)))
     }

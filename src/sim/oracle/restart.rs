@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::found::Durable;
 use super::replica::Replica;
 use super::shown::Shown;
 use super::truth::Fate;
@@ -12,6 +13,9 @@ use crate::sim::disk::Image;
 impl Oracle {
     /// The tab is gone, and `image` is what a new one will find. What it promised must be there.
     pub fn crashed(&mut self, truth: &Truth, image: &Image, power: bool) -> Verdict {
+        if self.shared.is_some() {
+            return self.tab_crashed(truth, image, power);
+        }
         self.stored.crashed();
         if power {
             self.stored.restore(image.log.iter().map(|(at, bytes)| (*at, bytes)));
@@ -61,14 +65,19 @@ impl Oracle {
     fn restart(&mut self, truth: &Truth, image: &Image, power: bool) -> Verdict {
         let pending: BTreeSet<String> = self.stored.pending().cloned().collect();
         let durable = found::durable(image, truth, &self.carried_out(truth, &pending))?;
-        self.replica = Replica::default();
+        self.lay_all(&durable, &pending)?;
         self.shown = Shown::default();
         self.in_memory.clear();
         self.anew.clear();
-        durable.bases.iter().for_each(|(name, state)| self.replica.deliver(name, state));
         self.generation.clone_from(&durable.generation);
-        self.course.restarted(durable, truth, power)?;
-        for id in &pending {
+        self.course.restarted(durable, truth, power)
+    }
+
+    /// The replica as it is on the disk.
+    pub(super) fn lay_all(&mut self, durable: &Durable, pending: &BTreeSet<String>) -> Verdict {
+        self.replica = Replica::default();
+        durable.bases.iter().for_each(|(name, state)| self.replica.deliver(name, state));
+        for id in pending {
             match self.stored.frozen_in(id) {
                 Some(entry) if entry != id => {}
                 Some(entry) => {
@@ -86,7 +95,7 @@ impl Oracle {
     }
 
     /// Where the server has carried out some of these, in whatever life, the positions of that for each document.
-    fn carried_out(&self, truth: &Truth, pending: &BTreeSet<String>) -> BTreeMap<String, Vec<u64>> {
+    pub(super) fn carried_out(&self, truth: &Truth, pending: &BTreeSet<String>) -> BTreeMap<String, Vec<u64>> {
         let mut positions = BTreeMap::<String, Vec<u64>>::new();
         for entry in pending.iter().filter(|id| self.stored.frozen(id).is_some()) {
             for fate in truth.fates(entry) {

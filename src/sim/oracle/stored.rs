@@ -14,10 +14,11 @@ use super::truth::Truth;
 
 /// What one record says about mutations.
 #[derive(Clone, Debug, PartialEq)]
-enum Fact {
+pub(super) enum Fact {
+    /// A write of the app, or what carries on the line that began with `root`.
     Queued {
         id: String,
-        carries_on: bool,
+        root: Option<String>,
     },
     /// They are one with another one.
     Folded {
@@ -73,6 +74,8 @@ pub struct Stored {
     frozen: BTreeMap<String, Frozen>,
     endings: BTreeMap<String, String>,
     carried_on_by: BTreeMap<String, Vec<String>>,
+    /// With which write the line began that a write carries on.
+    roots: BTreeMap<String, String>,
     /// What the app took out of the inbox.
     removed: BTreeSet<String>,
     /// The mutations that have not ended, by their counts.
@@ -83,7 +86,13 @@ pub struct Stored {
 
 impl Stored {
     /// A transaction completed. Says which law it broke, and how, if any.
-    pub fn commit(&mut self, write: &Write, position: u64, truth: &Truth, is_without_ids: bool) -> Result<(), (&'static str, String)> {
+    pub fn commit(
+        &mut self,
+        write: &Write,
+        position: u64,
+        truth: &Truth,
+        is_without_ids: bool,
+    ) -> Result<Vec<Fact>, (&'static str, String)> {
         let mut removed = Vec::new();
         let mut copied = Vec::new();
         for (at, bytes) in &write.rewrite {
@@ -109,7 +118,8 @@ impl Stored {
         for (id, before) in affected.into_iter().zip(before) {
             self.compare(id, before, &fresh)?;
         }
-        fresh.iter().try_for_each(|fact| self.end(fact, &fresh, truth, is_without_ids))
+        fresh.iter().try_for_each(|fact| self.end(fact, &fresh, truth, is_without_ids))?;
+        Ok(fresh)
     }
 
     /// The entries that a transaction freezes, before it has happened: their ids, members and bytes.
@@ -161,6 +171,9 @@ impl Stored {
     }
 
     fn remember(&mut self, fact: &Fact) {
+        if let Fact::Queued { id, root: Some(root) } = fact {
+            self.roots.insert(id.clone(), root.clone());
+        }
         if let Fact::Removed { members } = fact {
             self.removed.extend(members.iter().cloned());
         }
@@ -209,7 +222,9 @@ impl Stored {
             }
         }
         if ending == "merged" {
-            let by: Vec<String> = fresh.iter().filter_map(Fact::follow_up).cloned().collect();
+            let first = members.first().map(String::as_str).unwrap_or_default();
+            let root = self.roots.get(first).map_or(first, String::as_str);
+            let by: Vec<String> = fresh.iter().filter_map(|fact| fact.carries_on(root)).cloned().collect();
             if by.is_empty() {
                 return Err(("I1", format!("{members:?} are stored as merged, and nothing carries them on")));
             }
@@ -276,9 +291,10 @@ impl Fact {
         *number = if more { *number + 1 } else { *number - 1 };
     }
 
-    fn follow_up(&self) -> Option<&String> {
+    /// What carries on the line that began with `root`.
+    fn carries_on(&self, root: &str) -> Option<&String> {
         match self {
-            Fact::Queued { id, carries_on: true } => Some(id),
+            Fact::Queued { id, root: Some(line) } if line == root => Some(id),
             _ => None,
         }
     }
@@ -296,7 +312,8 @@ fn fact(record: &record::Record<'_>) -> Option<Fact> {
     let id: String = header.read(record.kind.named_by()?).ok()?;
     Some(match record.kind {
         Kind::Mutation => {
-            Fact::Queued { id, carries_on: header.read::<Option<Lineage>>("lineage").ok()?.is_some_and(|line| line.round > 0) }
+            let line = header.read::<Option<Lineage>>("lineage").ok()?.filter(|line| line.round > 0);
+            Fact::Queued { id, root: line.map(|line| line.root.0.to_string()) }
         }
         Kind::Fold => Fact::Folded { members: header.read("members").ok()? },
         Kind::Freeze => Fact::Frozen { entry: id, members: header.read("members").ok()?, bytes: record.body.to_owned() },

@@ -1,0 +1,328 @@
+//! The judge of a device with several tabs. What is stored there is one history: each transaction is made on all that was
+//! stored before it. It is judged commit by commit, as a device would be that hears of nothing else; and a tab that knows
+//! all of it, and has nothing to store itself, must show what it comes to (laws I1, I5). Each write is told of in the tab
+//! that made it, and ends there once (I2).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::found;
+use super::shown::Shown;
+use super::stored::Fact;
+use super::truth::{Fate, State};
+use super::{Look, Oracle, Told, Truth, Verdict, Violation, broken, text};
+use crate::engine::effect::Write;
+use crate::engine::notice::{Durability, Ending, Notice};
+use crate::engine::record::{self, Found, Kind};
+use crate::sim::disk::Image;
+
+/// The tabs of one device.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    tabs: BTreeMap<usize, Witness>,
+    /// The one that acts.
+    at: usize,
+    /// Entries of tabs that have lost their store: what is in them only those know.
+    apart: BTreeSet<String>,
+}
+
+/// What one tab was told.
+#[derive(Debug, Default)]
+struct Witness {
+    shown: Shown,
+    /// Its writes, and what carries them on, that have not ended.
+    open: BTreeSet<String>,
+    /// How what it was told of has ended.
+    endings: BTreeMap<String, String>,
+    /// What its app took back: nobody waits for it.
+    off: BTreeSet<String>,
+    /// What carries on what.
+    by: BTreeMap<String, String>,
+    /// Documents that have changed in the store since it was last looked at.
+    touched: BTreeSet<String>,
+}
+
+impl Shared {
+    fn witness(&mut self) -> &mut Witness {
+        self.tabs.entry(self.at).or_default()
+    }
+
+    /// The tab of this number acts from here on.
+    pub fn turn_to(&mut self, slot: usize) {
+        self.at = slot;
+        self.witness();
+    }
+
+    /// The tab writes.
+    pub fn invoked(&mut self, id: &str) {
+        self.witness().open.insert(id.to_owned());
+    }
+
+    /// Its app takes a write back.
+    pub fn taken_back(&mut self, id: &str) {
+        self.witness().off.insert(id.to_owned());
+    }
+
+    /// The tab is gone.
+    pub fn gone(&mut self) {
+        *self.witness() = Witness::default();
+    }
+
+    /// It no longer looks at a document.
+    pub fn no_longer_shown(&mut self, name: &str) {
+        self.witness().shown.forget(name);
+    }
+
+    /// The tab's writes that have not ended.
+    pub fn open(&self) -> impl Iterator<Item = &String> {
+        self.tabs.get(&self.at).into_iter().flat_map(|witness| &witness.open)
+    }
+
+    /// Whether a write, and whatever carries it on, has ended as far as the tab was told.
+    pub fn is_over(&self, id: &str) -> bool {
+        let Some(witness) = self.tabs.get(&self.at) else { return true };
+        let mut last = id;
+        while let Some(by) = witness.by.get(last) {
+            last = by;
+        }
+        !witness.open.contains(last) || witness.off.contains(id)
+    }
+
+    /// Whether the tab was told that a write has ended, or took it back.
+    pub fn has_ended(&self, id: &str) -> bool {
+        self.tabs.get(&self.at).is_some_and(|witness| witness.endings.contains_key(id) || witness.off.contains(id))
+    }
+
+    /// An entry that only the tab which sent it knows.
+    pub fn is_apart(&mut self, entry: &str) {
+        self.apart.insert(entry.to_owned());
+    }
+
+    /// Whether it is one.
+    pub fn knows_apart(&self, entry: &str) -> bool {
+        self.apart.contains(entry)
+    }
+}
+
+impl Oracle {
+    /// The tab of this number acts from here on.
+    pub fn turn_to(&mut self, slot: usize) {
+        if let Some(shared) = &mut self.shared {
+            shared.turn_to(slot);
+        }
+    }
+
+    /// A transaction completed, and with it the history goes on.
+    pub(super) fn goes_on(&mut self, truth: &Truth, write: &Write, fresh: &[Fact]) -> Verdict {
+        let pages = write.pages.iter().filter_map(|(_, bytes)| bytes.as_deref());
+        for bytes in write.append.as_deref().into_iter().chain(pages) {
+            self.take_in_bases(truth, bytes)?;
+        }
+        for fact in fresh {
+            match fact {
+                Fact::Queued { id, root: None } => self.lay_stored(id)?,
+                Fact::Frozen { entry, members, bytes } => self.freeze(truth, entry, members, bytes)?,
+                Fact::Ended { entry, members, ending } => self.end_stored(truth, entry.as_deref(), members, ending)?,
+                _ => {}
+            }
+        }
+        self.dependents_are_gone()?;
+        let touched = self.replica.take_touched();
+        for witness in self.shared.iter_mut().flat_map(|shared| shared.tabs.values_mut()) {
+            witness.touched.extend(touched.iter().cloned());
+        }
+        Ok(())
+    }
+
+    fn take_in_bases(&mut self, truth: &Truth, bytes: &[u8]) -> Verdict {
+        for found in record::decode(bytes) {
+            let Found::Record(record) = found else { return broken("S15", format!("{found:?} was stored")) };
+            if record.kind == Kind::Base {
+                let base = found::base(&record, truth, 0).map_err(|what| Violation { law: "S15", what: what.into() })?;
+                let seq = base.seq.or_else(|| {
+                    let pending = self.stored.pending().cloned().collect();
+                    let before = self.carried_out(truth, &pending).remove(&base.name).unwrap_or_default();
+                    truth.last_absent(&base.name, &base.generation, &before).map(|state| state.seq)
+                });
+                self.replica.deliver(&base.name, &State { seq: seq.unwrap_or(0), value: base.value });
+            }
+        }
+        Ok(())
+    }
+
+    /// A write is stored: it has its place behind all that are.
+    fn lay_stored(&mut self, id: &str) -> Verdict {
+        self.orders += 1;
+        match self.atoms.get_mut(id) {
+            Some(atom) if self.replica.entry_of(id).is_none() => {
+                atom.order = self.orders;
+                self.replica.lay(id, atom);
+                Ok(())
+            }
+            // It comes once more with what was folded into it.
+            Some(_) => Ok(()),
+            None => broken("I1", format!("{id} is on the disk, and nobody wrote it")),
+        }
+    }
+
+    fn end_stored(&mut self, truth: &Truth, entry: Option<&str>, members: &[String], ending: &str) -> Verdict {
+        let fates = entry.map_or(&[] as &[Fate], |entry| truth.fates(entry));
+        if ending == "applied" {
+            if self.is_without_ids && matches!(fates.last(), Some(Fate::Refused { .. })) {
+                members.iter().for_each(|id| self.dependences.is_there(id));
+            } else {
+                let lags = |fate: &Fate| match fate {
+                    Fate::Applied { seq, names } => names.iter().any(|name| self.replica.base_seq(name) < *seq),
+                    Fate::Refused { .. } => true,
+                };
+                if fates.iter().all(lags) {
+                    return broken("I7", format!("{entry:?} is stored as applied with {fates:?}, and its bases lag behind"));
+                }
+            }
+        }
+        for id in members {
+            if ending == "merged" {
+                for by in self.stored.carried_on_by(id).to_vec() {
+                    self.dependences.carried_on(id, &by, truth);
+                    if let Some(atom) = self.replica.carry_on(id, &by) {
+                        self.atoms.insert(by.clone(), atom);
+                        self.told.entry(by).or_default();
+                    }
+                }
+            } else if ending != "applied" {
+                self.dependences.ended_unapplied(id);
+            }
+            self.replica.end(id);
+        }
+        Ok(())
+    }
+
+    /// What came after what was not applied has ended with it, as far as it was stored (law I8).
+    fn dependents_are_gone(&mut self) -> Verdict {
+        match self.dependences.take_doomed().find(|id| self.replica.entry_of(id).is_some()) {
+            Some(id) => broken("I8", format!("{id} comes after what was not applied, and is stored as if it could be")),
+            None => Ok(()),
+        }
+    }
+
+    /// The engine of a tab told the app.
+    pub(super) fn tab_noticed(&mut self, truth: &Truth, notice: &Notice) -> Verdict {
+        match notice {
+            Notice::Durable { mutations, durability } => mutations.iter().try_for_each(|id| self.promised(&id.0, *durability)),
+            Notice::Settled { mutation, ending } => self.tab_settled(truth, &mutation.0, ending),
+            Notice::Changed { address, change } => {
+                let name = format!("{}/{}", address.collection, address.key);
+                let Some(shared) = &mut self.shared else { return Ok(()) };
+                shared.witness().shown.change(name, change).map_err(|what| Violation { law: "I24", what })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn tab_settled(&mut self, truth: &Truth, id: &str, ending: &Ending) -> Verdict {
+        let entry = self.stored.frozen_in(id).cloned();
+        let is_true = match (ending, &entry) {
+            (Ending::Unknown { .. }, _) | (_, None) => true,
+            (Ending::Applied { .. }, Some(entry)) => self.is_without_ids || truth.was_applied(entry),
+            (_, Some(entry)) => truth.was_not_applied(entry),
+        };
+        if !is_true {
+            return broken(
+                "I2",
+                format!("{id} ended {ending:?}, and entry {entry:?} was {:?}", entry.as_ref().map(|entry| truth.fate(entry))),
+            );
+        }
+        let name = ending.name().to_owned();
+        let Some(shared) = &mut self.shared else { return Ok(()) };
+        let witness = shared.witness();
+        if let Some(before) = witness.endings.insert(id.to_owned(), name.clone()) {
+            return broken("I1", format!("{id} ended {before} and then {name}, in one tab"));
+        }
+        if !self.told.contains_key(id) && !matches!(ending, Ending::Merged { .. }) && self.stored.ending(id).is_none() {
+            return broken("I1", format!("{id} ended {name}, and nobody wrote it"));
+        }
+        if witness.open.remove(id)
+            && let Ending::Merged { by, .. } = ending
+        {
+            witness.by.insert(id.to_owned(), by.0.to_string());
+            if !witness.endings.contains_key(&*by.0) {
+                witness.open.insert(by.0.to_string());
+            }
+        }
+        Ok(())
+    }
+
+    /// A turn of a tab has ended. Where it knows all that is stored and has nothing to store, it shows what that comes to.
+    /// With `all`, everything is compared, and not only what has changed.
+    pub fn tab_looked(&mut self, truth: &Truth, all: bool, mut look: impl FnMut(&str) -> Look) -> Verdict {
+        let Some(shared) = &mut self.shared else { return Ok(()) };
+        let witness = shared.tabs.entry(shared.at).or_default();
+        let mut names = std::mem::take(&mut witness.touched);
+        names.extend(witness.shown.take_touched());
+        if all {
+            names.extend(self.replica.names().cloned());
+        }
+        for name in names {
+            let Some(seen) = look(&name) else {
+                // It is being read, or nobody looks at it.
+                if witness.shown.is_shown(&name) {
+                    witness.touched.insert(name);
+                }
+                continue;
+            };
+            let (must, _) = self.replica.visible(&name, truth);
+            if seen != *must {
+                let must = text(&must);
+                return broken("I5", format!("{name} looks like {} and must be {must}", text(&seen)));
+            }
+            witness.shown.compare(&name, &seen).map_err(|what| Violation { law: "I24", what })?;
+        }
+        Ok(())
+    }
+
+    /// A tab is gone, or all are with the power, and this is what the disk has.
+    pub(super) fn tab_crashed(&mut self, truth: &Truth, image: &Image, power: bool) -> Verdict {
+        if let Some(shared) = &mut self.shared {
+            shared.gone();
+        }
+        self.has_nothing_foreign(image)?;
+        let had: BTreeSet<String> = self.told.keys().filter(|id| self.stored.ending(id).is_some()).cloned().collect();
+        if power {
+            self.stored.crashed();
+            self.stored.restore(image.log.iter().map(|(at, bytes)| (*at, bytes)));
+        }
+        for entry in &self.sent {
+            if self.stored.frozen(entry).is_none() && self.stored.ending(entry).is_none() {
+                return broken("I28", format!("entry {entry} was sent, and the disk does not know it"));
+            }
+        }
+        let pending = self.stored.pending().cloned().collect();
+        let durable = found::durable(image, truth, &self.carried_out(truth, &pending))?;
+        if power {
+            for (id, told) in &mut self.told {
+                let is_stored = self.stored.is_pending(id) || self.stored.ending(id).is_some();
+                if told.promise == Some(Durability::Strict) && !is_stored {
+                    return broken("I1", format!("{id} was called durable, and is gone"));
+                }
+                if self.stored.is_pending(id) {
+                    self.dependences.is_back(id, had.contains(id));
+                }
+                *told = Told { promise: told.promise.filter(|_| is_stored), ..Told::default() };
+            }
+            self.lay_all(&durable, &pending)?;
+        }
+        Ok(())
+    }
+
+    /// Everything was well for long enough: nothing waits, and the tab shows what the server has.
+    pub(super) fn tab_rested(&mut self, truth: &Truth, look: impl FnMut(&str) -> Look) -> Verdict {
+        let open: Vec<&String> = self.shared.iter().flat_map(Shared::open).collect();
+        if !open.is_empty() {
+            return broken("V1", format!("these have not ended: {open:?}"));
+        }
+        let (laid, stored): (Vec<_>, Vec<_>) = (self.replica.pending().collect(), self.stored.pending().collect());
+        if !laid.is_empty() || !stored.is_empty() {
+            return broken("I4", format!("pending in the history: {laid:?}; on the disk: {stored:?}"));
+        }
+        self.tab_looked(truth, true, look)
+    }
+}

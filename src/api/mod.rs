@@ -10,7 +10,7 @@ use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 
 use crate::browser::host::Host;
-use crate::browser::{Driver, idb};
+use crate::browser::{Driver, count, idb};
 use crate::engine::View;
 use crate::engine::clock::Wall;
 use crate::engine::error::Fault;
@@ -140,6 +140,13 @@ impl Client {
     fn ask(&self, what: Ask) -> Result<JsValue, Fault> {
         Ok((self.0.ask(what)?.0 as f64).into())
     }
+}
+
+/// Has the host told (`counted`) how many writes in a database have not ended; `null` where it cannot be read. `scope` is the
+/// hash of the user's scope. Nothing is changed by it, and no database is made.
+#[wasm_bindgen(js_name = countPending)]
+pub fn count_pending(database: String, scope: String, host: Host) {
+    count::pending(database, scope, host);
 }
 
 fn observed(address: Address, observed: bool) -> Input {

@@ -31,6 +31,11 @@ impl Host {
         let _ = call(self, "post", &[&message.into()]);
     }
 
+    /// Is told how many writes of a store have not ended, where it was asked for just that.
+    pub fn counted(&self, count: JsValue) {
+        let _ = call(self, "counted", &[&count]);
+    }
+
     /// Takes the lock from whoever has it.
     pub fn steal(&self) {
         let _ = call(self, "steal", &[]);

@@ -81,9 +81,19 @@ pub fn database_name(app: &str, scope_hash: &str) -> String {
 impl Store {
     /// The store in the database of this name. Nothing is opened before the first order; answers go to `tell`.
     pub fn new(name: String, tell: Tell) -> Rc<Store> {
+        Store::over(name, tell, make)
+    }
+
+    /// The same where there is one; where there is none, none is made.
+    pub fn existing(name: String, tell: Tell) -> Rc<Store> {
+        Store::over(name, tell, |request| abort(&member(request, "transaction")))
+    }
+
+    /// `make` is called with a request that finds no database, or an older one.
+    fn over(name: String, tell: Tell, make: fn(&JsValue)) -> Rc<Store> {
         Rc::new_cyclic(|me| {
             let me = me.clone();
-            let hears = listener(move |event| on_event(&me, &event));
+            let hears = listener(move |event| on_event(&me, make, &event));
             Store { name, tell, hears, connection: RefCell::new(Connection::Shut), running: RefCell::default() }
         })
     }
@@ -296,7 +306,7 @@ impl Drop for Store {
     }
 }
 
-fn on_event(store: &Weak<Store>, event: &JsValue) {
+fn on_event(store: &Weak<Store>, make: fn(&JsValue), event: &JsValue) {
     if kind(event) == "upgradeneeded" {
         return make(&member(event, "target"));
     }

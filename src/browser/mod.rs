@@ -2,6 +2,7 @@
 //! joins them. No port decides anything.
 
 pub mod clock;
+pub mod count;
 mod functions;
 pub mod host;
 pub mod http;

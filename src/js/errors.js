@@ -12,6 +12,7 @@ const CODES = {
   QUEUE_FULL: [true, 'Wait until writes are sent, or handle the inbox.'],
   TOO_LARGE: [false, 'Split the document or the write.'],
   NOT_LOADED: [true, 'Await `get(key)` first.'],
+  VERSION_BLOCKED: [true, 'Close other tabs of the app, or try again.'],
   VERSION_TOO_NEW: [false, 'A later version of the app stored this: load it.'],
   NETWORK: [true, 'No network, a wrong address, or another origin (CORS).'],
   TIMEOUT: [true, 'The server or the network is too slow.'],

@@ -71,11 +71,11 @@ export class Fold {
     this.#takeStatus({ ...this.status.current, phase: 'opening', error })();
   }
 
-  /** Nothing more will be told. */
-  end(phase, error) {
+  /** Nothing more will be told. What is still awaited ends with the error; the status tells of `told`. */
+  end(phase, error, told) {
     this.mutations.end(error);
     this.#refuse(error);
-    this.#takeStatus({ ...this.status.current, phase, error: phase === 'dead' ? error : null })();
+    this.#takeStatus({ ...this.status.current, phase, error: told })();
     this.cells.complete();
     this.items.complete();
     this.pending.complete();

@@ -82,10 +82,7 @@ export type JsonValue = null | boolean | number | string | JsonValue[] | { [name
 export type Pointer = string;
 
 /** The length of a text in UTF-16 units, and its hash as sixteen hexadecimal digits. */
-export interface TextMark {
-  readonly length: number;
-  readonly hash: string;
-}
+export interface TextMark { readonly length: number; readonly hash: string }
 
 /** One change of one document, as it is queued, sent and applied. `docs/protocol.md` says what each does. */
 export type Operation = {
@@ -299,6 +296,28 @@ export interface OpenOptions<C extends Record<keyof C, object> = Record<string, 
  */
 export declare function open<C extends Record<keyof C, object> = Record<string, any>>(options: OpenOptions<C>): Promise<SyncClient<C>>;
 
+/** A store of this origin: the `name` and `scope` that `open` was given, or what `list()` says of it. */
+export type StoreTarget = { name: string; scope?: string } | { name: string; scopeHash: string };
+
+/**
+ * What is known of a store that is not open: its name, the hash of its scope (16 hexadecimal digits; the scope itself is stored nowhere),
+ * and how many writes in it have not ended; `null` where it cannot be read: a later build made it, or it is broken.
+ */
+export interface StoreInfo { readonly name: string; readonly scopeHash: string; readonly pending: number | null }
+
+/**
+ * The stores of this origin, or, of a target, that one where it exists. Nothing is sent, stored, taken over or made by it. Where the
+ * module does not lie beside the package, call `init` first. Rejects with `STORAGE_UNAVAILABLE`, `WASM_LOAD`, `CSP_BLOCKED`.
+ */
+export declare function list(target?: StoreTarget): Promise<readonly StoreInfo[]>;
+
+/**
+ * Deletes a store, with all that waits in it and its inbox. Clients of it end first, in all tabs: their phase is `closed`, their calls
+ * fail with `CLOSED`. Whoever opens it meanwhile waits, and begins afresh. Rejects with `VERSION_BLOCKED` where a tab has not let go of
+ * it in time, since it is frozen or stuck, and with `STORAGE_UNAVAILABLE`; then it may still be there, and `destroy` may be called again.
+ */
+export declare function destroy(target: StoreTarget): Promise<void>;
+
 // ------------------------------------------------------------------ writes and reads
 
 /** How well a write is stored: it outlasts a loss of power, a crash of the browser, or nothing but this page's life. */
@@ -311,7 +330,7 @@ export type Durability = 'strict' | 'relaxed' | 'memory';
  * - `rejected`: the server will never have it; the document is as if it had not been made.
  * - `cancelled`: the app took it back before it was sent.
  * - `unknown`: nobody here can tell. `error.code` says why: `CLOSED` where the client was closed first (the write stays queued
- *   and goes on when the client is opened again), `WASM_PANIC` where the module ended before the write was stored, else what
+ *   and goes on when the client is opened again, unless the store was destroyed), `WASM_PANIC` where the module ended before the write was stored, else what
  *   the server said.
  */
 export type Settlement =
@@ -507,7 +526,7 @@ export interface SyncStatus {
 export type SyncErrorCode =
   | 'WASM_LOAD' | 'WASM_PANIC' | 'CSP_BLOCKED'
   | 'STORAGE_UNAVAILABLE' | 'STORAGE_LOST' | 'STORAGE_CORRUPT' | 'QUOTA_EXCEEDED'
-  | 'QUEUE_FULL' | 'TOO_LARGE' | 'NOT_LOADED' | 'VERSION_TOO_NEW'
+  | 'QUEUE_FULL' | 'TOO_LARGE' | 'NOT_LOADED' | 'VERSION_BLOCKED' | 'VERSION_TOO_NEW'
   | 'NETWORK' | 'TIMEOUT' | 'HTTP' | 'PROTOCOL'
   | 'UNAUTHORIZED' | 'WRONG_SCOPE' | 'FENCED' | 'REJECTED'
   | 'VALIDATION' | 'INVALID_DOCUMENT' | 'ABORTED' | 'CLOSED';
@@ -585,11 +604,8 @@ export interface HistoryRow {
   readonly at: string;
 }
 
-/** Measurements. */
-export interface Metrics {
-  /** The module's memory, shared by all clients of the page. */
-  readonly wasmMemoryBytes: number;
-}
+/** Measurements: the module's memory, shared by all clients of the page. */
+export interface Metrics { readonly wasmMemoryBytes: number }
 
 /** What a client reports besides its status. */
 export interface ClientEvents {
@@ -598,10 +614,7 @@ export interface ClientEvents {
 }
 
 /** The name of a document. */
-export interface ItemName {
-  readonly collection: string;
-  readonly key: string;
-}
+export interface ItemName { readonly collection: string; readonly key: string }
 
 /** How a pull is asked for. */
 export interface PullOptions {

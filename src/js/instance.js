@@ -5,6 +5,7 @@ import { Client } from './syncline.js';
 import { fromFault, isFault, SyncError } from './errors.js';
 import { Fold } from './fold.js';
 import { ended, enter, leave } from './module.js';
+import { Stay } from './stay.js';
 import { Tabs } from './tabs.js';
 
 export class Instance {
@@ -23,18 +24,20 @@ export class Instance {
   /** Whether the app wants anything to be sent: `start` or `stop`. */
   #running = 'start';
   #over = false;
+  #stay;
 
   /**
-   * `options` and `host` as the module's `Client.open` takes them; `life`, `notify` and `panicked` are added here. `auth` has the
+   * `database` is that of `options`. `options` and `host` as the module's `Client.open` takes them; `life`, `notify` and `panicked` are added here. `auth` has the
    * tokens; `guard` hears whether writes would be lost with the page.
    */
-  constructor(options, host, auth, guard) {
+  constructor(database, options, host, auth, guard) {
     this.fold = new Fold(this, guard);
     this.#options = options;
     this.#host = host;
     this.#auth = auth;
     this.#await();
     enter(this);
+    this.#stay = new Stay(database, () => this.#destroyed());
     this.start();
   }
 
@@ -88,8 +91,10 @@ export class Instance {
   // ---- called by the module's keeper
 
   /** Opens a client in the module. */
-  start() {
+  async start() {
     const life = (this.#life = new AbortController());
+    await this.#stay.entered;
+    if (life !== this.#life) return;
     const { name, scope } = JSON.parse(this.#options);
     const tabs = new Tabs(name, scope, life.signal, (what, text) => this.#client && this.#try(what, '', '', text));
     const host = {
@@ -118,15 +123,16 @@ export class Instance {
     this.fold.lost(error);
   }
 
-  /** It is over, in this phase. */
-  end(phase, error) {
+  /** It is over, in this phase; the status tells of the error unless the app asked for it. */
+  end(phase, error, told = error) {
     leave(this);
+    this.#stay.leave();
     this.#over = true;
     this.#leave();
     this.#absent = error;
     this.#await();
     this.#settleReady.reject(error);
-    this.fold.end(phase, error);
+    this.fold.end(phase, error, told);
   }
 
   // ---- called by the fold
@@ -201,6 +207,12 @@ export class Instance {
     this.#ready.catch(() => {});
   }
 
+  /** Somebody deletes the store: nothing of it may be stored, sent or shown again. */
+  #destroyed() {
+    this.#client?.free();
+    this.end('closed', new SyncError('CLOSED', 'the store was destroyed'));
+  }
+
   async #close() {
     while (!this.#over) {
       let failure = null;
@@ -212,7 +224,7 @@ export class Instance {
       // A panic on the way: the client that comes in its place is closed instead.
       if (failure?.code === 'WASM_PANIC' || this.#over) continue;
       this.#client?.free();
-      this.end('closed', new SyncError('CLOSED', 'the client is closed'));
+      this.end('closed', new SyncError('CLOSED', 'the client is closed'), null);
       if (failure) throw failure;
     }
   }

@@ -7,6 +7,7 @@ import { unloadGuard } from './guard.js';
 import { Instance } from './instance.js';
 import { init } from './module.js';
 import { name as named } from './names.js';
+import { databaseOf } from './stores.js';
 import { bind } from './transport.js';
 
 /** The options, and what those that are groups hold. A transport may hold what its functions need. */
@@ -34,8 +35,7 @@ export async function open(options = {}) {
       check(OPTIONS[given].includes(member), `there is no option "${given}.${member}"`);
     }
   }
-  check(typeof name === 'string' && name !== '', 'a name is needed');
-  check(typeof scope === 'string', 'a scope is a string');
+  const database = databaseOf({ name, scope });
   check([undefined, 'strict', 'relaxed'].includes(storage?.durability), 'storage.durability is "strict" or "relaxed"');
   check([undefined, 'function'].includes(provider && typeof provider), 'auth is a function');
   check(typeof guardUnload === 'boolean', 'guardUnload is true or false');
@@ -75,7 +75,7 @@ export async function open(options = {}) {
     await unless(signal, async () => {
       await init({ wasm });
       if (signal?.aborted) return;
-      instance = new Instance(JSON.stringify({ name, scope, url, config }), host, auth, guardUnload ? unloadGuard() : undefined);
+      instance = new Instance(database, JSON.stringify({ name, scope, url, config }), host, auth, guardUnload ? unloadGuard() : undefined);
       await instance.ready;
     });
   } catch (error) {

@@ -99,6 +99,14 @@ test('every notice is understood', async () => {
   assert.deepEqual([...new Set(notices.map(({ notice }) => notice.notice))].sort(), Object.keys(checks).sort());
 });
 
+test('a scope has the hash that the module gives it', async () => {
+  const { load } = await stage();
+  const { hash } = await load('hash.js');
+  const { scopes } = vectors('scopes');
+  assert.ok(scopes.length > 5);
+  for (const { name, scope, hash: hashed } of scopes) assert.equal(hash(scope), hashed, name);
+});
+
 test('the options of the package are options of the engine', async () => {
   const { engine } = await opened({
     transport: { url: 'http://server/' },

@@ -79,16 +79,19 @@ fn hints() -> Vec<Hint> {
     table.map(|line| row(line).unwrap_or_else(|| panic!("src/js/errors.js: no code in {line}"))).collect()
 }
 
-/// What those codes mean that only the JavaScript half can give: before there is a module, nothing in it can.
-const BEFORE_THE_MODULE: [(&str, &str); 2] =
-    [("WASM_LOAD", "The module could not be loaded."), ("CSP_BLOCKED", "The page's Content-Security-Policy does not let a module run.")];
+/// What those codes mean that only the JavaScript half gives: before there is a module, and when a store is deleted.
+const OUTSIDE_THE_MODULE: [(&str, &str); 3] = [
+    ("WASM_LOAD", "The module could not be loaded."),
+    ("CSP_BLOCKED", "The page's Content-Security-Policy does not let a module run."),
+    ("VERSION_BLOCKED", "Another tab does not let go of the store."),
+];
 
 fn generated() -> String {
     let (declared, hints) = (declared(), hints());
     let meaning = |code: &str| {
         let engine = declared.iter().find(|declared| declared.text == code).map(|declared| &*declared.meaning);
-        let before = BEFORE_THE_MODULE.iter().find(|(name, _)| *name == code).map(|(_, meaning)| *meaning);
-        engine.or(before).unwrap_or_else(|| panic!("{code}: nothing says what it means")).to_owned()
+        let outside = OUTSIDE_THE_MODULE.iter().find(|(name, _)| *name == code).map(|(_, meaning)| *meaning);
+        engine.or(outside).unwrap_or_else(|| panic!("{code}: nothing says what it means")).to_owned()
     };
     for declared in &declared {
         let hint = hints.iter().find(|hint| hint.code == declared.text);

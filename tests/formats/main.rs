@@ -11,5 +11,6 @@ mod notices;
 mod options;
 mod outcomes;
 mod records;
+mod scopes;
 mod store;
 mod vectors;

@@ -18,7 +18,7 @@ const FILLED_IN_BY_APPS = [
 
 /** Runs in the page: one object of each kind, by the name of its interface, told as the names of its members. */
 async function specimens() {
-  const { open } = await import('/index.js');
+  const { list, open } = await import('/index.js');
   const seen = {};
   let spliced;
   const sent = new Promise((resolve) => { spliced = resolve; });
@@ -68,6 +68,7 @@ async function specimens() {
   [seen.InboxItem] = client.inbox.current;
   [seen.InboxDocument] = seen.InboxItem.documents;
   [seen.HistoryRow] = await client.history();
+  [seen.StoreInfo] = await list();
 
   const names = (object) => {
     const all = new Set();

@@ -7,6 +7,7 @@ mod lines;
 mod panics;
 mod project;
 mod rust;
+mod transactions;
 
 /// Nothing is to complain about; what is, is printed.
 fn assert_tidy(complaints: impl IntoIterator<Item = String>) {

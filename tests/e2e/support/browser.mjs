@@ -6,10 +6,17 @@ import { chrome } from './places.mjs';
 
 const QUIET = ['--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 
-/** A browser, with more options of playwright's where there are some. Root cannot have Chromium's sandbox. */
+/** How every browser is started. Root cannot have Chromium's sandbox. */
+const START = { executablePath: chrome, headless: true, args: process.getuid?.() === 0 ? [...QUIET, '--no-sandbox'] : QUIET };
+
+/** A browser, with more options of playwright's where there are some. */
 export function launch(options = {}) {
-  const args = process.getuid?.() === 0 ? [...QUIET, '--no-sandbox'] : QUIET;
-  return chromium.launch({ executablePath: chrome, headless: true, args, ...options });
+  return chromium.launch({ ...START, ...options });
+}
+
+/** A browser whose profile is in this folder; all its pages are in the one context that this gives. */
+export function launchOn(folder, options = {}) {
+  return chromium.launchPersistentContext(folder, { ...START, ...options });
 }
 
 /** Notes a page's uncaught errors, and the scope's hash that its clients send. */

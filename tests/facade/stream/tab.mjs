@@ -57,7 +57,7 @@ export class Tab {
       called: (...call) => this.#heard(...call),
       opening: (whole) => (this.#host = whole),
     };
-    this.#instance = new Instance('{}', host);
+    this.#instance = new Instance('syncline/sim/0', '{}', host);
     this.#client = new SyncClient(this.#instance);
     // Without a listener it would be printed.
     this.#client.on('error', () => {});

@@ -136,7 +136,8 @@ export class Conductor {
   #onReset(made, { dataLoss, dataLossMessage }, reports) {
     this.figures.resets[made ? 'made' : 'natural'] += 1;
     const risked = this.#promises.reset(this.#killedAt);
-    const missing = risked.filter((write) => !this.#kept.has(write));
+    // Of a count only the sum can be seen.
+    const missing = risked.filter((write) => write.kind !== 'increment' && !this.#kept.has(write));
     const unheard = this.#promises.unheard();
     this.resets.push({ made, at: this.#killedAt, risked, missing, unheard, reports });
     this.#tell(`  all databases were reset (${dataLoss}${dataLossMessage ? `: ${dataLossMessage}` : ''}); ${missing.length} writes were promised and not yet at the server`);

@@ -97,7 +97,9 @@ class Writer {
   /** At the end of a text that others write, too; or in the place of one of its dots. */
   async #spliced(documents, key, { token, roll }) {
     await documents.get(key);
-    const text = documents.peek(key).text;
+    const text = documents.peek(key)?.text;
+    // After a reset it comes again with a pull.
+    if (text === undefined) throw Object.assign(new Error('the text is not there'), { code: 'NOT_LOADED' });
     const dots = [...text.matchAll(/\./g)].map(({ index }) => index);
     if (roll === null || dots.length === 0) return documents.splice(key, '/text', text.length, 0, token);
     return documents.splice(key, '/text', dots[roll % dots.length], 1, token);

@@ -52,10 +52,12 @@ function judgeReports({ lives, figures }, verdict, resetsAsked) {
 function judgeRecovery({ resets }, kept, verdict, isAwaited) {
   const isBack = (write) => kept.times(write) > 0;
   const risks = new Map();
+  const eachReset = [];
   let [reportedRecovered, reportedLost, unknown, isTold] = [0, 0, 0, resets.length > 0];
-  for (const [at, { at: killedAt, risked, missing, unheard, reports }] of resets.entries()) {
+  for (const [at, { made, at: killedAt, risked, missing, unheard, reports }] of resets.entries()) {
     for (const write of missing.filter((write) => !risks.has(write))) risks.set(write, write.durableAt < killedAt - MIRRORED_MS);
     const report = reports.find(({ reset }) => reset);
+    eachReset.push({ made, atRisk: missing.length, back: missing.filter(isBack).length, gone: kinds(missing.filter((write) => !isBack(write))), report: report ?? null });
     isTold &&= report !== undefined && report.lost !== null;
     if (report === undefined) continue;
     reportedRecovered += report.recovered;
@@ -75,7 +77,14 @@ function judgeRecovery({ resets }, kept, verdict, isAwaited) {
   const isCounted = isTold && reportedLost >= gone && reportedLost <= gone + unknown;
   const said = isTold ? reportedLost : 'nobody knows how many';
   if (isTold || isAwaited) verdict.must(isCounted || resets.length === 0, `the reports say that ${said} are lost, and ${gone} are, and at most ${unknown} of which nothing was heard`);
-  return { atRisk: atRisk.length, recovered: recovered.length, oldAtRisk: old.length, oldRecovered: oldRecovered.length, reportedRecovered, reportedLost, lostUncounted: isTold ? 0 : gone };
+  return { atRisk: atRisk.length, recovered: recovered.length, oldAtRisk: old.length, oldRecovered: oldRecovered.length, reportedRecovered, reportedLost, lostUncounted: isTold ? 0 : gone, eachReset };
+}
+
+/** How many there are of each kind. */
+function kinds(writes) {
+  const counts = {};
+  for (const { kind } of writes) counts[kind] = (counts[kind] ?? 0) + 1;
+  return counts;
 }
 
 function median(list) {

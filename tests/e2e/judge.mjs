@@ -99,8 +99,10 @@ await test('what is torn is noticed, in between, too', async () => {
   }
 });
 
-await test('a write that ended otherwise, a strange word and a write in memory are noticed', async () => {
-  for (const said of [{ mark: 'm1-1', ending: 'unknown' }, { mark: 'm1-1', thrown: 'QUEUE_FULL' }, { mark: 'm1-1', durable: 'memory' }]) {
+await test('a write that ended otherwise and a strange word are noticed, and what is in memory only is no promise', async () => {
+  const { figures } = await judged(without(0), { heard: (promises) => promises.hear({ mark: 'm1-1', durable: 'memory' }) });
+  assert.deepEqual([figures.inMemory, figures.durable, figures.lost], [1, 0, 0]);
+  for (const said of [{ mark: 'm1-1', ending: 'unknown' }, { mark: 'm1-1', thrown: 'QUEUE_FULL' }]) {
     assert.equal((await judged(WHOLE, { heard: (promises) => promises.hear(said) })).kept.length, 1, JSON.stringify(said));
   }
 });

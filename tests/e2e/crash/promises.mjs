@@ -3,8 +3,8 @@
 const STORED = ['strict', 'relaxed'];
 /** Why a write may be refused at once: its document is not there (yet, or after a reset). */
 const REFUSALS = ['VALIDATION', 'NOT_LOADED'];
-/** Troubles that a bad network makes. */
-const PASSING = ['NETWORK', 'TIMEOUT', 'HTTP', 'PROTOCOL'];
+/** Troubles that a bad network makes, and a machine that is too slow to open a store in time: what is written then is not promised. */
+const PASSING = ['NETWORK', 'TIMEOUT', 'HTTP', 'PROTOCOL', 'STORAGE_UNAVAILABLE'];
 
 export class Promises {
   #writes = new Map();
@@ -12,6 +12,7 @@ export class Promises {
   #resets = [];
   /** Words that the pages had for something wrong. */
   strange = [];
+  /** Writes of which the page was told that they are in memory only. */
   inMemory = 0;
 
   /** These writes are about to be made. */

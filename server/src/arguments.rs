@@ -25,7 +25,7 @@ for tests:
   --generation NAME      of the life that begins where a file is created or restored; default: drawn
   --keep-values          keep every committed value, in the table `committed`
   --reject-marked        refuse documents that have a member \"reject\": true
-  --test-control         serve /test/counters, /test/faults and /test/committed
+  --test-control         serve /test/counters, /test/faults, /test/committed and /test/history
   --slow-ms N            wait this long before each sync request
   --lose-replies P       commit a push, then close the connection without a reply, with this probability
   --error-rate P         answer 503 and do nothing, with this probability

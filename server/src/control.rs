@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::faults::{Counted, Plan};
 use crate::http::Server;
+use crate::tables::Kept;
 
 /// The endpoints, for mounting under `/test`.
 pub fn routes(server: Arc<Server>) -> Router {
@@ -17,6 +18,7 @@ pub fn routes(server: Arc<Server>) -> Router {
         .route("/counters", get(counters))
         .route("/faults", put(set_faults).get(faults))
         .route("/committed", get(committed))
+        .route("/history", get(history))
         .with_state(server)
 }
 
@@ -54,6 +56,21 @@ struct Committed {
     seq: u64,
     /// The document's text; null where it was deleted.
     value: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct From {
+    /// Behind which row; 0 from the beginning.
+    #[serde(default)]
+    after: u64,
+    #[serde(default = "hundred")]
+    limit: usize,
+}
+
+/// All kept values, in the order in which they were committed.
+async fn history(State(server): State<Arc<Server>>, Query(from): Query<From>) -> Result<Json<Vec<Kept>>, StatusCode> {
+    let read = server.data.read(move |_, store| store.history(from.after, from.limit)).await;
+    read.map(Json).map_err(|_| StatusCode::SERVICE_UNAVAILABLE)
 }
 
 async fn committed(State(server): State<Arc<Server>>, Query(which): Query<Which>) -> Result<Json<Vec<Committed>>, StatusCode> {

@@ -6,6 +6,7 @@
 use std::ops::ControlFlow;
 
 use rusqlite::{OptionalExtension, Row, params};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use syncline::authority::{Client, Commit, Ending, Feed, Head, Life, Remembered, Revision, Store};
 use syncline::protocol::{Address, Applied, Json};
@@ -14,6 +15,21 @@ use crate::sqlite::{SqliteStore, StoreError};
 
 /// Numbers of names that are kept at hand.
 const NUMBERS_KEPT: usize = 1_000;
+
+/// A value that a document was given.
+#[derive(Debug, PartialEq, Serialize)]
+pub struct Kept {
+    /// Its place in the table, from 1 on.
+    row: u64,
+    /// The position of the entry that gave it.
+    seq: u64,
+    /// That entry; null where its outcome was forgotten.
+    entry: Option<String>,
+    collection: String,
+    key: String,
+    /// The document's text; null where it was deleted.
+    value: Option<String>,
+}
 
 impl SqliteStore {
     /// The number of a user or a client; `None` where nothing was ever stored under this name.
@@ -46,6 +62,24 @@ impl SqliteStore {
             numbers.clear();
         }
         numbers.insert(name.to_owned(), number);
+    }
+
+    /// The kept values of all documents behind row `after`, at most `limit`, in order.
+    pub fn history(&self, after: u64, limit: usize) -> Result<Vec<Kept>, StoreError> {
+        let query = "SELECT committed.rowid, committed.seq, outcomes.id, committed.collection, key, value
+            FROM committed LEFT JOIN outcomes ON outcomes.seq = committed.seq WHERE committed.rowid > ?1 ORDER BY committed.rowid LIMIT ?2";
+        let mut statement = self.connection.prepare_cached(query)?;
+        let rows = statement.query_map(params![after as i64, limit as i64], |row| {
+            Ok(Kept {
+                row: unsigned(row, 0)?,
+                seq: unsigned(row, 1)?,
+                entry: row.get(2)?,
+                collection: row.get(3)?,
+                key: row.get(4)?,
+                value: row.get(5)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// The kept values of a document behind position `after`, at most `limit`, in order: position and value.

@@ -8,7 +8,7 @@ use super::{Tell, clock};
 use crate::engine::input::Input;
 
 const OF_GLOBAL: [&str; 4] = ["online", "offline", "pagehide", "pageshow"];
-const OF_DOCUMENT: [&str; 3] = ["visibilitychange", "freeze", "resume"];
+const OF_DOCUMENT: [&str; 2] = ["visibilitychange", "resume"];
 
 /// Passes the page's events on, until `life` aborts.
 pub fn listen(tell: Tell, life: &AbortSignal) {
@@ -41,7 +41,7 @@ fn meaning(event: &JsValue) -> Option<Input> {
         "offline" => Input::WentOffline,
         "visibilitychange" if is_hidden() => Input::BecameHidden,
         "visibilitychange" => Input::BecameVisible,
-        "pagehide" | "freeze" => Input::PageHid,
+        "pagehide" => Input::PageHid,
         "resume" => Input::Resumed { wall: clock::wall() },
         "pageshow" if member(event, "persisted").is_truthy() => Input::Resumed { wall: clock::wall() },
         _ => return None,

@@ -9,7 +9,10 @@ export class Tabs {
   #life;
   #tell;
   #channel;
-  /** Ends when the page is left: one that keeps a lock could not be gone back to. */
+  /**
+   * Ends when the page is left or frozen. One that keeps a lock could not be gone back to; and a frozen one does nothing for the others,
+   * but its channel goes on: it would answer that it is there.
+   */
   #visit = new AbortController();
   /** Whether a request for the lock waits its turn. */
   #waits = false;
@@ -20,7 +23,10 @@ export class Tabs {
     this.#life = life;
     this.#tell = (...said) => life.aborted || tell(...said);
     life.addEventListener('abort', () => this.#leave());
+    const { document } = globalThis;
     globalThis.addEventListener?.('pagehide', () => this.#leave(), { signal: life });
+    document?.addEventListener('freeze', () => this.#leave(), { signal: life });
+    document?.addEventListener('resume', () => this.#return(), { signal: life });
     globalThis.addEventListener?.('pageshow', ({ persisted }) => persisted && this.#return(), { signal: life });
   }
 
@@ -58,6 +64,8 @@ export class Tabs {
   }
 
   #return() {
+    // A page that is gone back to may be told twice.
+    if (!this.#visit.signal.aborted) return;
     if (Tabs.haveLocks) this.#tell('lock', 'lost');
     this.enter();
   }

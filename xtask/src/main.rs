@@ -4,6 +4,7 @@ mod arguments;
 mod bench;
 mod child;
 mod coverage;
+mod crash;
 mod demo;
 mod failure;
 mod module;
@@ -27,7 +28,7 @@ use failure::Done;
 /// A word: its name, how it is typed, what it does, and the function behind it.
 type Word = (&'static str, &'static str, &'static str, fn(Arguments) -> Done);
 
-const WORDS: [Word; 8] = [
+const WORDS: [Word; 9] = [
     ("demo", "[--db FILE] [--check]", "serve the demo; --check runs it once in a headless browser and ends", demo::word),
     ("test", "[SUITE[/UNIT] ...]", "everything that must pass, or only the suites named", test::word),
     ("sim", "[--runs N] [--seed S] [--bug B1|ALL] [--facade N] [--wasm N] [--json]", "the simulator", sim::word),
@@ -35,6 +36,7 @@ const WORDS: [Word; 8] = [
     ("pack", "[--features X --out DIR]", "build the npm package into pkg/ and check it", pack::word),
     ("size", "[--functions N] [--json]", "bytes that a user downloads, against the budget", size::word),
     ("replay", "[FILE | --seed N] [--astral] [--slice N] [--json]", "type a recorded editing session in a real browser", replay::word),
+    ("crash", "[--kills N] [--resets N] [--seed S] [--mirror await] [--json]", "kill real browsers under load", crash::word),
     ("bench", "[--json] [--only NAME]", "against peers, in a real browser", bench::word),
 ];
 

@@ -85,11 +85,34 @@ fn kept_values_can_be_read_in_order() {
 }
 
 #[test]
+fn all_kept_values_can_be_read_in_order_with_the_entries_that_gave_them() {
+    let bench = Bench::start(&["--test-control", "--keep-values"]);
+    bench.push("c1", &put("e1", "k", "1"));
+    bench.push("c1", &put("e2", "other", "2"));
+    let group = r#"{"id":"e3","seen":{"generation":"g1","seq":0},"operations":[{"op":"put","collection":"n","key":"a","value":3},{"op":"delete","collection":"n","key":"k","base":"g1.1"}]}"#;
+    bench.push("c1", group);
+    let kept = bench.send("GET", "/test/history?after=1&limit=9", &[], b"").json();
+    assert_eq!(
+        kept,
+        json!([
+            { "row": 2, "seq": 2, "entry": "e2", "collection": "n", "key": "other", "value": "2" },
+            { "row": 3, "seq": 3, "entry": "e3", "collection": "n", "key": "a", "value": "3" },
+            { "row": 4, "seq": 3, "entry": "e3", "collection": "n", "key": "k", "value": null },
+        ])
+    );
+    assert_eq!(bench.send("GET", "/test/history?after=2&limit=1", &[], b"").json()[0]["row"], 3);
+}
+
+#[test]
 fn without_the_option_there_is_no_control() {
     let bench = Bench::start(&[]);
-    for (method, path) in
-        [("GET", "/test/counters"), ("PUT", "/test/faults"), ("GET", "/test/faults"), ("GET", "/test/committed?collection=n&key=k")]
-    {
+    for (method, path) in [
+        ("GET", "/test/counters"),
+        ("PUT", "/test/faults"),
+        ("GET", "/test/faults"),
+        ("GET", "/test/committed?collection=n&key=k"),
+        ("GET", "/test/history"),
+    ] {
         assert_eq!(bench.send(method, path, &[("content-type", "application/json")], b"{}").status, 404, "{method} {path}");
     }
 }

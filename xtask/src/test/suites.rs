@@ -6,6 +6,7 @@ use super::transcript::{CargoTests, Script};
 use super::trial::Trial;
 use crate::arguments::Arguments;
 use crate::child;
+use crate::crash;
 use crate::demo;
 use crate::failure::Done;
 use crate::pack;
@@ -41,6 +42,7 @@ pub const LANES: [&[Suite]; 2] = [
         Suite { name: "package", about: "the package as its users see it", run: package },
         Suite { name: "e2e", about: "real browser, real server, real faults", run: end_to_end },
         Suite { name: "demo", about: "the demo page, once through", run: demonstration },
+        Suite { name: "crash", about: "a few kills of real browsers under load", run: crashing },
         Suite { name: "replay", about: "slices of editing sessions, recorded and made up", run: replaying },
     ],
 ];
@@ -139,7 +141,8 @@ fn package(trial: &mut Trial) -> Done {
 }
 
 fn end_to_end(trial: &mut Trial) -> Done {
-    scripts(trial, Path::new("tests/e2e"), &[&stem(&demo::check_script()), &stem(Path::new(replay::SCRIPT))])
+    let others = [stem(&demo::check_script()), stem(Path::new(replay::SCRIPT)), stem(Path::new(crash::SCRIPT))];
+    scripts(trial, Path::new("tests/e2e"), &others.each_ref().map(String::as_str))
 }
 
 /// Runs the scripts of a folder one by one, those of its subfolders excepted: they are what the scripts import.
@@ -171,6 +174,12 @@ fn replaying(trial: &mut Trial) -> Done {
             trial.check(unit, stage.script(Path::new(replay::SCRIPT)).args(arguments));
         }
     }
+    Ok(())
+}
+
+fn crashing(trial: &mut Trial) -> Done {
+    let mut script = Stage::ready()?.script(Path::new(crash::SCRIPT));
+    trial.tests("crash", script.args(["--kills", "6", "--resets", "0"]), &mut Script::new("crash"));
     Ok(())
 }
 

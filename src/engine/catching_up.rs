@@ -198,7 +198,7 @@ impl Engine {
         let held = self.watch.held();
         held.iter().for_each(|address| self.touch(address));
         let unsaved = self.lift();
-        let (last, has_bases) = (self.store.log.last(), self.store.waiting().1);
+        let (last, has_bases) = (self.store.log.last(), self.store.waiting().1 || self.store.restores().is_some());
         let mut lost = self.store.renew();
         self.refuse_asks(&mut lost, &Fault::new(Code::StorageUnavailable, "another tab has changed the store: try again"), effects);
         let inbox = self.forget(now, effects);
@@ -260,6 +260,7 @@ impl Engine {
                 Err(gap) => taken = Err(gap),
             }
         }
+        self.mirror_other(position, bytes);
         let number = self.store.log.end_other(own);
         self.store.log.add(number, position, bytes, bytes.len());
         taken
@@ -481,6 +482,8 @@ impl Engine {
         self.feeds.iter_mut().for_each(|feed| *feed = Feed::new(std::mem::take(&mut feed.name), now));
         (self.shadows, self.unsaid, self.early, self.batches) = Default::default();
         (self.again, self.history, self.wanted, self.ungrounded) = Default::default();
+        self.unpulled = Default::default();
+        self.mirror.part();
         (self.seen, self.generation, self.turns, self.evicts_at, self.window) = Default::default();
         self.observe_anew();
         std::mem::take(&mut self.inbox)

@@ -96,6 +96,23 @@ pub enum Input {
         /// What.
         message: Message,
     },
+    /// An order to the mirror was carried out, and flushed.
+    Mirrored {
+        /// Its number.
+        order: u64,
+    },
+    /// The mirror cannot be written.
+    MirrorFailed,
+    /// What is outside of the store was looked through.
+    MirrorsListed {
+        /// The mirror files, by name: `STORE.TAB.SLOT`. And, by the store's id alone, what another witness says.
+        names: Vec<String>,
+    },
+    /// Mirror files were read.
+    MirrorsRead {
+        /// Names and bytes of those that could be read.
+        files: Vec<(String, Bytes)>,
+    },
     /// A deadline was reached.
     Woke,
     /// The app looks at a document, or no longer does.

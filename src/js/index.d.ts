@@ -252,6 +252,8 @@ export interface BatchOptions {
 export interface StorageOptions {
   /** `strict` (the default): `durable` outlasts a loss of power. `relaxed`: it outlasts a crash of the browser, and is faster. */
   durability?: 'relaxed' | 'strict';
+  /** Whether unsent writes are kept a second time, in the origin's private files (default `true`): a killed browser can lose all of IndexedDB. `await`: `durable` waits for that, too. */
+  mirror?: boolean | 'await';
   /**
    * Bytes of documents in memory. With more, those go that nobody watches or writes, the longest unused first, and are read again when
    * they are asked for. Where there is no store, a write is `QUEUE_FULL` then. Default 32 MiB.
@@ -450,6 +452,8 @@ export type Phase = 'opening' | 'idle' | 'pulling' | 'pushing' | 'offline' | 'wa
 export interface StorageStatus {
   /** `memory`: a reload loses what is pending. */
   readonly kind: 'indexeddb' | 'memory';
+  /** Whether unsent writes are kept a second time. `off` where that cannot be done, has failed, or was not wanted. */
+  readonly mirror: 'on' | 'off';
   /** Whether the browser has promised to keep what is stored until the user clears it: `SyncClient.requestPersistence`. */
   readonly persistent: boolean;
   /** Bytes that everything of this origin takes, as the browser estimates; `null` where it does not say. */
@@ -595,6 +599,17 @@ export interface Metrics {
 export interface ClientEvents {
   /** Something went wrong that belongs to no call. Without a listener it goes to the console. */
   error: SyncError;
+  /** The browser lost the store. It is told once, to those who listen, or else to those who begin to in one task; after a second without any, to the console, too. */
+  storage: StorageReset;
+}
+
+/** What became of the writes in a store that the browser has lost. Documents come again from the server. */
+export interface StorageReset {
+  readonly reset: true;
+  /** Writes that had not ended and were brought back. They go on under their ids. */
+  readonly recovered: number;
+  /** Writes that were durable, had not ended, and are gone: `0` where all of them had waited for their mirror (`mirror: 'await'`) and that is whole, else `null`: nobody can know. */
+  readonly lost: number | null;
 }
 
 /** The name of a document. */

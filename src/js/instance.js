@@ -4,6 +4,7 @@ import { Client } from './syncline.js';
 
 import { fromFault, isFault, SyncError } from './errors.js';
 import { Fold } from './fold.js';
+import { Mirror } from './mirror.js';
 import { ended, enter, leave } from './module.js';
 import { Tabs } from './tabs.js';
 
@@ -90,7 +91,7 @@ export class Instance {
   /** Opens a client in the module. */
   start() {
     const life = (this.#life = new AbortController());
-    const { name, scope } = JSON.parse(this.#options);
+    const { name, scope, config = {} } = JSON.parse(this.#options);
     const tabs = new Tabs(name, scope, life.signal, (what, text) => this.#client && this.#try(what, '', '', text));
     const host = {
       ...this.#host,
@@ -98,6 +99,7 @@ export class Instance {
       shares: Tabs.haveLocks,
       post: (text) => tabs.post(text),
       steal: () => tabs.steal(),
+      mirror: new Mirror(config.mirror, life.signal, (order = '') => this.#client && this.#try('mirrored', '', '', `${order}`)),
       notify: (text) => life === this.#life && this.fold.turn(text),
       panicked: (message) => life === this.#life && ended(new Error(message)),
     };

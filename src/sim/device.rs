@@ -315,6 +315,9 @@ impl Device {
                 Effect::Notify(notice) => self.hear(common, notice)?,
                 // Nobody else is here.
                 Effect::Post(_) | Effect::Steal => {}
+                // There is no mirror, and no other witness.
+                Effect::Mirror { .. } | Effect::DropMirror | Effect::ListMirrors => {}
+                Effect::ReadMirrors { .. } | Effect::RemoveMirrors { .. } | Effect::Witness { .. } => {}
             }
         }
         Ok(())

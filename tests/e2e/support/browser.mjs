@@ -4,12 +4,14 @@ import { chromium } from 'playwright-core';
 
 import { chrome } from './places.mjs';
 
-const QUIET = ['--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+const FLAGS = ['--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 
-/** A browser, with more options of playwright's where there are some. Root cannot have Chromium's sandbox. */
+/** What a browser is started with. Root cannot have Chromium's sandbox. */
+export const QUIET = process.getuid?.() === 0 ? [...FLAGS, '--no-sandbox'] : FLAGS;
+
+/** A browser, with more options of playwright's where there are some. */
 export function launch(options = {}) {
-  const args = process.getuid?.() === 0 ? [...QUIET, '--no-sandbox'] : QUIET;
-  return chromium.launch({ executablePath: chrome, headless: true, args, ...options });
+  return chromium.launch({ executablePath: chrome, headless: true, args: QUIET, ...options });
 }
 
 /** Notes a page's uncaught errors, and the scope's hash that its clients send. */

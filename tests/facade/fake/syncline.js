@@ -283,6 +283,7 @@ export function status(members = {}) {
     lastPullAt: null,
     stale: null,
     storage: 'indexeddb',
+    mirror: false,
     error: null,
     ...members,
   };

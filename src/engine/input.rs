@@ -103,6 +103,8 @@ pub enum Input {
     },
     /// The mirror cannot be written.
     MirrorFailed,
+    /// The page was left and is back: its mirror file was let go, and another one begins.
+    MirrorParted,
     /// What is outside of the store was looked through.
     MirrorsListed {
         /// The mirror files, by name: `STORE.TAB.SLOT`. And, by the store's id alone, what another witness says.

@@ -87,9 +87,9 @@ impl Mirror {
         self.waiting.iter().any(|(_, held)| matches!(held, Held::Durable(..)))
     }
 
-    /// What is known of the log is not what the file goes on from.
+    /// What is known of the log is not what the file goes on from, or there is no file any more.
     pub(super) fn part(&mut self) {
-        self.has_begun = false;
+        (self.has_begun, self.since, self.late) = (false, None, 0);
         self.ahead = None;
         self.bytes.clear();
     }

@@ -318,6 +318,7 @@ impl Engine {
             Input::LockGained => self.on_lock_gained(),
             Input::Heard { message } => self.on_heard(now, message, effects),
             Input::Mirrored { order } => self.on_mirrored(now, order, effects),
+            Input::MirrorParted => self.mirror.part(),
             Input::MirrorFailed => self.give_up_mirror(now, effects),
             Input::MirrorsListed { names } => self.on_mirrors_listed(now, names, effects),
             Input::MirrorsRead { files } => self.on_mirrors_read(now, files, effects),

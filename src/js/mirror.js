@@ -11,11 +11,16 @@ export class Mirror {
   /** The names of this tab's files begin with it; nothing before there are any. */
   #own = '';
 
-  /** `tell(order)` hears what was written, and without an order that nothing can be; until `life` aborts. */
+  /** Whether the page was left, and may be gone back to: one with a worker could not be. */
+  #away = false;
+
+  /** `tell(order)` hears what was written, `parted` where the file was let go, and without an order that nothing can be written; until `life` aborts. */
   constructor(wanted, life, tell) {
     this.#wanted = wanted;
     this.#tell = (order) => life.aborted || tell(order);
     life.addEventListener('abort', () => this.#worker?.postMessage('close'));
+    globalThis.addEventListener?.('pagehide', ({ persisted }) => persisted && this.#leave(), { signal: life });
+    globalThis.addEventListener?.('pageshow', ({ persisted }) => persisted && this.#return(), { signal: life });
   }
 
   /** Whether this browser has what a mirror needs. */
@@ -50,6 +55,7 @@ export class Mirror {
 
   /** Writes `bytes` behind what the file has; with a store's id, the file begins anew. */
   write(database, order, store, bytes) {
+    if (this.#away) return;
     try {
       if (store !== undefined) this.#own ||= `${store}.${crypto.randomUUID()}`;
       this.#worker ??= this.#start();
@@ -77,6 +83,19 @@ export class Mirror {
   /** Notes that this store exists. */
   witness(database, store) {
     attempt(() => localStorage.getItem(database) === store || localStorage.setItem(database, store));
+  }
+
+  #leave() {
+    this.#away = true;
+    this.#worker?.terminate();
+    this.#worker = null;
+  }
+
+  /** What was on its way may not be in the file: another one takes its place. */
+  #return() {
+    this.#away = false;
+    this.#own = '';
+    this.#tell('parted');
   }
 
   #start() {

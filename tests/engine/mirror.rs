@@ -162,6 +162,29 @@ fn s17_a_tab_that_was_frozen_hears_of_its_mirror_before_it_gives_it_up() {
 }
 
 #[test]
+fn l5_a_page_that_is_back_begins_another_file_with_all_that_waits() {
+    let mut server = Server::new();
+    let mut client = begun(&mut server);
+    client.tell(Input::WentOffline);
+    let kept = client.mutate(put("k", "1")).unwrap();
+    client.turn();
+    // What is on its way when the page is left is not answered.
+    client.mirroring = false;
+    let left = client.mutate(put("l", "1")).unwrap();
+    client.turn();
+    client.mirror_orders.clear();
+    client.files.clear();
+    client.tell(Input::MirrorParted);
+    client.mirroring = true;
+    client.mirror();
+    client.tell(Input::WentOnline);
+    client.pass(6_000);
+    assert!(client.has_push() && client.status().mirror);
+    let client = reset(client);
+    assert_eq!(pending(&client), [kept, left]);
+}
+
+#[test]
 fn s5_what_has_ended_does_not_come_back() {
     let mut server = Server::new();
     let mut client = begun(&mut server);

@@ -133,6 +133,29 @@ test('a worker writes, under one name, and what it says is told', async () => {
   });
 });
 
+test('l5: a page that is left has no worker, and when it is back another file begins', async () => {
+  const page = new EventTarget();
+  const names = ['addEventListener', 'removeEventListener', 'dispatchEvent'];
+  for (const name of names) globalThis[name] = page[name].bind(page);
+  const happens = (type) => page.dispatchEvent(Object.assign(new Event(type), { persisted: true }));
+  try {
+    await inBrowser({}, async ({ make, told, workers }) => {
+      const mirror = make();
+      mirror.write(DATABASE, 1, 'store', new Uint8Array([1]));
+      happens('pagehide');
+      mirror.write(DATABASE, 2, undefined, new Uint8Array([2]));
+      assert.deepEqual([workers.length, workers[0].ended, workers[0].posted.length], [1, true, 1]);
+      happens('pageshow');
+      assert.deepEqual(told, ['parted']);
+      mirror.write(DATABASE, 3, 'store', new Uint8Array([3]));
+      assert.equal(workers.length, 2);
+      assert.notEqual(workers[1].posted[0].name, workers[0].posted[0].name);
+    });
+  } finally {
+    for (const name of names) delete globalThis[name];
+  }
+});
+
 test('a worker that cannot be started is told, and not in the middle of a turn', async () => {
   await inBrowser({}, async ({ make, told }) => {
     globalThis.Worker = class {

@@ -7,8 +7,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use syncline::engine::planted;
-use syncline::sim::fault::{Fault, SEEN};
+use syncline::sim::fault::rows;
 use syncline::sim::{Outcome, Plan, World};
+
+const SEEDS_WITH_TABS: std::ops::RangeInclusive<u64> = 1..=12;
 
 fn run(seed: u64) -> Outcome {
     World::new(Plan::draw(seed), None).run()
@@ -19,7 +21,7 @@ fn seeds_break_no_law_and_are_hard_enough_to_count() {
     let mut struck = BTreeSet::new();
     // Forty, and more of them until each fault has struck.
     for seed in 1..=150 {
-        if seed > 40 && struck.len() == Fault::ALL.len() + SEEN.len() {
+        if seed > 40 && struck.len() == rows(false).count() {
             break;
         }
         let outcome = run(seed);
@@ -27,8 +29,17 @@ fn seeds_break_no_law_and_are_hard_enough_to_count() {
         assert!(outcome.counts(), "seed {seed}: {} mutations, {:?}", outcome.mutations, outcome.struck);
         struck.extend(outcome.struck.into_keys());
     }
-    let never: Vec<&str> = Fault::ALL.into_iter().map(Fault::id).chain(SEEN).filter(|id| !struck.contains(id)).collect();
+    let never: Vec<&str> = rows(false).filter(|id| !struck.contains(id)).collect();
     assert!(never.is_empty(), "no seed had {never:?}");
+}
+
+/// `cargo xtask sim --tabs` runs more of them.
+#[test]
+fn c1_c2_c3_c5_c6_devices_with_several_tabs_keep_the_laws() {
+    for seed in SEEDS_WITH_TABS {
+        let outcome = World::new(Plan::draw(seed).with_tabs(), None).run();
+        assert_eq!(outcome.violation, None, "seed {seed}: cargo xtask sim --tabs --runs 1 --seed {seed}");
+    }
 }
 
 #[test]

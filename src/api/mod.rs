@@ -69,6 +69,7 @@ impl Client {
     /// | `mark` | | nothing: the document is looked at soon |
     /// | `lock` | `gained` or `lost` | nothing: this tab is to drain the outbox, or another one may |
     /// | `heard` | a message of another tab | nothing |
+    /// | `mirrored` | the number of an order to the mirror, or `parted`, or nothing | nothing: it was carried out, its file was let go, or none can be carried out any more |
     /// | `start`, `stop` | | nothing: something is sent, or nothing more |
     /// | `token` | `none`, or `token`, or when it expires in milliseconds since 1970 | nothing: the app's answer to `tokenWanted` |
     /// | `close` | | a number, and behind it nothing more happens |
@@ -108,6 +109,8 @@ impl Client {
                 // Of a build that says more.
                 None => Ok(JsValue::UNDEFINED),
             },
+            "mirrored" if text == "parted" => self.tell(Input::MirrorParted),
+            "mirrored" => self.tell(digits::read(text).map_or(Input::MirrorFailed, |order| Input::Mirrored { order })),
             "mark" => self.tell(Input::Marked { address }),
             "start" | "stop" => self.tell(Input::Stopped { stopped: operation == "stop" }),
             "token" => {

@@ -7,6 +7,7 @@ mod functions;
 pub mod host;
 pub mod http;
 pub mod idb;
+mod mirrors;
 mod rows;
 mod signals;
 mod timer;
@@ -27,6 +28,7 @@ use crate::engine::notice::Notice;
 use host::Host;
 use http::{Requests, Target};
 use idb::Store;
+use mirrors::Mirrors;
 use timer::Alarm;
 
 /// Turns inside notices of turns.
@@ -43,6 +45,7 @@ pub type Tell = Rc<dyn Fn(Input)>;
 pub struct Driver {
     engine: RefCell<Engine>,
     host: Host,
+    mirrors: Mirrors,
     store: Rc<Store>,
     requests: Rc<Requests>,
     alarm: Alarm,
@@ -86,6 +89,7 @@ impl Driver {
             signals::listen(tell.clone(), &host.life().signal());
             Driver {
                 engine: RefCell::new(Engine::new(*config, clock::seed(), clock::now(), clock::wall())),
+                mirrors: Mirrors::new(host.clone(), &database, tell.clone()),
                 store: Store::new(database, tell.clone()),
                 requests: Requests::new(target, host.clone(), tell),
                 alarm: Alarm::new(ring),
@@ -208,6 +212,7 @@ impl Driver {
                 Effect::Post(message) => self.host.post(&message.text()),
                 Effect::Steal => steals = true,
                 Effect::Notify(notice) => notices.push(notice),
+                other => self.mirrors.carry_out(other),
             }
         }
         self.busy.set(false);

@@ -93,17 +93,18 @@ impl<'a> Requests<'a> {
         self.calls.call(&global("IDBKeyRange"), "bound", &bounds)
     }
 
-    /// Those of a write. The first two read the description and what the log has besides what is known, for the guard; the next one
-    /// appends the commit, where there is one.
+    /// Those of a write. The first two read the description and what the log has besides what is known, for the guard; then commits are
+    /// written whose positions are given, and then one is appended, where there is one.
     pub fn write(&mut self, write: &Write) {
         self.get(META, META_KEY.into());
         let behind = self.behind(if let Guard::Known { last, .. } = write.guard { last } else { 0 });
         self.ask(LOG, "getAllKeys", &[&behind]);
-        if let Some(commit) = &write.append {
-            self.ask(LOG, "add", &[&array(commit)]);
-        }
         for (position, commit) in &write.rewrite {
             self.put(LOG, (*position as f64).into(), commit.as_ref().map(|commit| array(commit)));
+        }
+        // Behind those whose position is given, so that it gets a later one.
+        if let Some(commit) = &write.append {
+            self.ask(LOG, "add", &[&array(commit)]);
         }
         let folded_to = write.meta.as_ref().map_or(0, |meta| meta.folded_to);
         for (number, page) in &write.pages {
@@ -151,7 +152,7 @@ fn positions(keys: &JsValue) -> Vec<(u64, u32)> {
 
 /// Where the appended commit stands; 0 where there was none. Known once the transaction is complete.
 pub fn position(write: &Write, requests: &[JsValue]) -> u64 {
-    let added = requests.get(2).filter(|_| write.append.is_some());
+    let added = requests.get(2 + write.rewrite.len()).filter(|_| write.append.is_some());
     added.and_then(|added| result(added).as_f64()).unwrap_or_default() as u64
 }
 

@@ -116,6 +116,11 @@ impl Engine {
             self.replica.restore_befores(address, &id, befores);
         }
         if !is_frozen {
+            for Part { address, .. } in &parts {
+                if self.misses_base(address) {
+                    self.unpulled.insert(address.clone(), ());
+                }
+            }
             self.keep(&id, place);
         }
     }
@@ -269,6 +274,10 @@ impl Boot<'_> {
             Kind::Quarantine => {
                 self.engine.store.log.keep(range, Some(About::quarantine(record.body)));
                 return Ok(());
+            }
+            Kind::Recovered => {
+                self.engine.mirror.is_restored = true;
+                true
             }
             _ => return Err("it does not belong here"),
         };

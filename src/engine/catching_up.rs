@@ -21,7 +21,7 @@ use super::queued::{Queued, State};
 use super::record::{self, DirectoryRow, Kind, Record};
 use super::replica::{Lifted, is_splice};
 use super::settling::tell_settled;
-use super::store::{Kept, Mode};
+use super::store::{Endings, Kept, Mode};
 use super::storing::fault_of;
 use super::tabs::Reads;
 use crate::ordered::OrderedSet;
@@ -201,7 +201,7 @@ impl Engine {
         let held = self.watch.held();
         held.iter().for_each(|address| self.touch(address));
         let unsaved = self.lift();
-        let (last, has_bases) = (self.store.log.last(), self.store.waiting().1);
+        let (last, has_bases) = (self.store.log.last(), self.store.waiting().1 || self.store.restores().is_some());
         let unsaid = self.store.unsaved();
         let mut lost = self.store.renew();
         let (ended, concluded) = lost.ended(&unsaid);
@@ -236,7 +236,7 @@ impl Engine {
     }
 
     /// What ended before it was stored has ended whatever was read: nobody else knows of it. What of it was set aside is so again.
-    fn end_anew(&mut self, ended: &[(MutationId, Ending)], lost: &Kept, effects: &mut impl Sink) {
+    fn end_anew(&mut self, ended: &Endings, lost: &Kept, effects: &mut impl Sink) {
         for (id, ending) in ended {
             let Some((header, body)) = lost.set_aside(id) else {
                 tell_settled(std::slice::from_ref(id), ending, effects);
@@ -282,6 +282,7 @@ impl Engine {
                 Err(gap) => taken = Err(gap),
             }
         }
+        self.mirror_other(position, bytes);
         let number = self.store.log.end_other(own);
         self.store.log.add(number, position, bytes, bytes.len());
         taken
@@ -507,6 +508,8 @@ impl Engine {
         self.feeds.iter_mut().for_each(|feed| *feed = feed.begun_anew(now));
         (self.shadows, self.unsaid, self.early, self.batches) = Default::default();
         (self.again, self.history, self.wanted, self.ungrounded) = Default::default();
+        self.unpulled = Default::default();
+        self.mirror.part();
         (self.seen, self.generation, self.turns, self.evicts_at, self.window) = Default::default();
         self.observe_anew();
         std::mem::take(&mut self.inbox)

@@ -58,11 +58,13 @@ pub enum Timer {
     Compact,
     /// A tab that drains has not answered, or is to be asked.
     Tabs,
+    /// The mirror has not answered.
+    Mirror,
     /// The safety net: whatever is due and was missed.
     Sweep,
 }
 
-const TIMERS: [Timer; 10] = [
+const TIMERS: [Timer; 11] = [
     Timer::Commit,
     Timer::Push,
     Timer::Pull,
@@ -72,6 +74,7 @@ const TIMERS: [Timer; 10] = [
     Timer::Token,
     Timer::Compact,
     Timer::Tabs,
+    Timer::Mirror,
     Timer::Sweep,
 ];
 

@@ -56,6 +56,12 @@ options! {
     "uncoalesced" uncoalesced: Vec<String> = Vec::new(),
     /// Whether an acknowledged-to-the-app write outlasts a loss of power (`true`) or a crash only.
     "strict" strict: bool = true,
+    /// Whether unsent writes are kept a second time, in a mirror file...
+    "mirror" mirror: bool = false,
+    /// ...and a write counts as stored only when that is so, too.
+    "mirrorAwaited" mirror_awaited: bool = false,
+    /// Whether anything outside of the store says which stores there were: it is asked before the client opens.
+    "witnessed" witnessed: bool = false,
     /// Most writes that wait to be sent; one more is `QUEUE_FULL`.
     "outboxEntriesMax" outbox_entries_max: u32 = 100_000,
     /// Most bytes of them, with the texts that are kept for their splices.

@@ -41,6 +41,36 @@ pub enum Effect {
     Post(Message),
     /// Take the lock from whoever holds it. Answered by `LockGained`.
     Steal,
+    /// Keep unsent writes a second time. Orders are carried out in order, each is answered by `Mirrored` when it is flushed, and by
+    /// `MirrorFailed` where it cannot be.
+    Mirror {
+        /// The order's number.
+        order: u64,
+        /// The file begins anew with these bytes, as one of the store of this id: all at once, or it stays as it was. Else they go
+        /// behind what it has.
+        anew: Option<String>,
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
+    /// The mirror file of this tab is of no use any more: it goes, if it can.
+    DropMirror,
+    /// Say which mirror files there are, and what other witnesses say. Answered by `MirrorsListed`, however long that takes.
+    ListMirrors,
+    /// Read mirror files. Answered by `MirrorsRead`, however long that takes.
+    ReadMirrors {
+        /// Their names.
+        names: Vec<String>,
+    },
+    /// Take mirror files away. Those of tabs that are open stay.
+    RemoveMirrors {
+        /// Their names.
+        names: Vec<String>,
+    },
+    /// Remember, outside of the store, that it is there.
+    Witness {
+        /// The store's id.
+        store_id: String,
+    },
     /// Tell the app.
     Notify(Notice),
 }
@@ -108,7 +138,8 @@ impl Guard {
             (Guard::Fresh, Some(meta)) => Some(StoreFailure::Fenced { epoch: meta.store_epoch }),
             (Guard::Known { store_id, epoch, last }, Some(meta)) if meta.store_id == *store_id => match epoch {
                 Some(epoch) if *epoch != meta.store_epoch => Some(StoreFailure::Fenced { epoch: meta.store_epoch }),
-                _ => (log_last > *last).then_some(StoreFailure::Behind),
+                // What was folded may be in the log no longer.
+                _ => (log_last.max(meta.folded_to) > *last).then_some(StoreFailure::Behind),
             },
             _ => Some(StoreFailure::Replaced),
         }

@@ -105,6 +105,11 @@ pub fn before(id: &MutationId, operation: u32, path: &Pointer) -> String {
     object!("id": id, "operation": &operation, "path": path)
 }
 
+/// A store that was lost, and whose mirror was read.
+pub fn recovered(store_id: &str) -> String {
+    object!("store_id": &store_id)
+}
+
 /// Pages that a commit wrote directly, as in the directory's body.
 pub fn paged(pages: &[DirectoryRow]) -> String {
     object!("pages": &pages)

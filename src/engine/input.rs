@@ -96,6 +96,25 @@ pub enum Input {
         /// What.
         message: Message,
     },
+    /// An order to the mirror was carried out, and flushed.
+    Mirrored {
+        /// Its number.
+        order: u64,
+    },
+    /// The mirror cannot be written.
+    MirrorFailed,
+    /// The page was left and is back: its mirror file was let go, and another one begins.
+    MirrorParted,
+    /// What is outside of the store was looked through.
+    MirrorsListed {
+        /// The mirror files, by name: `STORE.TAB.SLOT`. And, by the store's id alone, what another witness says.
+        names: Vec<String>,
+    },
+    /// Mirror files were read.
+    MirrorsRead {
+        /// Names and bytes of those that could be read.
+        files: Vec<(String, Bytes)>,
+    },
     /// A deadline was reached.
     Woke,
     /// The app looks at a document, or no longer does.

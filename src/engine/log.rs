@@ -233,6 +233,15 @@ impl Log {
         rewrite
     }
 
+    /// What lives of each commit in the log, in order.
+    pub fn living(&self) -> impl Iterator<Item = (u64, Vec<u8>)> {
+        self.commits.iter().filter(|(_, commit)| commit.position > 0 && commit.live > 0).map(|(_, commit)| {
+            let mut bytes = Vec::with_capacity(commit.live);
+            commit.records.iter().for_each(|range| bytes.extend_from_slice(&commit.bytes[range.clone()]));
+            (commit.position, bytes)
+        })
+    }
+
     /// The transaction with [`Log::fold`]'s rewriting is done.
     pub fn folded(&mut self) {
         let mut gone = Vec::new();

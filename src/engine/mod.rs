@@ -29,6 +29,8 @@ mod log;
 mod lowering;
 mod merge;
 pub mod message;
+pub mod mirror;
+mod mirroring;
 pub mod mutation;
 pub mod notice;
 mod outbox;
@@ -143,6 +145,8 @@ pub struct Engine {
     /// Documents with something pending whose page is to be read. Meanwhile nobody is asked: an answer about such a
     /// document could not be laid under what was made on it.
     ungrounded: OrderedSet<Address>,
+    /// Documents with something salvaged whose base is to be pulled.
+    unpulled: OrderedSet<Address>,
     client: String,
     session_epoch: u64,
     /// The server's generation, and how much of its log is applied.
@@ -156,6 +160,7 @@ pub struct Engine {
     auth: Auth,
     hidden: bool,
     tabs: tabs::Tabs,
+    mirror: mirroring::Mirror,
     life: Life,
     troubles: Troubles,
     counters: Counters,
@@ -225,6 +230,7 @@ impl Engine {
             auth: Auth::new(config.auth),
             outbox: Outbox::keeping(config.members_max as usize),
             evicts_at: 0,
+            mirror: mirroring::Mirror::new(config.mirror),
             config,
             rng: Rng::new(seed),
             wall: (wall, now),
@@ -247,6 +253,7 @@ impl Engine {
             wanted: Ordered::default(),
             waiting: Ordered::default(),
             ungrounded: Ordered::default(),
+            unpulled: Ordered::default(),
             client: String::new(),
             session_epoch: 0,
             seen: Seen::default(),
@@ -310,6 +317,11 @@ impl Engine {
             Input::LockLost => self.on_lock_lost(),
             Input::LockGained => self.on_lock_gained(),
             Input::Heard { message } => self.on_heard(now, message, effects),
+            Input::Mirrored { order } => self.on_mirrored(now, order, effects),
+            Input::MirrorParted => self.mirror.part(),
+            Input::MirrorFailed => self.give_up_mirror(now, effects),
+            Input::MirrorsListed { names } => self.on_mirrors_listed(now, names, effects),
+            Input::MirrorsRead { files } => self.on_mirrors_read(now, files, effects),
             Input::Woke => {}
             Input::Held { address, held } => self.on_held(address, held, effects),
             Input::Asked { ask, what } => self.on_asked(now, ask, what, effects),
@@ -366,6 +378,7 @@ impl Engine {
             last_pull_at: self.counters.last_pull,
             stale: self.feeds.iter().find_map(|feed| feed.stale),
             storage: if self.store.mode() == Mode::Memory { StorageKind::Memory } else { StorageKind::IndexedDb },
+            mirror: self.is_mirrored(),
             error: self.troubles.storage.clone().or_else(|| self.troubles.network.clone()),
         }
     }
@@ -475,6 +488,7 @@ impl Engine {
                 Timer::Compact => self.fold(effects),
                 Timer::Token => self.end_auth_pause(now),
                 Timer::Sweep => self.read_news(),
+                Timer::Mirror => self.on_mirror_late(now, effects),
                 Timer::Wait | Timer::Tabs => {}
             }
         }
@@ -487,8 +501,9 @@ impl Engine {
         self.tell_inbox(effects);
         self.answer_waiters(now, effects);
         self.act_among_tabs(now, effects);
+        self.post_mirror(now, effects);
         let is_storing = self.store.is_writing() || self.store.is_staged() && self.store.mode() == Mode::Durable;
-        if let (Life::Closing(ask), false) = (self.life, is_storing) {
+        if let (Life::Closing(ask), false) = (self.life, is_storing || self.mirror.holds_word()) {
             self.life = Life::Closed;
             self.answer(ask, None, effects);
         }
@@ -523,7 +538,10 @@ impl Engine {
         self.timers.set(Timer::Wait, self.next_waiter());
         self.timers.set(Timer::Token, self.token_due());
         self.timers.set(Timer::Tabs, self.next_among_tabs());
-        if self.outbox.len() == 0 && (self.hidden || !self.follows()) {
+        self.timers.set(Timer::Mirror, self.mirror.deadline());
+        // One that drains may have missed that another one does.
+        let may_miss = self.store.mode() == Mode::Durable && (self.store.is_held() || !self.hidden || self.outbox.len() > 0);
+        if !may_miss {
             self.timers.set(Timer::Sweep, None);
         } else {
             self.timers.set_earlier(Timer::Sweep, now.after(SWEEP_MS));

@@ -104,6 +104,13 @@ pub enum Notice {
     TokenGivenUp,
     /// The status is something else.
     Status(Status),
+    /// The store was lost, and made again.
+    Reset {
+        /// How many writes that had not ended were brought back.
+        recovered: u32,
+        /// How many were stored and are gone; nothing where nobody can know.
+        lost: Option<u32>,
+    },
     /// Something went wrong that belongs to no call.
     Troubled {
         /// What.
@@ -270,6 +277,8 @@ pub struct Status {
     pub stale: Option<Code>,
     /// Where writes are kept.
     pub storage: StorageKind,
+    /// Whether unsent writes are kept a second time.
+    pub mirror: bool,
     /// What last went wrong and still stands.
     pub error: Option<Fault>,
 }
@@ -348,6 +357,7 @@ impl Notice {
             Notice::TokenWanted { .. } => "tokenWanted",
             Notice::TokenGivenUp => "tokenGivenUp",
             Notice::Status(_) => "status",
+            Notice::Reset { .. } => "reset",
             Notice::Troubled { .. } => "troubled",
         }
     }
@@ -382,6 +392,10 @@ impl Notice {
             Notice::TokenWanted { reason } => drop(object.member("reason", &reason.name())),
             Notice::TokenGivenUp => {}
             Notice::Status(status) => status.members(&mut object),
+            Notice::Reset { recovered, lost } => {
+                object.member("recovered", recovered);
+                lost.append(object.name("lost"));
+            }
         }
         object.end();
     }
@@ -484,6 +498,7 @@ impl Status {
             None => member("stale", &None::<String>),
         }
         member("storage", &storage);
+        member("mirror", &self.mirror);
         member("error", &self.error);
     }
 }
@@ -540,6 +555,7 @@ mod tests {
             last_pull_at: Some(Wall(9)),
             stale: None,
             storage: StorageKind::Memory,
+            mirror: true,
             error: Some(error()),
         };
         let item = address.clone();
@@ -569,6 +585,8 @@ mod tests {
             Notice::TokenGivenUp,
             Notice::Status(status(None)),
             Notice::Status(status(Some(Wall(1)))),
+            Notice::Reset { recovered: 3, lost: None },
+            Notice::Reset { recovered: 0, lost: Some(0) },
             Notice::Troubled { error: error() },
         ];
         assert_eq!(Notice::list(&notices), serde_json::to_string(&notices).unwrap());

@@ -218,12 +218,12 @@ impl Outbox {
     }
 
     /// The document's base is known: what is stored of it may be frozen, unless another document's base is not.
-    pub fn ground(&mut self, address: &Address, ungrounded: &OrderedSet<Address>) {
+    pub fn ground(&mut self, address: &Address, ungrounded: &[&OrderedSet<Address>]) {
         let Some(key) = self.keys.get(address) else { return };
         for order in key.orders.keys() {
             if let Some(queued) = self.queue.get_mut(order)
                 && queued.state == State::Stored
-                && !queued.addresses.iter().any(|address| ungrounded.contains_key(address))
+                && !queued.addresses.iter().any(|address| ungrounded.iter().any(|set| set.contains_key(address)))
             {
                 queued.state = State::Kept;
             }
@@ -569,6 +569,12 @@ impl Outbox {
         Some((order, queued))
     }
 
+    /// The same of those that stand behind this position of the log.
+    pub fn mutations_behind(&self, position: u64) -> usize {
+        let of = |queued: &Queued| if queued.line(0).place.0 > position { 1 + queued.others().len() } else { 0 };
+        self.queue.iter().map(|(_, queued)| of(queued)).sum()
+    }
+
     /// Writes that have not ended, each member of an entry counted.
     pub fn mutations(&self) -> usize {
         self.queue.len() + self.joined.len()
@@ -660,7 +666,7 @@ mod tests {
         assert!(!outbox.has_heads());
         outbox.mark_stored(&MutationId("b".into()), Some((1, 1)), false);
         assert!(!outbox.has_heads());
-        outbox.ground(&Address::of("c", "l"), &Ordered::default());
+        outbox.ground(&Address::of("c", "l"), &[]);
         assert_eq!(heads(&outbox), ["b"]);
     }
 

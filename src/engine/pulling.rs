@@ -263,6 +263,7 @@ impl Engine {
         if !page.more {
             self.feeds[feed].began = None;
             self.feeds[feed].pulled = began;
+            self.end_missing();
             self.turns = 0;
             self.expire_shadows(now, effects);
             swept = self.sweep(now, feed);

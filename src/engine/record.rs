@@ -71,10 +71,16 @@ pub enum Kind {
     Paged = 17,
     /// Which page holds which document: [`header::directory`]; body: a list of `[page, collection, [key, …]]`.
     Directory = 18,
+    /// The head of a mirror file: [`super::mirror::Head`].
+    Mirror = 19,
     /// What a mutation waits for: [`header::after`].
     After = 20,
     /// Mutations that become one with an earlier one: [`header::fold`].
     Fold = 21,
+    /// In a mirror file: a commit, whose records follow: [`super::mirror::Frame`].
+    Frame = 22,
+    /// What the mirror of a store that was lost still had stands in the log before it: [`header::recovered`].
+    Recovered = 23,
 }
 
 impl Kind {
@@ -98,8 +104,11 @@ impl Kind {
             16 => Kind::Before,
             17 => Kind::Paged,
             18 => Kind::Directory,
+            19 => Kind::Mirror,
             20 => Kind::After,
             21 => Kind::Fold,
+            22 => Kind::Frame,
+            23 => Kind::Recovered,
             _ => return None,
         })
     }
@@ -110,6 +119,7 @@ impl Kind {
             Kind::Mutation | Kind::Cancel | Kind::Before | Kind::After | Kind::Fold => Some("id"),
             Kind::Freeze | Kind::Attempt | Kind::Settlement | Kind::Inbox | Kind::Shadow => Some("entry"),
             Kind::Cursor => Some("feed"),
+            Kind::Recovered => Some("store_id"),
             _ => None,
         }
     }
@@ -266,6 +276,17 @@ pub fn decode(bytes: &[u8]) -> impl Iterator<Item = Found<'_>> {
         let (found, after) = decode_one(rest);
         rest = after;
         Some(found)
+    })
+}
+
+/// The kinds of the records in a run that this engine has made or checked, and their bytes.
+pub fn kinds(bytes: &[u8]) -> impl Iterator<Item = (Option<Kind>, &[u8])> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        let number = |at: usize| rest.get(at..at + 4).map(|four| u32::from_le_bytes(four.try_into().expect("four bytes")) as usize);
+        let (raw, after) = rest.split_at_checked(FRAME_BYTES.checked_add(number(12)?)?.checked_add(number(16)?)?)?;
+        rest = after;
+        Some((Kind::known(raw[4], raw[5]), raw))
     })
 }
 

@@ -9,6 +9,7 @@ use super::header::{self, Header};
 use super::ident::{AskId, MutationId, WriteId};
 use super::input::{Meta, StoreFailure};
 use super::log::{About, Log};
+use super::mirror::Commits;
 use super::notice::{Durability, Ending};
 use super::pages::{self, Pages};
 use super::push::BatchId;
@@ -43,13 +44,27 @@ pub struct Staged {
     /// Questions that are answered once this is kept.
     pub asks: Vec<AskId>,
     /// How mutations have ended: told once this is kept, so that nothing takes it back.
-    pub endings: Vec<(MutationId, Ending)>,
+    pub endings: Endings,
     /// What ends unsent with this and may be in the store already.
     pub taken: Vec<Taken>,
     bases: OrderedSet<Address>,
     meta: Option<Arc<Meta>>,
     /// Whether the store is this client's with that.
     takes_over: bool,
+    /// Commits that were salvaged, at the positions where they go, and the last position of the log behind which they do.
+    restored: Commits,
+    restored_on: u64,
+    /// What the app is to hear when those are stored.
+    pub reset: Option<Reset>,
+}
+
+/// A store was lost.
+#[derive(Clone, Debug)]
+pub struct Reset {
+    /// How many writes were brought back.
+    pub recovered: u32,
+    /// How many were not, where that is known.
+    pub lost: Option<u32>,
 }
 
 /// A mutation that ends unsent. Where that cannot be stored, the next start finds it as if nothing had been said.
@@ -62,6 +77,9 @@ pub struct Taken {
     /// How it ended, where the app is told when that is stored.
     pub ending: Option<Ending>,
 }
+
+/// How mutations have ended, in order.
+pub type Endings = Vec<(MutationId, Ending)>;
 
 /// What a transaction on its way comes from, and what it changes.
 #[derive(Debug)]
@@ -91,7 +109,7 @@ pub struct Kept {
 
 impl Kept {
     /// How mutations have ended in it: those of these, that nobody else knows of, and others.
-    pub fn ended(&self, unsaved: &[MutationId]) -> (Vec<(MutationId, Ending)>, Vec<(MutationId, Ending)>) {
+    pub fn ended(&self, unsaved: &[MutationId]) -> (Endings, Endings) {
         let (mut own, mut others) = (Vec::new(), Vec::new());
         for staged in &self.staged {
             let taken = staged.taken.iter().filter_map(|taken| Some((&taken.id, taken.ending.as_ref()?)));
@@ -188,6 +206,29 @@ impl Store {
         } else {
             self.meta = Some(meta);
         }
+    }
+
+    /// These commits go into the log with the next transaction, if it goes on to the position `on` by then.
+    pub fn restore(&mut self, commits: Commits, on: u64) {
+        (self.staged.restored, self.staged.restored_on) = (commits, on);
+        self.staged.strict = true;
+    }
+
+    /// The last position of the log without what was salvaged, while that is not stored.
+    pub fn restores(&self) -> Option<u64> {
+        let flight = self.on_its_way.as_ref().map(|flight| &flight.staged);
+        let mut all = self.failed.iter().chain(flight).chain([&self.staged]);
+        all.find(|staged| !staged.restored.is_empty()).map(|staged| staged.restored_on)
+    }
+
+    /// The app hears of this when what was salvaged is stored.
+    pub fn stage_reset(&mut self, reset: Reset) {
+        self.staged.reset = Some(reset);
+    }
+
+    /// The records of the transaction under way.
+    pub fn under_way(&self) -> &[u8] {
+        self.on_its_way.as_ref().map_or(&[], |flight| flight.staged.records())
     }
 
     /// This client takes the store over with its next transaction, as nobody else does meanwhile, and begins a session.
@@ -385,6 +426,14 @@ impl Store {
             }
         };
         let mut write = self.next_write(staged.takes_over);
+        if !staged.restored.is_empty()
+            && let Guard::Known { last, .. } = &mut write.guard
+        {
+            *last = staged.restored_on;
+        }
+        for (position, bytes) in &staged.restored {
+            write.rewrite.push((*position, Some(bytes.clone())));
+        }
         write.strict = staged.strict;
         write.meta.clone_from(&staged.meta);
         let mut bytes = staged.bytes.clone();
@@ -524,6 +573,11 @@ impl Store {
 }
 
 impl Staged {
+    /// The records of its commit, without bases.
+    pub fn records(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// What was staged later goes in the same commit.
     fn absorb(&mut self, later: Staged, log: &mut Log) {
         log.join(self.commit, self.bytes.len());
@@ -546,9 +600,10 @@ impl Staged {
         }
         self.takes_over |= later.takes_over;
         self.meta = later.meta.or(self.meta.take());
+        self.reset = self.reset.take().or(later.reset);
     }
 
     fn is_empty(&self) -> bool {
-        self.records == 0 && self.bases.is_empty() && self.meta.is_none() && self.batches.is_empty()
+        self.records == 0 && self.bases.is_empty() && self.meta.is_none() && self.batches.is_empty() && self.restored.is_empty()
     }
 }

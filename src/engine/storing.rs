@@ -9,6 +9,7 @@ use super::header;
 use super::ident::{AskId, LoadId, WriteId};
 use super::input::{Bytes, Found, Meta, StoreFailure, Versions};
 use super::log::About;
+use super::mirror::SESSIONS_AHEAD;
 use super::notice::{Ending, Notice};
 use super::pages;
 use super::record::{self, Kind, LAYOUT_VERSION, Place};
@@ -50,6 +51,9 @@ impl Engine {
             let load = LoadId(self.next_id());
             self.loading = Some((load, Loading::Boot));
             effects.push(Effect::Load { load, what: Wanted::all() });
+            if self.config.witnessed {
+                effects.push(Effect::ListMirrors);
+            }
         }
     }
 
@@ -83,7 +87,7 @@ impl Engine {
         }
     }
 
-    fn boot(&mut self, now: Timestamp, found: Found, effects: &mut impl Sink) {
+    pub(super) fn boot(&mut self, now: Timestamp, found: Found, effects: &mut impl Sink) {
         if let Some(meta) = &found.meta {
             if meta.versions.layout > LAYOUT_VERSION {
                 return self.refuse(too_new(), effects);
@@ -92,24 +96,34 @@ impl Engine {
                 return self.open_in_memory(now, Fault::new(Code::StorageUnavailable, "the store belongs to another user"), effects);
             }
         }
+        let Some(found) = self.await_mirrors(found, effects) else { return };
         self.begin(now, found, 0, effects);
         effects.push(Effect::Notify(Notice::Opened { client: self.client.clone() }));
     }
 
     /// Goes on from what was found, of which the bases up to the position `known` are in memory.
     pub(super) fn begin(&mut self, now: Timestamp, found: Found, known: u64, effects: &mut impl Sink) {
-        let Found { meta, directory, log, .. } = found;
+        let Found { meta, directory, mut log, .. } = found;
         let is_new = meta.is_none();
-        let meta = meta.unwrap_or_else(|| self.fresh_meta(now));
+        let salvage = self.salvage(meta.as_ref(), &log);
+        let mut meta = meta.unwrap_or_else(|| self.fresh_meta(now));
+        if let Some((client, session_epoch)) = salvage.client.as_ref().filter(|_| is_new) {
+            // What this installation sent may be on its way still, or was carried out: to the server it is the same one.
+            meta.client_id.clone_from(client);
+            meta.session_epoch = session_epoch.saturating_add(SESSIONS_AHEAD);
+        }
         self.client.clone_from(&meta.client_id);
         // Until the next one is stored, this is a part of the last session: should it never be, the server must not hear of a session that
         // the next start would begin once more (I15).
         self.session_epoch = meta.session_epoch;
+        let folded_to = meta.folded_to;
         self.store.open(meta.into(), is_new);
         if self.tabs.may_drain {
             self.store.take_over();
         }
+        self.restore(&salvage, folded_to, &mut log);
         self.take_up(now, directory, log, known, effects);
+        self.count_salvage(&salvage);
         self.tabs.booted_at = self.store.log.last();
     }
 
@@ -148,11 +162,13 @@ impl Engine {
         }
         self.stage_history();
         if let Some(write) = self.store.commit(&self.replica, &self.config) {
+            self.mirror_ahead();
             effects.push(Effect::Write(write));
         }
     }
 
     pub(super) fn fold(&mut self, effects: &mut impl Sink) {
+        self.tidy_mirror();
         if self.store.is_foldable(&self.config) && !self.is_reading_on() {
             // More may be in pages when it is done.
             self.evicts_at = 0;
@@ -174,6 +190,8 @@ impl Engine {
         let was_held = self.store.is_held();
         let Some(failures) = self.store.on_failed(write, &why) else { return };
         match why {
+            // What was salvaged was to stand where somebody else has written.
+            StoreFailure::Behind if self.store.restores().is_some() => self.want(Reads::All),
             StoreFailure::Behind => self.tabs.reads = self.tabs.reads.max(Reads::Tail),
             StoreFailure::Fenced { .. } => self.on_fenced(was_held),
             why if why.is_passing() && failures < ABORTS_MAX => {
@@ -189,6 +207,7 @@ impl Engine {
         self.troubles.storage = Some(error.clone());
         effects.push(Effect::Notify(Notice::Troubled { error: error.clone() }));
         self.outbox.seal();
+        self.close_mirror(now, effects);
         let mut kept = self.store.turn_to_memory();
         self.refuse_asks(&mut kept, &error, effects);
         self.on_kept(now, kept, effects);
@@ -201,6 +220,7 @@ impl Engine {
     }
 
     fn on_kept(&mut self, now: Timestamp, kept: Kept, effects: &mut impl Sink) {
+        let order = self.mirror_kept(&kept);
         let mut mutations = Vec::new();
         for staged in &kept.staged {
             for (id, ordinal) in &staged.mutations {
@@ -208,7 +228,7 @@ impl Engine {
                 mutations.push(id.clone());
             }
         }
-        if !mutations.is_empty() {
+        if !mutations.is_empty() && !self.hold_word(order, &mutations, kept.durability) {
             effects.push(Effect::Notify(Notice::Durable { mutations, durability: kept.durability }));
         }
         for staged in &kept.staged {
@@ -224,7 +244,12 @@ impl Engine {
                 self.answer(*ask, None, effects);
             }
             for batch in &staged.batches {
-                self.send_batch(now, *batch, effects);
+                if !self.hold_batch(order, *batch) {
+                    self.send_batch(now, *batch, effects);
+                }
+            }
+            if let Some(reset) = staged.reset.as_ref().filter(|_| kept.position.is_some()) {
+                self.tell_reset(reset, effects);
             }
         }
     }
@@ -260,6 +285,7 @@ impl Engine {
                 is_grounded = false;
                 self.ungrounded.insert(address.clone(), ());
             }
+            is_grounded &= !self.unpulled.contains_key(address);
         }
         self.outbox.mark_stored(id, place, is_grounded);
     }
@@ -366,7 +392,8 @@ impl Engine {
 
     pub(super) fn keep_grounded(&mut self, address: &Address) {
         self.ungrounded.remove(address);
-        self.outbox.ground(address, &self.ungrounded);
+        self.unpulled.remove(address);
+        self.outbox.ground(address, &[&self.ungrounded, &self.unpulled]);
     }
 
     /// Sets aside what cannot be read, and says so. Of what comes from the server, who has it, only so much.

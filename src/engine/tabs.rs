@@ -6,11 +6,11 @@ use super::clock::Timestamp;
 use super::config::TransportKind;
 use super::effect::{Effect, Sink};
 use super::error::{Code, Fault};
-use super::ident::{AskId, MutationId};
+use super::ident::AskId;
 use super::input::Ask;
 use super::message::{Errand, Message};
-use super::notice::{Ending, Phase};
-use super::store::Mode;
+use super::notice::Phase;
+use super::store::{Endings, Mode};
 use super::storing::Loading;
 use super::{Engine, Life, Pause};
 
@@ -42,7 +42,7 @@ pub(super) struct Tabs {
     pub(super) may_drain: bool,
     pub(super) reads: Reads,
     /// How writes had ended, as far as this tab knew, when it began to read everything anew.
-    pub(super) concluded: Vec<(MutationId, Ending)>,
+    pub(super) concluded: Endings,
     /// The log's last position when everything was read.
     pub(super) booted_at: u64,
     /// Since when the tab that drains is asked without an answer.

@@ -90,8 +90,10 @@ export class SyncClient {
   }
 
   on(type, listener, options) {
-    check(type === 'error' && typeof listener === 'function', 'on takes "error" and a function');
-    return this.#instance.fold.trouble.subscribe(listener, options);
+    const { trouble: error, storage } = this.#instance.fold;
+    const audience = { error, storage }[type];
+    check(audience && typeof listener === 'function', 'on takes "error" or "storage", and a function');
+    return audience.subscribe(listener, options);
   }
 
   close({ signal } = {}) {

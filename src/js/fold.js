@@ -2,7 +2,7 @@
 
 import { freeze } from './apply.js';
 import { Cells } from './cells.js';
-import { fromFault } from './errors.js';
+import { fromFault, SyncError } from './errors.js';
 import { Inbox } from './inbox.js';
 import { Mutations } from './mutations.js';
 import { Pending } from './pending.js';
@@ -23,6 +23,14 @@ export class Fold {
   #troubleHeard = false;
   /** Who hears of errors that belong to no call. */
   trouble = new Audience(() => undefined, (yes) => (this.#troubleHeard = yes));
+
+  /** That the store was lost, as long as nobody has heard of it: whoever listens in the task of the first one who does hears of it. */
+  #unheard;
+  #storageHeard = false;
+  storage = new Audience(() => this.#unheard, (yes) => {
+    this.#storageHeard = yes;
+    if (yes) setTimeout(() => (this.#unheard = undefined));
+  });
 
   /** What the browser says of its storage is part of the status. */
   room = new Room(() => this.#told && this.#takeStatus(this.status.current)());
@@ -82,6 +90,7 @@ export class Fold {
     this.inbox.complete();
     this.#audience.complete();
     this.trouble.complete();
+    this.storage.complete();
   }
 
   /** For a module that was started again and knows of nothing. */
@@ -121,6 +130,8 @@ export class Fold {
         return () => this.#owner.opened(notice.client);
       case 'openFailed':
         return () => this.#owner.openFailed(fromFault(notice.error));
+      case 'reset':
+        return () => this.#takeReset(notice);
       case 'troubled':
         return () => this.#takeTrouble(fromFault(notice.error));
     }
@@ -163,6 +174,17 @@ export class Fold {
     this.trouble.emit({ order: ++this.#order, read: () => error });
   }
 
+  #takeReset({ recovered, lost }) {
+    const report = Object.freeze({ reset: true, recovered, lost });
+    const revision = { order: ++this.#order, read: () => report };
+    this.storage.emit(revision);
+    if (this.#storageHeard) return;
+    this.#unheard = revision;
+    // Nobody may ever listen, and it must not go unsaid.
+    const say = () => this.#unheard && console.warn(new SyncError('STORAGE_LOST', `the store was lost; ${recovered} writes were brought back`));
+    setTimeout(say, PATIENCE_MS);
+  }
+
   #refuse(error) {
     for (const { reject } of this.#asks.values()) reject(error);
     this.#asks.clear();
@@ -172,18 +194,21 @@ export class Fold {
 /** News that observers hear before the call that made it returns; the rest is for promises. */
 const IN_THIS_TICK = new Set(['changed', 'inboxAdded', 'inboxRemoved', 'item', 'pendingItems', 'status']);
 
+/** So long somebody may begin to listen. */
+const PATIENCE_MS = 1_000;
+
 /** A document's status before anything was told of it. */
 const FIRST = Object.freeze({ state: 'unknown', lastSync: null });
 const UNKNOWN = { order: 0, read: () => FIRST };
 
 /** The engine's status as the app gets it. */
-function shape({ notice, storage, error, retryAt, lastPushAt, lastPullAt, ...status }) {
+function shape({ notice, storage, mirror, error, retryAt, lastPushAt, lastPullAt, ...status }) {
   return {
     ...status,
     retryAt: retryAt ?? null,
     lastPushAt: lastPushAt ?? null,
     lastPullAt: lastPullAt ?? null,
-    storage: { kind: storage },
+    storage: { kind: storage, mirror: mirror ? 'on' : 'off' },
     error: error ? fromFault(error) : null,
   };
 }

@@ -42,10 +42,8 @@ export interface SubscribeOptions {
 
 /** Who hears of a source. An observer that throws harms nobody else: the error goes to the page's `error` event. */
 export interface Observer<T> {
-  /**
-   * The value is this. `change` holds the operations that led here, where it came about by operations; a page that shows a
-   * growing text can append what they say and never read the value.
-   */
+  /** The value is this. `change` holds the operations that led here, where it came about by operations; a page that shows a
+   * growing text can append what they say and never read the value. */
   next?(value: T, change?: readonly Operation[]): void;
   /** For observers of other libraries. A source of Syncline has no errors: they are in the status. */
   error?(error: unknown): void;
@@ -107,10 +105,8 @@ export interface Entry {
   readonly seen: { readonly generation: string; readonly seq: number };
 }
 
-/**
- * What to change in a document, as in RFC 7396: members given are set, objects are gone into, `null` removes a member, lists are
- * replaced whole. To store a `null`, use a draft function.
- */
+/** What to change in a document, as in RFC 7396: members given are set, objects are gone into, `null` removes a member, lists are
+ * replaced whole. To store a `null`, use a draft function. */
 export type MergePatch<T> = T extends readonly unknown[] ? T : T extends object ? { readonly [K in keyof T]?: MergePatch<T[K]> | null } : T;
 
 // ------------------------------------------------------------------ transports: who answers
@@ -213,10 +209,8 @@ export interface FunctionTransport {
    * what somebody else wrote in between. At B and C what cannot be known ends as `unknown`.
    */
   level?: 'A' | 'B' | 'C';
-  /**
-   * Operations that it takes, with `put` among them; all others are said in the largest of these. Default `put` and `delete`. At
-   * levels B and C, `increment`, `append` and `splice` are said as values whatever it takes.
-   */
+  /** Operations that it takes, with `put` among them; all others are said in the largest of these. Default `put` and `delete`. At
+   * levels B and C, `increment`, `append` and `splice` are said as values whatever it takes. */
   accepts?: readonly Operation['op'][];
   /** Whether an entry on several documents is applied whole or not at all. Default `false`: a group throws `VALIDATION`. */
   groups?: boolean;
@@ -249,10 +243,10 @@ export interface BatchOptions {
 export interface StorageOptions {
   /** `strict` (the default): `durable` outlasts a loss of power. `relaxed`: it outlasts a crash of the browser, and is faster. */
   durability?: 'relaxed' | 'strict';
-  /**
-   * Bytes of documents in memory. With more, those go that nobody watches or writes, the longest unused first, and are read again when
-   * they are asked for. Where there is no store, a write is `QUEUE_FULL` then. Default 32 MiB.
-   */
+  /** Whether unsent writes are kept a second time, in the origin's private files (default `true`): a killed browser can lose all of IndexedDB. `await`: `durable` waits for that, too. */
+  mirror?: boolean | 'await';
+  /** Bytes of documents in memory. With more, those go that nobody watches or writes, the longest unused first, and are read again when
+   * they are asked for. Where there is no store, a write is `QUEUE_FULL` then. Default 32 MiB. */
   memoryBytesMax?: number;
 }
 
@@ -273,10 +267,8 @@ export interface OpenOptions<C extends Record<keyof C, object> = Record<string, 
   /** Where tokens come from. A transport with a `url` sends them as `Authorization: Bearer`. They are in memory only. */
   auth?: AuthProvider;
   collections?: { [K in keyof C]?: Collection<C[K]> };
-  /**
-   * What is pulled, 1 to 64 names, each with a cursor of its own. Default `['main']`: everything that the user may see. The reference server also
-   * has `collection:NAME`; a server of your own, or a transport's `pull`, gives the names their meaning. Writes need no feed.
-   */
+  /** What is pulled, 1 to 64 names, each with a cursor of its own. Default `['main']`: everything that the user may see. The reference server also
+   * has `collection:NAME`; a server of your own, or a transport's `pull`, gives the names their meaning. Writes need no feed. */
   feeds?: readonly string[];
   storage?: StorageOptions;
   poll?: PollOptions;
@@ -299,16 +291,12 @@ export declare function open<C extends Record<keyof C, object> = Record<string, 
 /** A store of this origin: the `name` and `scope` that `open` was given, or what `list()` says of it. */
 export type StoreTarget = { name: string; scope?: string } | { name: string; scopeHash: string };
 
-/**
- * What is known of a store that is not open: its name, the hash of its scope (16 hexadecimal digits; the scope itself is stored nowhere),
- * and how many writes in it have not ended; `null` where it cannot be read: a later build made it, or it is broken.
- */
+/** What is known of a store that is not open: its name, the hash of its scope (16 hexadecimal digits; the scope itself is stored nowhere),
+ * and how many writes in it have not ended; `null` where it cannot be read: a later build made it, or it is broken. */
 export interface StoreInfo { readonly name: string; readonly scopeHash: string; readonly pending: number | null }
 
-/**
- * The stores of this origin, or, of a target, that one where it exists. Nothing is sent, stored, taken over or made by it. Where the
- * module does not lie beside the package, call `init` first. Rejects with `STORAGE_UNAVAILABLE`, `WASM_LOAD`, `CSP_BLOCKED`.
- */
+/** The stores of this origin, or, of a target, that one where it exists. Nothing is sent, stored, taken over or made by it. Where the
+ * module does not lie beside the package, call `init` first. Rejects with `STORAGE_UNAVAILABLE`, `WASM_LOAD`, `CSP_BLOCKED`. */
 export declare function list(target?: StoreTarget): Promise<readonly StoreInfo[]>;
 
 /**
@@ -357,10 +345,8 @@ export interface Mutation {
 
 /** Reads and writes of one `mutate`. */
 export interface Transaction {
-  /**
-   * The document with what was written so far, frozen; `undefined`: there is none. It is depended on: what is pending of it has to
-   * be applied before. Throws `NOT_LOADED` where it is not in memory.
-   */
+  /** The document with what was written so far, frozen; `undefined`: there is none. It is depended on: what is pending of it has to
+   * be applied before. Throws `NOT_LOADED` where it is not in memory. */
   get(collection: string, key: string): unknown;
   /** Makes or replaces a document. */
   put(collection: string, key: string, value: JsonValue): void;
@@ -372,10 +358,8 @@ export interface Transaction {
 
 /** What goes with a `mutate`. */
 export interface MutateOptions {
-  /**
-   * Ids of writes that must have been applied before this one is sent. Where one of them is not applied, this one ends as
-   * `rejected`, unsent, and is in the inbox.
-   */
+  /** Ids of writes that must have been applied before this one is sent. Where one of them is not applied, this one ends as
+   * `rejected`, unsent, and is in the inbox. */
   after?: readonly string[];
   /** `false`: each document by itself, for a backend without groups. Default `true`: all of them or none. */
   atomic?: boolean;
@@ -441,10 +425,8 @@ export interface Documents<T extends object> {
    * write, which ends as `rejected`.
    */
   increment(key: string, path: Pointer, by: number): Mutation;
-  /**
-   * Adds to the end of the list at `path` the elements of a list, or to the end of the text there a text. Nothing that others
-   * add meanwhile is lost. Where there is nothing of the same type, it is as with `increment`.
-   */
+  /** Adds to the end of the list at `path` the elements of a list, or to the end of the text there a text. Nothing that others
+   * add meanwhile is lost. Where there is nothing of the same type, it is as with `increment`. */
   append(key: string, path: Pointer, items: readonly JsonValue[] | string): Mutation;
   /**
    * Replaces `remove` units of the text at `path`, from position `at` on, by `insert`. Positions are UTF-16 units, as in
@@ -469,6 +451,8 @@ export type Phase = 'opening' | 'idle' | 'pulling' | 'pushing' | 'offline' | 'wa
 export interface StorageStatus {
   /** `memory`: a reload loses what is pending. */
   readonly kind: 'indexeddb' | 'memory';
+  /** Whether unsent writes are kept a second time. `off` where that cannot be done, has failed, or was not wanted. */
+  readonly mirror: 'on' | 'off';
   /** Whether the browser has promised to keep what is stored until the user clears it: `SyncClient.requestPersistence`. */
   readonly persistent: boolean;
   /** Bytes that everything of this origin takes, as the browser estimates; `null` where it does not say. */
@@ -569,10 +553,8 @@ export interface InboxItem extends InboxDocument {
   readonly documents: readonly InboxDocument[];
 }
 
-/**
- * Refused and unknown writes. They stay, also over restarts, until the app removes them, and block nothing that does not depend on
- * them. Where they are 1,000, or 64 MiB, no further write is taken: `QUEUE_FULL`.
- */
+/** Refused and unknown writes. They stay, also over restarts, until the app removes them, and block nothing that does not depend on
+ * them. Where they are 1,000, or 64 MiB, no further write is taken: `QUEUE_FULL`. */
 export interface Inbox extends Source<readonly InboxItem[]> {
   /**
    * Queues the write again, as it was or with its document replaced by `edited`, under a new id, and takes it out of the inbox;
@@ -595,10 +577,8 @@ export interface HistoryRow {
   readonly bytes: number;
   /** Entries that were sent, or changes that came. */
   readonly items: number;
-  /**
-   * `ok`; what the server said of the first entry that it did not apply (`conflict`, `rejected`, `retry`, `tooLarge`, `expired`); or
-   * the `SyncErrorCode` of what went wrong with the request as a whole.
-   */
+  /** `ok`; what the server said of the first entry that it did not apply (`conflict`, `rejected`, `retry`, `tooLarge`, `expired`); or
+   * the `SyncErrorCode` of what went wrong with the request as a whole. */
   readonly outcome: string;
   /** RFC 3339, UTC. */
   readonly at: string;
@@ -611,6 +591,17 @@ export interface Metrics { readonly wasmMemoryBytes: number }
 export interface ClientEvents {
   /** Something went wrong that belongs to no call. Without a listener it goes to the console. */
   error: SyncError;
+  /** The browser lost the store. It is told once, to those who listen, or else to those who begin to in one task; after a second without any, to the console, too. */
+  storage: StorageReset;
+}
+
+/** What became of the writes in a store that the browser has lost. Documents come again from the server. */
+export interface StorageReset {
+  readonly reset: true;
+  /** Writes that had not ended and were brought back. They go on under their ids. */
+  readonly recovered: number;
+  /** Writes that were durable, had not ended, and are gone: `0` where all of them had waited for their mirror (`mirror: 'await'`) and that is whole, else `null`: nobody can know. */
+  readonly lost: number | null;
 }
 
 /** The name of a document. */
@@ -671,10 +662,8 @@ export interface SyncClient<C extends Record<keyof C, object> = Record<string, a
    * aborted, or the client was closed. Never rejects.
    */
   waitForPendingUpdates(options?: WaitOptions): Promise<boolean>;
-  /**
-   * Marks a document to be looked at soon, for which nobody has to wait: what is pending of it is sent within `poll.baseMs`, whatever
-   * wait it had drawn (what the server asked for stands); where nothing is, the server is asked for changes soon.
-   */
+  /** Marks a document to be looked at soon, for which nobody has to wait: what is pending of it is sent within `poll.baseMs`, whatever
+   * wait it had drawn (what the server asked for stands); where nothing is, the server is asked for changes soon. */
   queueForSync(item: ItemName): void;
   /** The same as `push`, for one document. Where nothing of it is pending, the same as `pull`. */
   syncImmediately(item: ItemName, options?: WaitOptions): Promise<void>;
@@ -682,10 +671,8 @@ export interface SyncClient<C extends Record<keyof C, object> = Record<string, a
   start(): void;
   /** Sends and asks nothing more until `start`: what is on its way ends as ever, and writes queue. */
   stop(): void;
-  /**
-   * The last 100 syncs, oldest first. The oldest one goes, but the last good push and the last good pull stay. They are stored with
-   * the next write that is stored for another reason.
-   */
+  /** The last 100 syncs, oldest first. The oldest one goes, but the last good push and the last good pull stay. They are stored with
+   * the next write that is stored for another reason. */
   history(): Promise<readonly HistoryRow[]>;
   readonly inbox: Inbox;
   metrics(): Metrics;

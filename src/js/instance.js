@@ -4,6 +4,7 @@ import { Client } from './syncline.js';
 
 import { fromFault, isFault, SyncError } from './errors.js';
 import { Fold } from './fold.js';
+import { Mirror } from './mirror.js';
 import { ended, enter, leave } from './module.js';
 import { Stay } from './stay.js';
 import { Tabs } from './tabs.js';
@@ -95,7 +96,7 @@ export class Instance {
     const life = (this.#life = new AbortController());
     await this.#stay.entered;
     if (life !== this.#life) return;
-    const { name, scope } = JSON.parse(this.#options);
+    const { name, scope, config = {} } = JSON.parse(this.#options);
     const tabs = new Tabs(name, scope, life.signal, (what, text) => this.#client && this.#try(what, '', '', text));
     const host = {
       ...this.#host,
@@ -103,6 +104,7 @@ export class Instance {
       shares: Tabs.haveLocks,
       post: (text) => tabs.post(text),
       steal: () => tabs.steal(),
+      mirror: new Mirror(config.mirror, life.signal, (order = '') => this.#client && this.#try('mirrored', '', '', `${order}`)),
       notify: (text) => life === this.#life && this.fold.turn(text),
       panicked: (message) => life === this.#life && ended(new Error(message)),
     };

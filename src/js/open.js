@@ -5,6 +5,7 @@ import { SyncClient, unless } from './client.js';
 import { check } from './errors.js';
 import { unloadGuard } from './guard.js';
 import { Instance } from './instance.js';
+import { Mirror } from './mirror.js';
 import { init } from './module.js';
 import { name as named } from './names.js';
 import { databaseOf } from './stores.js';
@@ -18,7 +19,7 @@ const OPTIONS = {
   auth: null,
   collections: null,
   feeds: null,
-  storage: ['durability', 'memoryBytesMax'],
+  storage: ['durability', 'mirror', 'memoryBytesMax'],
   poll: ['baseMs', 'maxMs'],
   batch: ['windowMs', 'itemsMax', 'bytesMax'],
   guardUnload: null,
@@ -37,6 +38,8 @@ export async function open(options = {}) {
   }
   const database = databaseOf({ name, scope });
   check([undefined, 'strict', 'relaxed'].includes(storage?.durability), 'storage.durability is "strict" or "relaxed"');
+  const { mirror = true } = storage ?? {};
+  check([true, false, 'await'].includes(mirror), 'storage.mirror is true, false or "await"');
   check([undefined, 'function'].includes(provider && typeof provider), 'auth is a function');
   check(typeof guardUnload === 'boolean', 'guardUnload is true or false');
   const auth = provider && new Auth(provider);
@@ -67,6 +70,9 @@ export async function open(options = {}) {
     uncoalesced: uncoalesced.length > 0 ? uncoalesced : undefined,
     ...capable,
     crossOrigin: kind === 'protocol' && new URL(url).origin !== globalThis.location?.origin,
+    witnessed: true,
+    mirror: (mirror !== false && Mirror.isPossible) || undefined,
+    mirrorAwaited: mirror === 'await' || undefined,
     strict: storage?.durability ? storage.durability === 'strict' : undefined,
     ...numbers,
   };

@@ -96,6 +96,12 @@ async function alone(place, work) {
 /** What was kept beside the database goes first: a mirror that outlives its database would bring back what was in it. */
 async function remove(database) {
   await removeMirror(database);
+  try {
+    // What says that there was a store here.
+    localStorage.removeItem(database);
+  } catch {
+    // Where there is no such storage, nothing is in it.
+  }
   if (globalThis.indexedDB === undefined) return;
   await scrub(database).catch(() => {});
   await answered(indexedDB.deleteDatabase(database));

@@ -1,4 +1,4 @@
-//! The simulator as a command: `--facade N`, see [`facade`]; `--runs N --seed S [--bug B1|ALL] [--without N1,S13] [--plan FILE] [--tell] [--json]`, or
+//! The simulator as a command: `--facade N`, see [`facade`]; `--runs N --seed S [--bug B1|ALL] [--without N1,S13] [--tabs] [--plan FILE] [--tell] [--json]`, or
 //! `--sum FILES`, which adds up what `--json` said of slices.
 
 #![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "how long a person waited, not the world's time")]
@@ -30,6 +30,8 @@ struct Asked {
     plan: Option<(String, Plan)>,
     tell: bool,
     json: bool,
+    /// Several tabs a device.
+    tabs: bool,
     /// Nothing but each seed's digest.
     digests: bool,
 }
@@ -38,7 +40,7 @@ struct Asked {
 const SHRUNK_MAX: usize = 3;
 /// Where plans of failures are put.
 const PLANS: &str = "target/sim";
-const USAGE: &str = "usage: sim [--runs N] [--seed S] [--bug B1|ALL] [--without N1,S13] [--plan FILE] [--tell] [--json | --digests]\n       sim --facade N [--seed S] [--broken] [--json]\n       sim --sum FILES";
+const USAGE: &str = "usage: sim [--runs N] [--seed S] [--bug B1|ALL] [--without N1,S13] [--tabs] [--plan FILE] [--tell] [--json | --digests]\n       sim --facade N [--seed S] [--broken] [--json]\n       sim --sum FILES";
 
 /// Does what the arguments ask for. Success means that no law was broken; with `--bug`, that every planted bug was
 /// caught; with `--sum`, that all slices together broke none. `commit` says which sources these are.
@@ -95,8 +97,17 @@ pub fn run_plan(plan: Plan, bug: Option<Bug>, tell: bool) -> Outcome {
 }
 
 fn asked(arguments: &[String]) -> Result<Asked, String> {
-    let mut asked =
-        Asked { runs: 1_000, seed: 1, bugs: Vec::new(), without: Vec::new(), plan: None, tell: false, json: false, digests: false };
+    let mut asked = Asked {
+        runs: 1_000,
+        seed: 1,
+        bugs: Vec::new(),
+        without: Vec::new(),
+        plan: None,
+        tell: false,
+        json: false,
+        tabs: false,
+        digests: false,
+    };
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
@@ -107,6 +118,7 @@ fn asked(arguments: &[String]) -> Result<Asked, String> {
             "--json" => asked.json = true,
             "--digests" => asked.digests = true,
             "--tell" => asked.tell = true,
+            "--tabs" => asked.tabs = true,
             "--bug" => asked.bugs = bugs(value()?)?,
             "--without" => asked.without = faults(value()?)?,
             "--plan" => {
@@ -123,7 +135,8 @@ fn asked(arguments: &[String]) -> Result<Asked, String> {
 
 impl Asked {
     fn plan_of(&self, seed: u64) -> Plan {
-        let mut plan = self.plan.as_ref().map_or_else(|| Plan::draw(seed), |(_, plan)| plan.clone());
+        let drawn = || if self.tabs { Plan::draw(seed).with_tabs() } else { Plan::draw(seed) };
+        let mut plan = self.plan.as_ref().map_or_else(drawn, |(_, plan)| plan.clone());
         plan.faults.retain(|fault, _| !self.without.contains(fault));
         plan
     }
@@ -258,6 +271,7 @@ fn again(asked: &Asked, seed: u64) -> String {
     let without = if without.is_empty() { String::new() } else { format!(" --without {}", without.join(",")) };
     match &asked.plan {
         Some((path, _)) => format!("cargo xtask sim --plan {path}{without}"),
+        None if asked.tabs => format!("cargo xtask sim --tabs --runs 1 --seed {seed}{without}"),
         None => format!("cargo xtask sim --runs 1 --seed {seed}{without}"),
     }
 }

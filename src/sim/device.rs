@@ -346,6 +346,9 @@ impl Device {
                 Effect::Notify(notice) => self.hear(common, notice)?,
                 Effect::Post(message) => self.post(common, &message),
                 Effect::Steal => self.steal(common),
+                // There is no mirror, and no other witness.
+                Effect::Mirror { .. } | Effect::DropMirror | Effect::ListMirrors => {}
+                Effect::ReadMirrors { .. } | Effect::RemoveMirrors { .. } | Effect::Witness { .. } => {}
             }
         }
         Ok(())
@@ -612,29 +615,6 @@ impl Device {
     /// How many requests and transactions there were.
     pub fn effort(&self) -> (u64, u64) {
         (self.requests, self.transactions)
-    }
-
-    /// No fault any more.
-    pub fn heal(&mut self, common: &mut Common) -> Halt {
-        self.dice.heal();
-        self.net.heal();
-        self.disk_full_until = 0;
-        self.front.slow_until = 0;
-        self.each_tab(|device| device.heal_tab(common))
-    }
-
-    fn heal_tab(&mut self, common: &mut Common) -> Halt {
-        if std::mem::take(&mut self.tab.asking.is_stopped) {
-            self.tell(common, Input::Stopped { stopped: false })?;
-        }
-        if self.is_without_store() {
-            // A tab that has given its store up goes on in memory; the next one finds the store again.
-            return self.crash(common, false);
-        }
-        self.notice_sleep(common)?;
-        self.tell(common, Input::BecameVisible)?;
-        // A browser that never says `online` again must not keep the device from finding out.
-        if common.plan.seed.is_multiple_of(2) { self.tell(common, Input::WentOnline) } else { Ok(()) }
     }
 
     /// Whether the tab has given its store up.

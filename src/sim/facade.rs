@@ -422,9 +422,7 @@ fn check_some(next: &AtomicU64, stop_at: &AtomicU64, broken: bool) -> Result<Tal
         if seed >= stop_at.load(Ordering::Relaxed) {
             break;
         }
-        // What is told to the app's half is told in one tab.
-        let plan = Plan { tabs: 1, ..Plan::draw(seed) };
-        let outcome = World::new(plan, None).streaming(&out).run();
+        let outcome = World::new(Plan::draw(seed), None).streaming(&out).run();
         if let Some((step, violation)) = outcome.violation {
             violations += 1;
             eprintln!("seed {seed}, event {step}: {} {}", violation.law, violation.what);

@@ -146,6 +146,12 @@ pub(super) const OF_TABS: usize = Fault::TwoHolders as usize;
 /// What happens by itself where messages cross each other, or tabs do, and is counted with the faults.
 pub const SEEN: [&str; 5] = ["P7", "P8", "C1", "C2", "C6"];
 
+/// The rows of the fault catalogue that runs exercise, with several tabs a device or with one.
+pub fn rows(has_tabs: bool) -> impl Iterator<Item = &'static str> {
+    let (faults, seen) = if has_tabs { (Fault::ALL.len(), SEEN.len()) } else { (OF_TABS, 2) };
+    Fault::ALL.into_iter().take(faults).map(Fault::id).chain(SEEN.into_iter().take(seen))
+}
+
 /// Decides when faults strike. The decision hangs on seed, fault and the number of the opportunity alone, so that
 /// taking one fault away does not move the others.
 #[derive(Clone, Debug)]

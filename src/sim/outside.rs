@@ -225,4 +225,27 @@ impl Device {
             Action::HidePage => self.tell(common, Input::PageHid),
         }
     }
+
+    /// No fault any more.
+    pub fn heal(&mut self, common: &mut Common) -> Halt {
+        self.dice.heal();
+        self.net.heal();
+        self.disk_full_until = 0;
+        self.front.slow_until = 0;
+        self.each_tab(|device| device.heal_tab(common))
+    }
+
+    fn heal_tab(&mut self, common: &mut Common) -> Halt {
+        if std::mem::take(&mut self.tab.asking.is_stopped) {
+            self.tell(common, Input::Stopped { stopped: false })?;
+        }
+        if self.is_without_store() {
+            // A tab that has given its store up goes on in memory; the next one finds the store again.
+            return self.crash(common, false);
+        }
+        self.notice_sleep(common)?;
+        self.tell(common, Input::BecameVisible)?;
+        // A browser that never says `online` again must not keep the device from finding out.
+        if common.plan.seed.is_multiple_of(2) { self.tell(common, Input::WentOnline) } else { Ok(()) }
+    }
 }

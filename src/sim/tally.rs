@@ -5,13 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::fault::{Fault, SEEN};
+use super::fault;
 use super::world::Outcome;
-
-/// The rows of the fault catalogue that runs exercise.
-fn rows() -> impl Iterator<Item = &'static str> {
-    Fault::ALL.into_iter().map(Fault::id).chain(SEEN)
-}
 
 /// So many failures are told in full.
 const TOLD_MAX: usize = 10;
@@ -98,6 +93,12 @@ impl Tally {
         self.violations == 0 && self.thin <= self.runs / 1_000
     }
 
+    /// The rows that these runs could exercise.
+    fn rows(&self) -> impl Iterator<Item = &'static str> {
+        let has_tabs = fault::rows(true).any(|id| id.starts_with('C') && self.struck.contains_key(id));
+        fault::rows(has_tabs)
+    }
+
     /// Runs that were hard enough.
     fn counted(&self) -> u64 {
         self.runs - self.thin
@@ -174,7 +175,7 @@ impl Tally {
             self.mutations,
             self.crashes,
             self.struck.len(),
-            rows().count(),
+            self.rows().count(),
             self.violations,
             self.counted(),
             self.digest,
@@ -184,7 +185,7 @@ impl Tally {
     /// As JSON.
     pub fn to_json(&self) -> Value {
         let (events, each, runs) = self.rates();
-        let missing: Vec<&str> = rows().filter(|id| !self.struck.contains_key(*id)).collect();
+        let missing: Vec<&str> = self.rows().filter(|id| !self.struck.contains_key(*id)).collect();
         json!({
             "commit": self.commit,
             "without": self.without,
@@ -200,7 +201,7 @@ impl Tally {
             "mutations": self.mutations,
             "crashes": self.crashes,
             "faults": self.struck,
-            "faultRows": { "exercised": self.struck.len(), "owned": rows().count(), "missing": missing },
+            "faultRows": { "exercised": self.struck.len(), "owned": self.rows().count(), "missing": missing },
             "tooEasy": self.thin,
             "violations": self.violations,
             "failures": self.failures.iter().take(TOLD_MAX).map(Failure::to_json).collect::<Vec<_>>(),

@@ -36,7 +36,11 @@ impl Disk {
         }
         for (position, bytes) in &write.rewrite {
             match bytes {
-                Some(bytes) => drop(self.log.insert(*position, bytes.clone())),
+                Some(bytes) => {
+                    self.log.insert(*position, bytes.clone());
+                    // As the generator of keys does.
+                    self.last = self.last.max(*position);
+                }
                 None => drop(self.log.remove(position)),
             }
         }
@@ -146,6 +150,14 @@ pub struct Client {
     pub posted: Vec<Message>,
     /// How often the lock was to be taken from whoever holds it.
     pub steals: u32,
+    /// The mirror files of this device, and which of them is this tab's.
+    pub files: BTreeMap<String, Vec<u8>>,
+    file: (String, u32),
+    /// Whether orders to the mirror are carried out by themselves.
+    pub mirroring: bool,
+    pub mirror_orders: VecDeque<Effect>,
+    /// What another witness says of a store.
+    pub witness: Option<String>,
     seed: u64,
 }
 
@@ -219,6 +231,11 @@ impl Client {
             notices: Vec::new(),
             posted: Vec::new(),
             steals: 0,
+            files: BTreeMap::new(),
+            file: (format!("tab{seed}"), 0),
+            mirroring: true,
+            mirror_orders: VecDeque::new(),
+            witness: None,
             seed,
         }
     }
@@ -261,10 +278,64 @@ impl Client {
                 Effect::Notify(notice) => self.notices.push(notice),
                 Effect::Post(message) => self.posted.push(message),
                 Effect::Steal => self.steals += 1,
+                Effect::Witness { store_id } => self.witness = Some(store_id),
+                Effect::Mirror { .. }
+                | Effect::DropMirror
+                | Effect::ListMirrors
+                | Effect::ReadMirrors { .. }
+                | Effect::RemoveMirrors { .. } => {
+                    self.mirror_orders.push_back(effect);
+                }
             }
+        }
+        if self.mirroring {
+            self.mirror();
         }
         if self.storing {
             self.store();
+        }
+    }
+
+    /// Carries out what is to be mirrored.
+    pub fn mirror(&mut self) {
+        while let Some(effect) = self.mirror_orders.pop_front() {
+            if let Some(input) = self.keep_mirror(effect) {
+                self.tell(input);
+            }
+        }
+    }
+
+    /// Carries out one order, and gives the answer.
+    pub fn keep_mirror(&mut self, effect: Effect) -> Option<Input> {
+        match effect {
+            Effect::Mirror { order, anew, bytes } => {
+                let (file, slot) = &mut self.file;
+                let prefix =
+                    anew.clone().or_else(|| self.files.keys().find(|name| name.contains(&**file)).map(|name| name[..36].to_owned()));
+                let name = |slot: u32| format!("{}.{file}.{slot}", prefix.as_deref().expect("a file that was begun"));
+                if anew.is_some() {
+                    self.files.insert(name(*slot), Vec::new());
+                    *slot = 1 - *slot;
+                    self.files.insert(name(*slot), bytes);
+                } else {
+                    self.files.get_mut(&name(*slot)).expect("a file").extend(bytes);
+                }
+                Some(Input::Mirrored { order })
+            }
+            Effect::DropMirror => {
+                self.files.retain(|name, _| !name.contains(&self.file.0));
+                None
+            }
+            Effect::ListMirrors => Some(Input::MirrorsListed { names: self.files.keys().cloned().chain(self.witness.clone()).collect() }),
+            Effect::ReadMirrors { names } => {
+                let read = |name: String| self.files.get(&name).map(|bytes| (name, Bytes(bytes.as_slice().into())));
+                Some(Input::MirrorsRead { files: names.into_iter().filter_map(read).collect() })
+            }
+            Effect::RemoveMirrors { names } => {
+                self.files.retain(|name, _| !names.contains(name) || name.contains(&self.file.0));
+                None
+            }
+            _ => None,
         }
     }
 

@@ -23,6 +23,7 @@ mod items;
 mod leaving;
 mod levels;
 mod limits;
+mod mirror;
 mod pulling;
 mod pushing;
 mod replies;

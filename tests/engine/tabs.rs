@@ -242,6 +242,110 @@ fn s3_a_tab_that_loses_its_store_does_itself_what_it_asked_of_another() {
 }
 
 #[test]
+fn i8_what_comes_after_another_write_does_so_when_both_are_made_on_more_than_was_known() {
+    let (mut server, mut device) = settled(1);
+    device.hears = false;
+    device.tabs[0].storing = false;
+    let first = device.quietly(0, |tab| tab.mutate(put("a", r#"{"reject":true}"#)).unwrap());
+    let second = device.quietly(0, |tab| tab.mutate(put("b", "1").after(vec![first.clone()])).unwrap());
+    device.at(1, |tab| tab.mutate(put("c", "1")).unwrap());
+    device.tabs[0].storing = true;
+    device.quietly(0, |tab| tab.store());
+    device.live(&mut server, 500);
+    assert!(matches!(device.tabs[0].ending(&first), Some(Ending::Rejected { .. })));
+    assert!(matches!(device.tabs[0].ending(&second), Some(Ending::Rejected { .. })), "{:?}", device.tabs[0].ending(&second));
+    assert_eq!(server.document("b"), None);
+}
+
+#[test]
+fn c6_a_write_is_made_on_what_was_folded_meanwhile_too() {
+    let mut server = Server::new();
+    let config = Config { compact_bytes_min: 1, compact_idle_ms: 20, poll_base_ms: 1 << 40, ..config() };
+    let mut device = Device::of(config, 1);
+    device.live(&mut server, 300);
+    device.hears = false;
+    device.at(0, |tab| tab.mutate(put("k", "1")).unwrap());
+    device.live(&mut server, 300);
+    assert!(!device.disk.pages.is_empty(), "it was folded");
+    device.at(1, |tab| tab.mutate(put("other", "1")).unwrap());
+    assert_eq!(device.views("k"), vec![Some(json!(1)); 2], "it knows what its own write is made on");
+    device.check(&["k", "other"]);
+}
+
+#[test]
+fn c5_what_is_asked_of_the_one_that_drains_is_asked_again_where_it_was_not_heard() {
+    let (mut server, mut device) = settled(1);
+    device.hears = false;
+    let pull = device.at(1, |tab| tab.ask(Ask::Pull));
+    device.live(&mut server, 500);
+    assert_eq!(device.tabs[1].answered(pull), None);
+    device.hears = true;
+    device.live(&mut server, 11_000);
+    assert_eq!(device.tabs[1].answered(pull), Some(None));
+    assert_eq!(device.drains(), [true, false]);
+}
+
+#[test]
+fn i3_a_tab_hears_how_its_writes_ended_before_it_hears_that_all_have() {
+    let (mut server, mut device) = settled(1);
+    let id = device.at(1, |tab| tab.mutate(put("k", "1")).unwrap());
+    let push = device.at(1, |tab| tab.ask(Ask::Push { timeout_ms: None }));
+    for _ in 0..100 {
+        device.live(&mut server, 50);
+        let (answer, ending) = (device.tabs[1].answered(push), device.tabs[1].ending(&id));
+        assert!(answer.is_none() || ending.is_some());
+    }
+    assert_eq!(device.tabs[1].answered(push), Some(None));
+}
+
+#[test]
+fn c3_a_tab_that_drains_in_vain_finds_out_though_it_hears_nothing() {
+    let (mut server, mut device) = settled(1);
+    device.hears = false;
+    device.at(1, |tab| tab.tell(Input::LockGained));
+    assert_eq!(device.drains(), [true, true], "it was not told");
+    device.live(&mut server, 61_000);
+    assert_eq!(device.drains(), [false, true]);
+}
+
+#[test]
+fn i1_how_a_write_ended_is_told_when_it_is_stored() {
+    let (mut server, mut device) = settled(1);
+    let id = device.at(0, |tab| tab.mutate(put("k", "1")).unwrap());
+    device.tabs[0].storing = false;
+    device.quietly(0, |tab| tab.live(&mut server, 200));
+    device.quietly(0, |tab| tab.live(&mut server, 200));
+    assert_eq!((server.document("k"), device.tabs[0].ending(&id)), (None, None), "it is frozen first");
+    device.tabs[0].storing = true;
+    device.quietly(0, |tab| tab.store());
+    device.tabs[0].storing = false;
+    device.quietly(0, |tab| tab.live(&mut server, 500));
+    assert_eq!((server.document("k"), device.tabs[0].ending(&id)), (Some(json!(1)), None), "a crash would take it back");
+    device.tabs[0].storing = true;
+    device.quietly(0, |tab| tab.store());
+    assert!(matches!(device.tabs[0].ending(&id), Some(Ending::Applied { .. })));
+}
+
+#[test]
+fn i1_what_was_blocked_and_not_stored_is_in_the_inbox_when_everything_is_read_anew() {
+    let (mut server, mut device) = settled(1);
+    let first = device.at(0, |tab| tab.mutate(put("a", r#"{"reject":true}"#)).unwrap());
+    device.quietly(0, |tab| tab.pass(100));
+    device.tabs[0].storing = false;
+    let second = device.quietly(0, |tab| tab.mutate(put("b", "1").after(vec![first.clone()])).unwrap());
+    device.quietly(0, |tab| tab.live(&mut server, 300));
+    device.tabs[0].storing = true;
+    device.at(1, |tab| tab.tell(Input::LockGained));
+    device.quietly(0, |tab| tab.store());
+    device.live(&mut server, 1_000);
+    for id in [&first, &second] {
+        assert!(matches!(device.tabs[0].ending(id), Some(Ending::Rejected { .. })), "{:?}", device.tabs[0].ending(id));
+    }
+    assert_eq!(device.tabs[0].engine.inbox_records().count(), 2);
+    assert_eq!(server.document("b"), None);
+}
+
+#[test]
 fn what_one_tab_takes_back_another_does_not_send() {
     let (mut server, mut device) = settled(1);
     let id = device.at(1, |tab| tab.mutate(put("k", "1")).unwrap());

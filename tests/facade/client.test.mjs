@@ -28,7 +28,7 @@ test('options reach the module, and none is taken that nothing reads', async () 
   const { engine, client } = await opened({
     scope: 'user',
     transport: { url: 'http://server/sync' },
-    storage: { durability: 'relaxed', memoryBytesMax: 1_000_000 },
+    storage: { durability: 'relaxed', mirror: 'await', memoryBytesMax: 1_000_000 },
     collections: { votes: { coalesce: false }, notes: {}, lists: { coalesce: true } },
     poll: { baseMs: 1000 },
     batch: { itemsMax: 5 },
@@ -37,7 +37,8 @@ test('options reach the module, and none is taken that nothing reads', async () 
     name: 'app',
     scope: 'user',
     url: 'http://server/sync',
-    config: { transport: 'protocol', uncoalesced: ['votes'], crossOrigin: true, strict: false, memoryBytesMax: 1_000_000, pollBaseMs: 1000, batchItemsMax: 5 },
+    // Node has no files of an origin.
+    config: { transport: 'protocol', uncoalesced: ['votes'], crossOrigin: true, witnessed: true, mirrorAwaited: true, strict: false, memoryBytesMax: 1_000_000, pollBaseMs: 1000, batchItemsMax: 5 },
   });
   assert.equal(client.clientId, 'client-1');
   const { facade } = await stage();
@@ -64,6 +65,7 @@ test('options reach the module, and none is taken that nothing reads', async () 
     { name: 'a', poll: { every: 5 } },
     { name: 'a', batch: { items: 5 } },
     { name: 'a', storage: { durability: 'eternal' } },
+    { name: 'a', storage: { mirror: 'always' } },
     { name: 'a', poll: { baseMs: -1 } },
     { name: 'a', poll: { maxMs: Infinity } },
     { name: 'a', batch: { windowMs: '5' } },
@@ -304,7 +306,7 @@ test('the status is frozen, stable and told', async () => {
   assert.equal(client.status.current, client.status.current);
   engine.tell({ notice: 'status', ...fake.status({ phase: 'waiting', retryAt: 5, error: { code: 'HTTP', message: 'no', status: 500 } }) });
   const { phase, retryAt, storage, error, lastPushAt, notice } = client.status.current;
-  assert.deepEqual([phase, retryAt, storage, lastPushAt, notice], ['waiting', 5, { kind: 'indexeddb', persistent: false, usage: null, quota: null }, null, undefined]);
+  assert.deepEqual([phase, retryAt, storage, lastPushAt, notice], ['waiting', 5, { kind: 'indexeddb', mirror: 'off', persistent: false, usage: null, quota: null }, null, undefined]);
   assert.deepEqual([error.code, error.status], ['HTTP', 500]);
   assert.ok(Object.isFrozen(client.status.current));
   assert.deepEqual(phases, ['idle', 'waiting']);
@@ -325,6 +327,37 @@ test('errors that belong to no call are told, or go to the console', async (cont
   assert.deepEqual(codes, ['STORAGE_CORRUPT']);
   assert.equal(warned.mock.callCount(), 1);
   assert.throws(() => client.on('party', () => {}), { code: 'VALIDATION' });
+});
+
+const reset = { notice: 'reset', recovered: 2, lost: null };
+
+test('s5: that the store was lost is told to all who listen first, and once', async (t) => {
+  const warned = t.mock.method(console, 'warn', () => {});
+  const { client, engine } = await opened();
+  engine.tell(reset);
+  await settle();
+  const told = [];
+  client.on('storage', (report) => told.push(report));
+  client.on('storage', (report) => told.push(report));
+  await settle();
+  client.on('storage', (report) => told.push(report));
+  const report = { reset: true, recovered: 2, lost: null };
+  assert.deepEqual(told, [report, report]);
+  engine.tell({ ...reset, recovered: 0, lost: 0 });
+  await settle();
+  assert.deepEqual(told.slice(2), Array(3).fill({ reset: true, recovered: 0, lost: 0 }));
+  client.on('storage', (report) => told.push(report));
+  assert.equal(told.length, 5, 'those who were there have heard it');
+  await new Promise((resolve) => setTimeout(resolve, 1_100));
+  assert.equal(warned.mock.callCount(), 0);
+});
+
+test('s5: a lost store of which nobody wants to hear goes to the console', async (t) => {
+  const warned = t.mock.method(console, 'warn', () => {});
+  const { engine } = await opened();
+  engine.tell(reset);
+  await new Promise((resolve) => setTimeout(resolve, 1_100));
+  assert.deepEqual(warned.mock.calls.map(({ arguments: [{ code }] }) => code), ['STORAGE_LOST']);
 });
 
 test('closing ends everything, once', async () => {
@@ -364,7 +397,7 @@ test("an app's own functions get entries and give outcomes", async () => {
     },
   };
   const { engine } = await opened({ transport });
-  assert.deepEqual([engine.options.url, engine.options.config], ['', { transport: 'functions', groups: false, level: 'C', accepts: ['put', 'delete'], crossOrigin: false }]);
+  assert.deepEqual([engine.options.url, engine.options.config], ['', { transport: 'functions', groups: false, level: 'C', accepts: ['put', 'delete'], crossOrigin: false, witnessed: true }]);
   const { push, pull, ping } = engine.host;
   assert.equal(await push('[{"id":"1","operations":[]}]', { attempt: 2 }), '{"outcomes":[{"id":"1","outcome":"ok"}]}');
   transport.answer = { outcome: 'auth' };

@@ -68,7 +68,12 @@ impl Client {
             Effect::Cancel { request } => self.cancelled.push(request),
             Effect::Notify(notice) => self.notices.push(notice),
             // Nobody else is here.
-            Effect::Post(_) | Effect::Steal => {}
+            Effect::Post(_) | Effect::Steal | Effect::Witness { .. } => {}
+            Effect::Mirror { .. }
+            | Effect::DropMirror
+            | Effect::ListMirrors
+            | Effect::ReadMirrors { .. }
+            | Effect::RemoveMirrors { .. } => {}
         }
         None
     }
@@ -114,6 +119,7 @@ impl Stored {
     fn apply(&mut self, write: &Write) -> u64 {
         let last = self.log.keys().last().copied().max(self.meta.as_ref().map(|meta| meta.folded_to)).unwrap_or_default();
         change(&mut self.log, &write.rewrite);
+        let last = last.max(self.log.keys().last().copied().unwrap_or_default());
         change(&mut self.pages, &write.pages);
         self.directory = write.directory.clone().or(self.directory.take());
         self.meta = write.meta.as_deref().cloned().or(self.meta.take());

@@ -13,7 +13,7 @@ use crate::vectors::{Vectors, assert_covered, variants};
 
 variants!(Input as input_name, INPUTS:
     Started, Loaded, LoadFailed, Written, WriteFailed, Progressed, Replied, SendFailed, WentOnline, WentOffline, BecameVisible,
-    BecameHidden, PageHid, Resumed, ClockRead, LockLost, LockGained, Heard, Woke, Held, Asked, ItemObserved, PendingObserved, Marked, Stopped, CancelAsked, TokenGiven,
+    BecameHidden, PageHid, Resumed, ClockRead, LockLost, LockGained, Heard, Mirrored, MirrorFailed, MirrorParted, MirrorsListed, MirrorsRead, Woke, Held, Asked, ItemObserved, PendingObserved, Marked, Stopped, CancelAsked, TokenGiven,
 );
 variants!(Message as message_name, MESSAGES: Grew, Turned, Asked, Here, Wanted, Done);
 variants!(Errand as errand_name, ERRANDS: Pull, Push);
@@ -54,6 +54,11 @@ fn samples() -> Vec<(&'static str, Input)> {
         ("clock read", Input::ClockRead { wall: Wall(1_700_000_000_000) }),
         ("lock lost", Input::LockLost),
         ("lock gained", Input::LockGained),
+        ("mirrored", Input::Mirrored { order: 7 }),
+        ("mirror failed", Input::MirrorFailed),
+        ("mirror parted", Input::MirrorParted),
+        ("mirrors listed", Input::MirrorsListed { names: vec!["store.tab.0".into(), "store".into()] }),
+        ("mirrors read", Input::MirrorsRead { files: vec![("store.tab.0".into(), bytes(&[0xc3, 0, 200]))] }),
         ("woke", Input::Woke),
         ("held", Input::Held { address: address(), held: true }),
         ("held no longer", Input::Held { address: address(), held: false }),

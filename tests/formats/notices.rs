@@ -16,7 +16,7 @@ use crate::vectors::{Vectors, assert_covered, raw, variants};
 
 variants!(Notice as notice_name, NOTICES:
     Opened, OpenFailed, Changed, Durable, NotDurable, Settled, Answered, Item, PendingItems, InboxAdded, InboxRemoved, TokenWanted,
-    TokenGivenUp, Status, Troubled,
+    TokenGivenUp, Status, Reset, Troubled,
 );
 variants!(ItemState as state_name, STATES: Unknown, Pending, Syncing, Synced, Failed, Conflicted, Rejected);
 variants!(ViewChange as change_name, CHANGES: Value, Operations);
@@ -67,6 +67,8 @@ fn samples() -> Vec<(String, Notice)> {
         ("token wanted: unauthorized".into(), Notice::TokenWanted { reason: TokenReason::Unauthorized }),
         ("token given up".into(), Notice::TokenGivenUp),
         ("troubled".into(), Notice::Troubled { error: fault() }),
+        ("reset".into(), Notice::Reset { recovered: 3, lost: None }),
+        ("reset: nothing is lost".into(), Notice::Reset { recovered: 3, lost: Some(0) }),
         ("status: with every member".into(), Notice::Status(busy())),
     ];
     samples.extend(states().map(|state| (format!("item: {}", state_name(&state).to_lowercase()), item(state, None))));
@@ -138,6 +140,7 @@ fn idle() -> Status {
         last_pull_at: None,
         stale: None,
         storage: StorageKind::IndexedDb,
+        mirror: false,
         error: None,
     }
 }
@@ -162,6 +165,7 @@ fn busy() -> Status {
         last_pull_at: Some(Wall(1_700_000_003_000)),
         stale: Some(Code::Network),
         storage: StorageKind::Memory,
+        mirror: true,
         error: Some(fault()),
     }
 }

@@ -9,6 +9,7 @@ use syncline::engine::error::{Code, Fault};
 use syncline::engine::header;
 use syncline::engine::history::Row;
 use syncline::engine::ident::MutationId;
+use syncline::engine::mirror::{Frame, Head};
 use syncline::engine::record::{self, DirectoryRow, FRAME_BYTES, Found, Kind, LAYOUT_VERSION, Lineage};
 use syncline::protocol::member::{Member, text_of};
 use syncline::protocol::{Address, Entry, Json, KeyedOperation, Operation, Part, Pointer, Seen};
@@ -22,13 +23,12 @@ const SCOPE: &str = "3da0fd9c44cfc9ee";
 
 variants!(Kind as kind_name, KINDS:
     Mutation, Freeze, Attempt, Cancel, Settlement, Parked, Inbox, Base, Cursor, Shadow, Event, Ledger, History, Claim, Quarantine, Before,
-    Paged, Directory, After, Fold,
+    Paged, Directory, Mirror, After, Fold, Frame, Recovered,
 );
 
 /// Kinds that have a number and nothing else yet.
 const RESERVED: [Kind; 4] = [Kind::Parked, Kind::Event, Kind::Ledger, Kind::Claim];
-/// The number that the head of a mirror file will have, and one that means nothing.
-const MIRROR: u8 = 19;
+/// A number that means nothing.
 const NOBODYS: u8 = 200;
 
 /// One vector: a record in parts, and all its bytes.
@@ -127,6 +127,7 @@ fn each_kind_is_written_and_read_as_its_vector_says() {
     pin_mutations(&mut vectors);
     pin_entries(&mut vectors);
     pin_documents(&mut vectors);
+    pin_mirrors(&mut vectors);
     vectors.close();
 }
 
@@ -289,15 +290,39 @@ fn pin_documents(vectors: &mut Vectors) {
     pin(vectors, Spot("quarantine", Kind::Quarantine, 0), quarantine, Some("{\"broken\":\u{1}".to_owned()));
 }
 
+fn pin_mirrors(vectors: &mut Vectors) {
+    let mut frame = |name: &str, frame: Frame, records: &[&str]| {
+        let (mut bytes, records) = (Vec::new(), run(records));
+        frame.write(&records, &mut bytes);
+        let Some(Found::Record(record)) = record::decode(&bytes).next() else { panic!("{name}: a record") };
+        assert_eq!(bytes[record.raw.len()..], records, "{name}: its records follow");
+        pin(vectors, Spot(name, Kind::Frame, 0), record.header.into(), NOTHING);
+        bytes.len()
+    };
+    let begins = frame("frame: what lives", Frame::At(46), &["freeze"]);
+    frame("frame: a commit", Frame::At(52), &["cancel"]);
+    frame("frame: about to be made", Frame::Behind(52), &["mutation: put"]);
+    frame("frame: it was made", Frame::Kept(54), &[]);
+    let head = Head {
+        store_id: "018f3c00-0000-7000-8000-00000000aaaa".into(),
+        scope: SCOPE.into(),
+        client_id: "018f3c00-0000-7000-8000-00000000cccc".into(),
+        session_epoch: 7,
+        generation: 2,
+        position: 50,
+        bytes: begins as u64,
+        awaited: true,
+    };
+    pin(vectors, Spot("mirror", Kind::Mirror, 0), text_of(&head), NOTHING);
+    assert_eq!(Head::read(&text_of(&head)), Some(head.clone()));
+    pin(vectors, Spot("recovered", Kind::Recovered, 0), header::recovered(&head.store_id), NOTHING);
+}
+
 #[test]
 fn what_a_later_build_writes_is_kept_as_it_is() {
     let mut vectors = Vectors::of(FILE, "later");
     let reserved = RESERVED.iter().enumerate().map(|(at, kind)| (kind_name(kind).to_lowercase(), *kind as u8, 1, at as u32));
-    let others = [
-        ("mirror".to_owned(), MIRROR, 1, 6),
-        ("mutation of version 2".to_owned(), Kind::Mutation as u8, 2, 7),
-        ("a kind without a name".to_owned(), NOBODYS, 1, 8),
-    ];
+    let others = [("mutation of version 2".to_owned(), Kind::Mutation as u8, 2, 7), ("a kind without a name".to_owned(), NOBODYS, 1, 8)];
     for (name, kind, version, at) in reserved.chain(others) {
         // A reader that looks at the kind alone would take the other version of a mutation for one that it knows.
         let (header, body) = if version == 1 { (r#"{"anything":["at","all"]}"#, "not even JSON \u{0}") } else { (r#"{"id":"?"}"#, "[]") };

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use syncline::engine::clock::Wall;
 use syncline::engine::config::Config;
 use syncline::engine::ident::AskId;
-use syncline::engine::input::{Ask, Input, Meta};
+use syncline::engine::input::{Ask, Bytes, Input, Meta};
 use syncline::engine::notice::Notice;
 use syncline::engine::record::{self, Kind, Lineage, Place};
 use syncline::protocol::http::scope_hash;
@@ -172,6 +172,28 @@ fn i17_folding_keeps_what_lives_and_what_a_later_build_wrote() {
     let meta = client.stored.meta.as_ref().expect("a store");
     assert!(meta.folded_to >= 50);
     assert_eq!((meta.store_epoch, meta.session_epoch), (vector.meta.store_epoch + 1, vector.meta.session_epoch + 1));
+}
+
+#[test]
+fn s5_a_mirror_file_brings_back_what_its_vector_says() {
+    let store = "018f3c00-0000-7000-8000-00000000aaaa";
+    let file = [
+        run(&["mirror", "frame: what lives", "freeze"]),
+        run(&["frame: a commit", "cancel"]),
+        run(&["frame: about to be made", "mutation: put"]),
+        run(&["frame: it was made"]),
+    ];
+    let file = (format!("{store}.018f3c00-0000-7000-8000-00000000bbbb.0"), Bytes(file.concat().into()));
+    let mut client = Client::open(Config { witnessed: true, ..config() }, Stored::default(), NOW);
+    client.tell(Input::MirrorsListed { names: vec![file.0.clone()] });
+    client.tell(Input::MirrorsRead { files: vec![file] });
+    let reset = Notice::Reset { recovered: 3, lost: Some(0) };
+    assert!(client.notices.contains(&reset), "{:?}", client.notices);
+    assert_eq!(client.stored.meta.as_ref().map(|meta| &*meta.client_id), Some("018f3c00-0000-7000-8000-00000000cccc"));
+    assert_eq!(client.stored.meta.as_ref().map(|meta| meta.session_epoch), Some(1_000_008));
+    for (position, names) in [(46, ["freeze"]), (54, ["mutation: put"]), (55, ["recovered"])] {
+        assert_eq!(hex(&client.stored.log[&position]), hex(&run(&names)), "commit {position}");
+    }
 }
 
 #[test]

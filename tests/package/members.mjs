@@ -20,6 +20,8 @@ const FILLED_IN_BY_APPS = [
 async function specimens() {
   const { list, open } = await import('/index.js');
   const seen = {};
+  // A store that is not there any more: the hash is that of no scope.
+  localStorage.setItem('syncline/members/ef46db3751d8e999', 'another');
   let spliced;
   const sent = new Promise((resolve) => { spliced = resolve; });
   const client = await open({
@@ -41,6 +43,7 @@ async function specimens() {
       },
     },
   });
+  client.on('storage', (report) => (seen.StorageReset = report));
   await client.pull();
   const notes = client.documents('notes');
   seen.SyncClient = client;

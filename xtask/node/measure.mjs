@@ -7,15 +7,17 @@ import { brotliCompressSync, constants } from 'node:zlib';
 import { build } from 'esbuild';
 
 const folder = process.argv[2];
-const bundle = await build({
-  entryPoints: [join(folder, 'index.js')],
+const bundled = async (entry) => (await build({
+  entryPoints: [join(folder, entry)],
   bundle: true,
   minify: true,
   write: false,
   format: 'esm',
   target: 'es2022',
   legalComments: 'none',
-});
+})).outputFiles[0].contents;
+// The worker is a file of its own: it is asked for when the first client opens.
+const scripts = [await bundled('index.js'), await bundled('mirror.worker.js')];
 
 const bytes = (content) => ({
   raw: content.length,
@@ -26,5 +28,5 @@ const bytes = (content) => ({
 
 console.log(JSON.stringify({
   wasm: bytes(readFileSync(join(folder, 'syncline_bg.wasm'))),
-  js: bytes(bundle.outputFiles[0].contents),
+  js: scripts.map(bytes).reduce((one, other) => Object.fromEntries(Object.keys(one).map((name) => [name, one[name] + other[name]]))),
 }));

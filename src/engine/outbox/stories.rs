@@ -183,13 +183,13 @@ fn what_waits_for_its_page_is_kept_when_all_its_pages_are_there() {
     outbox.mark_stored(&id("group"), None, false);
     let mut ungrounded = OrderedSet::default();
     ungrounded.insert(l.clone(), ());
-    outbox.ground(&k, &ungrounded);
+    outbox.ground(&k, &[&ungrounded]);
     assert!(!outbox.has_heads());
     ungrounded.remove(&l);
-    outbox.ground(&l, &ungrounded);
+    outbox.ground(&l, &[&ungrounded]);
     assert_eq!(chosen(&outbox, 9, 99), ["group"]);
     freeze(&mut outbox, &["group"]);
-    outbox.ground(&k, &ungrounded);
+    outbox.ground(&k, &[&ungrounded]);
     assert_eq!(outbox.entry(&id("group")).map(|queued| queued.state), Some(State::InBatch), "what is frozen stays so");
 }
 

@@ -97,6 +97,9 @@ impl Harness {
                 }
                 // Each client is alone on its device.
                 Effect::Post(_) | Effect::Steal => {}
+                // There is no mirror, and no other witness.
+                Effect::Mirror { .. } | Effect::DropMirror | Effect::ListMirrors => {}
+                Effect::ReadMirrors { .. } | Effect::RemoveMirrors { .. } | Effect::Witness { .. } => {}
                 Effect::Send { request, call, .. } => {
                     tab.outstanding.insert(request);
                     let identity = tab.engine.identity();

@@ -4,10 +4,12 @@ import { chromium } from 'playwright-core';
 
 import { chrome } from './places.mjs';
 
-const QUIET = ['--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+const FLAGS = ['--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 
-/** How every browser is started. Root cannot have Chromium's sandbox. */
-const START = { executablePath: chrome, headless: true, args: process.getuid?.() === 0 ? [...QUIET, '--no-sandbox'] : QUIET };
+/** What a browser is started with. Root cannot have Chromium's sandbox. */
+export const QUIET = process.getuid?.() === 0 ? [...FLAGS, '--no-sandbox'] : FLAGS;
+
+const START = { executablePath: chrome, headless: true, args: QUIET };
 
 /** A browser, with more options of playwright's where there are some. */
 export function launch(options = {}) {

@@ -288,6 +288,7 @@ export function status(members = {}) {
     lastPullAt: null,
     stale: null,
     storage: 'indexeddb',
+    mirror: false,
     error: null,
     ...members,
   };

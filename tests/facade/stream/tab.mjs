@@ -350,10 +350,10 @@ export class Tab {
     this.#checked.set(name, { shown, value });
   }
 
-  #compareStatus({ storage, error, ...status }) {
+  #compareStatus({ storage, mirror, error, ...status }) {
     const { storage: shownStorage, error: shownError, ...shown } = this.#client.status.current;
     equal('the status', shown, status);
-    equal('the storage in the status', shownStorage.kind, storage);
+    equal('the storage in the status', [shownStorage.kind, shownStorage.mirror], [storage, mirror ? 'on' : 'off']);
     equal('the error in the status', fault(shownError), fault(error));
   }
 

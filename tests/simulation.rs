@@ -10,7 +10,8 @@ use syncline::engine::planted;
 use syncline::sim::fault::rows;
 use syncline::sim::{Outcome, Plan, World};
 
-const SEEDS_WITH_TABS: std::ops::RangeInclusive<u64> = 1..=12;
+/// Seeds of a slice that is short enough for here.
+const SEEDS_WITH_TABS: std::ops::RangeInclusive<u64> = 14..=24;
 
 fn run(seed: u64) -> Outcome {
     World::new(Plan::draw(seed), None).run()

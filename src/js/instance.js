@@ -26,6 +26,8 @@ export class Instance {
   #running = 'start';
   #over = false;
   #stay;
+  /** Resolves when the last client's mirror is closed. */
+  #mirrored = Promise.resolve();
 
   /**
    * `database` is that of `options`. `options` and `host` as the module's `Client.open` takes them; `life`, `notify` and `panicked` are added here. `auth` has the
@@ -98,13 +100,15 @@ export class Instance {
     if (life !== this.#life) return;
     const { name, scope, config = {} } = JSON.parse(this.#options);
     const tabs = new Tabs(name, scope, life.signal, (what, text) => this.#client && this.#try(what, '', '', text));
+    const mirror = new Mirror(config.mirror, life.signal, (order = '') => this.#client && this.#try('mirrored', '', '', `${order}`));
+    this.#mirrored = mirror.gone;
     const host = {
       ...this.#host,
       life,
       shares: Tabs.haveLocks,
       post: (text) => tabs.post(text),
       steal: () => tabs.steal(),
-      mirror: new Mirror(config.mirror, life.signal, (order = '') => this.#client && this.#try('mirrored', '', '', `${order}`)),
+      mirror,
       notify: (text) => life === this.#life && this.fold.turn(text),
       panicked: (message) => life === this.#life && ended(new Error(message)),
     };
@@ -128,9 +132,10 @@ export class Instance {
   /** It is over, in this phase; the status tells of the error unless the app asked for it. */
   end(phase, error, told = error) {
     leave(this);
-    this.#stay.leave();
     this.#over = true;
     this.#leave();
+    // Who deletes the store would leave behind what is written after that.
+    this.#mirrored.then(() => this.#stay.leave());
     this.#absent = error;
     this.#await();
     this.#settleReady.reject(error);

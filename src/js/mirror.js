@@ -1,6 +1,9 @@
 // What is kept outside of the store: this tab's mirror of unsent writes, in the origin's private file system, and a note that the
 // store exists. What goes there and what it means is the module's business.
 
+/** A worker that has not closed its files by then does nothing any more. */
+const CLOSING_MS = 1_000;
+
 /** What is looked for before a client opens has so long. */
 const PATIENCE_MS = 3_000;
 
@@ -8,6 +11,9 @@ export class Mirror {
   #wanted;
   #tell;
   #worker = null;
+  #closed;
+  /** Resolves when this tab writes no file any more. */
+  gone;
   /** The names of this tab's files begin with it; nothing before there are any. */
   #own = '';
 
@@ -18,7 +24,10 @@ export class Mirror {
   constructor(wanted, life, tell) {
     this.#wanted = wanted;
     this.#tell = (order) => life.aborted || tell(order);
-    life.addEventListener('abort', () => this.#worker?.postMessage('close'));
+    this.gone = new Promise((resolve) => {
+      this.#closed = resolve;
+      life.addEventListener('abort', () => this.#close());
+    });
     globalThis.addEventListener?.('pagehide', ({ persisted }) => persisted && this.#leave(), { signal: life });
     globalThis.addEventListener?.('pageshow', ({ persisted }) => persisted && this.#return(), { signal: life });
   }
@@ -85,6 +94,17 @@ export class Mirror {
     attempt(() => localStorage.getItem(database) === store || localStorage.setItem(database, store));
   }
 
+  #close() {
+    this.#away = true;
+    this.#worker?.postMessage('close');
+    const over = () => {
+      this.#worker?.terminate();
+      this.#closed();
+    };
+    if (this.#worker) setTimeout(over, CLOSING_MS).unref?.();
+    else over();
+  }
+
   #leave() {
     this.#away = true;
     this.#worker?.terminate();
@@ -100,7 +120,7 @@ export class Mirror {
 
   #start() {
     const worker = new Worker(new URL('./mirror.worker.js', import.meta.url), { type: 'module' });
-    worker.onmessage = ({ data }) => this.#tell(data.order);
+    worker.onmessage = ({ data }) => (data === 'closed' ? this.#closed() : this.#tell(data.order));
     worker.onerror = (event) => {
       event.preventDefault?.();
       this.#tell();

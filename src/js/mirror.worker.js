@@ -44,5 +44,6 @@ async function open(path, name) {
 
 function end() {
   files?.forEach((file) => file.close());
+  postMessage('closed');
   close();
 }

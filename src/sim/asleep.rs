@@ -47,11 +47,13 @@ impl Sleep {
 impl Device {
     /// The machine sleeps.
     pub fn sleep(&mut self, common: &mut Common, ms: u64) -> Halt {
-        if self.tab.engine.is_none() || common.now < self.tab.frozen_until {
+        // A machine sleeps with all its tabs.
+        let is_frozen = common.now < self.tab.frozen_until && !self.tabs.are_several();
+        if self.tab.engine.is_none() || is_frozen {
             return Ok(());
         }
         self.tab.sleep.begin(common.now, ms);
-        self.tab.frozen_until = common.now + ms;
+        self.tab.frozen_until = self.tab.frozen_until.max(common.now + ms);
         // Timers go by the clock that stands still.
         let deadline = self.tab.engine.as_ref().and_then(Engine::deadline).map(|(at, _)| self.common_time(at));
         self.arm(common, deadline);
@@ -67,7 +69,7 @@ impl Device {
     /// (law V1, bug B28).
     pub fn notice_sleep(&mut self, common: &mut Common) -> Halt {
         let (from, until) = self.tab.sleep.last;
-        let is_long = std::mem::take(&mut self.tab.sleep.is_unnoticed) && until - from > WAIT_MS_MAX;
+        let is_long = std::mem::take(&mut self.tab.sleep.is_unnoticed) && until - from > WAIT_MS_MAX && common.now >= until;
         let is_quiet = self.tab.outstanding.is_empty();
         let wall = self.wall(common);
         self.tell(common, Input::Resumed { wall })?;

@@ -198,8 +198,8 @@ impl World {
 
     /// Lets everything come to rest, and holds it against the server.
     fn rest(&mut self) -> Halt {
-        let until = self.common.now + REST_MS;
         self.settle()?;
+        let until = self.common.now + REST_MS;
         self.devices.iter_mut().try_for_each(|device| device.each_tab(|device| device.load_all(&mut self.common)))?;
         while !(self.devices.iter_mut().all(|device| device.all_tabs(|device| device.has_answers())) && self.is_at_rest())
             && self.common.now < until

@@ -182,7 +182,8 @@ export class Conductor {
   #settled() {
     return until(SETTLE_MS, 'not all that was typed is acknowledged', async () => {
       const state = await this.#state();
-      return state.status.pendingMutations === 0 && state;
+      // The page hears of an ending when that is stored, a moment after the write is pending no more.
+      return state.status.pendingMutations === 0 && state.acknowledged === this.#recording.splices.length && state;
     });
   }
 

@@ -233,13 +233,15 @@ impl Log {
         rewrite
     }
 
-    /// What lives of each commit in the log, in order.
-    pub fn living(&self) -> impl Iterator<Item = (u64, Vec<u8>)> {
-        self.commits.iter().filter(|(_, commit)| commit.position > 0 && commit.live > 0).map(|(_, commit)| {
+    /// What lives of each commit in the log, in the order of their positions: one that was begun early may have come late.
+    pub fn living(&self) -> Ordered<u64, Vec<u8>> {
+        let mut living = Ordered::default();
+        for (_, commit) in self.commits.iter().filter(|(_, commit)| commit.position > 0 && commit.live > 0) {
             let mut bytes = Vec::with_capacity(commit.live);
             commit.records.iter().for_each(|range| bytes.extend_from_slice(&commit.bytes[range.clone()]));
-            (commit.position, bytes)
-        })
+            living.insert(commit.position, bytes);
+        }
+        living
     }
 
     /// The transaction with [`Log::fold`]'s rewriting is done.

@@ -5,11 +5,14 @@
 //! its records those that the outbox and the inbox are made of, byte for byte. Each commit was made on all commits before it, so of
 //! several files the one that goes furthest knows whatever the others know.
 
+use std::sync::Arc;
+
 use super::header::Header;
 use super::ident::MutationId;
 use super::input::Bytes;
 use super::record::{self, Found, Kind, Place, Record};
 use crate::members;
+use crate::ordered::Ordered;
 use crate::protocol::member::{Fields, Member, text_of};
 
 /// How far a store that takes the place of a lost one is ahead with its sessions: the mirror may not have heard of the last ones, and a
@@ -20,6 +23,8 @@ const POSITION_MAX: u64 = 1 << 52;
 
 /// Commits of a log, by position, in order.
 pub type Commits = Vec<(u64, Vec<u8>)>;
+/// Records by the mutation that they are about, and which of its operations.
+type Texts = Ordered<(Arc<str>, u32), Vec<u8>>;
 
 /// What a mirror file begins with.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,6 +64,8 @@ pub enum Frame {
     Behind(u64),
     /// The one that was about to be made is at this position.
     Kept(u64),
+    /// None: texts that splices were made on, which the store has in documents. The last one of each counts.
+    Texts,
 }
 
 impl Frame {
@@ -69,6 +76,7 @@ impl Frame {
             Frame::At(position) => at = Some(position),
             Frame::Behind(position) => behind = Some(position),
             Frame::Kept(position) => kept = Some(position),
+            Frame::Texts => {}
         }
         let header = text_of(&Spelled { at, behind, kept, bytes: records.len() as u64 });
         record::encode(bytes, Kind::Frame, 0, &header, "");
@@ -81,6 +89,7 @@ impl Frame {
             (Some(position), None, None) => Frame::At(position),
             (None, Some(position), None) => Frame::Behind(position),
             (None, None, Some(position)) => Frame::Kept(position),
+            (None, None, None) => Frame::Texts,
             _ => return None,
         };
         Some((frame, usize::try_from(bytes).ok()?))
@@ -131,6 +140,8 @@ struct File {
     position: u64,
     /// What was about to be made behind which position when it ends.
     last: Option<(u64, Vec<u8>)>,
+    /// The records of texts that splices were made on, the last one of each.
+    texts: Texts,
     /// Whether something in it could not be read. Where it only breaks off, it was never said to be flushed to there.
     is_spoilt: bool,
 }
@@ -145,7 +156,7 @@ impl File {
             return None;
         }
         let position = head.position;
-        let mut file = File { head, commits: Vec::new(), position, last: None, is_spoilt: false };
+        let mut file = File { head, commits: Vec::new(), position, last: None, texts: Texts::default(), is_spoilt: false };
         while let Some(found) = record::decode(rest).next() {
             let length = found.raw().len();
             let frame = if let Found::Record(record) = &found { Frame::read(record).filter(|_| record.kind == Kind::Frame) } else { None };
@@ -172,6 +183,10 @@ impl File {
         self.is_spoilt |= records.len() < body.len();
         let about = self.last.take();
         match frame {
+            Frame::Texts => {
+                self.take_up_texts(&records);
+                self.last = about;
+            }
             Frame::At(position) => self.keep(position, records),
             Frame::Behind(position) if position <= POSITION_MAX => self.last = Some((position, records)),
             Frame::Behind(_) => self.is_spoilt = true,
@@ -179,6 +194,16 @@ impl File {
                 Some((behind, records)) if behind < position => self.keep(position, records),
                 _ => self.is_spoilt = true,
             },
+        }
+    }
+
+    fn take_up_texts(&mut self, records: &[u8]) {
+        for found in record::decode(records) {
+            if let Found::Record(record) = found
+                && let Some((id, operation)) = owner_of_text(&record)
+            {
+                self.texts.insert((id.0, operation), record.raw.to_vec());
+            }
         }
     }
 
@@ -230,7 +255,8 @@ impl Salvage {
         for (_, store_id) in found {
             let mut of_it: Vec<&File> = Vec::new();
             of_it.extend(read.iter().filter(|file| file.head.store_id == *store_id));
-            let unread = names.iter().filter(|name| store_of(name) == store_id).any(|name| !files.iter().any(|(other, _)| other == name));
+            let is_file = |name: &&String| store_of(name) == store_id && *name != store_id;
+            let unread = names.iter().filter(is_file).any(|name| !files.iter().any(|(other, _)| other == name));
             salvage.is_all &= !of_it.is_empty() && !unread && of_it.iter().all(|file| file.head.awaited && !file.is_spoilt);
             salvage.stores.push((String::from(store_id), Salvage::union(&of_it)));
             if let Some(last) = of_it.iter().max_by_key(|file| file.head.session_epoch) {
@@ -259,6 +285,15 @@ impl Salvage {
                 ids.append(&mut news);
             }
         }
+        let mut texts = Texts::default();
+        for file in files.iter().filter(|file| !std::ptr::eq(**file, *furthest)).chain([furthest]) {
+            file.texts.iter().for_each(|(owner, record)| drop(texts.insert(owner.clone(), record.clone())));
+        }
+        if !texts.is_empty() {
+            let mut records = Vec::new();
+            texts.iter().for_each(|(_, record)| records.extend_from_slice(record));
+            commits.push((position + 1, records));
+        }
         commits
     }
 }
@@ -269,6 +304,14 @@ impl File {
             |found: Found<'_>| matches!(found, Found::Record(record) if record.kind == Kind::Recovered && salvaged(&record) == store_id);
         self.commits.iter().any(|(_, records)| record::decode(records).any(is_it))
     }
+}
+
+/// Whose splice was made on a text: the mutation, and which of its operations.
+fn owner_of_text(record: &Record<'_>) -> Option<(MutationId, u32)> {
+    let (mut id, mut operation) = (MutationId::blank(), 0);
+    let mut header = record.header().ok().filter(|_| record.kind == Kind::Before)?;
+    header.take("id", &mut id).take("operation", &mut operation).check().ok()?;
+    Some((id, operation))
 }
 
 /// The store that a file of this name is of.

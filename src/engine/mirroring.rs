@@ -10,7 +10,9 @@ use super::mirror::{self, Frame, Head, Salvage, mirrored, only_adds, store_of};
 use super::notice::{Durability, Notice};
 use super::push::BatchId;
 use super::record::{self, Kind};
+use super::replica::Before;
 use super::store::{Kept, Mode, Reset};
+use crate::ordered::{Ordered, OrderedSet};
 use crate::protocol::Address;
 use crate::protocol::member::text_of;
 
@@ -44,8 +46,12 @@ pub(super) struct Mirror {
     generation: u64,
     /// Bytes in it.
     size: u64,
+    /// So many with which it began.
+    begun: u64,
     /// Whether anything was added since it began.
     has_grown: bool,
+    /// The texts of splices that are in it, by document.
+    texts: Ordered<Address, Vec<Before>>,
     /// Whether the store is idle.
     is_idle: bool,
     /// What goes into it with the next order, and whether that waits for nothing.
@@ -290,6 +296,7 @@ impl Engine {
         }
         if self.mirror.is_on {
             let (head, store_id) = (self.mirror_head(meta), meta.store_id.clone());
+            self.mirror_texts();
             if self.mirror_begins() {
                 self.begin_mirror(head, store_id, effects);
             } else if self.mirror.has_begun
@@ -322,11 +329,11 @@ impl Engine {
     /// Whether the file begins anew, with what lives. Where what is staged ends something, or a transaction that does is under way, that
     /// is missing in the log as it is known here, and stands in the store all the same.
     fn mirror_begins(&self) -> bool {
-        let Mirror { has_begun, is_wanted, is_idle, has_grown, size, .. } = self.mirror;
+        let Mirror { has_begun, is_wanted, is_idle, has_grown, size, begun, .. } = self.mirror;
         let is_due = if has_begun {
             let live = self.outbox.bytes() + self.inbox.bytes();
             let is_empty = self.outbox.len() == 0 && self.inbox.len() == 0;
-            size > BYTES_MAX.max(2 * live) || is_idle && has_grown && is_empty
+            size > BYTES_MAX.max(2 * live.max(begun)) || is_idle && has_grown && is_empty
         } else {
             is_wanted || !self.mirror.waiting.is_empty() || self.store.is_held() || self.store.is_taking_over()
         };
@@ -335,21 +342,54 @@ impl Engine {
 
     fn begin_mirror(&mut self, head: Head, store_id: String, effects: &mut impl Sink) {
         let mut frames = Vec::new();
-        for (position, records) in self.store.log.living() {
-            let kept = mirrored(&records);
+        for (position, records) in self.store.log.living().iter() {
+            let kept = mirrored(records);
             if !kept.is_empty() {
-                Frame::At(position).write(&kept, &mut frames);
+                Frame::At(*position).write(&kept, &mut frames);
             }
         }
+        self.mirror.texts = Ordered::default();
+        let spliced = self.replica.spliced();
+        self.frame_texts(&spliced, &mut frames);
+        self.replica.follow_texts(true);
         let mut bytes = Vec::new();
         record::encode(&mut bytes, Kind::Mirror, 0, &text_of(&Head { bytes: frames.len() as u64, ..head }), "");
         bytes.append(&mut frames);
         let mirror = &mut self.mirror;
         mirror.bytes.clear();
         mirror.generation += 1;
-        mirror.size = 0;
+        (mirror.size, mirror.begun) = (0, bytes.len() as u64);
         (mirror.has_begun, mirror.has_grown, mirror.is_idle) = (true, false, false);
         self.order(Some(store_id), bytes, effects);
+    }
+
+    /// What splices were made on goes where they go: the store has it in documents, and the mirror has none.
+    fn mirror_texts(&mut self) {
+        let edited = self.replica.take_edited();
+        if self.mirror.has_begun && !edited.is_empty() {
+            let mut frames = Vec::new();
+            self.frame_texts(&edited, &mut frames);
+            self.mirror.is_urgent |= !frames.is_empty();
+            self.mirror.bytes.append(&mut frames);
+        }
+    }
+
+    /// Appends a frame with those texts of these documents that are not in the file.
+    fn frame_texts(&mut self, addresses: &OrderedSet<Address>, frames: &mut Vec<u8>) {
+        let mut records = Vec::new();
+        for address in addresses.keys() {
+            let texts = self.replica.texts(address);
+            let had = self.mirror.texts.remove(address).unwrap_or_default();
+            for Before { id, operation, path, text } in texts.iter().filter(|text| !had.iter().any(|had| had.is(text))) {
+                record::encode(&mut records, Kind::Before, 0, &header::before(id, *operation, path), &text_of(&text.whole()));
+            }
+            if !texts.is_empty() {
+                self.mirror.texts.insert(address.clone(), texts);
+            }
+        }
+        if !records.is_empty() {
+            Frame::Texts.write(&records, frames);
+        }
     }
 
     fn order(&mut self, anew: Option<String>, bytes: Vec<u8>, effects: &mut impl Sink) {
@@ -421,6 +461,7 @@ impl Engine {
 
     fn end_mirror(&mut self, now: Timestamp, effects: &mut impl Sink) {
         self.mirror.part();
+        self.replica.follow_texts(false);
         (self.mirror.is_on, self.mirror.since) = (false, None);
         self.release_held(now, u64::MAX, effects);
     }

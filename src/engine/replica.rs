@@ -5,14 +5,16 @@ use std::sync::Arc;
 use super::coalesce::Composer;
 use super::fitting::Grounded;
 use super::ident::MutationId;
-use crate::ordered::Ordered;
+use crate::ordered::{Ordered, OrderedSet};
 use crate::protocol::text::SpliceError;
 use crate::protocol::{Address, ApplyError, Draft, Json, Operation, Pointer, Splice, Text, TextMark};
 
 mod composing;
 mod fold;
+mod texts;
 
 use fold::Fold;
+pub use texts::Before;
 
 /// The server's truth about one document.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,19 +79,6 @@ struct Document {
     used: u64,
 }
 
-/// A text that a run of splices was made on, and that must be kept because the base no longer has it.
-#[derive(Clone, Debug)]
-pub struct Before {
-    /// The mutation or entry.
-    pub id: MutationId,
-    /// Which of its operations begins the run.
-    pub operation: u32,
-    /// Where the text is.
-    pub path: Pointer,
-    /// The text.
-    pub text: Text,
-}
-
 /// A layer that was taken off, to be laid again somewhere else.
 #[derive(Debug)]
 pub struct Lifted(Layer);
@@ -108,6 +97,8 @@ pub struct Replica {
     uses: u64,
     /// Bytes of all bases.
     bytes: u64,
+    /// The documents under or over whose splices something has changed, where somebody asks.
+    edited: Option<OrderedSet<Address>>,
 }
 
 impl Replica {
@@ -200,6 +191,7 @@ impl Replica {
         if !document.put_on(Layer::of(order, id, operations)) {
             document.draft = None;
         }
+        self.note(address);
     }
 
     /// The operations that the layers of these mutations, in their order, make on the base as it is: splices whose text has moved are
@@ -301,7 +293,9 @@ impl Replica {
         document.capture();
         document.take_off(ids);
         document.put_on(Layer::of(order, id, operations));
-        document.moved()
+        let moved = document.moved();
+        self.note(address);
+        moved
     }
 
     /// Changes the base of `address`, or takes layers off, or both, in one step. Returns the texts that must be kept from
@@ -313,7 +307,9 @@ impl Replica {
         if let Some(base) = base {
             self.learn(address, Knowledge::Known(base));
         }
-        self.document(address, unloaded).moved()
+        let moved = self.document(address, unloaded).moved();
+        self.note(address);
+        moved
     }
 
     /// The page with `address` was read. What is in memory already is newer.
@@ -335,19 +331,6 @@ impl Replica {
         }
     }
 
-    /// The texts that were kept for runs in one layer, read from the store.
-    pub fn restore_befores(&mut self, address: &Address, id: &MutationId, befores: Vec<(usize, Text)>) {
-        let Some(document) = self.documents.get_mut(address) else { return };
-        if let Some(layer) = document.layers.iter_mut().find(|layer| layer.id == *id) {
-            layer.befores = befores;
-        }
-    }
-
-    /// Remembers the texts that splices of a document were made on, before anything about it changes.
-    pub fn capture(&mut self, address: &Address) {
-        self.documents.get_mut(address).into_iter().for_each(|document| document.capture());
-    }
-
     /// Takes the layer of a mutation off, to be laid again.
     pub fn lift(&mut self, address: &Address, id: &MutationId) -> Option<Lifted> {
         let document = self.documents.get_mut(address)?;
@@ -361,26 +344,13 @@ impl Replica {
         let document = self.document(address, unloaded);
         document.draft = None;
         document.put_on(Layer { order, ..layer });
-    }
-
-    /// The texts of runs of a document whose place its base no longer has.
-    pub fn moved(&mut self, address: &Address) -> Vec<Before> {
-        self.documents.get_mut(address).map_or_else(Vec::new, |document| document.moved())
-    }
-
-    /// A text that was kept for one of the operations of a layer.
-    pub fn add_before(&mut self, address: &Address, id: &MutationId, operation: usize, text: Text) {
-        let Some(document) = self.documents.get_mut(address) else { return };
-        document.draft = None;
-        if let Some(layer) = document.layers.iter_mut().find(|layer| layer.id == *id) {
-            layer.befores.push((operation, text));
-        }
+        self.note(address);
     }
 
     /// Everything is laid anew, over the bases as they are or over none.
     pub fn begin_anew(&mut self, keeps_bases: bool) {
         if !keeps_bases {
-            *self = Replica { uses: self.uses, ..Replica::default() };
+            *self = Replica { uses: self.uses, edited: self.edited.take(), ..Replica::default() };
         }
         for document in self.documents.values_mut() {
             (document.layers, document.draft) = Default::default();
@@ -393,6 +363,7 @@ impl Replica {
         self.bytes = self.bytes + knowledge.size() - document.knowledge.size();
         document.knowledge = knowledge;
         document.draft = None;
+        self.note(address);
     }
 
     fn document(&mut self, address: &Address, unloaded: bool) -> &mut Document {
@@ -494,47 +465,6 @@ impl Document {
             self.draft = Some(fold.draft);
         }
         self.draft.as_mut()
-    }
-
-    /// Remembers the text that each layer's splices were made on, before the base moves or a layer goes.
-    fn capture(&mut self) {
-        let is_new = |layer: &Layer| !layer.is_captured && layer.has(is_splice);
-        let Some(last) = self.layers.iter().rposition(is_new) else { return };
-        let mut fold = self.fold();
-        for layer in &mut self.layers[..=last] {
-            layer.is_captured = true;
-            for index in 0..layer.operations.len() {
-                let so_far = if index == 0 && layer.before(0).is_none() { fold.so_far(&layer.operations[0]) } else { None };
-                let before = fold.operation(layer, index).or(so_far);
-                if let (Some(text), None) = (before, layer.before(index)) {
-                    layer.befores.push((index, text));
-                }
-                // One that cannot be placed has no run. Its text may yet come back.
-                layer.is_captured &= fold.run.is_some() || !is_splice(&layer.operations[index]);
-            }
-        }
-    }
-
-    /// The texts of runs whose place the base no longer has, after it moved. A run whose place is there needs none.
-    fn moved(&mut self) -> Vec<Before> {
-        if !self.has(is_splice) {
-            return Vec::new();
-        }
-        let mut moved = Vec::new();
-        let mut fold = self.fold();
-        for layer in &self.layers {
-            for (index, operation) in layer.operations.iter().enumerate() {
-                let begins = fold.operation(layer, index).is_some();
-                if let (true, Operation::Splice(splice), Some(text)) = (begins && fold.is_moved(), operation, layer.before(index)) {
-                    moved.push(Before { id: layer.id.clone(), operation: index as u32, path: splice.path.clone(), text: text.clone() });
-                }
-            }
-        }
-        if self.is_known() {
-            fold.end_run();
-            self.draft = Some(fold.draft);
-        }
-        moved
     }
 }
 

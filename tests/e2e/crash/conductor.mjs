@@ -17,7 +17,7 @@ const COMPARED = 150;
 const QUIET_MS = 200;
 
 export class Conductor {
-  figures = { kills: { renderer: 0, browser: 0 }, counted: { renderer: 0, browser: 0 }, resets: { natural: 0, made: 0 }, looks: 0, restartMs: [] };
+  figures = { kills: { renderer: 0, browser: 0 }, counted: { renderer: 0, browser: 0 }, resets: { natural: 0, made: 0 }, looks: 0, mirrorsGivenUp: 0, restartMs: [] };
   /** What each reset put at risk and what was told of it. */
   resets = [];
   #dice;
@@ -50,9 +50,14 @@ export class Conductor {
   hear(said, tab) {
     if (said.mark !== undefined) this.#promises.hear(said);
     else if (said.storage !== undefined) this.#reports.push(said.storage);
-    else if (said.drainer !== undefined) Object.assign(tab, { drains: said.drainer, kind: said.kind });
+    else if (said.drainer !== undefined) this.#mark(tab, said);
     else if (said.failure !== undefined) this.#promises.strange.push(`tab ${tab.number}: nothing caught ${said.failure}`);
     else this.#promises.trouble(said.trouble, said.message);
+  }
+
+  #mark(tab, { drainer, kind, mirror }) {
+    if (tab.mirror === 'on' && mirror === 'off') this.figures.mirrorsGivenUp += 1;
+    Object.assign(tab, { drains: drainer, kind, mirror });
   }
 
   /** Everything, up to the last kill and the end after it. */
@@ -124,6 +129,7 @@ export class Conductor {
     const { wasReset, dataLoss, dataLossMessage } = await started;
     this.figures.restartMs.push(Date.now() - began);
     if (wasReset) this.#onReset(spoil, { dataLoss, dataLossMessage }, reports);
+    else this.#promises.restarted();
     await this.#tabs.become(1);
     if (wasReset) await until(REPORT_MS, '', () => reports.some(({ reset }) => reset)).catch(() => {});
     this.lives.push({ wasReset, reports });

@@ -13,7 +13,7 @@ export function judge({ conductor, promises, kept, verdicts, resets, isAwaited }
   verdicts.kept.must(lost.length === 0, `what was durable is at the server, where there was no reset: ${lost.length} are not, ${named(lost)}`);
   verdicts.kept.must(doubled.length === 0, `nothing is there twice: ${doubled.length} are, ${named(doubled)}`);
   verdicts.kept.must(kept.torn.length === 0, `every value is whole: ${kept.torn.length} are not, ${kept.torn.slice(0, NAMED).join('; ')}`);
-  verdicts.kept.must(endedOtherwise.length === 0, `every write that ended was applied: ${named(endedOtherwise)}`);
+  verdicts.kept.must(endedOtherwise.length === 0, `every write that ended was applied, or merged where it was made without its document, which a reset had taken: ${named(endedOtherwise)}`);
   verdicts.kept.must(promises.strange.length === 0, `no page said anything strange: ${promises.strange.slice(0, NAMED).join('; ')}`);
   const reported = judgeReports(conductor, verdicts.resets, resets);
   const recovery = judgeRecovery(conductor, kept, verdicts.resets, isAwaited);

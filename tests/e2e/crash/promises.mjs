@@ -15,17 +15,25 @@ export class Promises {
   /** Writes of which the page was told that they are in memory only. */
   inMemory = 0;
 
+  /** Whether this life of the browser began without what had been pulled. */
+  #isBare = false;
+
   /** These writes are about to be made. */
   issue(list, round) {
-    for (const write of list) this.#writes.set(write.mark, { ...write, round, era: this.#resets.length });
+    for (const write of list) this.#writes.set(write.mark, { ...write, round, isBare: this.#isBare });
+  }
+
+  /** The browser was started again, and the store is there. */
+  restarted() {
+    this.#isBare = false;
   }
 
   /** Something was said of a write. */
-  hear({ mark, durable, failed, thrown, ending, code, tookMs }) {
+  hear({ mark, durable, failed, thrown, ending, code, tookMs, mirror }) {
     const write = this.#writes.get(mark);
     if (durable !== undefined) {
       this.inMemory += Number(!STORED.includes(durable));
-      Object.assign(write, { durable: STORED.includes(durable), durableAt: Date.now(), tookMs });
+      Object.assign(write, { durable: STORED.includes(durable), durableAt: Date.now(), tookMs, mirror });
     } else if (ending !== undefined) {
       Object.assign(write, { ending, code });
     } else if (thrown !== undefined) {
@@ -38,6 +46,7 @@ export class Promises {
 
   /** The store was reset: what had been promised, and was not settled, may be gone. `at` is when the browser was killed. */
   reset(at) {
+    this.#isBare = true;
     const risked = this.all.filter(({ durable, ending }) => durable && ending === undefined);
     this.#resets.push({ at, marks: new Set(risked.map(({ mark }) => mark)) });
     return risked;
@@ -70,7 +79,7 @@ export class Promises {
       if (write.thrown !== undefined) figures.refused += 1;
       if (write.durable) figures.durable += 1;
       if (write.ending !== undefined) figures.settled += 1;
-      if (write.ending !== undefined && write.ending !== 'applied') figures.endedOtherwise.push(write);
+      if (![undefined, 'applied', ...(write.isBare ? ['merged'] : [])].includes(write.ending)) figures.endedOtherwise.push(write);
       if (write.kind === 'increment') continue;
       const times = kept.times(write);
       if (times > 1) figures.doubled.push(write);

@@ -15,7 +15,7 @@ class Writer {
     this.#client = await open({ name, scope, storage, transport: { url: '/sync/' }, collections: SINGLY, poll: { baseMs: 2_000, maxMs: 10_000 } });
     this.#client.on('error', ({ code, message }) => say({ trouble: code, message }));
     this.#hear('storage', (detail) => say({ storage: detail }));
-    this.#client.status.subscribe(({ drainer, storage }) => say({ drainer, kind: storage.kind }));
+    this.#client.status.subscribe(({ drainer, storage }) => say({ drainer, kind: storage.kind, mirror: storage.mirror }));
   }
 
   /** Makes these writes, in this order. */
@@ -108,7 +108,7 @@ class Writer {
   #follow(mark, write) {
     const began = Date.now();
     write.durable.then(
-      (durable) => say({ mark, durable, tookMs: Date.now() - began }),
+      (durable) => say({ mark, durable, tookMs: Date.now() - began, mirror: this.#client.status.current.storage.mirror }),
       (error) => say({ mark, failed: error.code }),
     );
     write.settled.then(({ ending, error }) => say({ mark, ending, code: error?.code }));

@@ -1,0 +1,137 @@
+//! The texts that splices were made on, for when the base has them no more.
+
+use super::{Document, Layer, Replica, is_splice};
+use crate::engine::ident::MutationId;
+use crate::engine::replica::fold::Fold;
+use crate::ordered::OrderedSet;
+use crate::protocol::{Address, Operation, Pointer, Text};
+
+/// A text that a run of splices was made on.
+#[derive(Clone, Debug)]
+pub struct Before {
+    /// The mutation or entry.
+    pub id: MutationId,
+    /// Which of its operations begins the run.
+    pub operation: u32,
+    /// Where the text is.
+    pub path: Pointer,
+    /// The text.
+    pub text: Text,
+}
+
+impl Before {
+    /// Whether both say the same.
+    pub fn is(&self, other: &Before) -> bool {
+        (&self.id, self.operation) == (&other.id, other.operation) && self.text.mark() == other.text.mark()
+    }
+}
+
+impl Replica {
+    /// From here on it is remembered under or over whose splices something changes, or no longer.
+    pub fn follow_texts(&mut self, followed: bool) {
+        self.edited = followed.then(OrderedSet::default);
+    }
+
+    /// The documents of which that is so, since this was asked last.
+    pub fn take_edited(&mut self) -> OrderedSet<Address> {
+        self.edited.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// The documents with splices.
+    pub fn spliced(&self) -> OrderedSet<Address> {
+        let mut spliced = OrderedSet::default();
+        for (address, _) in self.documents.iter().filter(|(_, document)| document.has(is_splice)) {
+            spliced.insert(address.clone(), ());
+        }
+        spliced
+    }
+
+    /// The texts that the runs of splices of a document were made on, whether its base has them or not.
+    pub fn texts(&self, address: &Address) -> Vec<Before> {
+        self.documents.get(address).map_or_else(Vec::new, |document| document.begun(&mut document.fold(), |_| true))
+    }
+
+    /// The texts of runs of a document whose place its base no longer has.
+    pub fn moved(&mut self, address: &Address) -> Vec<Before> {
+        self.documents.get_mut(address).map_or_else(Vec::new, |document| document.moved())
+    }
+
+    /// Remembers the texts that splices of a document were made on, before anything about it changes.
+    pub fn capture(&mut self, address: &Address) {
+        self.documents.get_mut(address).into_iter().for_each(|document| document.capture());
+    }
+
+    /// The texts that were kept for runs in one layer, read from the store.
+    pub fn restore_befores(&mut self, address: &Address, id: &MutationId, befores: Vec<(usize, Text)>) {
+        let Some(document) = self.documents.get_mut(address) else { return };
+        if let Some(layer) = document.layers.iter_mut().find(|layer| layer.id == *id) {
+            layer.befores = befores;
+        }
+    }
+
+    /// A text that was kept for one of the operations of a layer.
+    pub fn add_before(&mut self, address: &Address, id: &MutationId, operation: usize, text: Text) {
+        let Some(document) = self.documents.get_mut(address) else { return };
+        document.draft = None;
+        if let Some(layer) = document.layers.iter_mut().find(|layer| layer.id == *id) {
+            layer.befores.push((operation, text));
+        }
+    }
+
+    pub(super) fn note(&mut self, address: &Address) {
+        if let Some(edited) = &mut self.edited
+            && self.documents.get(address).is_some_and(|document| document.has(is_splice))
+        {
+            edited.insert(address.clone(), ());
+        }
+    }
+}
+
+impl Document {
+    /// Remembers the text that each layer's splices were made on, before the base moves or a layer goes.
+    pub(super) fn capture(&mut self) {
+        let is_new = |layer: &Layer| !layer.is_captured && layer.has(is_splice);
+        let Some(last) = self.layers.iter().rposition(is_new) else { return };
+        let mut fold = self.fold();
+        for layer in &mut self.layers[..=last] {
+            layer.is_captured = true;
+            for index in 0..layer.operations.len() {
+                let so_far = if index == 0 && layer.before(0).is_none() { fold.so_far(&layer.operations[0]) } else { None };
+                let before = fold.operation(layer, index).or(so_far);
+                if let (Some(text), None) = (before, layer.before(index)) {
+                    layer.befores.push((index, text));
+                }
+                // One that cannot be placed has no run. Its text may yet come back.
+                layer.is_captured &= fold.run.is_some() || !is_splice(&layer.operations[index]);
+            }
+        }
+    }
+
+    /// The texts of runs whose place the base no longer has, after it moved. A run whose place is there needs none.
+    pub(super) fn moved(&mut self) -> Vec<Before> {
+        if !self.has(is_splice) {
+            return Vec::new();
+        }
+        let mut fold = self.fold();
+        let moved = self.begun(&mut fold, Fold::is_moved);
+        if self.is_known() {
+            fold.end_run();
+            self.draft = Some(fold.draft);
+        }
+        moved
+    }
+
+    /// Lays everything, and gives the texts of the runs that are such when they begin.
+    fn begun(&self, fold: &mut Fold, is_such: fn(&Fold) -> bool) -> Vec<Before> {
+        let mut begun = Vec::new();
+        for layer in &self.layers {
+            for (index, operation) in layer.operations.iter().enumerate() {
+                let text = fold.operation(layer, index).filter(|_| is_such(fold));
+                if let (Some(text), Operation::Splice(splice)) = (text, operation) {
+                    begun.push(Before { id: layer.id.clone(), operation: index as u32, path: splice.path.clone(), text });
+                }
+            }
+        }
+        begun
+    }
+}

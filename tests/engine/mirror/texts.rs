@@ -1,0 +1,110 @@
+//! Splices that come back after the store was lost.
+
+use serde_json::json;
+use syncline::engine::input::Input;
+
+use super::{applied, begun, mirrored, reset, unopened};
+use crate::harness::*;
+
+#[test]
+fn s5_splices_wait_for_their_text_and_fit_where_it_is_as_it_was() {
+    let mut server = Server::new();
+    let mut client = begun(&mut server);
+    client.mutate(put("k", r#"{"t":"one"}"#)).unwrap();
+    client.live(&mut server, 500);
+    client.tell(Input::WentOffline);
+    let ids = [client.mutate(splice("k", 3, 0, " two")).unwrap(), client.mutate(splice("k", 7, 0, " three")).unwrap()];
+    client.turn();
+    let mut client = reset(client);
+    client.pass(500);
+    assert!(!client.has_push(), "what they were made on is to be pulled first");
+    client.live(&mut server, 1_000);
+    assert!(applied(&client, &ids));
+    assert_eq!(server.document("k"), Some(json!({"t":"one two three"})));
+}
+
+#[test]
+fn s5_a_splice_whose_text_is_another_one_by_now_is_merged() {
+    let mut server = Server::new();
+    let mut client = begun(&mut server);
+    client.mutate(put("k", r#"{"t":"one"}"#)).unwrap();
+    client.live(&mut server, 500);
+    client.tell(Input::WentOffline);
+    let ids = [client.mutate(splice("k", 3, 0, " two")).unwrap(), client.mutate(splice("k", 7, 0, " three")).unwrap()];
+    client.turn();
+    let mut other = another(&mut server);
+    other.mutate(splice("k", 0, 0, "> ")).unwrap();
+    other.live(&mut server, 500);
+    let mut client = reset(client);
+    client.live(&mut server, 1_000);
+    assert_eq!((server.document("k"), applied(&client, &ids)), (Some(json!({"t":"> one two three"})), true));
+}
+
+#[test]
+fn s5_what_was_typed_on_is_known_wherever_the_run_of_it_was_cut() {
+    // What is frozen, and then what has arrived, before the store is lost: nothing, the first splice, and the first with the word of it.
+    for (is_frozen, is_heard) in [(false, false), (true, false), (true, true)] {
+        for begins_anew in [false, true] {
+            let mut server = Server::new();
+            let mut client = begun(&mut server);
+            client.mutate(put("k", r#"{"t":"one"}"#)).unwrap();
+            client.live(&mut server, 500);
+            let mut ids = vec![client.mutate(splice("k", 3, 0, " two")).unwrap()];
+            client.turn();
+            let mut under_way = None;
+            if is_frozen {
+                client.pass(100);
+                under_way = Some(client.take_push());
+            }
+            ids.push(client.mutate(splice("k", 7, 0, " three")).unwrap());
+            client.turn();
+            if let Some((request, _, body)) = under_way {
+                let reply = server.push(&client.engine.identity(), &body);
+                if is_heard {
+                    client.reply(request, reply);
+                    client.turn();
+                }
+            }
+            client.tell(Input::WentOffline);
+            client.turn();
+            if begins_anew {
+                client.tell(Input::MirrorParted);
+                client.turn();
+            }
+            let mut other = another(&mut server);
+            other.mutate(splice("k", 0, 0, "> ")).unwrap();
+            other.live(&mut server, 500);
+            let mut client = reset(client);
+            client.live(&mut server, 2_000);
+            let seen = (server.document("k"), client.status().inbox, client.status().pending_mutations);
+            assert_eq!(seen, (Some(json!({"t":"> one two three"})), 0, 0), "{is_frozen} {is_heard} {begins_anew}");
+        }
+    }
+}
+
+#[test]
+fn s5_what_two_tabs_typed_one_behind_the_other_comes_back_whole() {
+    let mut server = Server::new();
+    let mut client = begun(&mut server);
+    client.mutate(put("k", r#"{"t":"one"}"#)).unwrap();
+    client.live(&mut server, 500);
+    client.tell(Input::WentOffline);
+    let mut follower = unopened(mirrored(), client.disk.clone(), client.files.clone(), 20);
+    follower.tell(Input::LockLost);
+    follower.tell(Input::Started);
+    follower.turn();
+    follower.mutate(splice("k", 3, 0, " two")).unwrap();
+    follower.turn();
+    client.disk = follower.disk.clone();
+    client.tell(Input::Heard { message: syncline::engine::message::Message::Grew { position: client.disk.last } });
+    client.turn();
+    assert_eq!(client.view("k"), Some(json!({"t":"one two"})));
+    client.mutate(splice("k", 7, 0, " three")).unwrap();
+    client.turn();
+    let mut other = another(&mut server);
+    other.mutate(splice("k", 0, 0, "> ")).unwrap();
+    other.live(&mut server, 500);
+    let mut client = reset(client);
+    client.live(&mut server, 2_000);
+    assert_eq!((server.document("k"), client.status().inbox), (Some(json!({"t":"> one two three"})), 0));
+}

@@ -383,6 +383,8 @@ impl Engine {
     fn take_up_mutation(&mut self, (queued, parts): (Box<Queued>, Vec<Part>), effects: &mut impl Sink) -> Result<bool, Gap> {
         let (id, place) = (queued.id.clone(), queued.place);
         queued.addresses.iter().for_each(|address| self.touch(address));
+        // Somebody may be looking at the tab that wrote it, and timers of a hidden one are a second late, or a minute.
+        self.hastens |= self.hidden;
         let Some(line) = &queued.lineage else {
             let order = self.outbox.stage(queued, None);
             for Part { address, operations, .. } in parts {

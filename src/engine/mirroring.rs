@@ -21,6 +21,9 @@ use crate::protocol::member::text_of;
 const ANSWER_MS: u64 = 500;
 /// The same for its first answer: it has to be started.
 const START_MS: u64 = 2_500;
+/// One that was given up is begun again after so long; twice as long each time, so many times.
+const REST_MS: u64 = 30_000;
+const DOUBLINGS_MAX: u32 = 6;
 /// A file that is larger than this, and twice as large as what lives, begins anew.
 const BYTES_MAX: u64 = 1 << 20;
 
@@ -60,6 +63,11 @@ pub(super) struct Mirror {
     /// The last order, and the last that was answered.
     ordered: u64,
     answered: u64,
+    /// Whether any was answered since there is one.
+    is_heard: bool,
+    /// When one that was given up is begun again, and how often that was.
+    rests: Option<Timestamp>,
+    failures: u32,
     /// Since when something is waited for, and how often in a row it was too long.
     since: Option<Timestamp>,
     late: u32,
@@ -85,7 +93,7 @@ impl Mirror {
 
     /// When it is late.
     pub(super) fn deadline(&self) -> Option<Timestamp> {
-        self.since.map(|since| since.after(if self.answered == 0 { START_MS } else { ANSWER_MS }))
+        self.since.map(|since| since.after(if self.is_heard { ANSWER_MS } else { START_MS })).or(self.rests)
     }
 
     /// Whether the app waits for its word.
@@ -402,7 +410,7 @@ impl Engine {
     /// Files that were there at the start go: of tabs that are gone, and of stores that were salvaged. What is in them is in the store, and
     /// in the file of this tab.
     fn clear_mirrors(&mut self, effects: &mut impl Sink) {
-        let is_safe = !self.mirror.is_on || self.mirror.has_begun && self.mirror.answered > 0;
+        let is_safe = !self.mirror.is_on || self.mirror.has_begun && self.mirror.is_heard;
         if !is_safe || !self.store.is_held() {
             return;
         }
@@ -425,12 +433,16 @@ impl Engine {
             return;
         }
         mirror.answered = mirror.answered.max(order);
-        (mirror.since, mirror.late) = (None, 0);
+        (mirror.is_heard, mirror.since, mirror.late) = (true, None, 0);
         self.release_held(now, self.mirror.answered, effects);
     }
 
-    /// The mirror has not answered in time.
+    /// The mirror has not answered in time, or it has rested.
     pub(super) fn on_mirror_late(&mut self, now: Timestamp, effects: &mut impl Sink) {
+        if self.mirror.rests.take().is_some() {
+            self.mirror.is_on = true;
+            return;
+        }
         self.mirror.late += 1;
         if self.mirror.late > 1 {
             self.give_up_mirror(now, effects);
@@ -439,11 +451,13 @@ impl Engine {
         }
     }
 
-    /// There is no mirror from here on. Its file would say what is no longer so.
+    /// There is no mirror for a while. Its file would say what is no longer so.
     pub(super) fn give_up_mirror(&mut self, now: Timestamp, effects: &mut impl Sink) {
         if self.mirror.is_on {
             effects.push(Effect::DropMirror);
             self.end_mirror(now, effects);
+            self.mirror.rests = Some(now.after(REST_MS << self.mirror.failures.min(DOUBLINGS_MAX)));
+            self.mirror.failures += 1;
         }
     }
 
@@ -462,7 +476,7 @@ impl Engine {
     fn end_mirror(&mut self, now: Timestamp, effects: &mut impl Sink) {
         self.mirror.part();
         self.replica.follow_texts(false);
-        (self.mirror.is_on, self.mirror.since) = (false, None);
+        (self.mirror.is_on, self.mirror.is_heard, self.mirror.rests) = (false, false, None);
         self.release_held(now, u64::MAX, effects);
     }
 

@@ -76,12 +76,12 @@ export class Mirror {
     }
   }
 
-  /** Gives this tab's files up. They can go when the worker has. */
+  /** Gives this tab's files up. They can go when the worker has. The next ones have other names. */
   drop(database) {
+    const names = [`${this.#own}.0`, `${this.#own}.1`];
     this.#worker?.terminate();
-    for (const after of [0, 100, 1_000]) {
-      setTimeout(() => this.remove(database, [`${this.#own}.0`, `${this.#own}.1`]), after);
-    }
+    [this.#worker, this.#own] = [null, ''];
+    for (const after of [0, 100, 1_000]) setTimeout(() => this.remove(database, names), after);
   }
 
   /** Takes files away. Those that are open in another tab stay. */

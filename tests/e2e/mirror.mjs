@@ -8,6 +8,9 @@ import { observe, until } from './support/browser.mjs';
 import { newProfile } from './support/profile.mjs';
 import { documentsOf, startServer } from './support/server.mjs';
 
+/** A mirror that was given up rests so long. */
+const REST_MS = 30_000;
+
 const server = await startServer();
 const observed = [];
 
@@ -55,6 +58,33 @@ async function count(page, times) {
     await Promise.all(writes);
   }, times);
 }
+
+/** Beside all others: it waits for long. */
+const rested = test('l10: a worker that is gone takes its mirror along, holds up nothing, and another one takes its place', async () => {
+  const profile = newProfile();
+  const running = await profile.start();
+  await running.context.addInitScript(() => {
+    window.workers = [];
+    window.Worker = class extends Worker {
+      constructor(...given) {
+        super(...given);
+        workers.push(this);
+      }
+    };
+  });
+  const page = await visit(running, 'rested');
+  await page.evaluate(() => notes.put('a', { n: 1 }).settled);
+  await page.evaluate(() => workers[0].terminate());
+  await page.evaluate(() => notes.put('a', { n: 2 }).settled);
+  await until('the status says so', async () => (await mirror(page)) === 'off');
+  await page.evaluate(() => client.stop());
+  await page.evaluate(() => notes.put('a', { n: 3 }).durable);
+  await until('there is one again', async () => (await mirror(page)) === 'on', 2 * REST_MS);
+  await until('it has a file with what waits', async () => (await files(page)).length === 1);
+  assert.equal(await page.evaluate(() => workers.length), 2);
+  await running.kill();
+  profile.remove();
+});
 
 for (const option of [true, 'await']) {
   await test(`s5: l2: what was durable when the browser was killed and IndexedDB erased is sent once, with mirror: ${option}`, async () => {
@@ -173,6 +203,7 @@ await test('s17: a mirror that cannot be written is given up, says so, and holds
   profile.remove();
 });
 
+await rested;
 await test('no page saw an uncaught error', () => {
   assert.deepEqual(observed.flatMap(({ errors }) => errors), []);
 });

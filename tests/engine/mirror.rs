@@ -149,6 +149,31 @@ fn s17_a_mirror_that_does_not_answer_is_given_up_and_holds_up_nobody() {
 }
 
 #[test]
+fn l10_s17_a_mirror_that_was_given_up_is_begun_again() {
+    let mut server = Server::new();
+    let mut client = begun(&mut server);
+    client.tell(Input::WentOffline);
+    let before = client.mutate(put("k", "1")).unwrap();
+    client.turn();
+    client.tell(Input::MirrorFailed);
+    client.turn();
+    assert!(client.files.is_empty() && !client.status().mirror);
+    let meanwhile = client.mutate(put("l", "1")).unwrap();
+    // It fails once more, and rests twice as long.
+    client.mirroring = false;
+    client.pass(30_000);
+    assert!(client.status().mirror);
+    client.tell(Input::MirrorFailed);
+    client.mirror();
+    client.mirroring = true;
+    client.pass(59_000);
+    assert!(client.files.is_empty() && !client.status().mirror);
+    client.pass(1_000);
+    assert!(client.status().mirror);
+    assert_eq!(pending(&reset(client)), [before, meanwhile]);
+}
+
+#[test]
 fn s17_a_tab_that_was_frozen_hears_of_its_mirror_before_it_gives_it_up() {
     let mut server = Server::new();
     let mut client = begun(&mut server);

@@ -149,6 +149,14 @@ fn c6_any_tab_writes_and_one_sends() {
 }
 
 #[test]
+fn l6_a_hidden_drainer_whose_timers_are_late_sends_at_once_what_another_tab_wrote() {
+    let (_, mut device) = settled(1);
+    device.at(0, |tab| tab.tell(Input::BecameHidden));
+    device.at(1, |tab| tab.mutate(put("k", "1")).unwrap());
+    assert!(device.tabs[0].has_push());
+}
+
+#[test]
 fn c6_two_tabs_that_edit_one_text_lose_nothing() {
     let mut server = Server::new();
     let mut device = Device::with(1);

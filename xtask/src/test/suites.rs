@@ -179,7 +179,7 @@ fn replaying(trial: &mut Trial) -> Done {
 
 fn crashing(trial: &mut Trial) -> Done {
     let mut script = Stage::ready()?.script(Path::new(crash::SCRIPT));
-    trial.tests("crash", script.args(["--kills", "6", "--resets", "0"]), &mut Script::new("crash"));
+    trial.tests("crash", script.args(["--kills", "6", "--resets", "1", "--mirror", "await"]), &mut Script::new("crash"));
     Ok(())
 }
 

@@ -8,9 +8,11 @@ use crate::project;
 use crate::scripts::Stage;
 use crate::tools::npm;
 
-/// `cargo xtask bench [--json] [--only NAME]`: the arguments belong to the script.
-pub fn word(arguments: Arguments) -> Done {
+/// `cargo xtask bench [--json] [--only NAME]`, or `--sizes` for what the store's sizes were chosen by: other arguments belong to the
+/// script.
+pub fn word(mut arguments: Arguments) -> Done {
+    let script = if arguments.flag("--sizes") { "bench/sizes.mjs" } else { "bench/run.mjs" };
     let stage = Stage::ready()?;
     npm::packages(&project::root().join("bench"))?;
-    stage.run(Path::new("bench/run.mjs"), &arguments.rest())
+    stage.run(Path::new(script), &arguments.rest())
 }

@@ -37,7 +37,7 @@ const WORDS: [Word; 9] = [
     ("size", "[--functions N] [--json]", "bytes that a user downloads, against the budget", size::word),
     ("replay", "[FILE | --seed N] [--astral] [--slice N] [--json]", "type a recorded editing session in a real browser", replay::word),
     ("crash", "[--kills N] [--resets N] [--seed S] [--mirror await] [--json]", "kill real browsers under load", crash::word),
-    ("bench", "[--json] [--only NAME]", "against peers, in a real browser", bench::word),
+    ("bench", "[--json] [--only NAME] | --sizes", "against peers, in a real browser", bench::word),
 ];
 
 fn main() -> ExitCode {

@@ -377,6 +377,21 @@ impl Replica {
         }
     }
 
+    /// The texts that all runs of a document were made on, wherever those are kept.
+    pub fn runs(&mut self, address: &Address) -> Vec<Before> {
+        self.capture(address);
+        let mut runs = Vec::new();
+        for layer in self.documents.get(address).map_or(&[][..], |document| &document.layers) {
+            for (index, text) in &layer.befores {
+                if let Some(Operation::Splice(splice)) = layer.operations.get(*index) {
+                    let (id, path, text) = (layer.id.clone(), splice.path.clone(), text.clone());
+                    runs.push(Before { id, operation: *index as u32, path, text });
+                }
+            }
+        }
+        runs
+    }
+
     /// Everything is laid anew, over the bases as they are or over none.
     pub fn begin_anew(&mut self, keeps_bases: bool) {
         if !keeps_bases {

@@ -1,0 +1,84 @@
+//! The log without its store: it goes on in memory as it would have in the store, so that it can be made up for there.
+
+use super::{Mode, Staged, Store};
+use crate::engine::mirror::{Commits, shifted};
+use crate::engine::record::{self, Kind, Place, names};
+use crate::ordered::OrderedSet;
+use crate::protocol::Address;
+
+impl Store {
+    /// The last position of the log that is in the store.
+    pub fn stored_to(&self) -> u64 {
+        if self.mode == Mode::Memory { self.stored_to } else { self.restores().unwrap_or(self.log.last()) }
+    }
+
+    /// Whether the store has what is at this place.
+    pub fn has(&self, place: Option<Place>) -> bool {
+        place.is_some_and(|(position, _)| position <= self.stored_to())
+    }
+
+    /// The store is another one: it has nothing of this log.
+    pub fn forget_stored(&mut self) {
+        self.stored_to = 0;
+    }
+
+    /// The documents whose bases have moved since the log goes on without the store.
+    pub fn take_moved(&mut self) -> OrderedSet<Address> {
+        std::mem::take(&mut self.moved)
+    }
+
+    /// The log goes on with this, though it is in no store.
+    pub(super) fn put_aside(&mut self, staged: &mut Staged) {
+        for address in staged.bases.keys() {
+            self.moved.insert(address.clone(), ());
+        }
+        if staged.records == 0 {
+            return;
+        }
+        let mut end = 0;
+        for found in record::decode(&staged.bytes) {
+            let start = end;
+            end += found.raw().len();
+            if let record::Found::Record(record) = found
+                && matches!(record.kind, Kind::Settlement | Kind::Cancel)
+                && self.ends_stored(&record)
+            {
+                self.log.keep_of(staged.commit, start..end);
+            }
+        }
+        staged.aside = self.log.last() + 1;
+        self.log.add(staged.commit, staged.aside, &staged.bytes, staged.bytes.len());
+        self.log.tidy();
+    }
+
+    /// Whether the store may have something of what ends.
+    fn ends_stored(&mut self, record: &record::Record<'_>) -> bool {
+        let (mut is_stored, log, unstored) = (false, &self.log, &mut self.unstored);
+        let read = names(record, &mut |id| {
+            is_stored |= !unstored.contains_key(&id);
+            if !log.names(&id) {
+                unstored.remove(&id);
+            }
+        });
+        is_stored || read.is_err()
+    }
+
+    /// What the log has besides the store, as commits behind its position `on`: those records of it that are wanted.
+    pub fn put_behind(&self, on: u64, is_wanted: &mut dyn FnMut(&record::Record<'_>) -> bool) -> Commits {
+        let (mut commits, by) = (Vec::new(), on.wrapping_sub(self.stored_to));
+        for (position, records) in self.log.living().filter(|(position, _)| *position > self.stored_to) {
+            let mut kept = Vec::with_capacity(records.len());
+            for found in record::decode(&records) {
+                if let record::Found::Record(record) = &found
+                    && is_wanted(record)
+                {
+                    kept.extend_from_slice(found.raw());
+                }
+            }
+            if !kept.is_empty() {
+                commits.push((position.wrapping_add(by), shifted(&kept, self.stored_to, by)));
+            }
+        }
+        commits
+    }
+}

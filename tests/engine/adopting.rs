@@ -187,7 +187,7 @@ fn i1_i17_what_ended_without_the_store_does_not_come_back() {
     let mut again = Client::open(client.disk.clone(), 77);
     assert_eq!((again.engine.pending_mutations(), again.status().inbox), (pending, 1));
     assert_eq!((again.view("applied"), again.view("cancelled"), again.view("other")), (Some(json!(1)), None, Some(json!(1))));
-    client.live(&mut server, 10_000);
+    client.live(&mut server, 60_000);
     assert_eq!((client.status().pending_mutations, server.document("waits")), (0, Some(json!(1))));
     let after = client.notices.iter().filter(|notice| matches!(notice, Notice::Settled { .. })).count();
     assert_eq!(after, before + 1, "nothing ends twice");

@@ -2,7 +2,7 @@
 
 use super::{Mode, Staged, Store};
 use crate::engine::mirror::{Commits, shifted};
-use crate::engine::record::{self, Kind, Place, names};
+use crate::engine::record::{self, Found, Kind, Place, Record, names};
 use crate::ordered::OrderedSet;
 use crate::protocol::Address;
 
@@ -32,27 +32,42 @@ impl Store {
         for address in staged.bases.keys() {
             self.moved.insert(address.clone(), ());
         }
-        if staged.records == 0 {
-            return;
-        }
-        let mut end = 0;
-        for found in record::decode(&staged.bytes) {
-            let start = end;
-            end += found.raw().len();
-            if let record::Found::Record(record) = found
-                && matches!(record.kind, Kind::Settlement | Kind::Cancel)
-                && self.ends_stored(&record)
-            {
-                self.log.keep_of(staged.commit, start..end);
+        // Commits that were to be restored are in the log, but for what they end: that is over, if not in the store.
+        let mut ended = Vec::new();
+        for (_, bytes) in &staged.restored {
+            for found in record::decode(bytes) {
+                if matches!(&found, Found::Record(record) if is_ending(record)) {
+                    ended.extend_from_slice(found.raw());
+                }
             }
         }
-        staged.aside = self.log.last() + 1;
-        self.log.add(staged.commit, staged.aside, &staged.bytes, staged.bytes.len());
+        if !ended.is_empty() {
+            let commit = self.log.close();
+            self.add_aside(commit, &ended);
+        }
+        if staged.records > 0 {
+            staged.aside = self.add_aside(staged.commit, &staged.bytes);
+        }
         self.log.tidy();
     }
 
+    /// Says where it stands.
+    fn add_aside(&mut self, commit: u64, bytes: &[u8]) -> u64 {
+        let mut end = 0;
+        for found in record::decode(bytes) {
+            let start = end;
+            end += found.raw().len();
+            if matches!(&found, Found::Record(record) if is_ending(record) && self.ends_stored(record)) {
+                self.log.keep_of(commit, start..end);
+            }
+        }
+        let position = self.log.last() + 1;
+        self.log.add(commit, position, bytes, bytes.len());
+        position
+    }
+
     /// Whether the store may have something of what ends.
-    fn ends_stored(&mut self, record: &record::Record<'_>) -> bool {
+    fn ends_stored(&mut self, record: &Record<'_>) -> bool {
         let (mut is_stored, log, unstored) = (false, &self.log, &mut self.unstored);
         let read = names(record, &mut |id| {
             is_stored |= !unstored.contains_key(&id);
@@ -64,12 +79,12 @@ impl Store {
     }
 
     /// What the log has besides the store, as commits behind its position `on`: those records of it that are wanted.
-    pub fn put_behind(&self, on: u64, is_wanted: &mut dyn FnMut(&record::Record<'_>) -> bool) -> Commits {
+    pub fn put_behind(&self, on: u64, is_wanted: &mut dyn FnMut(&Record<'_>) -> bool) -> Commits {
         let (mut commits, by) = (Vec::new(), on.wrapping_sub(self.stored_to));
         for (position, records) in self.log.living().filter(|(position, _)| *position > self.stored_to) {
             let mut kept = Vec::with_capacity(records.len());
             for found in record::decode(&records) {
-                if let record::Found::Record(record) = &found
+                if let Found::Record(record) = &found
                     && is_wanted(record)
                 {
                     kept.extend_from_slice(found.raw());
@@ -81,4 +96,9 @@ impl Store {
         }
         commits
     }
+}
+
+/// Whether it ends something, and so is not needed where nothing of that is stored.
+fn is_ending(record: &Record<'_>) -> bool {
+    matches!(record.kind, Kind::Settlement | Kind::Cancel)
 }

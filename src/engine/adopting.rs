@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::again::Again;
 use super::clock::Timestamp;
 use super::effect::{Effect, Sink, Wanted};
 use super::header;
@@ -12,6 +13,7 @@ use super::ident::{LoadId, MutationId};
 use super::input::{Bytes, Found, StoreFailure};
 use super::log::About;
 use super::notice::{Durability, Notice};
+use super::pull::Feed;
 use super::record::{self, Kind, LAYOUT_VERSION, Lineage, Place, Record, names};
 use super::replica::Base;
 use super::retry;
@@ -20,7 +22,7 @@ use super::storing::{Loading, fault_of};
 use super::tabs::Reads;
 use super::{Engine, Life};
 use crate::ordered::{Ordered, OrderedSet};
-use crate::protocol::Address;
+use crate::protocol::{Address, Seen};
 
 /// While something else is read, the store is tried again after so many milliseconds.
 const BUSY_MS: u64 = 1_000;
@@ -118,10 +120,13 @@ impl Engine {
         held.iter().for_each(|address| self.touch(address));
         self.store.renew();
         self.tabs.concluded = Vec::new();
+        // Nothing that was pulled is lost.
+        let course = is_same.then(|| self.take_course(now));
         let inbox = self.forget(now, &[], &[], effects);
         self.replica.begin_anew(is_same);
         self.leave_mirrors(found.meta.as_ref());
         self.begin(now, found, if is_same { on } else { 0 }, effects);
+        course.into_iter().for_each(|course| self.put_course(now, course));
         for (address, base) in bases {
             self.adopt_base(&address, base);
         }
@@ -183,6 +188,23 @@ impl Engine {
         }
     }
 
+    /// How far the pulls have come.
+    fn take_course(&mut self, now: Timestamp) -> Course {
+        let mut anew = Vec::with_capacity(self.feeds.len());
+        self.feeds.iter().for_each(|feed| anew.push(Feed::new(feed.name.clone(), now)));
+        let feeds = std::mem::replace(&mut self.feeds, anew);
+        (feeds, std::mem::take(&mut self.again), std::mem::take(&mut self.seen), self.generation.clone(), self.turns)
+    }
+
+    /// They go on from there. What was on its way was given up.
+    fn put_course(&mut self, now: Timestamp, course: Course) {
+        (self.feeds, self.again, self.seen, self.generation, self.turns) = course;
+        for feed in self.feeds.iter_mut().filter(|feed| feed.request.is_some()) {
+            (feed.request, feed.due) = (None, now);
+        }
+        self.end_missing();
+    }
+
     /// A transaction is complete: where it was that of an adoption, the client has a store.
     pub(super) fn end_adoption(&mut self, effects: &mut impl Sink) {
         if !std::mem::take(&mut self.adoption.is_under_way) {
@@ -210,6 +232,9 @@ impl Engine {
         self.go_on_in_memory(now, error, effects);
     }
 }
+
+/// How far the pulls have come, and what is known of the server with that.
+type Course = (Vec<Feed>, Again, Seen, Arc<str>, u32);
 
 /// What a store knows of writes: those it has heard of, and of those that have not ended where they stand in the order.
 #[derive(Default)]

@@ -191,8 +191,6 @@ fn i1_i17_what_ended_without_the_store_does_not_come_back() {
     assert_eq!((client.status().pending_mutations, server.document("waits")), (0, Some(json!(1))));
     let after = client.notices.iter().filter(|notice| matches!(notice, Notice::Settled { .. })).count();
     assert_eq!(after, before + 1, "nothing ends twice");
-    again.live(&mut server, 1_000);
-    assert_eq!(again.status().pending_mutations, 1, "its session is over");
 }
 
 #[test]

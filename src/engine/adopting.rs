@@ -100,6 +100,12 @@ impl Engine {
         if self.life != Life::Open || is_foreign {
             return self.load_wanted(effects);
         }
+        let is_another = found.meta.as_ref().is_some_and(|meta| meta.client_id != self.client);
+        if is_another && self.outbox.has_blind() {
+            // The server can tell whether it has carried that out only by when this client came, and the store is another one's.
+            self.adopt_later(now);
+            return self.load_wanted(effects);
+        }
         let folded_to = found.meta.as_ref().map_or(0, |meta| meta.folded_to);
         let on = found.log.last().map_or(0, |(position, _)| *position).max(folded_to);
         let is_ours = match (self.store.meta(), &found.meta) {

@@ -105,6 +105,26 @@ fn s6_a_store_that_opens_late_is_taken_up_with_all_that_was_written_meanwhile() 
 }
 
 #[test]
+fn i2_what_was_sent_blindly_ends_before_another_clients_store_is_taken_up() {
+    let mut server = Server::new();
+    let mut first = opened(&mut server);
+    first.mutate(put("stored", "1")).unwrap();
+    first.live(&mut server, 1_000);
+    let mut client = Client::fresh(Config { poll_base_ms: 1 << 40, ..config() }, 50);
+    (client.disk, client.storing, client.unreadable) = (first.disk, true, hangs());
+    client.tell(Input::Started);
+    client.store();
+    client.mutate(put("blind", "1")).unwrap();
+    client.pass(200);
+    assert!(client.has_push());
+    client.unreadable = None;
+    client.pass(1_000_000);
+    assert_eq!(storage(&client).0, StorageKind::Memory, "whether it was carried out hangs on whose it is");
+    client.live(&mut server, 2 * ANY_MS);
+    assert_eq!((storage(&client), server.document("blind")), (STORED, Some(json!(1))));
+}
+
+#[test]
 fn s6_a_store_that_is_made_late_goes_on_as_the_client_that_makes_it() {
     let mut server = Server::new();
     let mut client = Client::fresh(Config { poll_base_ms: 1 << 40, ..config() }, 50);

@@ -135,7 +135,9 @@ impl Stored {
             Fact::Frozen { entry, members, bytes } => Some((entry.clone(), members.clone(), bytes.clone())),
             _ => None,
         };
-        let freezes = fresh.iter().filter_map(frozen).collect();
+        let is_new = |(at, bytes): &(u64, Option<Vec<u8>>)| if self.log.contains_key(at) { None } else { bytes.as_deref().map(facts) };
+        let restored: Vec<Fact> = write.rewrite.iter().filter_map(is_new).flatten().collect();
+        let freezes = restored.iter().chain(&fresh).filter_map(frozen).collect();
         self.ordered = Some((write.write, fresh));
         freezes
     }

@@ -1,8 +1,6 @@
 //! Taking up what other tabs have stored: commit by commit where that can be done, and else everything once more. Whatever is stored
 //! was made on all that was stored before it, so what is read comes before all that waits here.
 
-use std::sync::Arc;
-
 use super::Engine;
 use super::boot::{Attempt, parts_of, read_queued};
 use super::clock::Timestamp;
@@ -18,7 +16,7 @@ use super::notice::{Ending, Notice};
 use super::outbox::Outbox;
 use super::pages;
 use super::queued::{Queued, State};
-use super::record::{self, DirectoryRow, Kind, Record};
+use super::record::{self, DirectoryRow, Kind, Record, names};
 use super::replica::{Lifted, is_splice};
 use super::settling::tell_settled;
 use super::store::{Endings, Kept, Mode};
@@ -218,16 +216,26 @@ impl Engine {
         for id in &lost.cancelled() {
             self.on_cancel_asked(now, id, effects);
         }
+        self.want_anew(&held, effects);
+    }
+
+    /// What is waited for is waited for anew, and so are documents that the app looks at.
+    pub(super) fn want_anew(&mut self, held: &[Address], effects: &mut impl Sink) {
         let waiting = std::mem::take(&mut self.waiting);
         for ((_, ask), address) in waiting.iter() {
             self.load_page_of(address, Some(AskId(*ask)), effects);
         }
-        for address in &held {
+        for address in held {
             if self.is_paged(address) && !self.replica.is_resident(address) {
                 self.load_page_of(address, None, effects);
             }
         }
         self.await_all();
+        self.hand_on_errands(effects);
+    }
+
+    /// In a tab that does not drain, calls wait for what the one that does can do.
+    pub(super) fn hand_on_errands(&mut self, effects: &mut impl Sink) {
         if !self.tabs.may_drain {
             for (ask, what, until) in self.take_errands() {
                 self.send_errand(ask, what, until, effects);
@@ -493,7 +501,7 @@ impl Engine {
     }
 
     /// Nothing is known any more but what the app wants. Gives what was in the inbox.
-    fn forget(&mut self, now: Timestamp, unsaid: &[MutationId], cancelled: &[MutationId], effects: &mut impl Sink) -> Inbox {
+    pub(super) fn forget(&mut self, now: Timestamp, unsaid: &[MutationId], cancelled: &[MutationId], effects: &mut impl Sink) -> Inbox {
         for request in &std::mem::take(&mut self.requests) {
             effects.push(Effect::Cancel { request: request.id });
         }
@@ -516,18 +524,4 @@ impl Engine {
         self.observe_anew();
         std::mem::take(&mut self.inbox)
     }
-}
-
-/// The mutations and entries that a record names.
-fn names(record: &Record<'_>, named: &mut dyn FnMut(Arc<str>)) -> Result<(), &'static str> {
-    let mut header = record.header()?;
-    if let Some(name) = record.kind.named_by() {
-        named(header.read::<MutationId>(name)?.0);
-    }
-    for list in ["members", "after"] {
-        let mut ids = Vec::<MutationId>::new();
-        header.take_if_there(list, &mut ids).check()?;
-        ids.into_iter().for_each(|id| named(id.0));
-    }
-    Ok(())
 }

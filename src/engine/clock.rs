@@ -60,11 +60,13 @@ pub enum Timer {
     Tabs,
     /// The mirror has not answered.
     Mirror,
+    /// A store that is given up is tried again.
+    Adoption,
     /// The safety net: whatever is due and was missed.
     Sweep,
 }
 
-const TIMERS: [Timer; 11] = [
+const TIMERS: [Timer; 12] = [
     Timer::Commit,
     Timer::Push,
     Timer::Pull,
@@ -75,6 +77,7 @@ const TIMERS: [Timer; 11] = [
     Timer::Compact,
     Timer::Tabs,
     Timer::Mirror,
+    Timer::Adoption,
     Timer::Sweep,
 ];
 

@@ -3,6 +3,7 @@
 use super::clock::{Timestamp, Wall};
 use super::log::About;
 use super::record::Kind;
+use super::store::Mode;
 use super::{Engine, sending};
 use crate::members;
 use crate::protocol::member::text_of;
@@ -141,7 +142,7 @@ impl Engine {
 
     /// Rows go with a commit that is made anyway: a poll that brings nothing costs no transaction.
     pub(super) fn stage_history(&mut self) {
-        if self.store.is_collecting() {
+        if self.store.is_collecting() || self.store.mode() == Mode::Memory {
             for row in self.history.take_unstored() {
                 self.store.stage(Kind::History, &text_of(row), "", Some(About::row(row.slot)));
             }

@@ -9,6 +9,9 @@ use super::record::Kind;
 use crate::ordered::Ordered;
 use crate::protocol::digits;
 
+/// So few commits are not worth looking through.
+const TIDIES_AT_MIN: usize = 256;
+
 /// What a live record is about. Of two records about the same thing only the later one is needed.
 #[derive(Clone, Debug)]
 pub struct About {
@@ -92,6 +95,8 @@ pub struct Log {
     making: u64,
     next: u64,
     last: u64,
+    /// With more commits than this, what is dead goes from memory.
+    tidies_at: usize,
 }
 
 impl Log {
@@ -142,6 +147,28 @@ impl Log {
     /// That commit is complete; says its number. The one that was being made before it goes on.
     pub fn end_other(&mut self, own: u64) -> u64 {
         std::mem::replace(&mut self.making, own)
+    }
+
+    /// A record of a commit that is complete lives for ever, though it is about nothing.
+    pub fn keep_of(&mut self, number: u64, range: Range<usize>) {
+        let own = std::mem::replace(&mut self.making, number);
+        self.keep(range, None);
+        self.making = own;
+    }
+
+    /// Whether a live record is about something of this name.
+    pub fn names(&self, name: &Arc<str>) -> bool {
+        self.places.contains_key(name)
+    }
+
+    /// All that is dead goes from memory, once there is as much of it as there was of all when that was last done. For a log that
+    /// is stored nowhere.
+    pub fn tidy(&mut self) {
+        if self.commits.len() > self.tidies_at.max(TIDIES_AT_MIN) {
+            self.fold();
+            self.folded();
+            self.tidies_at = 2 * self.commits.len();
+        }
     }
 
     /// The log went on to this position, whatever is left of it.

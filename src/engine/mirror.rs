@@ -338,13 +338,14 @@ fn ids_in(records: &[u8]) -> Vec<MutationId> {
     ids
 }
 
-/// A commit's records as they are so many positions later in the log: those that say where they stand in the order say so.
-pub fn shifted(records: &[u8], by: u64) -> Vec<u8> {
+/// A commit's records as they are so many positions later in the log: those that say where they stand in the order say so, where that is
+/// behind the position `beyond`. All arithmetic wraps, so that they may go to earlier positions, too.
+pub fn shifted(records: &[u8], beyond: u64, by: u64) -> Vec<u8> {
     let mut moved = Vec::with_capacity(records.len());
     for found in record::decode(records) {
         match found {
-            Found::Record(record) if by > 0 => {
-                let header = moved_header(&record, by);
+            Found::Record(record) if by != 0 => {
+                let header = moved_header(&record, beyond, by);
                 record::encode(&mut moved, record.kind, record.ordinal, header.as_deref().unwrap_or(record.header), record.body);
             }
             found => moved.extend_from_slice(found.raw()),
@@ -353,7 +354,7 @@ pub fn shifted(records: &[u8], by: u64) -> Vec<u8> {
     moved
 }
 
-fn moved_header(record: &Record<'_>, by: u64) -> Option<String> {
+fn moved_header(record: &Record<'_>, beyond: u64, by: u64) -> Option<String> {
     let fields = Fields::of(record.header);
     let place = match record.kind {
         Kind::Freeze => fields.raw("place")?,
@@ -361,9 +362,9 @@ fn moved_header(record: &Record<'_>, by: u64) -> Option<String> {
         _ => return None,
     };
     let start = place.as_ptr() as usize - record.header.as_ptr() as usize;
-    let (position, ordinal) = Place::read(place)?;
+    let (position, ordinal) = Place::read(place).filter(|(position, _)| *position > beyond)?;
     let mut header = String::from(&record.header[..start]);
-    (position.saturating_add(by), ordinal).write(&mut header);
+    (position.wrapping_add(by), ordinal).write(&mut header);
     header.push_str(&record.header[start + place.len()..]);
     Some(header)
 }

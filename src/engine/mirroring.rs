@@ -197,7 +197,7 @@ impl Engine {
             let by = last;
             for (position, records) in of_it {
                 last = by + position;
-                commits.push((last, mirror::shifted(records, by)));
+                commits.push((last, mirror::shifted(records, 0, by)));
             }
             record::encode(&mut marks, Kind::Recovered, number as u32, &header::recovered(store_id), "");
         }
@@ -211,7 +211,7 @@ impl Engine {
     /// What was salvaged is in memory: how much it is is told when it is stored.
     pub(super) fn count_salvage(&mut self, salvage: &Salvage) {
         if let Some(on) = self.store.restores() {
-            let recovered = self.outbox.mutations_behind(on) as u32;
+            let recovered = self.outbox.behind(on).len() as u32;
             self.store.stage_reset(Reset { recovered, lost: salvage.is_all.then_some(0) });
         }
     }
@@ -455,13 +455,15 @@ impl Engine {
     pub(super) fn give_up_mirror(&mut self, now: Timestamp, effects: &mut impl Sink) {
         if self.mirror.is_on {
             effects.push(Effect::DropMirror);
-            self.end_mirror(now, effects);
+            self.mirror.is_on = false;
+            self.part_mirror(now, effects);
             self.mirror.rests = Some(now.after(REST_MS << self.mirror.failures.min(DOUBLINGS_MAX)));
             self.mirror.failures += 1;
         }
     }
 
-    /// The store is given up. What it had stays in the mirror; what was about to go there goes from memory.
+    /// The store is given up. What it had stays in the mirror; what was about to go there goes from memory. When the store is taken up
+    /// again, the file begins anew.
     pub(super) fn close_mirror(&mut self, now: Timestamp, effects: &mut impl Sink) {
         if self.mirror.is_on {
             if self.mirror.has_begun {
@@ -469,15 +471,20 @@ impl Engine {
                 let bytes = std::mem::take(&mut self.mirror.bytes);
                 self.order(None, bytes, effects);
             }
-            self.end_mirror(now, effects);
+            self.part_mirror(now, effects);
         }
     }
 
-    fn end_mirror(&mut self, now: Timestamp, effects: &mut impl Sink) {
+    fn part_mirror(&mut self, now: Timestamp, effects: &mut impl Sink) {
         self.mirror.part();
         self.replica.follow_texts(false);
-        (self.mirror.is_on, self.mirror.is_heard, self.mirror.rests) = (false, false, None);
+        (self.mirror.is_heard, self.mirror.since) = (false, None);
         self.release_held(now, u64::MAX, effects);
+    }
+
+    /// Files of other stores than this one are left to the next start, which reads them.
+    pub(super) fn leave_mirrors(&mut self, meta: Option<&Meta>) {
+        self.mirror.names.retain(|name| meta.is_some_and(|meta| store_of(name) == meta.store_id));
     }
 
     fn release_held(&mut self, now: Timestamp, order: u64, effects: &mut impl Sink) {

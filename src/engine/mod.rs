@@ -4,6 +4,7 @@
 //! into effects: `writing`, `storing`, `sending`, `settling`, `pulling`, and for what the app asks and is told `awaiting`, `inbox`,
 //! `item`, `history`.
 
+mod adopting;
 mod again;
 pub mod auth;
 mod awaiting;
@@ -161,6 +162,7 @@ pub struct Engine {
     hidden: bool,
     tabs: tabs::Tabs,
     mirror: mirroring::Mirror,
+    adoption: adopting::Adoption,
     life: Life,
     troubles: Troubles,
     counters: Counters,
@@ -231,6 +233,7 @@ impl Engine {
             outbox: Outbox::keeping(config.members_max as usize),
             evicts_at: 0,
             mirror: mirroring::Mirror::new(config.mirror),
+            adoption: adopting::Adoption::default(),
             config,
             rng: Rng::new(seed),
             wall: (wall, now),
@@ -302,6 +305,7 @@ impl Engine {
                 self.hidden = false;
                 self.ask_soon(now);
                 self.read_news();
+                self.adopt_soon(now);
             }
             Input::BecameHidden => {
                 self.hidden = true;
@@ -312,9 +316,10 @@ impl Engine {
                 now = self.awake(now, wall);
                 self.ask_soon(now);
                 self.read_news();
+                self.adopt_soon(now);
             }
             Input::ClockRead { wall } => self.wall = (wall, now),
-            Input::LockLost => self.on_lock_lost(),
+            Input::LockLost => self.on_lock_lost(now, effects),
             Input::LockGained => self.on_lock_gained(),
             Input::Heard { message } => self.on_heard(now, message, effects),
             Input::Mirrored { order } => self.on_mirrored(now, order, effects),
@@ -377,7 +382,7 @@ impl Engine {
             last_push_at: self.counters.last_push,
             last_pull_at: self.counters.last_pull,
             stale: self.feeds.iter().find_map(|feed| feed.stale),
-            storage: if self.store.mode() == Mode::Memory { StorageKind::Memory } else { StorageKind::IndexedDb },
+            storage: if self.is_without_store() { StorageKind::Memory } else { StorageKind::IndexedDb },
             mirror: self.is_mirrored(),
             error: self.troubles.storage.clone().or_else(|| self.troubles.network.clone()),
         }
@@ -489,6 +494,7 @@ impl Engine {
                 Timer::Token => self.end_auth_pause(now),
                 Timer::Sweep => self.read_news(),
                 Timer::Mirror => self.on_mirror_late(now, effects),
+                Timer::Adoption => self.try_store(now, effects),
                 Timer::Wait | Timer::Tabs => {}
             }
         }
@@ -539,6 +545,7 @@ impl Engine {
         self.timers.set(Timer::Token, self.token_due());
         self.timers.set(Timer::Tabs, self.next_among_tabs());
         self.timers.set(Timer::Mirror, self.mirror.deadline());
+        self.timers.set(Timer::Adoption, self.adoption.due());
         // One that drains may have missed that another one does.
         let may_miss = self.store.mode() == Mode::Durable && (self.store.is_held() || !self.hidden || self.outbox.len() > 0);
         if !may_miss {

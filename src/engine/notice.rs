@@ -38,19 +38,12 @@ pub enum Notice {
         /// How.
         change: ViewChange,
     },
-    /// Mutations are stored.
+    /// Mutations are stored, or kept in memory where they cannot be. Those are told of once more when they are stored after all.
     Durable {
         /// Which.
         mutations: Vec<MutationId>,
         /// How well.
         durability: Durability,
-    },
-    /// Mutations could not be stored and are not in memory either.
-    NotDurable {
-        /// Which.
-        mutations: Vec<MutationId>,
-        /// Why.
-        error: Fault,
     },
     /// A mutation has ended.
     Settled {
@@ -347,7 +340,6 @@ impl Notice {
             Notice::OpenFailed { .. } => "openFailed",
             Notice::Changed { .. } => "changed",
             Notice::Durable { .. } => "durable",
-            Notice::NotDurable { .. } => "notDurable",
             Notice::Settled { .. } => "settled",
             Notice::Answered { .. } => "answered",
             Notice::Item { .. } => "item",
@@ -373,7 +365,6 @@ impl Notice {
             Notice::Durable { mutations, durability } => {
                 object.member("mutations", mutations).member("durability", &durability.name());
             }
-            Notice::NotDurable { mutations, error } => drop(object.member("mutations", mutations).member("error", error)),
             Notice::Settled { mutation, ending } => ending.write(object.member("mutation", mutation).name("ending")),
             Notice::Answered { ask, error } => error.write(object.member("ask", ask).name("error")),
             Notice::Item { address, status } => {
@@ -566,7 +557,6 @@ mod tests {
             Notice::Changed { address: address.clone(), change: ViewChange::Value { value: None } },
             Notice::Changed { address, change: ViewChange::Operations { operations: vec![keyed.clone(), keyed] } },
             Notice::Durable { mutations: vec![mutation.clone(), mutation.clone()], durability: Durability::Relaxed },
-            Notice::NotDurable { mutations: vec![mutation.clone()], error: error() },
             Notice::Settled { mutation: mutation.clone(), ending: Ending::Applied { version: Some("v".into()) } },
             Notice::Settled { mutation: mutation.clone(), ending: Ending::Applied { version: None } },
             Notice::Settled { mutation: mutation.clone(), ending: Ending::Merged { by: mutation.clone(), maybe_applied: Some(true) } },

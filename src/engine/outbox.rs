@@ -500,13 +500,13 @@ impl Outbox {
         self.ready.iter().any(|(order, ())| is_free(order))
     }
 
-    /// The store is given up, and what it holds is found again by the next start: of the documents that have writes in
-    /// it, nothing is sent until then. Whatever is frozen now, the next start would freeze in other bytes under the same
+    /// The store is given up, with a log up to this position, and what it holds is found again by the next start: of the documents
+    /// that have writes in it, nothing is sent until then. Whatever is frozen now, the next start would freeze in other bytes under the same
     /// id, and whatever follows a conflict now, it would make a second time (I2).
-    pub fn seal(&mut self) {
+    pub fn seal(&mut self, stored_to: u64) {
         let mut sealed = Vec::new();
         for (_, queued) in self.queue.iter() {
-            if queued.place.is_some() || queued.lineage.is_some() || queued.entry.is_some() {
+            if (queued.place.is_some() || queued.lineage.is_some()) && queued.line(0).place.0 <= stored_to {
                 sealed.extend_from_slice(&queued.addresses);
             }
         }
@@ -569,10 +569,14 @@ impl Outbox {
         Some((order, queued))
     }
 
-    /// The same of those that stand behind this position of the log.
-    pub fn mutations_behind(&self, position: u64) -> usize {
-        let of = |queued: &Queued| if queued.line(0).place.0 > position { 1 + queued.others().len() } else { 0 };
-        self.queue.iter().map(|(_, queued)| of(queued)).sum()
+    /// The mutations, and those they are made of, whose records stand behind this position of the log.
+    pub fn behind(&self, position: u64) -> Vec<MutationId> {
+        let mut behind = Vec::new();
+        for (_, queued) in self.queue.iter().filter(|(_, queued)| queued.place.is_some_and(|place| place.0 > position)) {
+            behind.push(queued.id.clone());
+            behind.extend_from_slice(queued.others());
+        }
+        behind
     }
 
     /// Writes that have not ended, each member of an entry counted.

@@ -24,7 +24,7 @@ pub struct Queued {
     pub folded: Vec<MutationId>,
     /// The texts that are kept for its splices: for which of its operations, and how many bytes each has.
     pub texts: Vec<(u32, u64)>,
-    /// Where its record is in the log, or was when it was frozen; `None` until it is stored, and for ever in memory mode.
+    /// Where its record is in the log, or was when it was frozen; `None` until it is there.
     pub place: Option<Place>,
     /// What it carries on.
     pub lineage: Option<Lineage>,

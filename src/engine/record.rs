@@ -18,6 +18,8 @@
 //! with little-endian numbers. Lengths are checked before they are believed. A record of an unknown kind or version is
 //! kept as it is; a broken one goes to quarantine, and the rest of its run with it where its lengths cannot be true.
 
+use std::sync::Arc;
+
 use super::header::Header;
 use super::ident::MutationId;
 use crate::members;
@@ -248,6 +250,20 @@ impl<'a> Record<'a> {
     pub fn header(&self) -> Result<Header<'a>, &'static str> {
         Header::parse(self.header)
     }
+}
+
+/// The mutations and entries that a record names.
+pub fn names(record: &Record<'_>, named: &mut dyn FnMut(Arc<str>)) -> Result<(), &'static str> {
+    let mut header = record.header()?;
+    if let Some(name) = record.kind.named_by() {
+        named(header.read::<MutationId>(name)?.0);
+    }
+    for list in ["members", "after"] {
+        let mut ids = Vec::<MutationId>::new();
+        header.take_if_there(list, &mut ids).check()?;
+        ids.into_iter().for_each(|id| named(id.0));
+    }
+    Ok(())
 }
 
 /// Appends one record to `bytes`.

@@ -13,6 +13,8 @@ pub const ENTRY: Backoff = Backoff(&[1_000, 5_000, 15_000, 60_000, 300_000]);
 pub const LINK: Backoff = Backoff(&[1_000, 2_000, 5_000, 10_000, 30_000]);
 /// A transaction of the store that aborted.
 pub const STORE: Backoff = Backoff(&[50, 100, 200, 400, 800]);
+/// A store that is given up is tried again.
+pub const ADOPTION: Backoff = Backoff(&[5_000, 10_000, 20_000, 40_000, 80_000, 160_000, 300_000]);
 /// An entry that was answered `retry` in a good reply, with no time (MISSION 7).
 pub const TOLD_TO_RETRY_MS: u64 = 60_000;
 /// Most milliseconds that a server can make a client wait (D9).

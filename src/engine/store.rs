@@ -18,6 +18,8 @@ use super::replica::Replica;
 use crate::ordered::{Ordered, OrderedSet};
 use crate::protocol::Address;
 
+mod aside;
+
 /// Where writes go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -25,7 +27,7 @@ pub enum Mode {
     Opening,
     /// Into the store.
     Durable,
-    /// Nowhere: what is staged counts as kept, and the app was told.
+    /// Nowhere: what is staged counts as kept, and the app was told. The log goes on without the store, so that this can be made up for.
     Memory,
 }
 
@@ -34,6 +36,8 @@ pub enum Mode {
 pub struct Staged {
     /// Its commit's number in the log, once that is complete.
     commit: u64,
+    /// Where it stands in a log that goes on without its store.
+    pub aside: u64,
     bytes: Vec<u8>,
     records: u32,
     strict: bool,
@@ -170,6 +174,11 @@ pub struct Store {
     pub pages: Pages,
     /// Documents whose base is in the log and not yet in a page.
     dirty: OrderedSet<Address>,
+    /// The last position of the log that is in the store, where it goes on without.
+    stored_to: u64,
+    /// What has come of that: writes of which the store has nothing, and documents whose bases it has not.
+    unstored: OrderedSet<Arc<str>>,
+    moved: OrderedSet<Address>,
 }
 
 impl Store {
@@ -188,6 +197,9 @@ impl Store {
             log: Log::default(),
             pages: Pages::default(),
             dirty: Ordered::default(),
+            stored_to: 0,
+            unstored: Ordered::default(),
+            moved: Ordered::default(),
         }
     }
 
@@ -308,8 +320,8 @@ impl Store {
     /// Everything is read anew. Gives what was waiting to be stored.
     pub fn renew(&mut self) -> Kept {
         let kept = self.turn_to_memory();
-        let (last_write, failures) = (self.last_write, self.failures);
-        *self = Store { last_write, failures, ..Store::new() };
+        let (last_write, failures, unstored) = (self.last_write, self.failures, std::mem::take(&mut self.unstored));
+        *self = Store { last_write, failures, unstored, ..Store::new() };
         kept
     }
 
@@ -348,6 +360,9 @@ impl Store {
     pub fn stage_unsaved(&mut self, id: &MutationId, kind: Kind, header: &str, body: &str) {
         let ordinal = self.stage(kind, header, body, Some(About::of(kind, id)));
         self.staged.mutations.push((id.clone(), ordinal));
+        if self.mode == Mode::Memory {
+            self.unstored.insert(id.0.clone(), ());
+        }
     }
 
     /// A mutation ends unsent. Whether that is sure only when it is stored: not where the mutation goes with it.
@@ -495,6 +510,7 @@ impl Store {
         let mut flight = self.on_its_way.take_if(|flight| flight.write == write)?;
         let staged = &flight.staged;
         self.failures = 0;
+        self.unstored = Ordered::default();
         if flight.stored > 0 {
             self.log.add(staged.commit, position, &staged.bytes, flight.stored);
         }
@@ -532,8 +548,7 @@ impl Store {
 
     /// From here on nothing is stored. All that waited counts as kept.
     pub fn turn_to_memory(&mut self) -> Kept {
-        self.mode = Mode::Memory;
-        self.log = Log::default();
+        (self.stored_to, self.mode) = (self.stored_to(), Mode::Memory);
         let mut staged = Vec::new();
         if let Some(flight) = self.on_its_way.take() {
             staged.push(flight.staged);
@@ -541,7 +556,14 @@ impl Store {
         if let Some(failed) = self.failed.take() {
             staged.push(failed);
         }
-        staged.push(std::mem::take(&mut self.staged));
+        let mut last = std::mem::take(&mut self.staged);
+        if last.records > 0 {
+            last.commit = self.log.close();
+        }
+        staged.push(last);
+        for staged in &mut staged {
+            self.put_aside(staged);
+        }
         Kept { staged, position: None, durability: Durability::Memory }
     }
 

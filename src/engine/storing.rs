@@ -38,6 +38,8 @@ pub(super) enum Loading {
     Boot,
     /// To begin anew.
     Renewal,
+    /// To take up a store that was given up.
+    Adoption,
     /// What others have stored since.
     Tail { failures: u32 },
     /// Documents.
@@ -62,6 +64,7 @@ impl Engine {
         match loading {
             Loading::Boot => self.boot(now, found, effects),
             Loading::Renewal => self.renew(now, found, effects),
+            Loading::Adoption => self.adopt(now, found, effects),
             Loading::Tail { .. } => drop(self.catch_up(now, &found, effects)),
             Loading::Pages { pages, .. } => {
                 // Pages may be newer than what is known of the log: both go together.
@@ -82,6 +85,7 @@ impl Engine {
             Loading::Pages { pages, .. } => self.on_pages(now, &pages, &[], effects),
             Loading::Boot if why == StoreFailure::TooNew => self.refuse(too_new(), effects),
             Loading::Boot => self.open_in_memory(now, fault_of(&why), effects),
+            Loading::Adoption => self.find_no_store(now, &why, effects),
             Loading::Tail { failures } if why.is_passing() && failures < ABORTS_MAX => self.load_tail(failures + 1, effects),
             Loading::Tail { .. } | Loading::Renewal => self.turn_to_memory(now, fault_of(&why), effects),
         }
@@ -93,7 +97,8 @@ impl Engine {
                 return self.refuse(too_new(), effects);
             }
             if meta.scope != self.config.scope {
-                return self.open_in_memory(now, Fault::new(Code::StorageUnavailable, "the store belongs to another user"), effects);
+                self.open_in_memory(now, Fault::new(Code::StorageUnavailable, "the store belongs to another user"), effects);
+                return self.adoption.give_up();
             }
         }
         let Some(found) = self.await_mirrors(found, effects) else { return };
@@ -107,6 +112,10 @@ impl Engine {
         let is_new = meta.is_none();
         let salvage = self.salvage(meta.as_ref(), &log);
         let mut meta = meta.unwrap_or_else(|| self.fresh_meta(now));
+        if is_new && !self.client.is_empty() {
+            // What was sent without a store is this client's.
+            (meta.client_id, meta.session_epoch) = (self.client.clone(), self.session_epoch);
+        }
         if let Some((client, session_epoch)) = salvage.client.as_ref().filter(|_| is_new) {
             // What this installation sent may be on its way still, or was carried out: to the server it is the same one.
             meta.client_id.clone_from(client);
@@ -179,6 +188,7 @@ impl Engine {
     pub(super) fn on_written(&mut self, now: Timestamp, write: WriteId, position: u64, effects: &mut impl Sink) {
         let was_held = self.store.is_held();
         if let Some(kept) = self.store.on_written(write, position) {
+            self.end_adoption(effects);
             self.session_epoch = self.store.session_epoch().unwrap_or(self.session_epoch);
             self.timers.set(Timer::Compact, Some(now.after(self.config.compact_idle_ms)));
             self.post_written(position, was_held, effects);
@@ -189,12 +199,14 @@ impl Engine {
     pub(super) fn on_write_failed(&mut self, now: Timestamp, write: WriteId, why: StoreFailure, effects: &mut impl Sink) {
         let was_held = self.store.is_held();
         let Some(failures) = self.store.on_failed(write, &why) else { return };
+        let is_final = !why.is_passing() || failures >= ABORTS_MAX;
         match why {
+            why if self.adoption.is_under_way && is_final => self.fall_back(now, &why, effects),
             // What was salvaged was to stand where somebody else has written.
             StoreFailure::Behind if self.store.restores().is_some() => self.want(Reads::All),
             StoreFailure::Behind => self.tabs.reads = self.tabs.reads.max(Reads::Tail),
             StoreFailure::Fenced { .. } => self.on_fenced(was_held),
-            why if why.is_passing() && failures < ABORTS_MAX => {
+            _ if !is_final => {
                 let wait = retry::STORE.draw(failures, &mut self.rng);
                 self.timers.set(Timer::Commit, Some(now.after(wait)));
             }
@@ -202,12 +214,18 @@ impl Engine {
         }
     }
 
-    /// The store is gone: the client goes on in memory, and says so.
+    /// The store is gone: the client goes on in memory, and says so, until the store is back.
     pub(super) fn turn_to_memory(&mut self, now: Timestamp, error: Fault, effects: &mut impl Sink) {
         self.troubles.storage = Some(error.clone());
         effects.push(Effect::Notify(Notice::Troubled { error: error.clone() }));
-        self.outbox.seal();
         self.close_mirror(now, effects);
+        self.adopt_later(now);
+        self.go_on_in_memory(now, error, effects);
+    }
+
+    pub(super) fn go_on_in_memory(&mut self, now: Timestamp, error: Fault, effects: &mut impl Sink) {
+        (self.adoption.is_under_way, self.adoption.missed, self.tabs.reads) = (false, Reads::Nothing, Reads::Nothing);
+        self.outbox.seal(self.store.stored_to());
         let mut kept = self.store.turn_to_memory();
         self.refuse_asks(&mut kept, &error, effects);
         self.on_kept(now, kept, effects);
@@ -224,7 +242,7 @@ impl Engine {
         let mut mutations = Vec::new();
         for staged in &kept.staged {
             for (id, ordinal) in &staged.mutations {
-                self.keep(id, kept.position.map(|position| (position, *ordinal)));
+                self.keep(id, Some((kept.position.unwrap_or(staged.aside), *ordinal)));
                 mutations.push(id.clone());
             }
         }

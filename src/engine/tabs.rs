@@ -7,7 +7,7 @@ use super::config::TransportKind;
 use super::effect::{Effect, Sink};
 use super::error::{Code, Fault};
 use super::ident::AskId;
-use super::input::Ask;
+use super::input::{Ask, StoreFailure};
 use super::message::{Errand, Message};
 use super::notice::Phase;
 use super::store::{Endings, Mode};
@@ -115,15 +115,19 @@ impl Engine {
     }
 
     pub(super) fn want(&mut self, reads: Reads) {
-        if self.store.mode() == Mode::Durable {
+        if self.adoption.is_under_way {
+            self.adoption.missed = self.adoption.missed.max(reads);
+        } else if self.store.mode() == Mode::Durable {
             self.tabs.reads = self.tabs.reads.max(reads);
         }
     }
 
     /// Another tab may drain, or has taken the lock: this one only writes.
-    pub(super) fn on_lock_lost(&mut self) {
+    pub(super) fn on_lock_lost(&mut self, now: Timestamp, effects: &mut impl Sink) {
         self.tabs.may_drain = false;
-        if self.store.mode() == Mode::Durable && (self.store.is_held() || self.store.is_taking_over()) {
+        if self.adoption.is_under_way {
+            self.fall_back(now, &StoreFailure::Behind, effects);
+        } else if self.store.mode() == Mode::Durable && (self.store.is_held() || self.store.is_taking_over()) {
             self.store.lose();
             self.want(Reads::All);
         }

@@ -143,7 +143,7 @@ impl Engine {
     /// What was never sent has ended. The app hears of it, or does so when it is stored; where nothing can be stored any more,
     /// what is stored comes back with the next start.
     pub(super) fn end_unsent(&mut self, queued: &Queued, ending: Ending, is_told_later: bool, effects: &mut impl Sink) {
-        let (is_stored, id) = (queued.place.is_some(), queued.id.clone());
+        let (is_stored, id) = (self.store.has(queued.place), queued.id.clone());
         let taken = Taken { id, addresses: queued.addresses.clone(), ending: Some(ending.clone()).filter(|_| is_told_later) };
         if is_stored && self.store.mode() != Mode::Durable {
             return self.on_taken(&Taken { ending: Some(ending), ..taken }, false, effects);

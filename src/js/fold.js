@@ -116,8 +116,6 @@ export class Fold {
       case 'durable':
         this.room.used();
         return () => this.mutations.durable(notice.mutations, notice.durability);
-      case 'notDurable':
-        return () => this.mutations.notDurable(notice.mutations, fromFault(notice.error));
       case 'settled':
         return () => this.mutations.settled(notice.mutation, settlement(notice.ending));
       case 'answered':

@@ -283,7 +283,7 @@ export interface OpenOptions<C extends Record<keyof C, object> = Record<string, 
 
 /**
  * Opens a client: loads the module, opens the store, and goes on with what an earlier run left unsent. Without IndexedDB it
- * works in memory and says so in its status.
+ * works in memory and says so in its status, until the store can be taken up again.
  * Rejects with `VALIDATION`, `WASM_LOAD`, `CSP_BLOCKED`, `VERSION_TOO_NEW`, `STORAGE_UNAVAILABLE`, `ABORTED`.
  */
 export declare function open<C extends Record<keyof C, object> = Record<string, any>>(options: OpenOptions<C>): Promise<SyncClient<C>>;
@@ -308,7 +308,10 @@ export declare function destroy(target: StoreTarget): Promise<void>;
 
 // ------------------------------------------------------------------ writes and reads
 
-/** How well a write is stored: it outlasts a loss of power, a crash of the browser, or nothing but this page's life. */
+/**
+ * How well a write is stored: it outlasts a loss of power, a crash of the browser, or nothing but this page's life. What is `memory` is
+ * stored after all when the store is back: `status.storage.kind` is then `indexeddb` again.
+ */
 export type Durability = 'strict' | 'relaxed' | 'memory';
 
 /**

@@ -67,16 +67,17 @@ export class Mutations {
   durable(ids, durability) {
     for (const id of ids) {
       const write = this.#open.get(id);
-      if (write === undefined || write.durable) continue;
+      if (write === undefined || write.safe) continue;
+      const isKnown = write.durable;
       write.durable = true;
       write.safe = durability !== 'memory';
       if (write.safe) this.#risk(-1);
-      write.batch.isDurable(durability);
+      if (!isKnown) write.batch.isDurable(durability);
     }
   }
 
-  /** What is neither stored nor in memory will not be heard of again. */
-  notDurable(ids, error) {
+  /** These will not be heard of again. */
+  #forget(ids, error) {
     for (const id of ids) {
       this.#open.get(id)?.batch.isNotDurable(error);
       this.settled(id, { ending: 'unknown', error });
@@ -94,12 +95,12 @@ export class Mutations {
 
   /** The module has ended: what it had not stored is gone, the rest will be heard of from the next one. */
   lost(error) {
-    this.notDurable([...this.#open].filter(([, write]) => !write.durable).map(([id]) => id), error);
+    this.#forget([...this.#open].filter(([, write]) => !write.durable).map(([id]) => id), error);
   }
 
   /** Nothing more will be heard. */
   end(error) {
-    this.notDurable([...this.#open.keys()], error);
+    this.#forget([...this.#open.keys()], error);
   }
 
   #risk(more) {

@@ -642,6 +642,7 @@ impl Device {
     pub fn is_at_rest(&self, common: &Common) -> bool {
         self.tab.is_open
             && self.disk.waiting() == 0
+            && !self.is_without_store()
             && (!self.tabs.are_several() || self.knows_all())
             && self.oracle.is_at_rest(&common.truths[self.user])
     }
@@ -650,6 +651,9 @@ impl Device {
     pub fn check_rest(&mut self, common: &Common) -> Halt {
         if self.tabs.are_several() && !self.knows_all() {
             return self.violated(common, "V1", "everything is at rest, and the tab does not know all that is stored".into());
+        }
+        if self.is_without_store() {
+            return self.violated(common, "V1", "everything is at rest, and the tab has not taken its store up again".into());
         }
         let engine = &mut self.tab.engine;
         let verdict = self.oracle.rested(&common.truths[self.user], |name| seen(engine, name));

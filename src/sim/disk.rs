@@ -204,6 +204,8 @@ impl Image {
     fn apply(&mut self, change: &Change) -> u64 {
         for (position, bytes) in &change.rewrite {
             replace(&mut self.log, *position, bytes);
+            // As the generator of keys does.
+            self.last_position = self.last_position.max(*position);
         }
         for (number, bytes) in &change.pages {
             replace(&mut self.pages, *number, bytes);

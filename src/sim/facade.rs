@@ -127,7 +127,6 @@ impl Stream {
             Notice::Settled { mutation, ending } => {
                 settled(std::slice::from_ref(mutation), ending.name(), ending.error().map(|error| error.code));
             }
-            Notice::NotDurable { mutations, error } => settled(mutations, "unknown", Some(error.code)),
             _ => {}
         }
     }

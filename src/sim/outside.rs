@@ -38,11 +38,6 @@ impl Device {
         if !self.tab.is_open {
             return Ok(());
         }
-        if self.is_refused && self.is_without_store() {
-            // What it holds of the lost store is sent after a reload, and not before.
-            self.is_refused = false;
-            return self.perform(common, Action::Crash);
-        }
         if asks > 0 && self.ask_rng.up_to(999_999) < u64::from(asks) {
             let action = self.draw_question();
             return self.perform(common, action);
@@ -238,10 +233,6 @@ impl Device {
     fn heal_tab(&mut self, common: &mut Common) -> Halt {
         if std::mem::take(&mut self.tab.asking.is_stopped) {
             self.tell(common, Input::Stopped { stopped: false })?;
-        }
-        if self.is_without_store() {
-            // A tab that has given its store up goes on in memory; the next one finds the store again.
-            return self.crash(common, false);
         }
         self.notice_sleep(common)?;
         self.tell(common, Input::BecameVisible)?;

@@ -139,6 +139,10 @@ pub struct Client {
     pub disk: Disk,
     /// Whether transactions complete by themselves.
     pub storing: bool,
+    /// Why none does, if so: as soon as it is ordered.
+    pub full: Option<StoreFailure>,
+    /// Why nothing can be read, if so.
+    pub unreadable: Option<StoreFailure>,
     pub writes: VecDeque<Write>,
     pub loads: VecDeque<Effect>,
     pub sent: VecDeque<(RequestId, Call)>,
@@ -223,6 +227,8 @@ impl Client {
             now: Timestamp(0),
             disk: Disk::default(),
             storing: false,
+            full: None,
+            unreadable: None,
             writes: VecDeque::new(),
             loads: VecDeque::new(),
             sent: VecDeque::new(),
@@ -342,11 +348,14 @@ impl Client {
     /// Carries out what is to be read and written.
     pub fn store(&mut self) {
         while let Some(Effect::Load { load, what }) = self.loads.pop_front() {
-            let found = self.disk.load(&what);
-            self.tell(Input::Loaded { load, found });
+            let input = match self.unreadable.clone() {
+                Some(why) => Input::LoadFailed { load, why },
+                None => Input::Loaded { load, found: self.disk.load(&what) },
+            };
+            self.tell(input);
         }
         while let Some(write) = self.writes.pop_front() {
-            let input = match self.disk.apply(&write) {
+            let input = match self.full.clone().map_or_else(|| self.disk.apply(&write), Err) {
                 Ok(position) => Input::Written { write: write.write, position },
                 Err(why) => Input::WriteFailed { write: write.write, why },
             };

@@ -1,6 +1,7 @@
 //! Stories about the engine: one promise each, time moved by hand. They need the feature `sim`.
 #![cfg(feature = "sim")]
 
+mod adopting;
 mod again;
 mod answers;
 mod asleep;

@@ -12,9 +12,9 @@ use syncline::engine::notice::{Ending, Notice, Phase};
 use crate::harness::*;
 
 /// A device: its disk, its tabs, and what they say to each other.
-struct Device {
-    disk: Disk,
-    tabs: Vec<Client>,
+pub struct Device {
+    pub disk: Disk,
+    pub tabs: Vec<Client>,
     /// Whether what they say is heard.
     hears: bool,
     seeds: u64,
@@ -22,7 +22,7 @@ struct Device {
 
 impl Device {
     /// With one tab, which has the lock, and so many more.
-    fn with(others: usize) -> Device {
+    pub fn with(others: usize) -> Device {
         Device::of(Config { poll_base_ms: 1 << 40, ..config() }, others)
     }
 
@@ -52,7 +52,7 @@ impl Device {
     }
 
     /// Something happens in one tab; the others hear what it says, and say.
-    fn at<R>(&mut self, tab: usize, act: impl FnOnce(&mut Client) -> R) -> R {
+    pub fn at<R>(&mut self, tab: usize, act: impl FnOnce(&mut Client) -> R) -> R {
         let result = self.quietly(tab, act);
         let mut said = 0;
         while let Some(from) = self.tabs.iter().position(|tab| !tab.posted.is_empty()) {
@@ -77,7 +77,7 @@ impl Device {
     }
 
     /// Time passes in all tabs, and the server answers.
-    fn live(&mut self, server: &mut Server, ms: u64) {
+    pub fn live(&mut self, server: &mut Server, ms: u64) {
         for _ in 0..ms.div_ceil(50) {
             for tab in 0..self.tabs.len() {
                 self.at(tab, |tab| tab.live(server, 50));
@@ -85,17 +85,17 @@ impl Device {
         }
     }
 
-    fn drains(&self) -> Vec<bool> {
+    pub fn drains(&self) -> Vec<bool> {
         self.tabs.iter().map(|tab| tab.status().drainer).collect()
     }
 
     /// What each tab sees of a document.
-    fn views(&mut self, key: &str) -> Vec<Option<Value>> {
+    pub fn views(&mut self, key: &str) -> Vec<Option<Value>> {
         (0..self.tabs.len()).map(|tab| self.at(tab, |tab| loaded(tab, key))).collect()
     }
 
     /// A tab that knows all there is knows what one that opens now would.
-    fn check(&mut self, keys: &[&str]) {
+    pub fn check(&mut self, keys: &[&str]) {
         let last = self.disk.log.last_key_value().map_or(0, |(position, _)| *position);
         let mut fresh = Client::fresh(config(), 99);
         (fresh.storing, fresh.disk) = (true, self.disk.clone());

@@ -141,7 +141,7 @@ test('a write that cannot be stored rejects durable, and a page that does not li
   const hear = (reason) => unhandled.push(reason);
   process.on('unhandledRejection', hear);
   const write = client.documents('notes').put('a', {});
-  engine.tell({ notice: 'notDurable', mutations: ['m1'], error: { code: 'FENCED', message: 'another tab' } });
+  engine.tell({ notice: 'settled', mutation: 'm1', ending: { ending: 'unknown', error: { code: 'FENCED', message: 'another tab' } } });
   await settle();
   process.off('unhandledRejection', hear);
   assert.deepEqual(unhandled, []);

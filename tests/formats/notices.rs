@@ -15,7 +15,7 @@ use syncline::protocol::{Address, Json, KeyedOperation, Text};
 use crate::vectors::{Vectors, assert_covered, raw, variants};
 
 variants!(Notice as notice_name, NOTICES:
-    Opened, OpenFailed, Changed, Durable, NotDurable, Settled, Answered, Item, PendingItems, InboxAdded, InboxRemoved, TokenWanted,
+    Opened, OpenFailed, Changed, Durable, Settled, Answered, Item, PendingItems, InboxAdded, InboxRemoved, TokenWanted,
     TokenGivenUp, Status, Reset, Troubled,
 );
 variants!(ItemState as state_name, STATES: Unknown, Pending, Syncing, Synced, Failed, Conflicted, Rejected);
@@ -59,7 +59,6 @@ fn samples() -> Vec<(String, Notice)> {
         ("changed: a document that is null".into(), changed(ViewChange::Value { value: Json::parse("null").ok() })),
         ("changed: no document".into(), changed(ViewChange::Value { value: None })),
         ("changed: operations".into(), changed(ViewChange::Operations { operations })),
-        ("not durable".into(), Notice::NotDurable { mutations: vec![id(1)], error: Fault::new(Code::Fenced, "taken over") }),
         ("answered".into(), Notice::Answered { ask: AskId(6), error: None }),
         ("answered: no".into(), Notice::Answered { ask: AskId(6), error: Some(Fault::new(Code::Network, "no answer")) }),
         ("token wanted: initial".into(), Notice::TokenWanted { reason: TokenReason::Initial }),

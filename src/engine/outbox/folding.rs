@@ -3,7 +3,8 @@
 use super::{Outbox, State};
 use crate::engine::ident::MutationId;
 use crate::engine::queued::Queued;
-use crate::protocol::Address;
+use crate::protocol::member::Fields;
+use crate::protocol::{Address, Seen};
 
 impl Outbox {
     /// With nothing in it; of each document so many mutations are kept singly.
@@ -62,6 +63,12 @@ impl Outbox {
             }
         }
         runs
+    }
+
+    /// Whether something is frozen that was made before anything was heard of the server.
+    pub fn has_blind(&self) -> bool {
+        let mut entries = self.queue.iter().filter_map(|(_, queued)| queued.entry.as_deref());
+        entries.any(|entry| !Fields::of(&entry.text).read::<Seen>("seen").is_ok_and(|seen| !seen.generation.is_empty()))
     }
 
     /// The names of all that these are made of, in order.

@@ -97,9 +97,6 @@ impl Tab {
             Notice::Opened { .. } => self.is_open = true,
             Notice::Answered { ask, error } => drop(self.answers.insert(ask.0, error)),
             Notice::Settled { mutation, ending } => drop(self.endings.insert(mutation, ending)),
-            Notice::NotDurable { mutations, error } => {
-                self.endings.extend(mutations.into_iter().map(|mutation| (mutation, Ending::Unknown { error: error.clone() })));
-            }
             Notice::TokenWanted { .. } => return Some(Input::TokenGiven { present: true, expires_at: None }),
             _ => {}
         }

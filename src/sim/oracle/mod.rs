@@ -385,13 +385,6 @@ impl Oracle {
         }
         match notice {
             Notice::Durable { mutations, durability } => mutations.iter().try_for_each(|id| self.promised(&id.0, *durability)),
-            Notice::NotDurable { mutations, .. } => mutations.iter().try_for_each(|id| {
-                if self.told.get(&*id.0).is_some_and(|told| told.promise.is_some()) {
-                    return broken("I1", format!("{id} was called durable and then not"));
-                }
-                self.open.remove(&*id.0);
-                self.end(&id.0, "not durable")
-            }),
             Notice::Settled { mutation, ending } => self.heard(truth, &mutation.0, ending),
             Notice::Changed { address, change } => {
                 self.shown.change(format!("{}/{}", address.collection, address.key), change).map_err(|what| Violation { law: "I24", what })
@@ -406,6 +399,9 @@ impl Oracle {
             self.told.entry(id.to_owned()).or_default();
         }
         let Some(told) = self.told.get_mut(id) else { return broken("I1", format!("{id} is durable, and nobody wrote it")) };
+        if durability == Durability::Memory && told.promise.is_some_and(|promise| promise != durability) {
+            return broken("I1", format!("{id} was called durable, and then kept in memory"));
+        }
         told.promise = Some(durability);
         let stored = self.stored.is_pending(id) || self.stored.ending(id).is_some();
         if durability != Durability::Memory && !stored {

@@ -95,18 +95,24 @@ impl Stored {
     ) -> Result<Vec<Fact>, (&'static str, String)> {
         let mut removed = Vec::new();
         let mut copied = Vec::new();
+        let (mut fresh, mut is_late) = (Vec::new(), false);
         for (at, bytes) in &write.rewrite {
-            removed.extend(self.log.remove(at).unwrap_or_default());
+            let before = self.log.remove(at);
             if let Some(bytes) = bytes {
                 let facts = facts(bytes);
-                copied.extend(facts.iter().cloned());
+                // What stands where nothing did is as if it were appended, when the store is taken up again.
+                is_late |= before.is_none();
+                let kept = if before.is_some() { &mut copied } else { &mut fresh };
+                kept.extend(facts.iter().cloned());
                 self.log.insert(*at, facts);
             }
+            removed.extend(before.unwrap_or_default());
         }
         let ordered = self.ordered.take().filter(|(ordered, _)| *ordered == write.write);
-        let fresh = ordered.map_or_else(|| appended(write), |(_, fresh)| fresh);
-        if !fresh.is_empty() {
-            self.log.insert(position, fresh.clone());
+        let appended = ordered.map_or_else(|| appended(write), |(_, fresh)| fresh);
+        if !appended.is_empty() {
+            self.log.insert(position, appended.clone());
+            fresh.extend(appended);
         }
         let affected: BTreeSet<&String> = removed.iter().chain(&copied).chain(&fresh).flat_map(Fact::ids).collect();
         let before: Vec<Count> = affected.iter().map(|id| self.count(id)).collect();
@@ -118,7 +124,7 @@ impl Stored {
         for (id, before) in affected.into_iter().zip(before) {
             self.compare(id, before, &fresh)?;
         }
-        fresh.iter().try_for_each(|fact| self.end(fact, &fresh, truth, is_without_ids))?;
+        fresh.iter().try_for_each(|fact| self.end(fact, &fresh, truth, is_without_ids, is_late))?;
         Ok(fresh)
     }
 
@@ -129,7 +135,9 @@ impl Stored {
             Fact::Frozen { entry, members, bytes } => Some((entry.clone(), members.clone(), bytes.clone())),
             _ => None,
         };
-        let freezes = fresh.iter().filter_map(frozen).collect();
+        let is_new = |(at, bytes): &(u64, Option<Vec<u8>>)| if self.log.contains_key(at) { None } else { bytes.as_deref().map(facts) };
+        let restored: Vec<Fact> = write.rewrite.iter().filter_map(is_new).flatten().collect();
+        let freezes = restored.iter().chain(&fresh).filter_map(frozen).collect();
         self.ordered = Some((write.write, fresh));
         freezes
     }
@@ -201,7 +209,15 @@ impl Stored {
         Ok(())
     }
 
-    fn end(&mut self, fact: &Fact, fresh: &[Fact], truth: &Truth, is_without_ids: bool) -> Result<(), (&'static str, String)> {
+    /// With `is_late`, what carried a write on may have ended since, while there was no store.
+    fn end(
+        &mut self,
+        fact: &Fact,
+        fresh: &[Fact],
+        truth: &Truth,
+        is_without_ids: bool,
+        is_late: bool,
+    ) -> Result<(), (&'static str, String)> {
         let Fact::Ended { entry, members, ending } = fact else { return Ok(()) };
         let name = entry.as_deref().unwrap_or_default();
         let is_true = match ending.as_str() {
@@ -225,7 +241,7 @@ impl Stored {
             let first = members.first().map(String::as_str).unwrap_or_default();
             let root = self.roots.get(first).map_or(first, String::as_str);
             let by: Vec<String> = fresh.iter().filter_map(|fact| fact.carries_on(root)).cloned().collect();
-            if by.is_empty() {
+            if by.is_empty() && !is_late {
                 return Err(("I1", format!("{members:?} are stored as merged, and nothing carries them on")));
             }
             members.iter().for_each(|member| drop(self.carried_on_by.insert(member.clone(), by.clone())));

@@ -94,7 +94,7 @@ export class Tab {
     if (what === 'get' || what === 'watch' || what === 'pull' || ASKS.has(what)) await settle();
     this.#tell();
     this.#turn = null;
-    if (what || /"notice":"(durable|notDurable|settled|answered|opened)"/.test(notices)) await settle();
+    if (what || /"notice":"(durable|settled|answered|opened)"/.test(notices)) await settle();
     this.#compare(line);
   }
 

@@ -88,6 +88,7 @@ impl Engine {
             taken = taken.and_then(|()| self.take_up_commit(now, *position, &bytes.0, effects));
         }
         self.lay_back(now, unsaved, effects);
+        self.store.laid_anew();
         self.note_last_syncs();
         taken
     }

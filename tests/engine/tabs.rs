@@ -446,6 +446,30 @@ fn a_page_that_came_with_news_for_a_tab_that_was_writing_is_read_again() {
     assert_eq!(device.views("k")[1], Some(json!(1)));
 }
 
+#[test]
+fn i9_s1_a_splice_that_was_laid_anew_between_two_attempts_is_stored_with_its_text() {
+    let (mut server, mut device) = settled(1);
+    device.at(0, |tab| tab.mutate(put("k", r#"{"t":"one two"}"#)).unwrap());
+    device.live(&mut server, 200);
+    device.hears = false;
+    device.tabs[1].storing = false;
+    device.quietly(1, |tab| tab.mutate(splice("k", 7, 0, "!")).unwrap());
+    let write = device.tabs[1].writes.pop_front().expect("it is to be stored").write;
+    device.quietly(1, |tab| tab.tell(Input::WriteFailed { write, why: StoreFailure::Aborted { why: String::new() } }));
+    device.at(0, |tab| tab.mutate(put("k", r#"{"t":"another"}"#)).unwrap());
+    let position = device.disk.last;
+    device.quietly(1, |tab| tab.tell(Input::Heard { message: Message::Grew { position } }));
+    device.quietly(1, |tab| tab.store());
+    assert_eq!(device.views("k")[1], Some(json!({"t":"another!"})));
+    device.quietly(1, |tab| tab.pass(1_000));
+    let write = device.tabs[1].writes.pop_front().expect("it is tried again");
+    let position = device.disk.apply(&write).unwrap();
+    device.quietly(1, |tab| tab.tell(Input::Written { write: write.write, position }));
+    // Whatever else waits there, one that opens now sees the same.
+    let fresh = device.open(config());
+    assert_eq!(device.views("k")[fresh], Some(json!({"t":"another!"})));
+}
+
 /// A random number below `below`, from a seed that goes on.
 fn draw(seed: &mut u64, below: u64) -> u64 {
     *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

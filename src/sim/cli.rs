@@ -64,12 +64,18 @@ pub fn run(arguments: &[String], commit: &str) -> ExitCode {
     }
 }
 
-/// Each seed and the digest of its run, a line each.
+/// Each seed and the digest of its run, a line each, and the law that was broken, if one was.
 fn tell_digests(asked: &Asked) -> bool {
+    let mut is_good = true;
     for seed in asked.seed..asked.seed + asked.runs {
-        println!("{seed} {:016x}", run_plan(asked.plan_of(seed), None, false).digest);
+        let outcome = run_plan(asked.plan_of(seed), None, false);
+        println!("{seed} {:016x}", outcome.digest);
+        if let Some((event, Violation { law, what })) = outcome.violation {
+            eprintln!("seed {seed}, event {event}: {law}: {what}");
+            is_good = false;
+        }
     }
-    true
+    is_good
 }
 
 /// Adds up what `--json` said of several slices.

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use syncline::engine::View;
 use syncline::engine::clock::Timestamp;
 use syncline::engine::config::Config;
+use syncline::engine::ident::AskId;
 use syncline::engine::input::{Ask, Input, StoreFailure};
 use syncline::engine::message::Message;
 use syncline::engine::mutation::Mutation;
@@ -283,6 +284,28 @@ fn c5_what_is_asked_of_the_one_that_drains_is_asked_again_where_it_was_not_heard
     device.live(&mut server, 11_000);
     assert_eq!(device.tabs[1].answered(pull), Some(None));
     assert_eq!(device.drains(), [true, false]);
+}
+
+#[test]
+fn c5_calls_for_the_same_are_asked_for_once_and_once_more_for_those_that_came_later() {
+    let (mut server, mut device) = settled(1);
+    let said = |device: &Device| device.tabs[1].posted.iter().filter(|message| matches!(message, Message::Wanted { .. })).count();
+    let calls = 1..1_000;
+    for call in calls.clone() {
+        device.quietly(1, |tab| tab.tell(Input::Asked { ask: AskId(call), what: Ask::Pull }));
+    }
+    assert_eq!(said(&device), 1);
+    device.tabs[1].posted.clear();
+    device.quietly(1, |tab| tab.pass(3_000));
+    device.quietly(1, |tab| tab.tell(Input::Heard { message: Message::Turned }));
+    assert_eq!(said(&device), 1, "another one may drain");
+    let (pulls, asked) = (server.pulls, |device: &Device, call| device.tabs[1].answered(AskId(call)).is_some());
+    device.at(1, |_| ());
+    device.live(&mut server, 50);
+    assert_eq!((server.pulls, asked(&device, 1), asked(&device, 2)), (pulls + 1, true, false), "that one may have been older than these");
+    device.live(&mut server, 500);
+    assert_eq!(server.pulls, pulls + 2);
+    assert!(calls.clone().all(|call| asked(&device, call)));
 }
 
 #[test]

@@ -259,6 +259,31 @@ fn i8_what_comes_after_another_write_does_so_when_both_are_made_on_more_than_was
 }
 
 #[test]
+fn i8_what_comes_after_a_follow_up_that_was_never_stored_comes_after_what_that_carried_on() {
+    let (mut server, mut device) = settled(1);
+    let mut other = another(&mut server);
+    device.at(0, |tab| tab.mutate(put("a", "1")).unwrap());
+    device.live(&mut server, 200);
+    other.live(&mut server, 60_000);
+    other.mutate(put("a", "2")).unwrap();
+    other.live(&mut server, 200);
+    let first = device.at(0, |tab| tab.mutate(put("a", r#"{"reject":true}"#)).unwrap());
+    device.quietly(0, |tab| tab.pass(100));
+    device.tabs[0].storing = false;
+    device.quietly(0, |tab| tab.answer(&mut server));
+    let second = device.quietly(0, |tab| tab.mutate(put("b", "1").after(vec![first.clone()])).unwrap());
+    // The conflict is found, and what follows of it goes with the store.
+    device.at(1, |tab| tab.tell(Input::LockGained));
+    device.at(0, |tab| tab.tell(Input::LockLost));
+    device.tabs[0].storing = true;
+    device.quietly(0, |tab| tab.store());
+    device.live(&mut server, 1_000);
+    assert_eq!(device.tabs[0].status().pending_mutations, 0);
+    assert!(matches!(device.tabs[0].ending(&second), Some(Ending::Rejected { .. })), "{:?}", device.tabs[0].ending(&second));
+    assert_eq!(server.document("b"), None);
+}
+
+#[test]
 fn c6_a_write_is_made_on_what_was_folded_meanwhile_too() {
     let mut server = Server::new();
     let config = Config { compact_bytes_min: 1, compact_idle_ms: 20, poll_base_ms: 1 << 40, ..config() };

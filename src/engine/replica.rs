@@ -446,7 +446,7 @@ impl Document {
 
     /// Without its page a document's view is known only from a put or delete on.
     fn is_known(&self) -> bool {
-        !self.is_unloaded() || self.has(|operation| matches!(operation, Operation::Put(_) | Operation::Delete))
+        !self.is_unloaded() || self.has(is_whole)
     }
 
     fn has(&self, kind: fn(&Operation) -> bool) -> bool {
@@ -515,17 +515,20 @@ impl Document {
         }
     }
 
-    /// The texts of runs whose place the base no longer has, after it moved. A run whose place is there needs none.
+    /// The texts of runs whose place the base no longer has, after it moved. A run whose place is there needs none; while nobody knows
+    /// what is there, every one does.
     fn moved(&mut self) -> Vec<Before> {
         if !self.has(is_splice) {
             return Vec::new();
         }
         let mut moved = Vec::new();
-        let mut fold = self.fold();
+        let (mut fold, mut is_known) = (self.fold(), !self.is_unloaded());
         for layer in &self.layers {
             for (index, operation) in layer.operations.iter().enumerate() {
+                is_known |= is_whole(operation);
                 let begins = fold.operation(layer, index).is_some();
-                if let (true, Operation::Splice(splice), Some(text)) = (begins && fold.is_moved(), operation, layer.before(index)) {
+                let needs = begins && (fold.is_moved() || !is_known);
+                if let (true, Operation::Splice(splice), Some(text)) = (needs, operation, layer.before(index)) {
                     moved.push(Before { id: layer.id.clone(), operation: index as u32, path: splice.path.clone(), text: text.clone() });
                 }
             }
@@ -541,6 +544,11 @@ impl Document {
 /// Whether the operation edits a text.
 pub(super) fn is_splice(operation: &Operation) -> bool {
     matches!(operation, Operation::Splice(_))
+}
+
+/// Whether it says what the document is, whatever it was.
+fn is_whole(operation: &Operation) -> bool {
+    matches!(operation, Operation::Put(_) | Operation::Delete)
 }
 
 #[cfg(test)]
@@ -615,6 +623,22 @@ mod tests {
         splice(&mut replica, 3, 0, 1, "P");
         let kept = replica.rebase(&at(), true, None, &[id("m2")]);
         assert_eq!((text(&mut replica).as_str(), kept.len()), ("Put", 1));
+    }
+
+    #[test]
+    fn i9_every_run_keeps_its_text_while_nobody_knows_what_is_in_the_page() {
+        let mut replica = with_base("one");
+        splice(&mut replica, 1, 3, 0, "!");
+        let patch = Operation::Patch(Patch::from_merge_patch(&Value::parse(r#"{"n":1}"#).unwrap()));
+        replica.lay(&at(), false, 2, id("m2"), vec![patch]);
+        splice(&mut replica, 3, 4, 0, "?");
+        replica.capture(&at());
+        replica.unload(&at());
+        let kept = replica.moved(&at());
+        assert_eq!(
+            kept.iter().map(|before| (&*before.id.0, before.text.whole())).collect::<Vec<_>>(),
+            [("m1", "one".into()), ("m3", "one!".into())]
+        );
     }
 
     #[test]

@@ -150,6 +150,10 @@ impl Engine {
         if !self.follows() {
             return;
         }
+        #[cfg(feature = "sim")]
+        if self.has(super::planted::Bug::B29) {
+            return;
+        }
         if self.tabs.booted_at == self.store.log.last() && !self.is_reading_on() {
             self.store.take_over();
         } else {

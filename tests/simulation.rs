@@ -55,9 +55,19 @@ fn i25_the_same_seed_is_the_same_run() {
 /// All of them are caught by `cargo xtask sim --bug ALL`, which tries more seeds than there is time for here.
 #[test]
 fn planted_bugs_are_caught() {
+    let bugs = || planted::ALL.into_iter().filter(|bug| !bug.is_of_tabs());
     let is_caught = |bug, seed: &u64| World::new(Plan::draw(*seed), Some(bug)).run().violation.is_some() && run(*seed).violation.is_none();
-    let caught: Vec<_> = planted::ALL.into_iter().filter(|bug| (1..=3).any(|seed| is_caught(*bug, &seed))).collect();
-    assert!(caught.len() >= planted::ALL.len() / 2, "{caught:?}");
+    let caught: Vec<_> = bugs().filter(|bug| (1..=3).any(|seed| is_caught(*bug, &seed))).collect();
+    assert!(caught.len() >= bugs().count() / 2, "{caught:?}");
+}
+
+/// The seeds of devices with several tabs keep the laws without them.
+#[test]
+fn b7_b29_planted_bugs_of_tabs_are_caught() {
+    let is_caught = |bug, seed| World::new(Plan::draw(seed).with_tabs(), Some(bug)).run().violation.is_some();
+    for bug in planted::ALL.into_iter().filter(|bug| bug.is_of_tabs()) {
+        assert!(SEEDS_WITH_TABS.any(|seed| is_caught(bug, seed)), "{bug:?}");
+    }
 }
 
 #[test]

@@ -29,6 +29,7 @@ use crate::protocol::{Address, Part, Parts, Pointer, Text};
 /// A write of this tab that is not stored.
 struct Unsaved {
     queued: Box<Queued>,
+    /// What it comes after, and what that carries on: a follow-up may be lost with what was not stored.
     after: Vec<MutationId>,
     layers: Vec<(Address, Lifted)>,
 }
@@ -86,6 +87,7 @@ impl Engine {
             taken = taken.and_then(|()| self.take_up_commit(now, *position, &bytes.0, effects));
         }
         self.lay_back(now, unsaved, effects);
+        self.store.laid_anew();
         self.note_last_syncs();
         taken
     }
@@ -140,7 +142,11 @@ impl Engine {
         for id in &ids {
             let order = self.outbox.order(id);
             let after = order.and_then(|order| self.outbox.dependencies(&[order]).pop());
-            afters.push(after.map(|(_, after)| after).unwrap_or_default());
+            let mut after = after.map(|(_, after)| after).unwrap_or_default();
+            for at in 0..after.len() {
+                after.extend_from_slice(self.outbox.queued(&after[at]).map_or(&[], |queued| &queued.carries));
+            }
+            afters.push(after);
         }
         let mut unsaved = Vec::with_capacity(ids.len());
         for (id, after) in ids.iter().zip(afters) {
@@ -261,6 +267,7 @@ impl Engine {
     /// Stages them anew and lays them over all that is there by now. What was made anew from the inbox is there as it was.
     fn lay_anew(&mut self, now: Timestamp, mut unsaved: Vec<Unsaved>, effects: &mut impl Sink) {
         unsaved.retain(|unsaved| unsaved.queued.carries.is_empty());
+        let mut ids = OrderedSet::default();
         for Unsaved { queued, after, layers } in &mut unsaved {
             let mut parts = Vec::with_capacity(layers.len());
             for (address, layer) in layers {
@@ -268,9 +275,15 @@ impl Engine {
             }
             let header = header::mutation(&queued.id, self.wall_at(now), &self.config.scope, &queued.addresses, &None, None);
             self.store.stage_mutation(&queued.id, &header, &text_of(&Parts(&parts)), self.config.strict);
-            if !after.is_empty() {
-                self.keep_dependencies(&[(queued.id.clone(), after.clone())]);
+            let mut names = Vec::with_capacity(after.len());
+            for id in after.iter() {
+                let name = if ids.contains_key(id) { Some(id.clone()) } else { self.outbox.standing_for(id) };
+                names.extend(name.filter(|name| !names.contains(name)));
             }
+            if !names.is_empty() {
+                self.keep_dependencies(&[(queued.id.clone(), names)]);
+            }
+            ids.insert(queued.id.clone(), ());
             queued.texts.clear();
         }
         self.lay_back(now, unsaved, effects);

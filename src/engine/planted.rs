@@ -1,7 +1,7 @@
 //! Known bugs of others, planted on purpose: a checker that has never failed is not trusted. Built for the simulator only.
 
 use super::Engine;
-use super::effect::Sink;
+use super::effect::{Guard, Sink, Write};
 use super::ident::MutationId;
 use super::input::Reply;
 use super::queued::Queued;
@@ -23,6 +23,8 @@ pub enum Bug {
     B5,
     /// What was settled is brought back by a reading that overlaps.
     B6,
+    /// Two tabs drain: who was told that it does asks nobody, not even the store.
+    B7,
     /// Counted as sent though it never was, where the link closed in between.
     B8,
     /// What is pulled during a push is ignored, and its cursor kept.
@@ -45,18 +47,21 @@ pub enum Bug {
     B27,
     /// The machine slept, and the engine goes by a clock that stood still meanwhile.
     B28,
+    /// The store is never obtained by a tab that waits for it: nobody drains when the one that did has closed (B7 knows that, too).
+    B29,
     /// What was on its way when the page was killed is never sent again.
     B30,
 }
 
 /// All of them.
-pub const ALL: [Bug; 18] = [
+pub const ALL: [Bug; 20] = [
     Bug::B1,
     Bug::B2,
     Bug::B3,
     Bug::B4,
     Bug::B5,
     Bug::B6,
+    Bug::B7,
     Bug::B8,
     Bug::B9,
     Bug::B10,
@@ -68,8 +73,16 @@ pub const ALL: [Bug; 18] = [
     Bug::B17,
     Bug::B27,
     Bug::B28,
+    Bug::B29,
     Bug::B30,
 ];
+
+impl Bug {
+    /// Whether it is one among several tabs of a device.
+    pub fn is_of_tabs(self) -> bool {
+        matches!(self, Bug::B7 | Bug::B29)
+    }
+}
 
 /// B2: so many tries are enough.
 const TRIES: u32 = 10;
@@ -120,6 +133,17 @@ impl Engine {
     pub(super) fn uncover(&mut self, address: &Address) {
         let queued: Vec<MutationId> = self.outbox.ids_of(address);
         self.take_off(std::slice::from_ref(address), &queued);
+    }
+
+    /// B7: a tab that drains stores what it has, on whatever others have stored.
+    pub(super) fn unguard(&self, mut write: Box<Write>) -> Box<Write> {
+        if let Guard::Known { epoch, last, .. } = &mut write.guard
+            && self.has(Bug::B7)
+            && self.store.is_held()
+        {
+            (*epoch, *last) = (None, u64::MAX);
+        }
+        write
     }
 
     /// B10: the page's cursor is on its way to the disk, and its documents are not.

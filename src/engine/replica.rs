@@ -417,7 +417,7 @@ impl Document {
 
     /// Without its page a document's view is known only from a put or delete on.
     fn is_known(&self) -> bool {
-        !self.is_unloaded() || self.has(|operation| matches!(operation, Operation::Put(_) | Operation::Delete))
+        !self.is_unloaded() || self.has(is_whole)
     }
 
     fn has(&self, kind: fn(&Operation) -> bool) -> bool {
@@ -471,6 +471,11 @@ impl Document {
 /// Whether the operation edits a text.
 pub(super) fn is_splice(operation: &Operation) -> bool {
     matches!(operation, Operation::Splice(_))
+}
+
+/// Whether it says what the document is, whatever it was.
+fn is_whole(operation: &Operation) -> bool {
+    matches!(operation, Operation::Put(_) | Operation::Delete)
 }
 
 #[cfg(test)]
@@ -545,6 +550,22 @@ mod tests {
         splice(&mut replica, 3, 0, 1, "P");
         let kept = replica.rebase(&at(), true, None, &[id("m2")]);
         assert_eq!((text(&mut replica).as_str(), kept.len()), ("Put", 1));
+    }
+
+    #[test]
+    fn i9_every_run_keeps_its_text_while_nobody_knows_what_is_in_the_page() {
+        let mut replica = with_base("one");
+        splice(&mut replica, 1, 3, 0, "!");
+        let patch = Operation::Patch(Patch::from_merge_patch(&Value::parse(r#"{"n":1}"#).unwrap()));
+        replica.lay(&at(), false, 2, id("m2"), vec![patch]);
+        splice(&mut replica, 3, 4, 0, "?");
+        replica.capture(&at());
+        replica.unload(&at());
+        let kept = replica.moved(&at());
+        assert_eq!(
+            kept.iter().map(|before| (&*before.id.0, before.text.whole())).collect::<Vec<_>>(),
+            [("m1", "one".into()), ("m3", "one!".into())]
+        );
     }
 
     #[test]

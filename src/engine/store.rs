@@ -165,8 +165,8 @@ pub struct Store {
     failed: Option<Box<Staged>>,
     on_its_way: Option<Box<Flight>>,
     failures: u32,
-    /// Whether what failed was made on less than was stored.
-    is_behind: bool,
+    /// Whether what failed was laid on what others have stored since.
+    is_laid_anew: bool,
     last_write: u64,
     /// What of the log is still needed.
     pub log: Log,
@@ -192,7 +192,7 @@ impl Store {
             failed: None,
             on_its_way: None,
             failures: 0,
-            is_behind: false,
+            is_laid_anew: false,
             last_write: 0,
             log: Log::default(),
             pages: Pages::default(),
@@ -312,6 +312,11 @@ impl Store {
         (all().map(|staged| &*staged.bytes), all().any(|staged| !staged.bases.is_empty()))
     }
 
+    /// What waits to be stored was laid on what others have stored.
+    pub fn laid_anew(&mut self) {
+        self.is_laid_anew |= self.failed.is_some();
+    }
+
     /// The store is not this client's any more.
     pub fn lose(&mut self) {
         self.is_held = false;
@@ -429,8 +434,8 @@ impl Store {
         }
         let staged = match self.failed.take() {
             Some(mut failed) => {
-                if std::mem::take(&mut self.is_behind) {
-                    // What a write was made on has been found out since: it goes with it.
+                if std::mem::take(&mut self.is_laid_anew) {
+                    // What was found out then about the text that a write was made on goes with it.
                     failed.absorb(std::mem::take(&mut *self.staged), &mut self.log);
                 }
                 failed
@@ -542,7 +547,6 @@ impl Store {
             self.failed = Some(flight.staged);
         }
         self.failures += u32::from(why.is_passing());
-        self.is_behind = *why == StoreFailure::Behind;
         Some(self.failures)
     }
 

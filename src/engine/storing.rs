@@ -172,6 +172,8 @@ impl Engine {
         self.stage_history();
         if let Some(write) = self.store.commit(&self.replica, &self.config) {
             self.mirror_ahead();
+            #[cfg(feature = "sim")]
+            let write = self.unguard(write);
             effects.push(Effect::Write(write));
         }
     }

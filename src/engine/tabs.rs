@@ -55,21 +55,34 @@ pub(super) struct Tabs {
     told: Option<Phase>,
     /// What others are to do for this tab.
     errands: Vec<Sent>,
+    /// Whether another one may drain since that was said.
+    is_turned: bool,
     /// What this tab is to do for others, once it knows as much of the log as they did.
     for_others: Vec<(AskId, u64, Errand)>,
 }
 
-/// A question of the app that another tab is to answer.
+/// A question of the app, and when it is over in any case.
+type Call = (AskId, Option<Timestamp>);
+
+/// What another tab is to do, for all who have asked for it.
 #[derive(Debug)]
 struct Sent {
-    ask: AskId,
+    calls: Vec<Call>,
+    /// Those that came when it had been said. What is under way may be older than they are: it is asked for once more for them.
+    later: Vec<Call>,
     token: u64,
     what: Errand,
-    until: Option<Timestamp>,
     /// When it was last said.
     posted: Option<Timestamp>,
     /// How it was answered, and how much of the log the app must have heard of before it hears that.
     done: Option<(u64, Option<Fault>)>,
+}
+
+impl Sent {
+    /// All who have asked for it.
+    fn all(&self) -> impl Iterator<Item = &Call> {
+        self.calls.iter().chain(&self.later)
+    }
 }
 
 impl Default for Tabs {
@@ -85,6 +98,7 @@ impl Default for Tabs {
             phase: None,
             told: None,
             errands,
+            is_turned: false,
             for_others,
         }
     }
@@ -140,6 +154,10 @@ impl Engine {
         if !self.follows() {
             return;
         }
+        #[cfg(feature = "sim")]
+        if self.has(super::planted::Bug::B29) {
+            return;
+        }
         if self.tabs.booted_at == self.store.log.last() && !self.is_reading_on() {
             self.store.take_over();
         } else {
@@ -170,7 +188,7 @@ impl Engine {
             Message::Grew { position } if position > self.store.log.last() => self.note_news(),
             Message::Grew { .. } => {}
             Message::Turned => {
-                self.tabs.errands.iter_mut().for_each(|errand| errand.posted = None);
+                self.tabs.is_turned = true;
                 self.note_news();
             }
             Message::Asked if self.store.mode() == Mode::Durable && self.store.is_held() => {
@@ -218,11 +236,19 @@ impl Engine {
 
     /// The app asks, in a tab that does not drain, for what the one that does can do.
     pub(super) fn send_errand(&mut self, ask: AskId, what: Errand, until: Option<Timestamp>, effects: &mut impl Sink) {
+        let waiting: usize = self.tabs.errands.iter().map(|errand| errand.all().count()).sum();
         let error = match self.check_askable() {
-            Ok(()) if self.tabs.errands.len() >= WAITERS_MAX => Fault::new(Code::QueueFull, "too many calls are waiting"),
+            Ok(()) if waiting >= WAITERS_MAX => Fault::new(Code::QueueFull, "too many calls are waiting"),
             Ok(()) => {
-                let token = self.rng.bits() >> 11;
-                return self.tabs.errands.push(Sent { ask, token, what, until, posted: None, done: None });
+                let call = (ask, until);
+                return match self.tabs.errands.iter_mut().find(|errand| errand.what == what) {
+                    Some(errand) if errand.posted.is_some() => errand.later.push(call),
+                    Some(errand) => errand.calls.push(call),
+                    None => {
+                        let token = self.rng.bits() >> 11;
+                        self.tabs.errands.push(Sent { calls: vec![call], later: Vec::new(), token, what, posted: None, done: None });
+                    }
+                };
             }
             Err(error) => error,
         };
@@ -251,8 +277,8 @@ impl Engine {
             self.send_errands(now, effects);
         } else {
             // There is nobody else who would do it.
-            for Sent { ask, what, until, .. } in std::mem::take(&mut self.tabs.errands) {
-                self.run(now, ask, what, until, effects);
+            for errand in &std::mem::take(&mut self.tabs.errands) {
+                errand.all().for_each(|(ask, until)| self.run(now, *ask, errand.what.clone(), *until, effects));
             }
         }
         self.tell_phase(effects);
@@ -275,24 +301,42 @@ impl Engine {
     }
 
     fn send_errands(&mut self, now: Timestamp, effects: &mut impl Sink) {
-        while let Some(at) = self.tabs.errands.iter().position(|errand| errand.until.is_some_and(|until| until <= now)) {
-            let errand = self.tabs.errands.remove(at);
-            self.answer(errand.ask, Some(Fault::new(Code::Timeout, "not all of it has ended in time")), effects);
+        let mut over = Vec::new();
+        for errand in &mut self.tabs.errands {
+            for calls in [&mut errand.calls, &mut errand.later] {
+                let is_over = |(_, until): &Call| until.is_some_and(|until| until <= now);
+                over.extend(calls.iter().filter(|call| is_over(call)).map(|(ask, _)| *ask));
+                calls.retain(|call| !is_over(call));
+            }
+        }
+        for ask in over {
+            self.answer(ask, Some(Fault::new(Code::Timeout, "not all of it has ended in time")), effects);
         }
         let last = self.store.log.last();
-        while let Some(at) = self.tabs.errands.iter().position(|errand| errand.done.as_ref().is_some_and(|(position, _)| *position <= last))
-        {
-            let errand = self.tabs.errands.remove(at);
-            self.answer(errand.ask, errand.done.and_then(|(_, error)| error), effects);
+        for at in (0..self.tabs.errands.len()).rev() {
+            let errand = &mut self.tabs.errands[at];
+            let done = errand.done.take_if(|(position, _)| *position <= last);
+            if done.is_none() && !errand.calls.is_empty() {
+                continue;
+            }
+            // It is over; who came later asks anew.
+            let calls = std::mem::replace(&mut errand.calls, std::mem::take(&mut errand.later));
+            (errand.token, errand.posted, errand.done) = (self.rng.bits() >> 11, None, None);
+            if errand.calls.is_empty() {
+                self.tabs.errands.remove(at);
+            }
+            for (ask, _) in &calls {
+                self.answer(*ask, done.as_ref().and_then(|(_, error)| error.clone()), effects);
+            }
         }
         if !self.is_caught_up() {
             return;
         }
-        let position = self.store.log.last();
+        let is_turned = std::mem::take(&mut self.tabs.is_turned);
         for Sent { token, what, posted, done, .. } in &mut self.tabs.errands {
-            if done.is_none() && posted.is_none_or(|posted| now.since(posted) >= ERRAND_MS) {
+            if done.is_none() && posted.is_none_or(|posted| is_turned || now.since(posted) >= ERRAND_MS) {
                 *posted = Some(now);
-                effects.push(Effect::Post(Message::Wanted { token: *token, position, what: what.clone() }));
+                effects.push(Effect::Post(Message::Wanted { token: *token, position: last, what: what.clone() }));
             }
         }
     }
@@ -316,7 +360,7 @@ impl Engine {
     pub(super) fn next_among_tabs(&self) -> Option<Timestamp> {
         let open = self.tabs.errands.iter().filter(|errand| errand.done.is_none() && self.is_caught_up());
         let again = open.filter_map(|errand| errand.posted).min().map(|posted| posted.after(ERRAND_MS));
-        let errands = self.tabs.errands.iter().filter_map(|errand| errand.until).min();
+        let errands = self.tabs.errands.iter().flat_map(Sent::all).filter_map(|(_, until)| *until).min();
         let drainer = match self.tabs.asked {
             _ if !self.needs_drainer() => None,
             Some(asked) => Some(asked.after(ANSWER_MS)),
@@ -343,8 +387,8 @@ impl Engine {
 
     /// Errands end with the client.
     pub(super) fn give_up_errands(&mut self, why: &Fault, effects: &mut impl Sink) {
-        for errand in std::mem::take(&mut self.tabs.errands) {
-            self.answer(errand.ask, Some(why.clone()), effects);
+        for (ask, _) in std::mem::take(&mut self.tabs.errands).iter().flat_map(Sent::all) {
+            self.answer(*ask, Some(why.clone()), effects);
         }
     }
 }

@@ -69,7 +69,9 @@ impl Device {
     /// (law V1, bug B28).
     pub fn notice_sleep(&mut self, common: &mut Common) -> Halt {
         let (from, until) = self.tab.sleep.last;
-        let is_long = std::mem::take(&mut self.tab.sleep.is_unnoticed) && until - from > WAIT_MS_MAX && common.now >= until;
+        let is_long = self.tab.sleep.is_unnoticed && until - from > WAIT_MS_MAX && common.now >= until;
+        // Of what is left of it the engine hears at its end.
+        self.tab.sleep.is_unnoticed &= common.now < until;
         let is_quiet = self.tab.outstanding.is_empty();
         let wall = self.wall(common);
         self.tell(common, Input::Resumed { wall })?;

@@ -64,12 +64,18 @@ pub fn run(arguments: &[String], commit: &str) -> ExitCode {
     }
 }
 
-/// Each seed and the digest of its run, a line each.
+/// Each seed and the digest of its run, a line each, and the law that was broken, if one was.
 fn tell_digests(asked: &Asked) -> bool {
+    let mut is_good = true;
     for seed in asked.seed..asked.seed + asked.runs {
-        println!("{seed} {:016x}", run_plan(asked.plan_of(seed), None, false).digest);
+        let outcome = run_plan(asked.plan_of(seed, None), None, asked.tell);
+        println!("{seed} {:016x}", outcome.digest);
+        if let Some((event, Violation { law, what })) = outcome.violation {
+            eprintln!("seed {seed}, event {event}: {law}: {what}");
+            is_good = false;
+        }
     }
-    true
+    is_good
 }
 
 /// Adds up what `--json` said of several slices.
@@ -134,8 +140,9 @@ fn asked(arguments: &[String]) -> Result<Asked, String> {
 }
 
 impl Asked {
-    fn plan_of(&self, seed: u64) -> Plan {
-        let drawn = || if self.tabs { Plan::draw(seed).with_tabs() } else { Plan::draw(seed) };
+    fn plan_of(&self, seed: u64, bug: Option<Bug>) -> Plan {
+        let has_tabs = self.tabs || bug.is_some_and(Bug::is_of_tabs);
+        let drawn = || if has_tabs { Plan::draw(seed).with_tabs() } else { Plan::draw(seed) };
         let mut plan = self.plan.as_ref().map_or_else(drawn, |(_, plan)| plan.clone());
         plan.faults.retain(|fault, _| !self.without.contains(fault));
         plan
@@ -175,7 +182,7 @@ fn check(asked: &Asked, commit: &str) -> bool {
 
 /// Says with how little a failure comes again.
 fn shrink_failure(asked: &Asked, failure: &mut Failure) {
-    let plan = asked.plan_of(failure.seed);
+    let plan = asked.plan_of(failure.seed, None);
     let off: Vec<&str> = plan.faults.keys().map(|fault| fault.id()).collect();
     let shrunk = shrink::shrink(&plan, None, failure.law);
     failure.faults = shrunk.faults.iter().map(|fault| fault.id().to_owned()).collect();
@@ -213,7 +220,7 @@ fn hunt(asked: &Asked) -> bool {
     let mut caught = Vec::new();
     for bug in &asked.bugs {
         // What is broken without the bug too is no catch.
-        let holds_without = |seed| run_plan(asked.plan_of(seed), None, false).violation.is_none();
+        let holds_without = |seed| run_plan(asked.plan_of(seed, Some(*bug)), None, false).violation.is_none();
         let mut tally = run_many(asked, Some(*bug), |outcome| outcome.violation.is_none() || !holds_without(outcome.seed));
         let first = tally.failures.pop().filter(|failure| holds_without(failure.seed));
         let tried = first.as_ref().map_or(asked.runs, |failure| failure.seed - asked.seed + 1);
@@ -250,7 +257,7 @@ fn run_many(asked: &Asked, bug: Option<Bug>, go_on: impl Fn(&Outcome) -> bool + 
             if number >= stop_at.load(Ordering::Relaxed) {
                 return;
             }
-            let outcome = run_plan(asked.plan_of(asked.seed + number), bug, asked.tell);
+            let outcome = run_plan(asked.plan_of(asked.seed + number, bug), bug, asked.tell);
             if !go_on(&outcome) {
                 stop_at.fetch_min(number + 1, Ordering::Relaxed);
             }

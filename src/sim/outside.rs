@@ -222,15 +222,15 @@ impl Device {
     }
 
     /// No fault any more.
-    pub fn heal(&mut self, common: &mut Common) -> Halt {
+    pub fn heal(&mut self) {
         self.dice.heal();
         self.net.heal();
         self.disk_full_until = 0;
         self.front.slow_until = 0;
-        self.each_tab(|device| device.heal_tab(common))
     }
 
-    fn heal_tab(&mut self, common: &mut Common) -> Halt {
+    /// The tab is in view, and has its store.
+    pub fn heal_tab(&mut self, common: &mut Common) -> Halt {
         if std::mem::take(&mut self.tab.asking.is_stopped) {
             self.tell(common, Input::Stopped { stopped: false })?;
         }

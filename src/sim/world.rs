@@ -181,7 +181,10 @@ impl World {
     fn heal(&mut self) -> Halt {
         let thawed = self.devices.iter().map(|device| device.frozen_until()).max();
         self.common.now = self.common.now.max(thawed.unwrap_or(0));
-        self.devices.iter_mut().try_for_each(|device| device.heal(&mut self.common))
+        self.devices.iter_mut().for_each(Device::heal);
+        // What went wrong before is heard of before anybody looks which tabs have lost their store.
+        self.steps_until(self.common.now + 1)?;
+        self.devices.iter_mut().try_for_each(|device| device.each_tab(|device| device.heal_tab(&mut self.common)))
     }
 
     /// Lets everything come to rest.

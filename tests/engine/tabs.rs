@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use syncline::engine::View;
 use syncline::engine::clock::Timestamp;
 use syncline::engine::config::Config;
+use syncline::engine::ident::AskId;
 use syncline::engine::input::{Ask, Input, StoreFailure};
 use syncline::engine::message::Message;
 use syncline::engine::mutation::Mutation;
@@ -266,6 +267,31 @@ fn i8_what_comes_after_another_write_does_so_when_both_are_made_on_more_than_was
 }
 
 #[test]
+fn i8_what_comes_after_a_follow_up_that_was_never_stored_comes_after_what_that_carried_on() {
+    let (mut server, mut device) = settled(1);
+    let mut other = another(&mut server);
+    device.at(0, |tab| tab.mutate(put("a", "1")).unwrap());
+    device.live(&mut server, 200);
+    other.live(&mut server, 60_000);
+    other.mutate(put("a", "2")).unwrap();
+    other.live(&mut server, 200);
+    let first = device.at(0, |tab| tab.mutate(put("a", r#"{"reject":true}"#)).unwrap());
+    device.quietly(0, |tab| tab.pass(100));
+    device.tabs[0].storing = false;
+    device.quietly(0, |tab| tab.answer(&mut server));
+    let second = device.quietly(0, |tab| tab.mutate(put("b", "1").after(vec![first.clone()])).unwrap());
+    // The conflict is found, and what follows of it goes with the store.
+    device.at(1, |tab| tab.tell(Input::LockGained));
+    device.at(0, |tab| tab.tell(Input::LockLost));
+    device.tabs[0].storing = true;
+    device.quietly(0, |tab| tab.store());
+    device.live(&mut server, 1_000);
+    assert_eq!(device.tabs[0].status().pending_mutations, 0);
+    assert!(matches!(device.tabs[0].ending(&second), Some(Ending::Rejected { .. })), "{:?}", device.tabs[0].ending(&second));
+    assert_eq!(server.document("b"), None);
+}
+
+#[test]
 fn c6_a_write_is_made_on_what_was_folded_meanwhile_too() {
     let mut server = Server::new();
     let config = Config { compact_bytes_min: 1, compact_idle_ms: 20, poll_base_ms: 1 << 40, ..config() };
@@ -291,6 +317,28 @@ fn c5_what_is_asked_of_the_one_that_drains_is_asked_again_where_it_was_not_heard
     device.live(&mut server, 11_000);
     assert_eq!(device.tabs[1].answered(pull), Some(None));
     assert_eq!(device.drains(), [true, false]);
+}
+
+#[test]
+fn c5_calls_for_the_same_are_asked_for_once_and_once_more_for_those_that_came_later() {
+    let (mut server, mut device) = settled(1);
+    let said = |device: &Device| device.tabs[1].posted.iter().filter(|message| matches!(message, Message::Wanted { .. })).count();
+    let calls = 1..1_000;
+    for call in calls.clone() {
+        device.quietly(1, |tab| tab.tell(Input::Asked { ask: AskId(call), what: Ask::Pull }));
+    }
+    assert_eq!(said(&device), 1);
+    device.tabs[1].posted.clear();
+    device.quietly(1, |tab| tab.pass(3_000));
+    device.quietly(1, |tab| tab.tell(Input::Heard { message: Message::Turned }));
+    assert_eq!(said(&device), 1, "another one may drain");
+    let (pulls, asked) = (server.pulls, |device: &Device, call| device.tabs[1].answered(AskId(call)).is_some());
+    device.at(1, |_| ());
+    device.live(&mut server, 50);
+    assert_eq!((server.pulls, asked(&device, 1), asked(&device, 2)), (pulls + 1, true, false), "that one may have been older than these");
+    device.live(&mut server, 500);
+    assert_eq!(server.pulls, pulls + 2);
+    assert!(calls.clone().all(|call| asked(&device, call)));
 }
 
 #[test]
@@ -452,6 +500,30 @@ fn a_page_that_came_with_news_for_a_tab_that_was_writing_is_read_again() {
     device.quietly(1, |tab| tab.store());
     assert_eq!(device.tabs[1].answered(ask), Some(None));
     assert_eq!(device.views("k")[1], Some(json!(1)));
+}
+
+#[test]
+fn i9_s1_a_splice_that_was_laid_anew_between_two_attempts_is_stored_with_its_text() {
+    let (mut server, mut device) = settled(1);
+    device.at(0, |tab| tab.mutate(put("k", r#"{"t":"one two"}"#)).unwrap());
+    device.live(&mut server, 200);
+    device.hears = false;
+    device.tabs[1].storing = false;
+    device.quietly(1, |tab| tab.mutate(splice("k", 7, 0, "!")).unwrap());
+    let write = device.tabs[1].writes.pop_front().expect("it is to be stored").write;
+    device.quietly(1, |tab| tab.tell(Input::WriteFailed { write, why: StoreFailure::Aborted { why: String::new() } }));
+    device.at(0, |tab| tab.mutate(put("k", r#"{"t":"another"}"#)).unwrap());
+    let position = device.disk.last;
+    device.quietly(1, |tab| tab.tell(Input::Heard { message: Message::Grew { position } }));
+    device.quietly(1, |tab| tab.store());
+    assert_eq!(device.views("k")[1], Some(json!({"t":"another!"})));
+    device.quietly(1, |tab| tab.pass(1_000));
+    let write = device.tabs[1].writes.pop_front().expect("it is tried again");
+    let position = device.disk.apply(&write).unwrap();
+    device.quietly(1, |tab| tab.tell(Input::Written { write: write.write, position }));
+    // Whatever else waits there, one that opens now sees the same.
+    let fresh = device.open(config());
+    assert_eq!(device.views("k")[fresh], Some(json!({"t":"another!"})));
 }
 
 /// A random number below `below`, from a seed that goes on.

@@ -1,6 +1,6 @@
 //! The texts that splices were made on, for when the base has them no more.
 
-use super::{Document, Layer, Replica, is_splice};
+use super::{Document, Layer, Replica, is_splice, is_whole};
 use crate::engine::ident::MutationId;
 use crate::engine::replica::fold::Fold;
 use crate::ordered::OrderedSet;
@@ -48,7 +48,7 @@ impl Replica {
 
     /// The texts that the runs of splices of a document were made on, whether its base has them or not.
     pub fn texts(&self, address: &Address) -> Vec<Before> {
-        self.documents.get(address).map_or_else(Vec::new, |document| document.begun(&mut document.fold(), |_| true))
+        self.documents.get(address).map_or_else(Vec::new, |document| document.begun(&mut document.fold(), |_, _| true))
     }
 
     /// The texts of runs of a document whose place its base no longer has.
@@ -107,13 +107,14 @@ impl Document {
         }
     }
 
-    /// The texts of runs whose place the base no longer has, after it moved. A run whose place is there needs none.
+    /// The texts of runs whose place the base no longer has, after it moved. A run whose place is there needs none; while nobody knows
+    /// what is there, every one does.
     pub(super) fn moved(&mut self) -> Vec<Before> {
         if !self.has(is_splice) {
             return Vec::new();
         }
         let mut fold = self.fold();
-        let moved = self.begun(&mut fold, Fold::is_moved);
+        let moved = self.begun(&mut fold, |fold, is_known| fold.is_moved() || !is_known);
         if self.is_known() {
             fold.end_run();
             self.draft = Some(fold.draft);
@@ -121,12 +122,14 @@ impl Document {
         moved
     }
 
-    /// Lays everything, and gives the texts of the runs that are such when they begin.
-    fn begun(&self, fold: &mut Fold, is_such: fn(&Fold) -> bool) -> Vec<Before> {
-        let mut begun = Vec::new();
+    /// Lays everything, and gives the texts of the runs that are such when they begin. It is said of each whether anybody knows what is
+    /// there.
+    fn begun(&self, fold: &mut Fold, is_such: fn(&Fold, bool) -> bool) -> Vec<Before> {
+        let (mut begun, mut is_known) = (Vec::new(), !self.is_unloaded());
         for layer in &self.layers {
             for (index, operation) in layer.operations.iter().enumerate() {
-                let text = fold.operation(layer, index).filter(|_| is_such(fold));
+                is_known |= is_whole(operation);
+                let text = fold.operation(layer, index).filter(|_| is_such(fold, is_known));
                 if let (Some(text), Operation::Splice(splice)) = (text, operation) {
                     begun.push(Before { id: layer.id.clone(), operation: index as u32, path: splice.path.clone(), text });
                 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::document::{Meant, fold};
 use super::replica::{Atom, Parts};
-use super::{Oracle, Told, Verdict, broken, shown};
+use super::{Oracle, Shared, Told, Verdict, broken, shown};
 use crate::sim::action::{Edit, Name};
 
 impl Oracle {
@@ -47,7 +47,7 @@ impl Oracle {
         }
         self.atoms.insert(id.to_owned(), atom);
         for member in members(header) {
-            self.anew.insert(member.to_owned(), id.to_owned());
+            self.shared.as_mut().map_or(&mut self.anew, Shared::anew).insert(member.to_owned(), id.to_owned());
         }
         match self.told.insert(id.to_owned(), Told::default()) {
             None => Ok(()),

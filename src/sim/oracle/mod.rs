@@ -494,7 +494,8 @@ impl Oracle {
 
     /// The app said of a write what it is to come after.
     pub fn depends(&mut self, id: &str, after: &[String], reads: &[Name]) {
-        let last = |id: &String| self.anew.get(id).map_or_else(|| id.clone(), |anew| self.dependences.last(anew).to_owned());
+        let anew = self.shared.as_mut().map_or(&mut self.anew, Shared::anew);
+        let last = |id: &String| anew.get(id).map_or_else(|| id.clone(), |anew| self.dependences.last(anew).to_owned());
         let mut all: Vec<String> = after.iter().map(last).collect();
         if self.shared.is_some() {
             // What is pending of what is read hangs on what the tab has seen.

@@ -37,6 +37,8 @@ struct Witness {
     off: BTreeSet<String>,
     /// What carries on what.
     by: BTreeMap<String, String>,
+    /// What was made anew here: no other tab knows of what.
+    anew: BTreeMap<String, String>,
     /// Documents that have changed in the store since it was last looked at.
     touched: BTreeSet<String>,
 }
@@ -60,6 +62,11 @@ impl Shared {
     /// Its app takes a write back.
     pub fn taken_back(&mut self, id: &str) {
         self.witness().off.insert(id.to_owned());
+    }
+
+    /// What was made anew in the tab, and as what.
+    pub fn anew(&mut self) -> &mut BTreeMap<String, String> {
+        &mut self.witness().anew
     }
 
     /// The tab is gone.

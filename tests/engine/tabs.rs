@@ -375,6 +375,20 @@ fn c3_a_tab_that_drains_in_vain_finds_out_though_it_hears_nothing() {
 }
 
 #[test]
+fn c3_who_has_the_lock_drains_again_when_the_other_one_that_did_is_gone() {
+    let (mut server, mut device) = settled(1);
+    device.at(1, |tab| tab.tell(Input::LockGained));
+    assert_eq!(device.drains(), [false, true], "they are two, and the store is the last one's");
+    device.live(&mut server, 20_000);
+    assert_eq!(device.tabs[0].steals, 0, "it answers");
+    device.tabs.pop();
+    device.live(&mut server, 9_000);
+    assert_ne!(device.tabs[0].steals, 0, "nobody else would be given the lock, though there is nothing to send");
+    device.at(0, |tab| tab.tell(Input::LockGained));
+    assert_eq!(device.drains(), [true]);
+}
+
+#[test]
 fn i1_how_a_write_ended_is_told_when_it_is_stored() {
     let (mut server, mut device) = settled(1);
     let id = device.at(0, |tab| tab.mutate(put("k", "1")).unwrap());

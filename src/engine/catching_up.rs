@@ -29,7 +29,7 @@ use crate::protocol::{Address, Part, Parts, Pointer, Text};
 /// A write of this tab that is not stored.
 struct Unsaved {
     queued: Box<Queued>,
-    /// What it comes after, and what that carries on: a follow-up may be lost with what was not stored.
+    /// What it comes after, what that carries on, and what is one with that: a follow-up or an entry may be lost with what was not stored.
     after: Vec<MutationId>,
     layers: Vec<(Address, Lifted)>,
 }
@@ -144,7 +144,9 @@ impl Engine {
             let after = order.and_then(|order| self.outbox.dependencies(&[order]).pop());
             let mut after = after.map(|(_, after)| after).unwrap_or_default();
             for at in 0..after.len() {
-                after.extend_from_slice(self.outbox.queued(&after[at]).map_or(&[], |queued| &queued.carries));
+                let Some(queued) = self.outbox.queued(&after[at]) else { continue };
+                after.extend_from_slice(&queued.carries);
+                after.extend_from_slice(queued.others());
             }
             afters.push(after);
         }

@@ -40,6 +40,8 @@ pub(super) enum Reads {
 pub(super) struct Tabs {
     /// Whether this tab has the lock, or there is none.
     pub(super) may_drain: bool,
+    /// Whether this tab has the lock, and another one has taken the store over all the same: should that one go, nobody gets the lock.
+    is_fenced: bool,
     pub(super) reads: Reads,
     /// How writes had ended, as far as this tab knew, when it began to read everything anew.
     pub(super) concluded: Endings,
@@ -90,6 +92,7 @@ impl Default for Tabs {
         let (errands, for_others) = Default::default();
         Tabs {
             may_drain: true,
+            is_fenced: false,
             reads: Reads::Nothing,
             concluded: Vec::new(),
             booted_at: 0,
@@ -138,7 +141,7 @@ impl Engine {
 
     /// Another tab may drain, or has taken the lock: this one only writes.
     pub(super) fn on_lock_lost(&mut self, now: Timestamp, effects: &mut impl Sink) {
-        self.tabs.may_drain = false;
+        (self.tabs.may_drain, self.tabs.is_fenced) = (false, false);
         if self.adoption.is_under_way {
             self.fall_back(now, &StoreFailure::Behind, effects);
         } else if self.store.mode() == Mode::Durable && (self.store.is_held() || self.store.is_taking_over()) {
@@ -149,7 +152,7 @@ impl Engine {
 
     /// This tab is to drain. What it knows of the store it knows from the start, or it reads everything once more.
     pub(super) fn on_lock_gained(&mut self) {
-        self.tabs.may_drain = true;
+        (self.tabs.may_drain, self.tabs.is_fenced) = (true, false);
         self.tabs.asked = None;
         if !self.follows() {
             return;
@@ -167,6 +170,7 @@ impl Engine {
 
     /// Somebody has taken the store over. A client that held it does not take it back.
     pub(super) fn on_fenced(&mut self, was_held: bool) {
+        self.tabs.is_fenced |= self.tabs.may_drain && was_held;
         self.tabs.may_drain &= !was_held;
         self.store.lose();
         self.want(Reads::All);
@@ -350,9 +354,9 @@ impl Engine {
         }
     }
 
-    /// Whether this tab has work for one that drains, and is none.
+    /// Whether this tab has work for one that drains, or has to see to it that there is one, and is none.
     fn needs_drainer(&self) -> bool {
-        let has_work = self.outbox.len() > 0 || !self.tabs.errands.is_empty();
+        let has_work = self.outbox.len() > 0 || !self.tabs.errands.is_empty() || self.tabs.is_fenced;
         self.life == Life::Open && self.follows() && !self.tabs.may_drain && has_work && self.config.transport != TransportKind::None
     }
 

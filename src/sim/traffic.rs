@@ -266,6 +266,7 @@ impl Device {
         let body = call.as_ref().and_then(|_| serde_json::from_slice::<Value>(&reply.body.0).ok());
         if let (Some(call), Some(body)) = (&call, &body) {
             self.note_crossing(call, body);
+            self.oracle.hears_of_conflicts(&common.truths[self.user], body);
         }
         match call.zip(body).filter(|(_, body)| self.oracle.believes(&knew, body)) {
             Some((Call::Push { ids, .. }, body)) => self.oracle.push_delivered(truth, &ids, &body),

@@ -280,7 +280,6 @@ fn i8_what_comes_after_a_follow_up_that_was_never_stored_comes_after_what_that_c
     device.tabs[0].storing = false;
     device.quietly(0, |tab| tab.answer(&mut server));
     let second = device.quietly(0, |tab| tab.mutate(put("b", "1").after(vec![first.clone()])).unwrap());
-    // The conflict is found, and what follows of it goes with the store.
     device.at(1, |tab| tab.tell(Input::LockGained));
     device.at(0, |tab| tab.tell(Input::LockLost));
     device.tabs[0].storing = true;
@@ -289,6 +288,25 @@ fn i8_what_comes_after_a_follow_up_that_was_never_stored_comes_after_what_that_c
     assert_eq!(device.tabs[0].status().pending_mutations, 0);
     assert!(matches!(device.tabs[0].ending(&second), Some(Ending::Rejected { .. })), "{:?}", device.tabs[0].ending(&second));
     assert_eq!(server.document("b"), None);
+}
+
+#[test]
+fn i8_what_comes_after_a_write_that_was_not_frozen_after_all_comes_after_that_write() {
+    let (mut server, mut device) = settled(1);
+    device.at(0, |tab| tab.mutate(put("a", r#"{"n":0}"#)).unwrap());
+    let first = device.at(0, |tab| tab.mutate(merge("a", r#"{"m":1}"#)).unwrap());
+    device.tabs[0].storing = false;
+    device.quietly(0, |tab| tab.pass(100));
+    let second = device.quietly(0, |tab| tab.mutate(put("b", "1").after(vec![first.clone()])).unwrap());
+    device.at(1, |tab| tab.tell(Input::LockGained));
+    device.at(0, |tab| tab.tell(Input::LockLost));
+    device.tabs[0].storing = true;
+    device.quietly(0, |tab| tab.store());
+    device.at(0, |tab| tab.tell(Input::CancelAsked { mutation: first.clone() }));
+    device.live(&mut server, 1_000);
+    assert_eq!(device.tabs[0].ending(&first), Some(Ending::Cancelled));
+    assert!(matches!(device.tabs[0].ending(&second), Some(Ending::Rejected { .. })), "{:?}", device.tabs[0].ending(&second));
+    assert_eq!((server.document("a"), server.document("b")), (Some(json!({"n":0})), None));
 }
 
 #[test]
@@ -362,6 +380,20 @@ fn c3_a_tab_that_drains_in_vain_finds_out_though_it_hears_nothing() {
     assert_eq!(device.drains(), [true, true], "it was not told");
     device.live(&mut server, 61_000);
     assert_eq!(device.drains(), [false, true]);
+}
+
+#[test]
+fn c3_who_has_the_lock_drains_again_when_the_other_one_that_did_is_gone() {
+    let (mut server, mut device) = settled(1);
+    device.at(1, |tab| tab.tell(Input::LockGained));
+    assert_eq!(device.drains(), [false, true], "they are two, and the store is the last one's");
+    device.live(&mut server, 20_000);
+    assert_eq!(device.tabs[0].steals, 0, "it answers");
+    device.tabs.pop();
+    device.live(&mut server, 9_000);
+    assert_ne!(device.tabs[0].steals, 0, "nobody else would be given the lock, though there is nothing to send");
+    device.at(0, |tab| tab.tell(Input::LockGained));
+    assert_eq!(device.drains(), [true]);
 }
 
 #[test]
@@ -521,7 +553,6 @@ fn i9_s1_a_splice_that_was_laid_anew_between_two_attempts_is_stored_with_its_tex
     let write = device.tabs[1].writes.pop_front().expect("it is tried again");
     let position = device.disk.apply(&write).unwrap();
     device.quietly(1, |tab| tab.tell(Input::Written { write: write.write, position }));
-    // Whatever else waits there, one that opens now sees the same.
     let fresh = device.open(config());
     assert_eq!(device.views("k")[fresh], Some(json!({"t":"another!"})));
 }

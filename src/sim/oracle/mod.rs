@@ -23,7 +23,7 @@ use self::course::Course;
 use self::dependences::Dependences;
 use self::document::Meant;
 use self::found::Said;
-use self::replica::{Atom, Parts, Replica};
+use self::replica::{Atom, Parts, Replica, as_it_is};
 use self::shared::Shared;
 use self::shown::Shown;
 use self::stored::Stored;
@@ -462,7 +462,7 @@ impl Oracle {
             }
             Ending::Merged { by, .. } => {
                 self.dependences.carried_on(id, &by.0, truth);
-                if let Some(atom) = self.replica.carry_on(id, &by.0) {
+                if let Some(atom) = self.replica.carry_on(id, &by.0, as_it_is) {
                     self.atoms.insert(by.0.to_string(), atom);
                     if self.told.entry(by.0.to_string()).or_default().ending.is_none() {
                         self.open.insert(by.0.to_string());

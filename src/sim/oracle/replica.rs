@@ -47,6 +47,11 @@ struct Folded {
     value: Option<Value>,
 }
 
+/// What is meant for a document, on its base as it is.
+pub fn as_it_is(_: &str, base: Option<&State>, meant: &[Meant]) -> Vec<Meant> {
+    ground(base.and_then(|base| base.value.as_ref()), meant)
+}
+
 /// One device, as it should be.
 #[derive(Debug, Default)]
 pub struct Replica {
@@ -160,19 +165,18 @@ impl Replica {
         }
     }
 
-    /// A mutation ended, and `by` carries it on from its place: grounded on the base as it is. Gives what `by` means;
-    /// `None` where an earlier member of the same entry has brought it.
-    pub fn carry_on(&mut self, id: &str, by: &str) -> Option<Atom> {
+    /// A mutation ended, and `by` carries it on from its place: grounded on the base as it is, or as it was when that was known, as
+    /// `ground` says. Gives what `by` means; `None` where an earlier member of the same entry has brought it.
+    pub fn carry_on(&mut self, id: &str, by: &str, ground: impl Fn(&str, Option<&State>, &[Meant]) -> Vec<Meant>) -> Option<Atom> {
         let names = self.names.get(id)?.clone();
         let mut atom = Atom { parts: Parts::new(), order: 0 };
         for name in names.iter().filter(|_| !self.names.contains_key(by)) {
             let document = self.documents.get_mut(name)?;
-            let base = document.base.as_ref().and_then(|base| base.value.as_ref());
             let layer = document.layers.iter_mut().find(|layer| layer.ids.contains(id))?;
             atom.order = layer.order;
             document.folded = None;
             // What it carries on is not seen twice.
-            atom.parts.insert(name.clone(), ground(base, &std::mem::take(&mut layer.meant)));
+            atom.parts.insert(name.clone(), ground(name, document.base.as_ref(), &std::mem::take(&mut layer.meant)));
         }
         self.lay(by, &atom);
         self.end(id);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::found::Durable;
-use super::replica::Replica;
+use super::replica::{Replica, as_it_is};
 use super::shown::Shown;
 use super::truth::Fate;
 use super::{Oracle, Told, Truth, Verdict, broken, found};
@@ -28,7 +28,7 @@ impl Oracle {
         let mut ids: Vec<String> = self.told.keys().cloned().collect();
         while let Some(id) = ids.pop() {
             for by in self.stored.carried_on_by(&id).to_vec() {
-                if let Some(atom) = self.replica.carry_on(&id, &by) {
+                if let Some(atom) = self.replica.carry_on(&id, &by, as_it_is) {
                     self.dependences.carried_on(&id, &by, truth);
                     self.atoms.insert(by.clone(), atom);
                     self.told.insert(by.clone(), Told::default());

@@ -5,8 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
+use super::document::{Meant, fold, ground};
 use super::found;
-use super::shown::Shown;
+use super::replica::as_it_is;
+use super::shown::{Shown, operate};
 use super::stored::Fact;
 use super::truth::{Fate, State};
 use super::{Look, Oracle, Told, Truth, Verdict, Violation, broken, text};
@@ -39,6 +43,8 @@ struct Witness {
     by: BTreeMap<String, String>,
     /// What was made anew here: no other tab knows of what.
     anew: BTreeMap<String, String>,
+    /// Where the documents stood that entries were said to be in conflict with.
+    conflicts: BTreeMap<String, u64>,
     /// Documents that have changed in the store since it was last looked at.
     touched: BTreeSet<String>,
 }
@@ -104,6 +110,12 @@ impl Shared {
         self.apart.insert(entry.to_owned());
     }
 
+    /// Where the documents stood that an entry was said to be in conflict with, to whatever tab: there, or at what was read since,
+    /// it was merged with them.
+    fn conflict(&self, entry: &str) -> Option<u64> {
+        self.tabs.values().filter_map(|witness| witness.conflicts.get(entry)).min().copied()
+    }
+
     /// Whether it is one.
     pub fn knows_apart(&self, entry: &str) -> bool {
         self.apart.contains(entry)
@@ -118,6 +130,18 @@ impl Oracle {
         }
     }
 
+    /// A reply reached a tab. What follows of a conflict is judged when it is stored.
+    pub fn hears_of_conflicts(&mut self, truth: &Truth, body: &Value) {
+        let Some(shared) = &mut self.shared else { return };
+        let generation = body["generation"].as_str().unwrap_or(truth.generation());
+        for outcome in body["outcomes"].as_array().into_iter().flatten() {
+            let at = outcome["valueSeq"].as_u64().and_then(|seq| truth.position_in(generation, seq));
+            if let (Some(id), Some(at)) = (outcome["id"].as_str(), at) {
+                shared.witness().conflicts.insert(id.to_owned(), at);
+            }
+        }
+    }
+
     /// A transaction completed, and with it the history goes on.
     pub(super) fn goes_on(&mut self, truth: &Truth, write: &Write, fresh: &[Fact]) -> Verdict {
         let pages = write.pages.iter().filter_map(|(_, bytes)| bytes.as_deref());
@@ -128,7 +152,7 @@ impl Oracle {
             match fact {
                 Fact::Queued { id, root: None } => self.lay_stored(id)?,
                 Fact::Frozen { entry, members, bytes } => self.freeze(truth, entry, members, bytes)?,
-                Fact::Ended { entry, members, ending } => self.end_stored(truth, entry.as_deref(), members, ending)?,
+                Fact::Ended { entry, members, ending } => self.end_stored(truth, write, entry.as_deref(), members, ending)?,
                 _ => {}
             }
         }
@@ -171,7 +195,7 @@ impl Oracle {
         }
     }
 
-    fn end_stored(&mut self, truth: &Truth, entry: Option<&str>, members: &[String], ending: &str) -> Verdict {
+    fn end_stored(&mut self, truth: &Truth, write: &Write, entry: Option<&str>, members: &[String], ending: &str) -> Verdict {
         let fates = entry.map_or(&[] as &[Fate], |entry| truth.fates(entry));
         if ending == "applied" {
             if self.is_without_ids && matches!(fates.last(), Some(Fate::Refused { .. })) {
@@ -190,7 +214,10 @@ impl Oracle {
             if ending == "merged" {
                 for by in self.stored.carried_on_by(id).to_vec() {
                     self.dependences.carried_on(id, &by, truth);
-                    if let Some(atom) = self.replica.carry_on(id, &by) {
+                    let since = entry.and_then(|entry| self.shared.as_ref()?.conflict(entry));
+                    let made = made(write, &by);
+                    let as_it_was = |name: &str, base: Option<&State>, meant: &[Meant]| merged(truth, name, base, since, meant, &made);
+                    if let Some(atom) = self.replica.carry_on(id, &by, as_it_was) {
                         self.atoms.insert(by.clone(), atom);
                         self.told.entry(by).or_default();
                     }
@@ -332,4 +359,37 @@ impl Oracle {
         }
         self.tab_looked(truth, true, look)
     }
+}
+
+/// The operations of a write, as a transaction stores them.
+fn made(write: &Write, id: &str) -> Vec<Value> {
+    let json = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
+    let records = record::decode(write.append.as_deref().unwrap_or_default());
+    let ours = records.filter_map(|found| match found {
+        Found::Record(record) if record.kind == Kind::Mutation && json(record.header)["id"] == id => Some(json(record.body)),
+        _ => None,
+    });
+    ours.flat_map(|body| body.as_array().cloned().unwrap_or_default()).collect()
+}
+
+/// What is meant for a document, on the base as it is; or, where a follow-up was made of it before that was read, and nothing was stored
+/// since, as it was then: at the conflict or later.
+fn merged(truth: &Truth, name: &str, base: Option<&State>, since: Option<u64>, meant: &[Meant], made: &[Value]) -> Vec<Meant> {
+    let there = base.and_then(|base| base.value.as_ref());
+    let as_it_is = as_it_is(name, base, meant);
+    let is_of = |operation: &&Value| {
+        format!("{}/{}", operation["collection"].as_str().unwrap_or(""), operation["key"].as_str().unwrap_or("")) == name
+    };
+    let makes = |of: Option<&Value>| made.iter().filter(is_of).try_fold(of.cloned(), operate);
+    let says = |on: Option<&Value>, grounded: &[Meant]| makes(on).is_some_and(|made| made == fold(on, grounded));
+    let (Some(since), Some(base)) = (since, base) else { return as_it_is };
+    if says(there, &as_it_is) {
+        return as_it_is;
+    }
+    let earlier = (since..base.seq).rev().filter_map(|at| truth.at(name, at));
+    let as_it_was = earlier.map(|state| (state.value.as_ref(), ground(state.value.as_ref(), meant)));
+    as_it_was
+        .into_iter()
+        .find(|(value, grounded)| says(*value, grounded) && says(there, grounded))
+        .map_or(as_it_is, |(_, grounded)| grounded)
 }

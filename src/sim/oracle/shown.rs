@@ -92,7 +92,7 @@ pub fn edit_of(operation: &Value) -> Option<Edit> {
 }
 
 /// One operation in its wire form on a document; `None` where it does not fit.
-fn operate(document: Option<Value>, operation: &Value) -> Option<Option<Value>> {
+pub fn operate(document: Option<Value>, operation: &Value) -> Option<Option<Value>> {
     let edit = edit_of(operation)?;
     let meant = Meant::of(&edit, document.as_ref())?;
     Some(fold(document.as_ref(), [&meant]))

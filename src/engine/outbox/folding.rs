@@ -68,7 +68,7 @@ impl Outbox {
     /// Whether something is frozen that was made before anything was heard of the server.
     pub fn has_blind(&self) -> bool {
         let mut entries = self.queue.iter().filter_map(|(_, queued)| queued.entry.as_deref());
-        entries.any(|entry| Fields::of(&entry.text).read::<Seen>("seen").is_none_or(|seen| seen.generation.is_empty()))
+        entries.any(|entry| !Fields::of(&entry.text).read::<Seen>("seen").is_ok_and(|seen| !seen.generation.is_empty()))
     }
 
     /// The names of all that these are made of, in order.

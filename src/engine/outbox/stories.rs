@@ -140,10 +140,11 @@ fn i2_of_documents_that_are_sealed_nothing_goes() {
     let (k, l) = (Address::of("c", "k"), Address::of("c", "l"));
     let mut outbox = kept(&[("a", "k"), ("b", "l")]);
     assert!(!outbox.has_sealed(None));
-    outbox.seal();
+    outbox.seal(9);
     assert!(!outbox.has_sealed(None), "what is in no store is not found again");
     outbox.mark_stored(&id("a"), Some((1, 1)), true);
-    outbox.seal();
+    outbox.mark_stored(&id("b"), Some((2, 1)), true);
+    outbox.seal(1);
     assert_eq!([outbox.has_sealed(None), outbox.has_sealed(Some(&k)), outbox.has_sealed(Some(&l))], [true, true, false]);
     assert!(outbox.is_sealed(&[l.clone(), k.clone()]) && !outbox.is_sealed(std::slice::from_ref(&l)));
     assert_eq!((chosen(&outbox, 9, 99), outbox.has_heads()), (vec!["b".to_owned()], true));
@@ -153,8 +154,8 @@ fn i2_of_documents_that_are_sealed_nothing_goes() {
     freeze(&mut outbox, &["b"]);
     outbox.set_state(&id("b"), State::Ready);
     assert!(outbox.has_ready());
-    outbox.seal();
-    assert!(outbox.has_sealed(Some(&l)) && !outbox.has_ready(), "what is frozen is found again, wherever it was written");
+    outbox.seal(2);
+    assert!(outbox.has_sealed(Some(&l)) && !outbox.has_ready(), "what is frozen is found again, where it was stored");
 }
 
 #[test]
@@ -252,7 +253,7 @@ fn i10_what_carries_others_on_is_found_by_their_names() {
     outbox.carry(order, vec![id("a")], &[id("older")]);
     assert_eq!([outbox.order(&id("a")), outbox.order(&id("older")), outbox.order(&id("b"))], [Some(1), Some(1), Some(2)]);
     assert_eq!([outbox.carrier(&id("a")), outbox.carrier(&id("b"))], [Some(&id("follow-up")), None]);
-    outbox.seal();
+    outbox.seal(0);
     assert!(outbox.has_sealed(Some(&Address::of("c", "k"))), "what follows a conflict is made again by the next start");
     outbox.take(&id("follow-up"));
     assert_eq!(outbox.order(&id("older")), None);

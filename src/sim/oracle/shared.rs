@@ -151,7 +151,7 @@ impl Oracle {
         for fact in fresh {
             match fact {
                 Fact::Queued { id, root: None } => self.lay_stored(id)?,
-                Fact::Frozen { entry, members, bytes } => self.freeze(truth, entry, members, bytes)?,
+                Fact::Frozen { entry, members, bytes, .. } => self.freeze(truth, entry, members, bytes)?,
                 Fact::Ended { entry, members, ending } => self.end_stored(truth, write, entry.as_deref(), members, ending)?,
                 _ => {}
             }

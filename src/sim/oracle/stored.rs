@@ -24,8 +24,10 @@ pub(super) enum Fact {
     Folded {
         members: Vec<String>,
     },
+    /// With the root of its line, where it carries one on.
     Frozen {
         entry: String,
+        root: Option<String>,
         members: Vec<String>,
         bytes: String,
     },
@@ -132,7 +134,7 @@ impl Stored {
     pub fn ordered(&mut self, write: &Write) -> Vec<(String, Vec<String>, String)> {
         let fresh = appended(write);
         let frozen = |fact: &Fact| match fact {
-            Fact::Frozen { entry, members, bytes } => Some((entry.clone(), members.clone(), bytes.clone())),
+            Fact::Frozen { entry, members, bytes, .. } => Some((entry.clone(), members.clone(), bytes.clone())),
             _ => None,
         };
         let is_new = |(at, bytes): &(u64, Option<Vec<u8>>)| if self.log.contains_key(at) { None } else { bytes.as_deref().map(facts) };
@@ -185,7 +187,10 @@ impl Stored {
         if let Fact::Removed { members } = fact {
             self.removed.extend(members.iter().cloned());
         }
-        if let Fact::Frozen { entry, members, bytes } = fact {
+        if let Fact::Frozen { entry, root, members, bytes } = fact {
+            if let Some(root) = root {
+                self.roots.insert(entry.clone(), root.clone());
+            }
             self.frozen.insert(entry.clone(), Frozen { members: members.clone(), bytes: bytes.clone() });
         }
     }
@@ -209,7 +214,7 @@ impl Stored {
         Ok(())
     }
 
-    /// With `is_late`, what carried a write on may have ended since, while there was no store.
+    /// With `is_late`, what carried a write on may have ended since, while there was no store, and the app taken it out of the inbox.
     fn end(
         &mut self,
         fact: &Fact,
@@ -232,7 +237,12 @@ impl Stored {
             if let Some(before) = self.endings.insert(member.clone(), ending.clone()).filter(|before| before != ending) {
                 return Err(("I1", format!("{member} ended {before} and then {ending}")));
             }
-            let kept = fresh.iter().any(|fact| matches!(fact, Fact::Kept { members } if members.contains(member)));
+            let is_kept = |fact: &Fact| match fact {
+                Fact::Kept { members } => members.contains(member),
+                Fact::Removed { members } => is_late && members.contains(member),
+                _ => false,
+            };
+            let kept = fresh.iter().any(is_kept);
             if matches!(ending.as_str(), "rejected" | "unknown") && !kept {
                 return Err(("I1", format!("{member} ended {ending}, and the inbox has it not")));
             }
@@ -332,7 +342,11 @@ fn fact(record: &record::Record<'_>) -> Option<Fact> {
             Fact::Queued { id, root: line.map(|line| line.root.0.to_string()) }
         }
         Kind::Fold => Fact::Folded { members: header.read("members").ok()? },
-        Kind::Freeze => Fact::Frozen { entry: id, members: header.read("members").ok()?, bytes: record.body.to_owned() },
+        Kind::Freeze => {
+            let mut root = None::<String>;
+            header.take_if_there("root", &mut root).check().ok()?;
+            Fact::Frozen { entry: id, root, members: header.read("members").ok()?, bytes: record.body.to_owned() }
+        }
         Kind::Settlement if matches!(header.read::<String>("ending").ok()?.as_str(), "retried" | "discarded") => {
             Fact::Removed { members: header.read("members").ok()? }
         }

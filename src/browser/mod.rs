@@ -8,6 +8,8 @@ pub mod host;
 pub mod http;
 pub mod idb;
 mod mirrors;
+#[cfg(feature = "planted")]
+pub mod planted;
 mod rows;
 mod signals;
 mod timer;

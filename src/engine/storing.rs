@@ -59,6 +59,9 @@ impl Engine {
 
     pub(super) fn on_loaded(&mut self, now: Timestamp, load: LoadId, found: Found, effects: &mut impl Sink) {
         let Some((_, loading)) = self.loading.take_if(|(id, _)| *id == load) else { return };
+        if found.meta.as_ref().is_some_and(|meta| self.is_of_later(meta)) {
+            return self.refuse(too_new(), effects);
+        }
         match loading {
             Loading::Boot => self.boot(now, found, effects),
             Loading::Renewal => self.renew(now, found, effects),
@@ -88,17 +91,14 @@ impl Engine {
     }
 
     pub(super) fn boot(&mut self, now: Timestamp, found: Found, effects: &mut impl Sink) {
-        if let Some(meta) = &found.meta {
-            if meta.versions.layout > LAYOUT_VERSION {
-                return self.refuse(too_new(), effects);
-            }
-            if meta.scope != self.config.scope {
-                return self.open_in_memory(now, Fault::new(Code::StorageUnavailable, "the store belongs to another user"), effects);
-            }
+        if found.meta.as_ref().is_some_and(|meta| meta.scope != self.config.scope) {
+            return self.open_in_memory(now, Fault::new(Code::StorageUnavailable, "the store belongs to another user"), effects);
         }
         let Some(found) = self.await_mirrors(found, effects) else { return };
         self.begin(now, found, 0, effects);
-        effects.push(Effect::Notify(Notice::Opened { client: self.client.clone() }));
+        if !self.meets_later {
+            effects.push(Effect::Notify(Notice::Opened { client: self.client.clone() }));
+        }
     }
 
     /// Goes on from what was found, of which the bases up to the position `known` are in memory.
@@ -106,7 +106,8 @@ impl Engine {
         let Found { meta, directory, mut log, .. } = found;
         let is_new = meta.is_none();
         let salvage = self.salvage(meta.as_ref(), &log);
-        let mut meta = meta.unwrap_or_else(|| self.fresh_meta(now));
+        let meta = meta.unwrap_or_else(|| self.fresh_meta(now));
+        let mut meta = self.raised(meta);
         if let Some((client, session_epoch)) = salvage.client.as_ref().filter(|_| is_new) {
             // What this installation sent may be on its way still, or was carried out: to the server it is the same one.
             meta.client_id.clone_from(client);
@@ -140,9 +141,13 @@ impl Engine {
         }
     }
 
-    fn refuse(&mut self, error: Fault, effects: &mut impl Sink) {
+    /// It is over, and what is stored stays as it is.
+    pub(super) fn refuse(&mut self, error: Fault, effects: &mut impl Sink) {
         self.life = Life::Closed;
         self.timers = super::TimerTable::default();
+        for request in &std::mem::take(&mut self.requests) {
+            effects.push(Effect::Cancel { request: request.id });
+        }
         effects.push(Effect::Notify(Notice::OpenFailed { error }));
     }
 
@@ -356,6 +361,7 @@ impl Engine {
                 self.answer(AskId(ask), None, effects);
             }
         }
+        self.migrate_writes(now);
         self.load_wanted(effects);
     }
 
@@ -364,8 +370,9 @@ impl Engine {
         let mut found_here = 0;
         for found in record::decode(bytes) {
             match read_base(&found) {
-                Ok((address, base)) if self.store.pages.page_of(&address) == Some(page) => {
+                Ok((address, base, of)) if self.store.pages.page_of(&address) == Some(page) => {
                     found_here += 1;
+                    let base = self.renewed(&address, base, of);
                     self.touch(&address);
                     self.replica.load(&address, base);
                     self.keep_grounded(&address);
@@ -453,7 +460,7 @@ impl Engine {
     }
 }
 
-fn read_base(found: &record::Found<'_>) -> Result<(Address, Box<Base>), &'static str> {
+fn read_base(found: &record::Found<'_>) -> Result<(Address, Box<Base>, u32), &'static str> {
     match found {
         record::Found::Record(record) if record.kind == Kind::Base => pages::read_base(&mut record.header()?, record.body),
         record::Found::Record(_) => Err("it does not belong here"),
@@ -462,8 +469,8 @@ fn read_base(found: &record::Found<'_>) -> Result<(Address, Box<Base>), &'static
     }
 }
 
-fn too_new() -> Fault {
-    Fault::new(Code::VersionTooNew, "a later build made this store")
+pub(super) fn too_new() -> Fault {
+    Fault::new(Code::VersionTooNew, "a later version of the app made this store")
 }
 
 pub(super) fn fault_of(why: &StoreFailure) -> Fault {

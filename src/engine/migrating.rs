@@ -144,8 +144,8 @@ impl Engine {
         let Aside { from, operations, .. } = aside.clone();
         let before = match self.migrating.elders.get(address) {
             Some(elder) => elder.as_ref().filter(|(of, _)| *of == from).map(|(_, value)| value.clone()),
-            // Where nothing is known of it there was nothing.
-            None => self.replica.base(address).is_none().then_some(None),
+            // Where nothing is known of it there was nothing, unless the store was lost.
+            None => (self.replica.base(address).is_none() && !self.misses_base(address)).then_some(None),
         };
         let is_put = is_whole(&operations);
         let is_known = is_put || before.is_some();

@@ -26,6 +26,11 @@ fn of_version(version: u32) -> Config {
 /// The app of the second version over this disk. The first one called `title` what the second calls `name`; what has a `bad` member it
 /// cannot migrate.
 fn second(disk: Disk, config: Config, seed: u64) -> (Client, Asked) {
+    second_with(disk, config, seed, |_| ())
+}
+
+/// The same on a device that `prepare` makes what it is.
+fn second_with(disk: Disk, config: Config, seed: u64, prepare: impl FnOnce(&mut Client)) -> (Client, Asked) {
     let (mut client, asked) = (Client::fresh(config, seed), Asked::default());
     let hears = asked.clone();
     client.engine.migrate_with(Box::new(move |collection, from, text| {
@@ -37,6 +42,7 @@ fn second(disk: Disk, config: Config, seed: u64) -> (Client, Asked) {
         Some(value.to_string())
     }));
     (client.disk, client.storing) = (disk, true);
+    prepare(&mut client);
     client.tell(Input::Started);
     client.store();
     client.turn();
@@ -328,4 +334,42 @@ fn c7_a_later_tab_sees_what_an_earlier_one_goes_on_writing_in_its_own_shape() {
     new.live(&mut server, 3_000);
     assert_eq!((new.status().pending_mutations, server.document("late")), (0, Some(json!({"name": "late"}))));
     assert_eq!((new.status().inbox, server.document("a").unwrap()["name"].clone()), (0, json!("changed")));
+}
+
+#[test]
+fn c7_p10_what_one_tab_has_migrated_another_one_takes_up() {
+    let (_, mut old) = first(&[("a", r#"{"title":"one"}"#)]);
+    old.mutate(merge("a", r#"{"title":"changed"}"#)).unwrap();
+    old.turn();
+    let mut writes = Client::fresh(of_version(2), 300);
+    (writes.disk, writes.storing) = (old.disk.clone(), true);
+    writes.tell(Input::LockLost);
+    writes.tell(Input::Started);
+    writes.store();
+    let (drains, _) = second(old.disk, of_version(2), 400);
+    let last = *drains.disk.log.last_key_value().unwrap().0;
+    writes.disk = drains.disk;
+    writes.tell(Input::Heard { message: Message::Grew { position: last } });
+    writes.turn();
+    // It has no `migrate` itself: what it sees is what the other one has stored. Of what the server sent it knows nothing.
+    assert_eq!(writes.view("a"), Some(json!({"name": "changed"})));
+    assert_eq!((writes.status().pending_mutations, error_of(&writes)), (1, None));
+}
+
+#[test]
+fn s5_p10_a_change_of_a_document_that_was_lost_with_its_store_is_not_made_of_nothing() {
+    let (mut server, client) = first(&[("a", r#"{"title":"one"}"#)]);
+    let mirrored = |version| Config { mirror: true, witnessed: true, ..of_version(version) };
+    let mut client = client.crash_with(mirrored(0));
+    client.tell(Input::Stopped { stopped: true });
+    client.mutate(merge("a", r#"{"title":"changed"}"#)).unwrap();
+    client.mutate(put("b", r#"{"title":"two"}"#)).unwrap();
+    client.turn();
+    client.pass(2_000);
+    let (files, witness) = (client.files, client.witness);
+    let (mut client, _) = second_with(Disk::default(), mirrored(2), 300, |client| (client.files, client.witness) = (files, witness));
+    assert_eq!(client.status().pending_mutations, 2, "they come back from the mirror");
+    client.live(&mut server, 5_000);
+    assert_eq!((client.status().pending_mutations, client.status().inbox), (0, 1));
+    assert_eq!((server.document("a"), server.document("b")), (Some(json!({"title": "one"})), Some(json!({"name": "two"}))));
 }

@@ -3,6 +3,9 @@
 #![cfg(target_arch = "wasm32")]
 
 mod browser_support;
+#[cfg(feature = "planted")]
+#[path = "browser_support/planted.rs"]
+mod planted;
 
 use std::rc::Rc;
 
@@ -83,6 +86,8 @@ impl Rig {
     async fn make(&self) {
         assert_eq!(self.load(Wanted::all()).await, Ok(boot(None, None, [])));
         assert_eq!(self.write(Write { meta: Some(meta(1).into()), append: Some(b"first".into()), ..empty(Guard::Fresh) }).await, Ok(1));
+        #[cfg(feature = "planted")]
+        planted::spoil(&self.store);
     }
 
     async fn rows(&self) -> Value {
@@ -225,6 +230,30 @@ async fn b24_a_success_that_is_aborted_is_not_durable() {
 }
 
 #[wasm_bindgen_test]
+async fn b26_s12_a_write_is_there_as_a_whole_or_not_at_all() {
+    let rig = Rig::new("whole");
+    rig.make().await;
+    let whole = || Write {
+        append: Some(b"second".into()),
+        rewrite: vec![(1, Some(b"rewritten".into()))],
+        pages: vec![(1, Some(b"page one".into()))],
+        directory: Some(b"directory".into()),
+        meta: Some(Meta { folded_to: 1, ..meta(1) }.into()),
+        ..held(1)
+    };
+    let before = rig.rows().await;
+    let undo = abort_after_success(Some("QuotaExceededError"), 1);
+    let full = rig.write(whole()).await;
+    undo.call0(&JsValue::UNDEFINED).unwrap();
+    assert_eq!((full, rig.rows().await), (Err(StoreFailure::Quota), before), "nothing of it");
+
+    let written = rig.write(whole()).await;
+    let rows = rig.rows().await;
+    let stored = ["log", "pages"].map(|store| rows[store].as_array().map(Vec::len));
+    assert_eq!((stored, &rows["meta"][0][1]["folded_to"]), ([Some(2), Some(2)], &json!(1)), "all of it: {written:?}");
+}
+
+#[wasm_bindgen_test]
 async fn an_unexplained_abort_is_tried_once_more() {
     let rig = Rig::new("abort");
     rig.make().await;
@@ -250,7 +279,7 @@ async fn b22_a_dead_connection_is_opened_again() {
         let undo = break_connections(says);
         let written = rig.write(Write { append: Some(b"second".into()), ..held(1) }).await;
         undo.call0(&JsValue::UNDEFINED).unwrap();
-        assert_eq!(written, Ok(2));
+        assert_eq!(written, Ok(2), "the connection is opened again");
     }
 }
 

@@ -12,7 +12,7 @@ use super::{Tell, clock, trap};
 use crate::engine::Engine;
 use crate::engine::config::Config;
 use crate::engine::effect::Effect;
-use crate::engine::input::Input;
+use crate::engine::input::{Found, Input};
 use crate::engine::notice::{Phase, StorageKind};
 
 /// Tells the host how many writes of this database have not ended; `null` where it cannot be read, or is of another scope
@@ -29,6 +29,9 @@ pub fn pending(database: String, scope: String, host: Host) {
         trap::watched(&host, || {
             let _answered: Option<Rc<Store>> = holder.take();
             let mut engine = engine.borrow_mut();
+            if let Input::Loaded { found: Found { meta: Some(meta), .. }, .. } = &input {
+                engine.be_of(&meta.versions.collections);
+            }
             engine.handle(clock::now(), input, &mut Vec::new());
             let status = engine.status();
             let is_read = status.storage == StorageKind::IndexedDb && status.phase != Phase::Closed;

@@ -36,6 +36,11 @@ impl Host {
         let _ = call(self, "counted", &[&count]);
     }
 
+    /// What the app makes of a document that an earlier version of it has stored; `None` where it cannot.
+    pub fn migrate(&self, collection: &str, from: u32, text: &str) -> Option<String> {
+        call(self, "migrate", &[&collection.into(), &from.into(), &text.into()]).ok()?.as_string()
+    }
+
     /// Takes the lock from whoever has it.
     pub fn steal(&self) {
         let _ = call(self, "steal", &[]);

@@ -12,6 +12,8 @@ use js_sys::Function;
 use wasm_bindgen::prelude::*;
 
 use super::Tell;
+#[cfg(feature = "planted")]
+use super::planted::{self, Bug};
 use super::rows;
 use super::value::{call, clear_timeout, get, kind, listen, listener, member, name_of, object, set_timeout, words};
 use crate::engine::effect::{Wanted, Write};
@@ -34,6 +36,8 @@ pub struct Store {
     hears: Function,
     connection: RefCell<Connection>,
     running: RefCell<Vec<Running>>,
+    #[cfg(feature = "planted")]
+    pub(super) planted: std::cell::Cell<Option<Bug>>,
 }
 
 #[expect(clippy::vec_box, reason = "a job passes through many hands, and lies in one place")]
@@ -94,7 +98,15 @@ impl Store {
         Rc::new_cyclic(|me| {
             let me = me.clone();
             let hears = listener(move |event| on_event(&me, make, &event));
-            Store { name, tell, hears, connection: RefCell::new(Connection::Shut), running: RefCell::default() }
+            Store {
+                name,
+                tell,
+                hears,
+                connection: RefCell::new(Connection::Shut),
+                running: RefCell::default(),
+                #[cfg(feature = "planted")]
+                planted: std::cell::Cell::default(),
+            }
         })
     }
 
@@ -139,6 +151,8 @@ impl Store {
         let mut requests = rows::Requests::of(&tx);
         match &job.order {
             Order::Load(_, what) => requests.read(what),
+            #[cfg(feature = "planted")]
+            Order::Write(write) if self.has(Bug::B26) => planted::write_with_a_pause(&tx, &mut requests, write),
             Order::Write(write) => requests.write(write),
         }
         let requests = match requests.issued() {
@@ -173,6 +187,8 @@ impl Store {
     fn hear(&self, event: &JsValue) {
         let (kind, target) = (kind(event), member(event, "target"));
         let is_opening = matches!(&*self.connection.borrow(), Connection::Opening { request, .. } if is(request, &target));
+        #[cfg(feature = "planted")]
+        let Some((kind, target)) = self.misheard(kind, target, is_opening) else { return };
         match kind.as_str() {
             "success" if is_opening => self.opened(Ok(member(&target, "result"))),
             "late" if is_opening => self.opened(Err(StoreFailure::Unavailable { why: "opening did not settle in 5 s".into() })),
@@ -263,6 +279,10 @@ impl Store {
 
     /// Stops using this connection.
     fn lose(&self, db: &JsValue) {
+        #[cfg(feature = "planted")]
+        if self.has(Bug::B22) {
+            return;
+        }
         shut(db);
         let mut connection = self.connection.borrow_mut();
         if matches!(&*connection, Connection::Open(current) if current == db) {

@@ -8,6 +8,8 @@ pub mod host;
 pub mod http;
 pub mod idb;
 mod mirrors;
+#[cfg(feature = "planted")]
+pub mod planted;
 mod rows;
 mod signals;
 mod timer;
@@ -87,8 +89,11 @@ impl Driver {
                 }
             };
             signals::listen(tell.clone(), &host.life().signal());
+            let mut engine = Engine::new(*config, clock::seed(), clock::now(), clock::wall());
+            let app = host.clone();
+            engine.migrate_with(Box::new(move |collection, from, text| app.migrate(collection, from, text)));
             Driver {
-                engine: RefCell::new(Engine::new(*config, clock::seed(), clock::now(), clock::wall())),
+                engine: RefCell::new(engine),
                 mirrors: Mirrors::new(host.clone(), &database, tell.clone()),
                 store: Store::new(database, tell.clone()),
                 requests: Requests::new(target, host.clone(), tell),

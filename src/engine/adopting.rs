@@ -14,7 +14,7 @@ use super::input::{Bytes, Found, StoreFailure};
 use super::log::About;
 use super::notice::{Durability, Notice};
 use super::pull::Feed;
-use super::record::{self, Kind, LAYOUT_VERSION, Lineage, Place, Record, names};
+use super::record::{self, Kind, Lineage, Place, Record, names};
 use super::replica::Base;
 use super::retry;
 use super::store::Mode;
@@ -96,7 +96,7 @@ impl Engine {
 
     /// It is, and this is what it has.
     pub(super) fn adopt(&mut self, now: Timestamp, mut found: Found, effects: &mut impl Sink) {
-        let is_foreign = found.meta.as_ref().is_some_and(|meta| meta.versions.layout > LAYOUT_VERSION || meta.scope != self.config.scope);
+        let is_foreign = found.meta.as_ref().is_some_and(|meta| self.is_of_later(meta) || meta.scope != self.config.scope);
         if self.life != Life::Open || is_foreign {
             return self.load_wanted(effects);
         }

@@ -16,6 +16,7 @@ use super::queued::{Entry, Queued, State};
 use super::record::{self, DirectoryRow, Found, Kind, Lineage, Record};
 use super::revived::Endings;
 use super::shadows::SHADOW_MS;
+use super::writing::addresses_of;
 use crate::ordered::Ordered;
 use crate::protocol::digits;
 use crate::protocol::member::{Fields, Member};
@@ -89,6 +90,7 @@ impl Engine {
                 self.take_up_stored(*stored, effects);
             }
         }
+        self.migrate_writes(now);
         self.tell_awaited(&endings, effects);
         self.note_last_syncs();
         self.window = self.outbox.has_heads().then_some(now);
@@ -99,8 +101,12 @@ impl Engine {
     }
 
     fn take_up_stored(&mut self, stored: Stored, effects: &mut impl Sink) {
-        let Stored { queued, parts, after, befores } = stored;
-        let (id, place) = (queued.id.clone(), queued.place);
+        let Stored { mut queued, parts, after, befores } = stored;
+        if let Some(entry) = queued.entry.as_mut().filter(|_| self.is_any_earlier(&queued.addresses, &queued.versions)) {
+            // What it means is migrated, and what it says is not.
+            entry.is_lowered = false;
+        }
+        let (id, place, versions) = (queued.id.clone(), queued.place, queued.versions.clone());
         let is_frozen = queued.entry.is_some();
         #[cfg(feature = "sim")]
         if self.planted == Some(super::planted::Bug::B1) && !is_frozen {
@@ -112,6 +118,7 @@ impl Engine {
         let order = self.outbox.stage(queued, None);
         self.outbox.depend(order, &after, &[]);
         self.lay_found(&parts, order, &id, effects);
+        parts.iter().for_each(|part| self.note_age(&id, &part.address, &versions));
         if let [Part { address, .. }] = &parts[..] {
             self.replica.restore_befores(address, &id, befores);
         }
@@ -152,12 +159,14 @@ impl Engine {
     ) -> Result<bool, &'static str> {
         let (mut version, mut at) = (Arc::<str>::default(), 0_u64);
         header.take("version", &mut version).take("at", &mut at).check()?;
-        let parts = parts_of(body);
+        let (parts, versions) = (parts_of(body), header.versions()?);
         if parts.is_empty() {
             return Err(NO_OPERATIONS);
         }
+        let addresses = addresses_of(&parts);
         let left = at.saturating_add(SHADOW_MS).saturating_sub(self.wall_at(now).0).min(SHADOW_MS);
         self.restore_shadow(id, &version, now.after(left), parts);
+        addresses.iter().for_each(|address| self.note_age(id, address, &versions));
         Ok(true)
     }
 
@@ -246,8 +255,9 @@ impl Boot<'_> {
                 true
             }
             Kind::Base => {
-                let (address, base) = pages::read_base(&mut header, record.body)?;
+                let (address, base, of) = pages::read_base(&mut header, record.body)?;
                 if !is_known {
+                    let base = self.engine.renewed(&address, base, of);
                     self.engine.replica.rebase(&address, false, Some(base), &[]);
                 }
                 self.engine.store.found_in_log(address);
@@ -399,7 +409,7 @@ pub(super) fn read_queued(
         entry.take("seen", &mut Seen::default());
         operations = entry.raw("operations").filter(|_| entry.finish().is_ok()).unwrap_or_default();
     }
-    header.check()?;
+    queued.versions = header.versions()?;
     let mut parts = parts_of(operations);
     let mut bases = Vec::with_capacity(parts.len());
     for part in &mut parts {

@@ -72,7 +72,7 @@ impl Engine {
             return false;
         }
         if !is_held {
-            self.store.note(meta);
+            self.store.note(self.raised(meta));
         }
         true
     }
@@ -85,6 +85,10 @@ impl Engine {
         let mut taken = Ok(());
         for (position, bytes) in news() {
             taken = taken.and_then(|()| self.take_up_commit(now, *position, &bytes.0, effects));
+        }
+        if !self.migrate_writes(now) {
+            // With everything else that is stored it may be.
+            taken = Err(Gap);
         }
         self.lay_back(now, unsaved, effects);
         self.store.laid_anew();
@@ -215,7 +219,8 @@ impl Engine {
         self.refuse_asks(&mut lost, &Fault::new(Code::StorageUnavailable, "another tab has changed the store: try again"), effects);
         let inbox = self.forget(now, &unsaid, &lost.cancelled(), effects);
         // Bases that were folded without this tab may be others by now, and those that waited to be stored are nobody's.
-        let known = if !has_bases && found.meta.as_ref().is_some_and(|meta| meta.folded_to <= last) { last } else { 0 };
+        let known =
+            if !has_bases && !self.has_earlier() && found.meta.as_ref().is_some_and(|meta| meta.folded_to <= last) { last } else { 0 };
         self.replica.begin_anew(known > 0);
         self.begin(now, found, known, effects);
         self.end_anew(&ended, &lost, effects);
@@ -275,7 +280,8 @@ impl Engine {
             for (address, layer) in layers {
                 parts.push(Part { address: address.clone(), operations: layer.operations().to_vec(), base: None });
             }
-            let header = header::mutation(&queued.id, self.wall_at(now), &self.config.scope, &queued.addresses, &None, None);
+            let (wall, versions) = (self.wall_at(now), self.config.versions_of(&queued.addresses));
+            let header = header::mutation(&queued.id, wall, &self.config.scope, &queued.addresses, &versions, &None, None);
             self.store.stage_mutation(&queued.id, &header, &text_of(&Parts(&parts)), self.config.strict);
             let mut names = Vec::with_capacity(after.len());
             for id in after.iter() {
@@ -376,7 +382,8 @@ impl Engine {
                 true
             }
             Kind::Base => {
-                let (address, base) = pages::read_base(&mut header, record.body)?;
+                let (address, base, of) = pages::read_base(&mut header, record.body)?;
+                let base = self.renewed(&address, base, of);
                 self.touch(&address);
                 self.items.note_sync(&address);
                 self.replica.rebase(&address, false, Some(base), &[]);
@@ -404,7 +411,7 @@ impl Engine {
     }
 
     fn take_up_mutation(&mut self, (queued, parts): (Box<Queued>, Vec<Part>), effects: &mut impl Sink) -> Result<bool, Gap> {
-        let (id, place) = (queued.id.clone(), queued.place);
+        let (id, place, versions) = (queued.id.clone(), queued.place, queued.versions.clone());
         queued.addresses.iter().for_each(|address| self.touch(address));
         // Somebody may be looking at the tab that wrote it, and timers of a hidden one are a second late, or a minute.
         self.hastens |= self.hidden;
@@ -412,8 +419,9 @@ impl Engine {
             let order = self.outbox.stage(queued, None);
             for Part { address, operations, .. } in parts {
                 if self.lay(&address, order, &id, operations, effects) {
-                    self.ungrounded.insert(address, ());
+                    self.ungrounded.insert(address.clone(), ());
                 }
+                self.note_age(&id, &address, &versions);
             }
             self.keep(&id, place);
             return Ok(true);
@@ -426,13 +434,14 @@ impl Engine {
         self.outbox.carry(order, carried.carries, &entry.members);
         for Part { address, operations, .. } in parts {
             self.replica.replace(&address, std::slice::from_ref(&origin), order, id.clone(), operations);
+            self.note_age(&id, &address, &versions);
         }
         self.keep(&id, place);
         Ok(true)
     }
 
     fn take_up_freeze(&mut self, (queued, parts): (Box<Queued>, Vec<Part>)) -> Result<bool, Gap> {
-        let Queued { id, entry: Some(entry), .. } = *queued else { return Err(Gap) };
+        let Queued { id, versions, entry: Some(entry), .. } = *queued else { return Err(Gap) };
         let order = self.outbox.queued(&id).and_then(|_| self.outbox.order(&id)).ok_or(Gap)?;
         let mut layers = entry.members.clone();
         layers.retain(|member| self.outbox.queued(member).is_some());
@@ -440,6 +449,7 @@ impl Engine {
         for Part { address, operations, .. } in parts {
             self.touch(&address);
             self.replica.replace(&address, &layers, order, id.clone(), operations);
+            self.note_age(&id, &address, &versions);
         }
         self.outbox.freeze(entry);
         self.outbox.set_state(&id, State::Ready);

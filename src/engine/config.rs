@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::input::Collections;
+use crate::protocol::Address;
 use crate::protocol::member::{Fields, Filled, Member};
 use crate::protocol::value::write_string;
 
@@ -54,6 +56,8 @@ options! {
     /// Collections whose writes are not sent as one with others: each is an entry of its own, and can be refused by itself. Only
     /// splices in a row on a text that somebody else has changed stay the one change that they were merged as.
     "uncoalesced" uncoalesced: Vec<String> = Vec::new(),
+    /// The app's version of the documents of each collection that has one, by name.
+    "versions" versions: Collections = Collections::default(),
     /// Whether an acknowledged-to-the-app write outlasts a loss of power (`true`) or a crash only.
     "strict" strict: bool = true,
     /// Whether unsent writes are kept a second time, in a mirror file...
@@ -155,6 +159,18 @@ impl Config {
             }
         }
         Ok(config)
+    }
+
+    /// The app's version of a collection.
+    pub fn version_of(&self, collection: &str) -> u32 {
+        self.versions.version_of(collection)
+    }
+
+    /// Those of the collections of these documents.
+    pub fn versions_of(&self, addresses: &[Address]) -> Collections {
+        let mut versions = self.versions.clone();
+        versions.0.retain(|(name, _)| addresses.iter().any(|address| **name == *address.collection));
+        versions
     }
 }
 

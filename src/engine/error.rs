@@ -59,7 +59,7 @@ codes! {
     TooLarge = "TOO_LARGE", retryable false;
     /// The document is not in memory yet.
     NotLoaded = "NOT_LOADED", retryable true;
-    /// A later build made the store.
+    /// A later build, or a later version of the app, made the store.
     VersionTooNew = "VERSION_TOO_NEW", retryable false;
     /// No answer from the server.
     Network = "NETWORK", retryable true;

@@ -4,7 +4,7 @@
 use super::Engine;
 use super::error::{Code, Fault};
 use super::ident::MutationId;
-use crate::protocol::{Address, ApplyError, Operation, Part};
+use crate::protocol::{Address, Operation, Part};
 
 /// More writes of one document than this are more than one entry, and no more than this many operations are one write.
 pub(super) const MEMBERS_MAX: usize = 500;
@@ -17,7 +17,7 @@ pub(super) struct Grounded {
     /// What is sent for them. An increment or append that cannot be applied is part of it: its end is the server's to say.
     pub(super) operations: Vec<Operation>,
     /// The first member, from 0, with something that cannot be applied.
-    pub(super) unfit: Option<(usize, ApplyError)>,
+    pub(super) unfit: Option<usize>,
 }
 
 /// What an entry is.
@@ -35,7 +35,7 @@ pub(super) struct Made {
     /// One for each document.
     pub(super) parts: Vec<Part>,
     /// The first member, from 0, with something that cannot be applied.
-    pub(super) unfit: Option<(usize, ApplyError)>,
+    pub(super) unfit: Option<usize>,
 }
 
 impl Engine {
@@ -69,7 +69,7 @@ impl Engine {
             members.truncate(fit);
             made = self.grounded_parts(addresses, &members)?;
         }
-        if let Some(Made { unfit: Some((unfit, _)), .. }) = made {
+        if let Some(Made { unfit: Some(unfit), .. }) = made {
             let fit = unfit.max(1);
             if fit < members.len() && self.goes_on_behind(addresses, &members[..fit]) == 0 {
                 members.truncate(fit);
@@ -77,7 +77,12 @@ impl Engine {
             }
         }
         let Some(Made { parts, .. }) = made else {
-            return Some((members, Err(Fault::new(Code::StorageCorrupt, "the text this was made on is lost"))));
+            let error = if addresses.iter().any(|address| self.replica.set_aside(address, &members).is_some()) {
+                Fault::new(Code::Validation, "it is of an earlier version of the app, and could not be migrated")
+            } else {
+                Fault::new(Code::StorageCorrupt, "the text this was made on is lost")
+            };
+            return Some((members, Err(error)));
         };
         let lowered = self.lower(&parts).map_err(|why| Fault::new(Code::Rejected, why.said()));
         Some((members, lowered.map(|lowered| Fitting { parts, lowered })))

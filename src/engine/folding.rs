@@ -33,6 +33,9 @@ impl Engine {
 
     /// These become the first of them, where that is less.
     fn fold_run(&mut self, now: Timestamp, address: &Address, run: &[MutationId]) -> bool {
+        if self.replica.set_aside(address, run).is_some() {
+            return false;
+        }
         let Some((operations, count)) = self.replica.composed(address, run) else { return false };
         if operations.len() > MEMBERS_MAX || 2 * (count - operations.len()) < run.len() {
             return false;
@@ -50,7 +53,8 @@ impl Engine {
         self.outbox.fold(run, (body.len() + id.0.len()) as u64);
         let Some(queued) = self.outbox.queued(id) else { return false };
         let (line, folds) = (Some(queued.line(queued.round())), Some(queued.folded.len() as u32));
-        let header = header::mutation(id, self.wall_at(now), &self.config.scope, &queued.addresses, &line, folds);
+        let versions = self.config.versions_of(&queued.addresses);
+        let header = header::mutation(id, self.wall_at(now), &self.config.scope, &queued.addresses, &versions, &line, folds);
         self.store.stage(Kind::Mutation, &header, &body, Some(About::of(Kind::Mutation, id)));
         let order = self.outbox.order(id).unwrap_or_default();
         let [Part { operations, .. }] = parts;

@@ -6,13 +6,14 @@
 use super::clock::Wall;
 use super::error::Fault;
 use super::ident::MutationId;
+use super::input::Collections;
 use super::record::{DirectoryRow, Lineage, Place};
 use crate::protocol::member::{Fields, Filled, Member, ObjectWriter};
 use crate::protocol::{Address, Json, Names, Part, Parts, Pointer, Seen};
 
 /// The text of an object with these members.
 macro_rules! object {
-    ($($name:literal: $value:expr),*) => {{
+    ($($name:tt: $value:expr),*) => {{
         let mut text = String::new();
         let mut object = ObjectWriter::begin(&mut text);
         $(object.member($name, $value);)*
@@ -22,9 +23,25 @@ macro_rules! object {
 }
 
 /// A mutation as it is queued: its id, when that was, for whom (the hash of the user's scope), the documents it touches,
-/// what it carries on, and how many others were folded into it. More than one document are a group.
-pub fn mutation(id: &MutationId, at: Wall, scope: &str, keys: &[Address], lineage: &Option<Lineage>, folds: Option<u32>) -> String {
-    object!("id": id, "at": &at, "scope": &scope, "keys": &keys, "lineage": lineage, "folds": &folds)
+/// the app's versions of their collections, what it carries on, and how many others were folded into it. More than one document are a
+/// group.
+pub fn mutation(
+    id: &MutationId,
+    at: Wall,
+    scope: &str,
+    keys: &[Address],
+    versions: &Collections,
+    lineage: &Option<Lineage>,
+    folds: Option<u32>,
+) -> String {
+    object!("id": id, "at": &at, "scope": &scope, "keys": &keys, VERSIONS: &said(versions), "lineage": lineage, "folds": &folds)
+}
+
+/// The app's versions of the collections that a write is on, in its header. Left out where none has one.
+const VERSIONS: &str = "collection_versions";
+
+fn said(versions: &Collections) -> Option<Collections> {
+    Some(versions.clone()).filter(|versions| !versions.0.is_empty())
 }
 
 /// Mutations that become one with an earlier one, in order. Right behind it comes the record of that one with all that they do.
@@ -35,16 +52,25 @@ pub fn fold(id: &MutationId, members: &[MutationId]) -> String {
 /// An entry about to be sent, named by its first member; its members in order; where the first of them stood in the order
 /// of the outbox (members' own records may go once this one is stored); how many follow-ups led to it, left out where
 /// none did; the first mutation of its line, where it is not its own first member; and what it means, where what is sent was
-/// lowered to what the backend takes.
-pub fn freeze(entry: &MutationId, members: &[MutationId], place: Place, round: u32, root: &Option<MutationId>, meant: &[Part]) -> String {
+/// lowered to what the backend takes; and the app's versions of its collections.
+pub fn freeze(
+    entry: &MutationId,
+    members: &[MutationId],
+    place: Place,
+    round: u32,
+    root: &Option<MutationId>,
+    meant: &[Part],
+    versions: &Collections,
+) -> String {
     let round = if round > 0 { Some(round) } else { None };
-    object!("entry": entry, "members": &members, "place": &place, "round": &round, "root": root, "meant": &Parts(meant))
+    let (meant, versions) = (Parts(meant), said(versions));
+    object!("entry": entry, "members": &members, "place": &place, "round": &round, "root": root, "meant": &meant, VERSIONS: &versions)
 }
 
 /// An acknowledged entry that no pull has shown yet, of a server without positions: the version it made, where the server says
-/// one, and when it was acknowledged.
-pub fn shadow(entry: &MutationId, version: &str, at: Wall) -> String {
-    object!("entry": entry, "version": &version, "at": &at)
+/// one, when it was acknowledged, and the app's versions of its collections.
+pub fn shadow(entry: &MutationId, version: &str, at: Wall, versions: &Collections) -> String {
+    object!("entry": entry, "version": &version, "at": &at, VERSIONS: &said(versions))
 }
 
 /// An entry may be tried again: how often the server has answered so, when it last did, the wait that was drawn, and how
@@ -75,16 +101,26 @@ pub fn settlement(entry: &MutationId, members: &[MutationId], ending: &str, seq:
     object!("entry": entry, "members": &members, "ending": &ending, "seq": &seq)
 }
 
-/// A write that is `rejected` or `unknown`: why, the server's reasons by field, and when it ended.
-pub fn inbox(entry: &MutationId, members: &[MutationId], ending: &str, error: &Fault, fields: &Option<Json>, at: Wall) -> String {
-    object!("entry": entry, "members": &members, "ending": &ending, "error": error, "fields": fields, "at": &at)
+/// A write that is `rejected` or `unknown`: why, the server's reasons by field, when it ended, and of which versions of its
+/// collections its operations are.
+pub fn inbox(
+    entry: &MutationId,
+    members: &[MutationId],
+    ending: &str,
+    error: &Fault,
+    fields: &Option<Json>,
+    at: Wall,
+    versions: &Collections,
+) -> String {
+    let versions = said(versions);
+    object!("entry": entry, "members": &members, "ending": &ending, "error": error, "fields": fields, "at": &at, VERSIONS: &versions)
 }
 
 /// The server's truth about a document: its version (opaque), its position in the server's log, and the server's
-/// generation.
-pub fn base(address: &Address, version: &str, seq: Option<u64>, generation: &str) -> String {
-    let Names { collection, key } = &**address;
-    object!("collection": collection, "key": key, "version": &version, "seq": &seq, "generation": &generation)
+/// generation; and the app's version of its collection, where it has one.
+pub fn base(address: &Address, version: &str, seq: Option<u64>, generation: &str, of: u32) -> String {
+    let (Names { collection, key }, of) = (&**address, Some(of).filter(|of| *of > 0));
+    object!("collection": collection, "key": key, "version": &version, "seq": &seq, "generation": &generation, "collection_version": &of)
 }
 
 /// Where a feed's next pull goes on: the cursor (opaque; none is the beginning), the server's generation, whether
@@ -142,6 +178,13 @@ impl<'a> Header<'a> {
     /// The same for a member that may be left out; then `slot` stays as it is.
     pub fn take_if_there(&mut self, name: &'static str, slot: &mut dyn Filled) -> &mut Self {
         if self.0.raw(name).is_some() { self.take(name, slot) } else { self }
+    }
+
+    /// The app's versions of the collections that a write is on.
+    pub fn versions(&mut self) -> Result<Collections, &'static str> {
+        let mut versions = Collections::default();
+        self.take_if_there(VERSIONS, &mut versions).check()?;
+        Ok(versions)
     }
 
     /// The text of a member; empty where there is none.

@@ -186,13 +186,25 @@ impl Engine {
         server: Option<(&Address, &Option<Json>)>,
     ) {
         let (Some(id), Some(error)) = (ended.members.first(), ending.error()) else { return };
-        let header = header::inbox(id, ended.members, name, error, fields, self.wall_at(now));
+        let aside = |address: &Address| self.replica.set_aside(address, ended.layers);
+        let mut versions = self.config.versions_of(ended.addresses);
+        for (collection, version) in &mut versions.0 {
+            let of = ended.addresses.iter().filter(|address| *address.collection == **collection).find_map(aside);
+            *version = of.map_or(*version, |aside| aside.from);
+        }
+        let header = header::inbox(id, ended.members, name, error, fields, self.wall_at(now), &versions);
         let (mut parts, mut documents) = (Vec::with_capacity(ended.addresses.len()), String::from("["));
         for address in ended.addresses {
-            let base = self.replica.base(address).and_then(|base| base.value.clone());
+            let aside = self.replica.set_aside(address, ended.layers);
+            let known = self.replica.base(address).and_then(|base| base.value.clone());
+            let base = aside.map_or(known, |aside| aside.base.clone());
             // As they would be sent: on the base as it is. Where their place in it is lost, as they were made.
             let meant = self.replica.grounded(address, ended.layers).map(|made| made.operations).unwrap_or_default();
-            let operations = if meant.is_empty() { self.replica.laid(address, ended.layers) } else { meant };
+            let operations = match aside {
+                Some(aside) => aside.operations.clone(),
+                None if meant.is_empty() => self.replica.laid(address, ended.layers),
+                None => meant,
+            };
             let mut local = Draft::of(base.clone());
             for operation in &operations {
                 let _ = local.apply(operation);
@@ -257,6 +269,9 @@ impl Engine {
         let ending = if again.is_some() { header::RETRIED } else { header::DISCARDED };
         if let Some(again) = again {
             let (parts, grounds) = match again {
+                Again::AsItWas if self.is_of_earlier(&item) => {
+                    return Err(Fault::new(Code::Validation, "it is of an earlier version of the app: give its document anew"));
+                }
                 Again::AsItWas => item.parts(),
                 Again::Edited(text) => (self.edited(&item, &text)?, Vec::new()),
             };

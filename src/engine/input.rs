@@ -293,6 +293,13 @@ impl<T> Named<T> {
     }
 }
 
+impl Collections {
+    /// The app's version of this collection.
+    pub fn version_of(&self, collection: &str) -> u32 {
+        self.get(collection).copied().unwrap_or_default()
+    }
+}
+
 impl<T: Member> Member for Named<T> {
     fn write(&self, out: &mut String) {
         let mut object = ObjectWriter::begin(out);

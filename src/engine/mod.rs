@@ -30,6 +30,7 @@ mod log;
 mod lowering;
 mod merge;
 pub mod message;
+pub mod migrating;
 pub mod mirror;
 mod mirroring;
 pub mod mutation;
@@ -163,6 +164,9 @@ pub struct Engine {
     tabs: tabs::Tabs,
     mirror: mirroring::Mirror,
     adoption: adopting::Adoption,
+    migrating: migrating::Migrating,
+    /// What was read is in part of a later version of the app.
+    meets_later: bool,
     life: Life,
     troubles: Troubles,
     counters: Counters,
@@ -266,6 +270,8 @@ impl Engine {
             stopped: false,
             hidden: false,
             tabs: tabs::Tabs::default(),
+            migrating: migrating::Migrating::default(),
+            meets_later: false,
             life: Life::Fresh,
             troubles: Troubles::default(),
             counters: Counters::default(),
@@ -479,8 +485,25 @@ impl Engine {
 
     /// Everything that follows from a turn, in one place: what was touched is told, what is due is armed.
     fn end_turn(&mut self, now: Timestamp, effects: &mut impl Sink) {
+        if self.meets_later && self.life != Life::Closed {
+            self.refuse(storing::too_new(), effects);
+        }
+        if self.life != Life::Closed {
+            self.work(now, effects);
+        }
+        let status = Notice::Status(self.status());
+        let text = Notice::list(std::slice::from_ref(&status));
+        if self.told != text {
+            self.told = text;
+            effects.push(Effect::Notify(status));
+        }
+    }
+
+    /// Does what is due.
+    fn work(&mut self, now: Timestamp, effects: &mut impl Sink) {
         self.check_token(now, effects);
         if self.store.is_held() {
+            self.keep_migrated(now);
             self.fold_crowded(now);
         }
         while let Some(timer) = self.timers.expire(now) {
@@ -514,12 +537,6 @@ impl Engine {
             self.answer(ask, None, effects);
         }
         self.arm(now);
-        let status = Notice::Status(self.status());
-        let text = Notice::list(std::slice::from_ref(&status));
-        if self.told != text {
-            self.told = text;
-            effects.push(Effect::Notify(status));
-        }
     }
 
     /// Sets each timer to when its work is due, from the state as it is: no deadline is ever carried along.

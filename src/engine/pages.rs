@@ -1,6 +1,7 @@
 //! Which page holds which document, and how documents become pages. A document that changes moves to a fresh page; a page
 //! that nobody points at goes when the log is folded.
 
+use super::config::Config;
 use super::header::{self, Header};
 use super::record::{self, DirectoryRow, Kind};
 use super::replica::{Base, Replica};
@@ -124,21 +125,21 @@ impl Pages {
         }
     }
 
-    /// Fresh pages with the bases of these documents, about `page_bytes` each, and their rows for the directory. The rows
+    /// Fresh pages with the bases of these documents, about `page_bytes` of the options each, and their rows for the directory. The rows
     /// count only once the pages are stored: see [`Pages::place`].
-    pub fn lay_out(&mut self, documents: &OrderedSet<Address>, replica: &Replica, page_bytes: u64) -> (PageWrites, Vec<DirectoryRow>) {
+    pub fn lay_out(&mut self, documents: &OrderedSet<Address>, replica: &Replica, config: &Config) -> (PageWrites, Vec<DirectoryRow>) {
         let mut pages = PageWrites::new();
         let (mut rows, mut at) = (Vec::new(), usize::MAX);
         let mut bytes = Vec::new();
         for address in documents.keys() {
             let Some(base) = replica.base(address) else { continue };
-            if pages.is_empty() || bytes.len() as u64 >= page_bytes {
+            if pages.is_empty() || bytes.len() as u64 >= config.page_bytes {
                 self.next_page = self.next_page.max(1);
                 fill(&mut pages, &mut bytes);
                 pages.push((self.next_page, None));
                 self.next_page += 1;
             }
-            encode_base(&mut bytes, 0, address, base);
+            encode_base(&mut bytes, 0, address, base, config);
             at = add_to_row(&mut rows, at, self.next_page - 1, address);
         }
         fill(&mut pages, &mut bytes);
@@ -174,21 +175,23 @@ pub fn size_of(base: &Base) -> usize {
     base.value.as_ref().map_or(0, |value| value.as_str().len())
 }
 
-/// A document's base, read from its record.
-pub fn read_base(header: &mut Header<'_>, body: &str) -> Result<(Address, Box<Base>), &'static str> {
+/// A document's base, read from its record, and the app's version of its collection when that was written.
+pub fn read_base(header: &mut Header<'_>, body: &str) -> Result<(Address, Box<Base>, u32), &'static str> {
+    let mut of = 0_u32;
     let address = header.address();
     let mut base = Box::new(Base { version: Member::blank(), seq: None, generation: Member::blank(), value: None });
     header.take("version", &mut base.version);
-    header.take("seq", &mut base.seq).take("generation", &mut base.generation).check()?;
+    header.take("seq", &mut base.seq).take("generation", &mut base.generation);
+    header.take_if_there("collection_version", &mut of).check()?;
     if !body.is_empty() {
         base.value = Some(Json::read(body).ok_or("its document cannot be read")?);
     }
-    Ok((address, base))
+    Ok((address, base, of))
 }
 
 /// Appends the record of one document's base.
-pub fn encode_base(bytes: &mut Vec<u8>, ordinal: u32, address: &Address, base: &Base) {
-    let header = header::base(address, &base.version, base.seq, &base.generation);
+pub fn encode_base(bytes: &mut Vec<u8>, ordinal: u32, address: &Address, base: &Base, config: &Config) {
+    let header = header::base(address, &base.version, base.seq, &base.generation, config.version_of(&address.collection));
     record::encode(bytes, Kind::Base, ordinal, &header, base.value.as_ref().map_or("", |value| value.as_str()));
 }
 
@@ -208,7 +211,7 @@ mod tests {
                 replica.rebase(address, false, Some(Box::new(base.clone())), &[]);
                 set.insert(address.clone(), ());
             }
-            let (stored, rows) = pages.lay_out(&set, &replica, 1);
+            let (stored, rows) = pages.lay_out(&set, &replica, &Config { page_bytes: 1, ..Config::default() });
             rows.iter().for_each(|row| pages.place(row));
             stored.iter().map(|(page, bytes)| (*page, bytes.is_some())).collect::<Vec<_>>()
         };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::clock::Timestamp;
 use super::error::Fault;
 use super::ident::MutationId;
+use super::input::Collections;
 use super::record::{Lineage, Place};
 use crate::protocol::Address;
 
@@ -34,6 +35,8 @@ pub struct Queued {
     pub carries: Vec<MutationId>,
     /// How far it has come.
     pub state: State,
+    /// The app's versions of its collections when it was stored, where it was read.
+    pub versions: Collections,
     /// What it is as an entry, once it is frozen.
     pub entry: Option<Box<Entry>>,
 }
@@ -93,8 +96,8 @@ impl Entry {
 impl Queued {
     /// A mutation that nothing is known of yet but what it does.
     pub fn new(id: MutationId, addresses: Vec<Address>, bytes: u64) -> Queued {
-        let (folded, texts, after, carries) = Default::default();
-        Queued { id, addresses, bytes, folded, texts, place: None, lineage: None, after, carries, state: State::New, entry: None }
+        let (folded, texts, after, carries, versions) = Default::default();
+        Queued { id, addresses, bytes, folded, texts, place: None, lineage: None, after, carries, state: State::New, versions, entry: None }
     }
 
     /// The mutations that it is made of, but for the one that it is named by.

@@ -66,6 +66,19 @@ struct Layer {
     is_shadow: bool,
     /// Whether the text that each of its splices was made on is known for good.
     is_captured: bool,
+    /// What it did, where that is of an earlier version of the app and is not migrated. Meanwhile it does nothing.
+    aside: Option<Box<Aside>>,
+}
+
+/// A write of an earlier version of the app, as it was made.
+#[derive(Clone, Debug)]
+pub struct Aside {
+    /// Of which version of its collection.
+    pub from: u32,
+    /// What it did.
+    pub operations: Vec<Operation>,
+    /// What it was made on, where that is known.
+    pub base: Option<Json>,
 }
 
 /// One document in memory.
@@ -207,7 +220,8 @@ impl Replica {
             if layer.is_next(&mut rest) {
                 fold.layer(layer);
                 let at = ids.len() - rest.len() - 1;
-                unfit = unfit.or(fold.unfit.take().map(|why| (at, why)));
+                let is_unfit = fold.unfit.take().is_some() || layer.aside.is_some();
+                unfit = unfit.or(is_unfit.then_some(at));
             }
         }
         fold.end_run();
@@ -225,6 +239,34 @@ impl Replica {
             }
         }
         laid
+    }
+
+    /// What a layer does is of an earlier version of the app, and is put aside.
+    pub fn put_aside(&mut self, address: &Address, id: &MutationId, from: u32) {
+        let Some(document) = self.documents.get_mut(address) else { return };
+        document.draft = None;
+        if let Some(layer) = document.layers.iter_mut().find(|layer| layer.id == *id) {
+            let operations = std::mem::take(&mut layer.operations);
+            layer.aside = Some(Box::new(Aside { from, operations, base: None }));
+        }
+    }
+
+    /// What the first of these layers did that was put aside.
+    pub fn set_aside(&self, address: &Address, ids: &[MutationId]) -> Option<&Aside> {
+        let layers = &self.documents.get(address)?.layers;
+        layers.iter().find_map(|layer| layer.aside.as_deref().filter(|_| ids.contains(&layer.id)))
+    }
+
+    /// A layer was made on this; and does what `operation` says instead of what was put aside, where there is one.
+    pub fn renew(&mut self, address: &Address, id: &MutationId, base: Option<Json>, operation: Option<Operation>) {
+        let Some(document) = self.documents.get_mut(address) else { return };
+        document.draft = None;
+        let Some(layer) = document.layers.iter_mut().find(|layer| layer.id == *id) else { return };
+        if let Some(operation) = operation {
+            (layer.operations, layer.befores, layer.aside) = (vec![operation], Vec::new(), None);
+        } else if let Some(aside) = &mut layer.aside {
+            aside.base = base;
+        }
     }
 
     /// The base with all that the server is known to have: what the next write is made on.
@@ -378,7 +420,7 @@ impl Replica {
 
 impl Layer {
     fn of(order: u64, id: MutationId, operations: Vec<Operation>) -> Layer {
-        Layer { order, id, operations, befores: Vec::new(), is_shadow: false, is_captured: false }
+        Layer { order, id, operations, befores: Vec::new(), is_shadow: false, is_captured: false, aside: None }
     }
 
     /// Whether it is that of the first of `ids`, which then has had its turn.

@@ -182,7 +182,8 @@ impl Engine {
         let meant = if lowered.is_some() { &parts[..] } else { &[] };
         let root = Some(line.root).filter(|root| *root != id);
         let names = self.outbox.names(&members);
-        let header = header::freeze(&id, &names, line.place, line.round, &root, meant);
+        let versions = self.config.versions_of(&addresses);
+        let header = header::freeze(&id, &names, line.place, line.round, &root, meant, &versions);
         names.iter().for_each(|name| self.store.log.retire(name));
         self.store.stage(Kind::Freeze, &header, &text, Some(About::of(Kind::Freeze, &id)));
         let order = self.outbox.order(&id).unwrap_or_default();
@@ -212,7 +213,8 @@ impl Engine {
     ) {
         let names = self.outbox.names(members);
         let ended = Ended { addresses, layers: members, members: &names };
-        let ending = if error.code == Code::Rejected { Ending::Rejected { error } } else { Ending::Unknown { error } };
+        let ending =
+            if matches!(error.code, Code::Rejected | Code::Validation) { Ending::Rejected { error } } else { Ending::Unknown { error } };
         addresses.iter().for_each(|address| self.touch(address));
         self.set_aside(now, &ended, ending.name(), &ending, &None, None);
         self.conclude(&ended, Vec::new(), &ending, None);

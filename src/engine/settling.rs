@@ -134,7 +134,7 @@ impl Engine {
                 None => self.replica.laid(address, std::slice::from_ref(id)),
             };
             // What no pull has brought is not for this client to know.
-            let is_told = seq.is_none() || value.is_some() || self.is_told(&operations, address, made_on);
+            let is_told = value.is_some() || !operations.is_empty() && (seq.is_none() || self.is_told(&operations, address, made_on));
             let made_on = made_on.as_ref().map(Option::as_deref);
             let base = || self.acknowledged_base(&operations, address, made_on, version.as_deref(), seq, value.clone());
             bases.push(is_told.then(base).flatten());

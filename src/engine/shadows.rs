@@ -15,6 +15,7 @@ use super::notice::{Ending, Notice};
 use super::queued::Queued;
 use super::record::Kind;
 use super::replica::Base;
+use super::writing::addresses_of;
 use crate::protocol::member::text_of;
 use crate::protocol::{Address, Json, Operation, Part, Parts};
 
@@ -59,7 +60,8 @@ impl Engine {
         self.on_acknowledged(now);
         self.stage_settlement(id, &entry.members, "applied", None);
         let text: Arc<str> = version.as_deref().unwrap_or_default().into();
-        let header = header::shadow(id, &text, self.wall_at(now));
+        let versions = self.config.versions_of(&addresses_of(&parts));
+        let header = header::shadow(id, &text, self.wall_at(now), &versions);
         self.store.stage(Kind::Shadow, &header, &text_of(&Parts(&parts)), Some(About::of(Kind::Shadow, id)));
         for part in parts {
             let befores = self.replica.replace(&part.address, std::slice::from_ref(id), order, id.clone(), part.operations);

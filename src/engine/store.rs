@@ -463,13 +463,13 @@ impl Store {
             size += replica.base(address).map_or(0, pages::size_of);
         }
         if size as u64 > config.page_directly_bytes {
-            (write.pages, rows) = self.pages.lay_out(&staged.bases, replica, config.page_bytes);
+            (write.pages, rows) = self.pages.lay_out(&staged.bases, replica, config);
             record::encode(&mut bytes, Kind::Paged, staged.records, &header::paged(&rows), "");
         } else {
             let mut ordinal = staged.records;
             for address in staged.bases.keys() {
                 if let Some(base) = replica.base(address) {
-                    pages::encode_base(&mut bytes, ordinal, address, base);
+                    pages::encode_base(&mut bytes, ordinal, address, base, config);
                     ordinal += 1;
                 }
             }
@@ -490,7 +490,7 @@ impl Store {
     /// The transaction that folds the log into pages.
     pub fn fold(&mut self, replica: &Replica, config: &Config) -> Box<Write> {
         let mut write = self.next_write(false);
-        let (stored, rows) = self.pages.lay_out(&self.dirty, replica, config.page_bytes);
+        let (stored, rows) = self.pages.lay_out(&self.dirty, replica, config);
         write.pages = stored;
         for row in &rows {
             self.pages.place(row);

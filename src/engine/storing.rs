@@ -61,6 +61,9 @@ impl Engine {
 
     pub(super) fn on_loaded(&mut self, now: Timestamp, load: LoadId, found: Found, effects: &mut impl Sink) {
         let Some((_, loading)) = self.loading.take_if(|(id, _)| *id == load) else { return };
+        if !matches!(loading, Loading::Adoption) && found.meta.as_ref().is_some_and(|meta| self.is_of_later(meta)) {
+            return self.refuse(too_new(), effects);
+        }
         match loading {
             Loading::Boot => self.boot(now, found, effects),
             Loading::Renewal => self.renew(now, found, effects),
@@ -92,18 +95,15 @@ impl Engine {
     }
 
     pub(super) fn boot(&mut self, now: Timestamp, found: Found, effects: &mut impl Sink) {
-        if let Some(meta) = &found.meta {
-            if meta.versions.layout > LAYOUT_VERSION {
-                return self.refuse(too_new(), effects);
-            }
-            if meta.scope != self.config.scope {
-                self.open_in_memory(now, Fault::new(Code::StorageUnavailable, "the store belongs to another user"), effects);
-                return self.adoption.give_up();
-            }
+        if found.meta.as_ref().is_some_and(|meta| meta.scope != self.config.scope) {
+            self.open_in_memory(now, Fault::new(Code::StorageUnavailable, "the store belongs to another user"), effects);
+            return self.adoption.give_up();
         }
         let Some(found) = self.await_mirrors(found, effects) else { return };
         self.begin(now, found, 0, effects);
-        effects.push(Effect::Notify(Notice::Opened { client: self.client.clone() }));
+        if !self.meets_later {
+            effects.push(Effect::Notify(Notice::Opened { client: self.client.clone() }));
+        }
     }
 
     /// Goes on from what was found, of which the bases up to the position `known` are in memory.
@@ -111,7 +111,8 @@ impl Engine {
         let Found { meta, directory, mut log, .. } = found;
         let is_new = meta.is_none();
         let salvage = self.salvage(meta.as_ref(), &log);
-        let mut meta = meta.unwrap_or_else(|| self.fresh_meta(now));
+        let meta = meta.unwrap_or_else(|| self.fresh_meta(now));
+        let mut meta = self.raised(meta);
         if is_new && !self.client.is_empty() {
             // What was sent without a store is this client's.
             (meta.client_id, meta.session_epoch) = (self.client.clone(), self.session_epoch);
@@ -149,9 +150,13 @@ impl Engine {
         }
     }
 
-    fn refuse(&mut self, error: Fault, effects: &mut impl Sink) {
+    /// It is over, and what is stored stays as it is.
+    pub(super) fn refuse(&mut self, error: Fault, effects: &mut impl Sink) {
         self.life = Life::Closed;
         self.timers = super::TimerTable::default();
+        for request in &std::mem::take(&mut self.requests) {
+            effects.push(Effect::Cancel { request: request.id });
+        }
         effects.push(Effect::Notify(Notice::OpenFailed { error }));
     }
 
@@ -376,6 +381,7 @@ impl Engine {
                 self.answer(AskId(ask), None, effects);
             }
         }
+        self.migrate_writes(now);
         self.load_wanted(effects);
     }
 
@@ -384,8 +390,9 @@ impl Engine {
         let mut found_here = 0;
         for found in record::decode(bytes) {
             match read_base(&found) {
-                Ok((address, base)) if self.store.pages.page_of(&address) == Some(page) => {
+                Ok((address, base, of)) if self.store.pages.page_of(&address) == Some(page) => {
                     found_here += 1;
+                    let base = self.renewed(&address, base, of);
                     self.touch(&address);
                     self.replica.load(&address, base);
                     self.keep_grounded(&address);
@@ -473,7 +480,7 @@ impl Engine {
     }
 }
 
-fn read_base(found: &record::Found<'_>) -> Result<(Address, Box<Base>), &'static str> {
+fn read_base(found: &record::Found<'_>) -> Result<(Address, Box<Base>, u32), &'static str> {
     match found {
         record::Found::Record(record) if record.kind == Kind::Base => pages::read_base(&mut record.header()?, record.body),
         record::Found::Record(_) => Err("it does not belong here"),
@@ -482,8 +489,8 @@ fn read_base(found: &record::Found<'_>) -> Result<(Address, Box<Base>), &'static
     }
 }
 
-fn too_new() -> Fault {
-    Fault::new(Code::VersionTooNew, "a later build made this store")
+pub(super) fn too_new() -> Fault {
+    Fault::new(Code::VersionTooNew, "a later version of the app made this store")
 }
 
 pub(super) fn fault_of(why: &StoreFailure) -> Fault {

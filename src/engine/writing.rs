@@ -172,7 +172,8 @@ impl Engine {
     ) -> (MutationId, u64) {
         let wall = self.wall_at(now);
         let id = MutationId(self.rng.uuid(wall.0).into());
-        let header = header::mutation(&id, wall, &self.config.scope, &addresses, &lineage, None);
+        let versions = self.config.versions_of(&addresses);
+        let header = header::mutation(&id, wall, &self.config.scope, &addresses, &versions, &lineage, None);
         self.store.stage_mutation(&id, &header, body, self.config.strict);
         let bytes = (body.len() + id.0.len()) as u64;
         let queued = Queued { lineage, ..Queued::new(id.clone(), addresses, bytes) };

@@ -254,6 +254,15 @@ export interface StorageOptions {
 export interface Collection<T extends object> {
   /** `false`: each write is sent by itself, and can be refused by itself. Otherwise writes of one document go as one where that does the same. */
   coalesce?: boolean;
+  /** The version of its documents' shape, 0 unless it says otherwise; it only grows. A version of the app that finds what a later one has
+   * stored ends with `VERSION_TOO_NEW`, and changes nothing. */
+  version?: number;
+  /**
+   * Makes of a document that an earlier version stored one of this version. It says the same whenever it is given the same, and calls no
+   * client. Writes that wait are made anew from what it makes of the document before and behind them; those on their way go as they are.
+   * `undefined`, or a throw: the document comes from the server again, and a write goes to the inbox with `VALIDATION`.
+   */
+  migrate?(value: JsonValue, from: number): T | undefined;
 }
 
 /** What to open. `C` maps the names of collections to the types of their documents. */

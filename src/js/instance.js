@@ -4,6 +4,7 @@ import { Client } from './syncline.js';
 
 import { fromFault, isFault, SyncError } from './errors.js';
 import { Fold } from './fold.js';
+import { checkCall } from './migrate.js';
 import { Mirror } from './mirror.js';
 import { ended, enter, leave } from './module.js';
 import { Stay } from './stay.js';
@@ -183,6 +184,7 @@ export class Instance {
 
   /** What the module throws on purpose becomes an error; anything else means that it has ended. */
   #try(operation, collection = '', key = '', text = '') {
+    checkCall();
     try {
       return this.#client.call(operation, collection, key, text);
     } catch (thrown) {

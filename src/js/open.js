@@ -5,6 +5,7 @@ import { SyncClient, unless } from './client.js';
 import { check } from './errors.js';
 import { unloadGuard } from './guard.js';
 import { Instance } from './instance.js';
+import { checkVersion, migrator } from './migrate.js';
 import { Mirror } from './mirror.js';
 import { init } from './module.js';
 import { name as named } from './names.js';
@@ -46,11 +47,16 @@ export async function open(options = {}) {
   check(Array.isArray(feeds) && feeds.length > 0 && feeds.length <= 64, 'feeds is a list of 1 to 64 names');
   check(new Set(feeds.map((feed) => named(feed, 'a feed'))).size === feeds.length, 'feeds are different ones');
   const { kind, url, capable, host } = bind(transport, auth, feeds[0]);
-  const uncoalesced = Object.keys(collections).filter((collection) => {
-    const { coalesce = true, ...others } = collections[collection] ?? {};
-    check(typeof coalesce === 'boolean' && Object.keys(others).length === 0, `of the collection "${collection}", coalesce is true or false, and nothing else`);
-    return !coalesce;
+  const declared = Object.entries(collections).map(([collection, given]) => {
+    const { coalesce = true, version = 0, migrate, ...others } = given ?? {};
+    check(typeof coalesce === 'boolean', `of the collection "${collection}", coalesce is true or false`);
+    check(Object.keys(others).length === 0, `of the collection "${collection}", there is no option "${Object.keys(others)[0]}"`);
+    checkVersion(collection, version, migrate);
+    return { collection, coalesce, version, migrate };
   });
+  const uncoalesced = declared.filter(({ coalesce }) => !coalesce).map(({ collection }) => collection);
+  const versions = declared.filter(({ version }) => version > 0).map(({ collection, version }) => [collection, version]);
+  host.migrate = migrator(new Map(declared.map(({ collection, migrate }) => [collection, migrate])));
   const numbers = {
     memoryBytesMax: storage?.memoryBytesMax,
     pollBaseMs: poll?.baseMs,
@@ -68,6 +74,7 @@ export async function open(options = {}) {
     feeds: options.feeds,
     auth: auth ? true : undefined,
     uncoalesced: uncoalesced.length > 0 ? uncoalesced : undefined,
+    versions: versions.length > 0 ? Object.fromEntries(versions) : undefined,
     ...capable,
     crossOrigin: kind === 'protocol' && new URL(url).origin !== globalThis.location?.origin,
     witnessed: true,

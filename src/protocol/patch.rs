@@ -55,6 +55,27 @@ impl Patch {
         }
     }
 
+    /// What makes of the one value the other.
+    pub fn between(before: &Value, after: &Value) -> Patch {
+        let (Value::Object(earlier), Value::Object(later)) = (before, after) else { return Patch::Set(after.clone()) };
+        let value_of = |members: &Members, name: &str| members.iter().find(|(other, _)| other == name).map(|(_, value)| value.clone());
+        let mut within = Vec::new();
+        for (name, value) in later.iter() {
+            match value_of(earlier, name) {
+                Some(earlier) if earlier == *value => {}
+                Some(earlier) => within.push((name.clone(), Patch::between(&earlier, value))),
+                None => within.push((name.clone(), Patch::Set(value.clone()))),
+            }
+        }
+        for (name, _) in earlier.iter() {
+            if value_of(later, name).is_none() {
+                within.push((name.clone(), Patch::Remove));
+            }
+        }
+        within.sort_by(|(one, _), (other, _)| one.cmp(other));
+        Patch::Within(within)
+    }
+
     /// Takes up the members `set`, `remove` and `object`.
     pub(crate) fn take_up(&mut self, fields: &mut Fields<'_>) {
         let set = Fields::of(fields.raw("set").unwrap_or("{}"));

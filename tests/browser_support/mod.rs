@@ -22,15 +22,15 @@ impl Heard {
         Rc::new(move |input| heard.borrow_mut().push_back(input))
     }
 
-    /// The next, within 8 seconds.
+    /// The next, within 5 seconds.
     pub async fn next(&self) -> Input {
-        for _ in 0..800 {
+        for _ in 0..500 {
             if let Some(input) = self.0.borrow_mut().pop_front() {
                 return input;
             }
             sleep(10).await;
         }
-        panic!("nothing was told within 8 s");
+        panic!("nothing was told within 5 s");
     }
 
     pub fn is_empty(&self) -> bool {

@@ -37,8 +37,11 @@ export async function upgrade(name) {
   (await settled(indexedDB.open(name, 99))).close();
 }
 
+/// Fails where a connection is in the way.
 export async function remove(name) {
-  await settled(indexedDB.deleteDatabase(name));
+  const request = indexedDB.deleteDatabase(name);
+  const blocked = new Promise((_, reject) => { request.onblocked = () => reject(new Error('blocked')); });
+  await Promise.race([settled(request), blocked]);
 }
 
 /// Holds the database open and refuses to make way, while it is to be deleted: every later open waits behind that.
@@ -48,11 +51,12 @@ export async function obstruct(name) {
   return () => db.close();
 }
 
-/// Keeps a writing transaction over everything going until it is released: nothing else gets an answer.
+/// Keeps a writing transaction over everything going until it is released, or for 20 s: nothing else gets an answer.
 export async function occupy(name) {
   const db = await settled(indexedDB.open(name));
   const tx = db.transaction([...db.objectStoreNames], 'readwrite');
   let busy = true;
+  setTimeout(() => { busy = false; }, 20_000);
   const spin = () => { tx.objectStore('meta').get('busy').onsuccess = () => busy && spin(); };
   spin();
   tx.oncomplete = () => db.close();

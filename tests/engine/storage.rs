@@ -4,7 +4,7 @@ use serde_json::json;
 use syncline::engine::config::Config;
 use syncline::engine::effect::Effect;
 use syncline::engine::error::Code;
-use syncline::engine::input::{Ask, Input, StoreFailure};
+use syncline::engine::input::{Ask, Collections, Input, StoreFailure};
 use syncline::engine::mutation::Mutation;
 use syncline::engine::notice::{Durability, Notice, StorageKind};
 use syncline::engine::record::{self, Kind};
@@ -485,7 +485,7 @@ fn s15_records_that_are_whole_but_make_no_sense_are_set_aside_and_said() {
     client.mutate(put("k", "7")).unwrap();
     client.live(&mut server, 3_000);
     let id = MutationId("018bcfe5-699a-7e7e-918c-79c715d575d0".into());
-    let mutation = syncline::engine::header::mutation(&id, WALL, &config().scope, &[at("k")], &None, None);
+    let mutation = syncline::engine::header::mutation(&id, WALL, &config().scope, &[at("k")], &Collections::default(), &None, None);
     let before = syncline::engine::header::before(&id, 0, &syncline::protocol::Pointer::parse("/t").unwrap());
     let senseless: [(Kind, &str, &str, bool); 4] = [
         (Kind::Directory, "{}", "[]", true),

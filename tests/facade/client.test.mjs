@@ -29,7 +29,7 @@ test('options reach the module, and none is taken that nothing reads', async () 
     scope: 'user',
     transport: { url: 'http://server/sync' },
     storage: { durability: 'relaxed', mirror: 'await', memoryBytesMax: 1_000_000 },
-    collections: { votes: { coalesce: false }, notes: {}, lists: { coalesce: true } },
+    collections: { votes: { coalesce: false, version: 0 }, notes: {}, lists: { coalesce: true, version: 2 }, ['__proto__']: { version: 3 } },
     poll: { baseMs: 1000 },
     batch: { itemsMax: 5 },
   });
@@ -38,7 +38,7 @@ test('options reach the module, and none is taken that nothing reads', async () 
     scope: 'user',
     url: 'http://server/sync',
     // Node has no files of an origin.
-    config: { transport: 'protocol', uncoalesced: ['votes'], crossOrigin: true, witnessed: true, mirrorAwaited: true, strict: false, memoryBytesMax: 1_000_000, pollBaseMs: 1000, batchItemsMax: 5 },
+    config: { transport: 'protocol', uncoalesced: ['votes'], versions: { lists: 2, ['__proto__']: 3 }, crossOrigin: true, witnessed: true, mirrorAwaited: true, strict: false, memoryBytesMax: 1_000_000, pollBaseMs: 1000, batchItemsMax: 5 },
   });
   assert.equal(client.clientId, 'client-1');
   const { facade } = await stage();
@@ -61,6 +61,9 @@ test('options reach the module, and none is taken that nothing reads', async () 
     { name: 'a', transport: { url: 'http://server/', push() {}, pull() {} } },
     { name: 'a', collections: { votes: { coalesce: 0 } } },
     { name: 'a', collections: { votes: { coalesced: false } } },
+    { name: 'a', collections: { votes: { version: -1 } } },
+    { name: 'a', collections: { votes: { version: '2' } } },
+    { name: 'a', collections: { votes: { version: 2, migrate: true } } },
     { name: 'a', storage: { durabilty: 'strict' } },
     { name: 'a', poll: { every: 5 } },
     { name: 'a', batch: { items: 5 } },

@@ -75,11 +75,18 @@ fn samples() -> Vec<(String, Notice)> {
     let items = |keys: &[&str]| keys.iter().map(|key| Address::of("notes", key)).collect();
     let pending = |added: &[&str], removed: &[&str]| Notice::PendingItems { added: items(added), removed: items(removed) };
     samples.push(("pendingItems".into(), pending(&["a/ü", "b"], &["c"])));
-    let item =
-        header::inbox(&id(1), &[id(1), id(2)], "rejected", &fault(), &Json::parse(r#"{"title":"too long"}"#).ok(), Wall(1_700_000_000_000));
+    let item = header::inbox(
+        &id(1),
+        &[id(1), id(2)],
+        "rejected",
+        &fault(),
+        &Json::parse(r#"{"title":"too long"}"#).ok(),
+        Wall(1_700_000_000_000),
+        &Default::default(),
+    );
     let write = r#"{"operations":[{"op":"put","collection":"notes","key":"a/ü","value":[9007199254740993]}],"documents":[{"collection":"notes","key":"a/ü","base":null,"local":[9007199254740993],"server":{"__proto__":1}}]}"#;
     samples.push(("inboxAdded".into(), Notice::InboxAdded { item: item.as_str().into(), write: write.into() }));
-    let item = header::inbox(&id(3), &[id(3)], "blockedBy", &fault(), &None, Wall(1_700_000_000_000));
+    let item = header::inbox(&id(3), &[id(3)], "blockedBy", &fault(), &None, Wall(1_700_000_000_000), &Default::default());
     let write = r#"{"operations":[{"op":"delete","collection":"notes","key":"b"},{"op":"put","collection":"notes","key":"c","value":1}],"documents":[{"collection":"notes","key":"b","base":2},{"collection":"notes","key":"c","local":1}]}"#;
     samples.push(("inboxAdded: a group".into(), Notice::InboxAdded { item: item.as_str().into(), write: write.into() }));
     samples.push(("inboxRemoved".into(), Notice::InboxRemoved { entry: id(1) }));

@@ -27,6 +27,7 @@ fn all(transport: TransportKind) -> Config {
         auth: true,
         feeds: vec!["mine".into(), "room?id=7".into()],
         uncoalesced: vec!["votes".into()],
+        versions: [("votes", 2)].into(),
         strict: false,
         mirror: true,
         mirror_awaited: true,

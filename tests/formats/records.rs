@@ -9,6 +9,7 @@ use syncline::engine::error::{Code, Fault};
 use syncline::engine::header;
 use syncline::engine::history::Row;
 use syncline::engine::ident::MutationId;
+use syncline::engine::input::Collections;
 use syncline::engine::mirror::{Frame, Head};
 use syncline::engine::record::{self, DirectoryRow, FRAME_BYTES, Found, Kind, LAYOUT_VERSION, Lineage};
 use syncline::protocol::member::{Member, text_of};
@@ -99,7 +100,7 @@ fn operations(texts: &[&str]) -> Option<Vec<KeyedOperation>> {
 
 fn plain(number: u32, keys: &[(&str, &str)]) -> String {
     let keys: Vec<Address> = keys.iter().map(|(collection, key)| Address::of(collection, key)).collect();
-    header::mutation(&id(number), AT, SCOPE, &keys, &None, None)
+    header::mutation(&id(number), AT, SCOPE, &keys, &versions(&keys), &None, None)
 }
 
 fn entry(number: u32, operation: &str) -> Option<Entry> {
@@ -108,7 +109,13 @@ fn entry(number: u32, operation: &str) -> Option<Entry> {
 }
 
 fn base(collection: &str, key: &str, seq: u64) -> String {
-    header::base(&Address::of(collection, key), &format!("{GENERATION}.{seq}"), Some(seq), GENERATION)
+    header::base(
+        &Address::of(collection, key),
+        &format!("{GENERATION}.{seq}"),
+        Some(seq),
+        GENERATION,
+        versions(&[Address::of(collection, key)]).version_of(collection),
+    )
 }
 
 fn document(text: &str) -> Option<Json> {
@@ -180,7 +187,7 @@ fn pin_mutations(vectors: &mut Vectors) {
     put(
         "mutation: with those that were folded into it",
         1,
-        header::mutation(&id(20), AT, SCOPE, &keys, &line, Some(2)),
+        header::mutation(&id(20), AT, SCOPE, &keys, &Collections::default(), &line, Some(2)),
         &[r#"{"op":"increment","collection":"counters","key":"20","path":"/n","by":3}"#],
     );
 }
@@ -188,11 +195,19 @@ fn pin_mutations(vectors: &mut Vectors) {
 /// A follow-up with every member that a header can have. This build writes none of those in the middle, and reads none.
 fn full() -> String {
     let keys = vec![Address::of("todos", "4")];
-    let followed = header::mutation(&id(8), AT, SCOPE, &keys, &Some(lineage()), None);
+    let followed = header::mutation(&id(8), AT, SCOPE, &keys, &of_3(), &Some(lineage()), None);
     let (front, back) = followed.split_once(r#","keys":"#).expect("keys");
     let (keys, back) = back.split_once(r#","lineage":"#).expect("a lineage");
-    let others = r#""collection_version":3,"fingerprint":"9c1185a5c5e9fc54""#;
-    format!(r#"{front},"node":"agent-7","keys":{keys},{others},"lineage":{back}"#)
+    format!(r#"{front},"node":"agent-7","keys":{keys},"fingerprint":"9c1185a5c5e9fc54","lineage":{back}"#)
+}
+
+/// The app's versions of its collections.
+fn of_3() -> Collections {
+    [("todos", 3)].into()
+}
+
+fn versions(keys: &[Address]) -> Collections {
+    if keys.iter().any(|address| *address.collection == *"todos") { of_3() } else { Collections::default() }
 }
 
 fn lineage() -> Lineage {
@@ -200,14 +215,14 @@ fn lineage() -> Lineage {
 }
 
 fn pin_entries(vectors: &mut Vectors) {
-    let freeze = |number, place| header::freeze(&id(number), &[id(number), id(10)], place, 0, &None, &[]);
+    let freeze = |number, place| header::freeze(&id(number), &[id(number), id(10)], place, 0, &None, &[], &of_3());
     pin(
         vectors,
         Spot("freeze", Kind::Freeze, 0),
         freeze(9, (40, 0)),
         entry(9, r#"{"op":"delete","collection":"todos","key":"9","base":"5f3a9c01.3"}"#),
     );
-    let follow_up = header::freeze(&id(12), &[id(12)], (40, 2), 1, &Some(id(11)), &[]);
+    let follow_up = header::freeze(&id(12), &[id(12)], (40, 2), 1, &Some(id(11)), &[], &of_3());
     pin(
         vectors,
         Spot("freeze: a follow-up", Kind::Freeze, 1),
@@ -217,7 +232,7 @@ fn pin_entries(vectors: &mut Vectors) {
     let address = Address::of("todos", "17");
     let path = Pointer::parse("/n").expect("a pointer");
     let meant = Part { address, operations: vec![Operation::Increment { path, by: 2 }], base: None };
-    let lowered = header::freeze(&id(17), &[id(17)], (40, 4), 0, &None, &[meant]);
+    let lowered = header::freeze(&id(17), &[id(17)], (40, 4), 0, &None, &[meant], &of_3());
     pin(
         vectors,
         Spot("freeze: lowered", Kind::Freeze, 6),
@@ -225,8 +240,8 @@ fn pin_entries(vectors: &mut Vectors) {
         entry(17, r#"{"op":"put","collection":"todos","key":"17","base":"v1","value":{"n":3}}"#),
     );
     let body = r#"[{"op":"put","collection":"todos","key":"18","value":{"n":3}}]"#;
-    pin(vectors, Spot("shadow", Kind::Shadow, 7), header::shadow(&id(18), "v2", AT), document(body));
-    pin(vectors, Spot("shadow: without a version", Kind::Shadow, 8), header::shadow(&id(19), "", AT), document(body));
+    pin(vectors, Spot("shadow", Kind::Shadow, 7), header::shadow(&id(18), "v2", AT, &of_3()), document(body));
+    pin(vectors, Spot("shadow: without a version", Kind::Shadow, 8), header::shadow(&id(19), "", AT, &of_3()), document(body));
     let settlement = header::settlement(&id(18), &[], header::SHOWN, None);
     pin(vectors, Spot("settlement: of a shadow", Kind::Settlement, 9), settlement, NOTHING);
     let attempt = header::attempt(&id(9), 2, AT, 4_711, None);
@@ -242,10 +257,10 @@ fn pin_entries(vectors: &mut Vectors) {
     pin(vectors, Spot("settlement: without a position", Kind::Settlement, 2), settlement, NOTHING);
     let fields = document(r#"{"title":"too long"}"#);
     let error = Fault::of_status(Code::Rejected, "validation: no", 422);
-    let kept = header::inbox(&id(13), &[id(13), id(14)], "rejected", &error, &fields, AT);
+    let kept = header::inbox(&id(13), &[id(13), id(14)], "rejected", &error, &fields, AT, &of_3());
     pin(vectors, Spot("inbox", Kind::Inbox, 3), kept, document(INBOX_BODY));
     let error = Fault::new(Code::Protocol, "expired");
-    let kept = header::inbox(&id(15), &[id(15)], "unknown", &error, &None, AT);
+    let kept = header::inbox(&id(15), &[id(15)], "unknown", &error, &None, AT, &of_3());
     pin(vectors, Spot("inbox: unknown", Kind::Inbox, 4), kept, document(INBOX_BODY_OF_A_GROUP));
     let settlement = header::settlement(&id(16), &[id(16)], header::DISCARDED, None);
     pin(vectors, Spot("settlement: of what was in the inbox", Kind::Settlement, 5), settlement, NOTHING);
@@ -258,7 +273,7 @@ fn pin_documents(vectors: &mut Vectors) {
     put("base", 0, base("todos", "2", 4), document(r#"{"done":false,"due":"2024-01-01","n":-0}"#));
     put("base: its text moved", 1, base("notes", "a/ü", 6), document(r#"{"text":"why, hello"}"#));
     put("base: no document", 2, base("todos", "4", 5), NOTHING);
-    let unversioned = header::base(&Address::of("todos", "13"), "", None, GENERATION);
+    let unversioned = header::base(&Address::of("todos", "13"), "", None, GENERATION, 3);
     put("base: without a version", 3, unversioned, document("null"));
     put("base: in a page", 0, base("todos", "1", 1), document(r#"{"title":"bread"}"#));
     put("base: deleted, in a page", 0, base("todos", "5", 2), NOTHING);

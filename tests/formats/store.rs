@@ -48,7 +48,7 @@ fn stored(vector: &Vector) -> Stored {
 }
 
 fn config() -> Config {
-    Config { scope: scope_hash("user"), compact_bytes_min: 1, ..Config::default() }
+    Config { scope: scope_hash("user"), versions: vector().meta.versions.collections, compact_bytes_min: 1, ..Config::default() }
 }
 
 /// A second after the records were made.

@@ -7,6 +7,7 @@ use syncline::engine::effect::{Guard, Write};
 use syncline::engine::error::{Code, Fault};
 use syncline::engine::header;
 use syncline::engine::ident::{MutationId, WriteId};
+use syncline::engine::input::Collections;
 use syncline::engine::notice::{Durability, Ending, Notice};
 use syncline::engine::record::{self, Kind};
 use syncline::protocol::{Address, Seen};
@@ -23,13 +24,13 @@ struct Commit(Vec<u8>);
 
 impl Commit {
     fn mutation(mut self, id: &str) -> Self {
-        let header = header::mutation(&MutationId(id.into()), Wall(0), "s", &[Address::of("c", "k")], &None, None);
+        let header = header::mutation(&MutationId(id.into()), Wall(0), "s", &[Address::of("c", "k")], &Collections::default(), &None, None);
         record::encode(&mut self.0, Kind::Mutation, 0, &header, "[]");
         self
     }
 
     fn freeze(mut self, entry: &str, members: &[&str], bytes: &str) -> Self {
-        let header = header::freeze(&MutationId(entry.into()), &ids(members), (1, 0), 0, &None, &[]);
+        let header = header::freeze(&MutationId(entry.into()), &ids(members), (1, 0), 0, &None, &[], &Collections::default());
         record::encode(&mut self.0, Kind::Freeze, 0, &header, bytes);
         self
     }
@@ -43,14 +44,14 @@ impl Commit {
     fn inbox(mut self, members: &[&str]) -> Self {
         let error = Fault::new(Code::Rejected, "no");
         let (entry, members) = (MutationId(members[0].into()), ids(members));
-        let header = header::inbox(&entry, &members, "rejected", &error, &None, Wall(0));
+        let header = header::inbox(&entry, &members, "rejected", &error, &None, Wall(0), &Collections::default());
         record::encode(&mut self.0, Kind::Inbox, 0, &header, "[]");
         self
     }
 
     fn base(mut self, seq: u64, value: &str) -> Self {
         let version = format!("g.{seq}");
-        let header = header::base(&Address::of("c", "k"), &version, Some(seq), "g");
+        let header = header::base(&Address::of("c", "k"), &version, Some(seq), "g", 0);
         record::encode(&mut self.0, Kind::Base, 0, &header, value);
         self
     }

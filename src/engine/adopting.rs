@@ -282,7 +282,7 @@ impl Heard {
             Kind::Cursor => false,
             Kind::Settlement if !ends_write(record) => true,
             Kind::Settlement | Kind::Cancel => is_pending,
-            Kind::Inbox => is_pending || !self.all.contains_key(&id),
+            Kind::Inbox | Kind::Before => is_pending || !self.all.contains_key(&id),
             _ if self.all.contains_key(&id) => false,
             _ => carries_on.is_none_or(|place| self.pending.iter().any(|(_, other)| *other == place)),
         }

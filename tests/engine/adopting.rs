@@ -5,7 +5,7 @@ use syncline::engine::config::Config;
 use syncline::engine::effect::Effect;
 use syncline::engine::error::Code;
 use syncline::engine::ident::MutationId;
-use syncline::engine::input::{Input, StoreFailure};
+use syncline::engine::input::{Ask, Input, StoreFailure};
 use syncline::engine::mutation::Mutation;
 use syncline::engine::notice::{Durability, Ending, Notice, StorageKind};
 
@@ -416,4 +416,31 @@ fn i12_a_write_that_is_merged_without_the_store_is_carried_on_once() {
     let mut client = client.crash();
     client.live(&mut server, 1_000);
     assert_eq!((client.view("k"), client.status().inbox), (Some(json!({"n":0,"a":1,"b":2})), 0));
+}
+
+#[test]
+fn i5_what_a_stored_splice_was_made_on_is_known_when_others_have_written_to_the_store_meanwhile() {
+    let mut server = Server::new();
+    // Documents go into pages, which a store that is taken up has not read.
+    let mut device = Device::of(Config { page_directly_bytes: 1, poll_base_ms: 1 << 40, ..config() }, 1);
+    device.live(&mut server, 1_000);
+    device.at(0, |tab| tab.mutate(put("k", r#"{"t":"one"}"#)).unwrap());
+    device.live(&mut server, 1_000);
+    device.at(0, |tab| tab.tell(Input::WentOffline));
+    device.at(0, |tab| tab.mutate(splice("k", 3, 0, " two")).unwrap());
+    let mut other = another(&mut server);
+    other.mutate(splice("k", 0, 0, "> ")).unwrap();
+    other.live(&mut server, 1_000);
+    device.tabs[0].full = full();
+    device.at(0, |tab| tab.mutate(put("alone", "1")).unwrap());
+    device.at(0, |tab| tab.tell(Input::WentOnline));
+    device.at(0, |tab| tab.ask(Ask::Pull));
+    device.at(0, |tab| tab.live(&mut server, 6_000));
+    assert_eq!((storage(&device.tabs[0]).0, device.at(0, |tab| tab.view("k"))), (StorageKind::Memory, Some(json!({"t":"> one two"}))));
+    device.at(1, |tab| tab.mutate(put("theirs", "1")).unwrap());
+    device.tabs[0].full = None;
+    device.live(&mut server, ANY_MS);
+    assert_eq!(storage(&device.tabs[0]), STORED);
+    assert_eq!(server.document("k"), Some(json!({"t":"> one two"})));
+    device.check(&["k", "alone", "theirs"]);
 }

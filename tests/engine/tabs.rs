@@ -27,7 +27,7 @@ impl Device {
         Device::of(Config { poll_base_ms: 1 << 40, ..config() }, others)
     }
 
-    fn of(config: Config, others: usize) -> Device {
+    pub fn of(config: Config, others: usize) -> Device {
         let mut device = Device { disk: Disk::default(), tabs: Vec::new(), hears: true, seeds: 0 };
         device.open(config.clone());
         device.at(0, |tab| tab.tell(Input::LockGained));

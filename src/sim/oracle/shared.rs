@@ -151,7 +151,13 @@ impl Oracle {
         for fact in fresh {
             match fact {
                 Fact::Queued { id, root: None } => self.lay_stored(id)?,
-                Fact::Frozen { entry, members, bytes, .. } => self.freeze(truth, entry, members, bytes)?,
+                Fact::Frozen { entry, members, bytes, .. } => {
+                    // What was frozen without the store goes there as it is.
+                    for member in members.iter().filter(|member| self.replica.entry_of(member).is_none()).collect::<Vec<_>>() {
+                        self.lay_stored(member)?;
+                    }
+                    self.freeze(truth, entry, members, bytes)?;
+                }
                 Fact::Ended { entry, members, ending } => self.end_stored(truth, write, entry.as_deref(), members, ending)?,
                 _ => {}
             }

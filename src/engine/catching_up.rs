@@ -59,8 +59,12 @@ impl Engine {
             self.on_fenced(true);
             return false;
         }
-        if is_turned && self.store.is_taking_over() || meta.folded_to != known.folded_to && !is_held {
+        let is_folded = meta.folded_to != known.folded_to && !is_held;
+        if is_turned && self.store.is_taking_over() || is_folded && meta.folded_to != self.store.log.last() {
             self.want(Reads::All);
+            return false;
+        }
+        if is_folded && !self.take_up_fold(found.directory.as_ref(), effects) {
             return false;
         }
         let is_news = found.log.iter().any(|(position, _)| *position > self.store.log.last());
@@ -77,6 +81,40 @@ impl Engine {
             self.store.note(meta);
         }
         true
+    }
+
+    /// All that this tab knows was folded, and nothing else: documents are elsewhere, and it is the same that they are.
+    fn take_up_fold(&mut self, directory: Option<&Bytes>, effects: &mut impl Sink) -> bool {
+        let Some(directory) = directory else {
+            self.want(Reads::Directory);
+            return false;
+        };
+        let mut wanted = Vec::new();
+        for page in std::mem::take(&mut self.wanted).keys() {
+            wanted.extend(self.store.pages.documents_of(*page as u32));
+        }
+        if self.store.found_folded(&directory.0).is_err() {
+            self.want(Reads::All);
+            return false;
+        }
+        // What of the log has gone is not known here: whoever folds it next has read all of it.
+        self.tabs.booted_at = u64::MAX;
+        self.evicts_at = 0;
+        self.load_waiting(effects);
+        for address in &wanted {
+            if !self.replica.is_resident(address) {
+                self.load_page_of(address, None, effects);
+            }
+        }
+        true
+    }
+
+    /// The documents that calls wait for are in other pages.
+    fn load_waiting(&mut self, effects: &mut impl Sink) {
+        let waiting = std::mem::take(&mut self.waiting);
+        for ((_, ask), address) in waiting.iter() {
+            self.load_page_of(address, Some(AskId(*ask)), effects);
+        }
     }
 
     fn take_up_tail(&mut self, now: Timestamp, log: &[(u64, Bytes)], effects: &mut impl Sink) -> Result<(), Gap> {
@@ -226,10 +264,7 @@ impl Engine {
         for id in &lost.cancelled() {
             self.on_cancel_asked(now, id, effects);
         }
-        let waiting = std::mem::take(&mut self.waiting);
-        for ((_, ask), address) in waiting.iter() {
-            self.load_page_of(address, Some(AskId(*ask)), effects);
-        }
+        self.load_waiting(effects);
         for address in &held {
             if self.is_paged(address) && !self.replica.is_resident(address) {
                 self.load_page_of(address, None, effects);

@@ -39,7 +39,7 @@ pub(super) enum Loading {
     /// To begin anew.
     Renewal,
     /// What others have stored since.
-    Tail { failures: u32 },
+    Tail { failures: u32, directory: bool },
     /// Documents.
     Pages { pages: Vec<u32>, failures: u32 },
 }
@@ -82,7 +82,9 @@ impl Engine {
             Loading::Pages { pages, .. } => self.on_pages(now, &pages, &[], effects),
             Loading::Boot if why == StoreFailure::TooNew => self.refuse(too_new(), effects),
             Loading::Boot => self.open_in_memory(now, fault_of(&why), effects),
-            Loading::Tail { failures } if why.is_passing() && failures < ABORTS_MAX => self.load_tail(failures + 1, effects),
+            Loading::Tail { failures, directory } if why.is_passing() && failures < ABORTS_MAX => {
+                self.load_tail(failures + 1, directory, effects);
+            }
             Loading::Tail { .. } | Loading::Renewal => self.turn_to_memory(now, fault_of(&why), effects),
         }
     }
@@ -333,10 +335,10 @@ impl Engine {
         effects.push(Effect::Load { load, what: Wanted { after: self.store.log.last(), directory: false, pages } });
     }
 
-    pub(super) fn load_tail(&mut self, failures: u32, effects: &mut impl Sink) {
+    pub(super) fn load_tail(&mut self, failures: u32, directory: bool, effects: &mut impl Sink) {
         let load = LoadId(self.next_id());
-        self.loading = Some((load, Loading::Tail { failures }));
-        effects.push(Effect::Load { load, what: Wanted { after: self.store.log.last(), ..Wanted::default() } });
+        self.loading = Some((load, Loading::Tail { failures, directory }));
+        effects.push(Effect::Load { load, what: Wanted { after: self.store.log.last(), directory, ..Wanted::default() } });
     }
 
     pub(super) fn load_all_anew(&mut self, effects: &mut impl Sink) {

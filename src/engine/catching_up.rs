@@ -486,16 +486,18 @@ impl Engine {
             return Ok(());
         }
         let order = self.outbox.order(id);
-        let ended = match self.outbox.settle(id) {
-            Some((_, queued, _)) => Some(queued),
-            None => self.outbox.take(id),
-        };
-        if let Some(queued) = ended {
-            self.end_elsewhere(&queued.addresses, id);
+        let mut ended = Vec::new();
+        match self.outbox.settle(id) {
+            Some((_, queued, _)) => ended.push(queued),
+            // They ended together, and unsent: each of them stands for itself here.
+            None => [id].into_iter().chain(members).for_each(|member| ended.extend(self.outbox.take(member))),
+        }
+        for queued in &ended {
+            self.end_elsewhere(&queued.addresses, &queued.id);
             self.inbox.carry(id, &queued.carries);
-            if ending == "applied" {
-                order.into_iter().for_each(|order| self.outbox.release_dependents(order));
-            }
+        }
+        if ending == "applied" && !ended.is_empty() {
+            order.into_iter().for_each(|order| self.outbox.release_dependents(order));
         }
         for member in members {
             self.store.log.retire(member);

@@ -57,8 +57,12 @@ impl Engine {
             self.on_fenced(true);
             return false;
         }
-        if is_turned && self.store.is_taking_over() || meta.folded_to != known.folded_to && !is_held {
+        let is_folded = meta.folded_to != known.folded_to && !is_held;
+        if is_turned && self.store.is_taking_over() || is_folded && meta.folded_to != self.store.log.last() {
             self.want(Reads::All);
+            return false;
+        }
+        if is_folded && !self.take_up_fold(found.directory.as_ref(), effects) {
             return false;
         }
         let is_news = found.log.iter().any(|(position, _)| *position > self.store.log.last());
@@ -75,6 +79,40 @@ impl Engine {
             self.store.note(self.raised(meta));
         }
         true
+    }
+
+    /// All that this tab knows was folded, and nothing else: documents are elsewhere, and it is the same that they are.
+    fn take_up_fold(&mut self, directory: Option<&Bytes>, effects: &mut impl Sink) -> bool {
+        let Some(directory) = directory else {
+            self.want(Reads::Directory);
+            return false;
+        };
+        let mut wanted = Vec::new();
+        for page in std::mem::take(&mut self.wanted).keys() {
+            wanted.extend(self.store.pages.documents_of(*page as u32));
+        }
+        if self.store.found_folded(&directory.0).is_err() {
+            self.want(Reads::All);
+            return false;
+        }
+        // What of the log has gone is not known here: whoever folds it next has read all of it.
+        self.tabs.booted_at = u64::MAX;
+        self.evicts_at = 0;
+        self.load_waiting(effects);
+        for address in &wanted {
+            if !self.replica.is_resident(address) {
+                self.load_page_of(address, None, effects);
+            }
+        }
+        true
+    }
+
+    /// The documents that calls wait for are in other pages.
+    fn load_waiting(&mut self, effects: &mut impl Sink) {
+        let waiting = std::mem::take(&mut self.waiting);
+        for ((_, ask), address) in waiting.iter() {
+            self.load_page_of(address, Some(AskId(*ask)), effects);
+        }
     }
 
     fn take_up_tail(&mut self, now: Timestamp, log: &[(u64, Bytes)], effects: &mut impl Sink) -> Result<(), Gap> {
@@ -234,10 +272,7 @@ impl Engine {
 
     /// What is waited for is waited for anew, and so are documents that the app looks at.
     pub(super) fn want_anew(&mut self, held: &[Address], effects: &mut impl Sink) {
-        let waiting = std::mem::take(&mut self.waiting);
-        for ((_, ask), address) in waiting.iter() {
-            self.load_page_of(address, Some(AskId(*ask)), effects);
-        }
+        self.load_waiting(effects);
         for address in held {
             if self.is_paged(address) && !self.replica.is_resident(address) {
                 self.load_page_of(address, None, effects);
@@ -471,16 +506,18 @@ impl Engine {
             return Ok(());
         }
         let order = self.outbox.order(id);
-        let ended = match self.outbox.settle(id) {
-            Some((_, queued, _)) => Some(queued),
-            None => self.outbox.take(id),
-        };
-        if let Some(queued) = ended {
-            self.end_elsewhere(&queued.addresses, id);
+        let mut ended = Vec::new();
+        match self.outbox.settle(id) {
+            Some((_, queued, _)) => ended.push(queued),
+            // They ended together, and unsent: each of them stands for itself here.
+            None => [id].into_iter().chain(members).for_each(|member| ended.extend(self.outbox.take(member))),
+        }
+        for queued in &ended {
+            self.end_elsewhere(&queued.addresses, &queued.id);
             self.inbox.carry(id, &queued.carries);
-            if ending == "applied" {
-                order.into_iter().for_each(|order| self.outbox.release_dependents(order));
-            }
+        }
+        if ending == "applied" && !ended.is_empty() {
+            order.into_iter().for_each(|order| self.outbox.release_dependents(order));
         }
         for member in members {
             self.store.log.retire(member);

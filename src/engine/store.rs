@@ -343,6 +343,14 @@ impl Store {
         self.pages.place(row);
     }
 
+    /// All that is known of the log was folded: every base is in a page from here on, and this is the directory.
+    pub fn found_folded(&mut self, directory: &[u8]) -> Result<(), &'static str> {
+        let mut pages = Pages::default();
+        pages.read(directory)?;
+        (self.pages, self.dirty) = (pages, OrderedSet::default());
+        Ok(())
+    }
+
     /// Stages a record, and says its ordinal. One that can live on says what it is about.
     pub fn stage(&mut self, kind: Kind, header: &str, body: &str, about: Option<About>) -> u32 {
         let staged = &mut self.staged;

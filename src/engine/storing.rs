@@ -41,7 +41,7 @@ pub(super) enum Loading {
     /// To take up a store that was given up.
     Adoption,
     /// What others have stored since.
-    Tail { failures: u32 },
+    Tail { failures: u32, directory: bool },
     /// Documents.
     Pages { pages: Vec<u32>, failures: u32 },
 }
@@ -89,7 +89,9 @@ impl Engine {
             Loading::Boot if why == StoreFailure::TooNew => self.refuse(too_new(), effects),
             Loading::Boot => self.open_in_memory(now, fault_of(&why), effects),
             Loading::Adoption => self.find_no_store(now, &why, effects),
-            Loading::Tail { failures } if why.is_passing() && failures < ABORTS_MAX => self.load_tail(failures + 1, effects),
+            Loading::Tail { failures, directory } if why.is_passing() && failures < ABORTS_MAX => {
+                self.load_tail(failures + 1, directory, effects);
+            }
             Loading::Tail { .. } | Loading::Renewal => self.turn_to_memory(now, fault_of(&why), effects),
         }
     }
@@ -356,10 +358,10 @@ impl Engine {
         effects.push(Effect::Load { load, what: Wanted { after: self.store.log.last(), directory: false, pages } });
     }
 
-    pub(super) fn load_tail(&mut self, failures: u32, effects: &mut impl Sink) {
+    pub(super) fn load_tail(&mut self, failures: u32, directory: bool, effects: &mut impl Sink) {
         let load = LoadId(self.next_id());
-        self.loading = Some((load, Loading::Tail { failures }));
-        effects.push(Effect::Load { load, what: Wanted { after: self.store.log.last(), ..Wanted::default() } });
+        self.loading = Some((load, Loading::Tail { failures, directory }));
+        effects.push(Effect::Load { load, what: Wanted { after: self.store.log.last(), directory, ..Wanted::default() } });
     }
 
     pub(super) fn load_all_anew(&mut self, effects: &mut impl Sink) {

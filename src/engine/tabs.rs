@@ -31,6 +31,8 @@ pub(super) enum Reads {
     Nothing,
     /// What is new in the log.
     Tail,
+    /// The same, and where the documents are: the log was folded.
+    Directory,
     /// Everything.
     All,
 }
@@ -126,7 +128,7 @@ impl Engine {
         }
         match std::mem::take(&mut self.tabs.reads) {
             Reads::Nothing => self.load_wanted(effects),
-            Reads::Tail => self.load_tail(0, effects),
+            reads @ (Reads::Tail | Reads::Directory) => self.load_tail(0, reads == Reads::Directory, effects),
             Reads::All => self.load_all_anew(effects),
         }
     }

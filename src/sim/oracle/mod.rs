@@ -414,8 +414,10 @@ impl Oracle {
     /// The engine knows how these ended, and will tell the app when that is stored. From here on the view is without them.
     pub fn concluded<'a>(&mut self, truth: &Truth, endings: impl Iterator<Item = &'a (MutationId, Ending)>) -> Verdict {
         for (id, ending) in endings {
-            if self.shared.is_none() && self.told.get(&*id.0).is_none_or(|told| told.ending.is_none()) {
-                self.settled(truth, &id.0, ending)?;
+            match &mut self.shared {
+                Some(shared) => shared.concluded(&id.0),
+                None if self.told.get(&*id.0).is_none_or(|told| told.ending.is_none()) => self.settled(truth, &id.0, ending)?,
+                None => {}
             }
         }
         Ok(())

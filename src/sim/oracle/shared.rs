@@ -39,6 +39,8 @@ struct Witness {
     endings: BTreeMap<String, String>,
     /// What its app took back: nobody waits for it.
     off: BTreeSet<String>,
+    /// What has ended as far as its engine knows, whatever it was told yet.
+    concluded: BTreeSet<String>,
     /// What carries on what.
     by: BTreeMap<String, String>,
     /// What was made anew here: no other tab knows of what.
@@ -100,9 +102,15 @@ impl Shared {
         !witness.open.contains(last) || witness.off.contains(id)
     }
 
-    /// Whether the tab was told that a write has ended, or took it back.
+    /// The engine of the tab knows how a write has ended.
+    pub fn concluded(&mut self, id: &str) {
+        self.witness().concluded.insert(id.to_owned());
+    }
+
+    /// Whether a write has ended for the tab, or was taken back there.
     pub fn has_ended(&self, id: &str) -> bool {
-        self.tabs.get(&self.at).is_some_and(|witness| witness.endings.contains_key(id) || witness.off.contains(id))
+        let has = |witness: &Witness| witness.endings.contains_key(id) || witness.off.contains(id) || witness.concluded.contains(id);
+        self.tabs.get(&self.at).is_some_and(has)
     }
 
     /// An entry that only the tab which sent it knows.

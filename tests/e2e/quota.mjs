@@ -178,6 +178,29 @@ await test('s2: what ended while the store is full is told, and goes out once mo
   await context.close();
 });
 
+await test('s1: a store that was full is taken up again when there is room, with all that was written meanwhile', async () => {
+  const { context, page, lift } = await profile(2_000_000);
+  await page.evaluate(() => opened());
+  await page.evaluate(() => notes.put('before', { n: 1 }).durable);
+  await page.evaluate(() => fill());
+  const ids = await page.evaluate(async () => {
+    const { ids, durable } = notes.putAll([['k', { text: 'y'.repeat(20_000) }], ['l', { n: 2 }]]);
+    return [await durable, ...ids];
+  });
+  assert.equal(ids.shift(), 'memory');
+  await lift();
+  await page.evaluate(() => new Promise((resolve, reject) => (filler.close(), Object.assign(indexedDB.deleteDatabase('filler'), { onsuccess: resolve, onerror: reject }))));
+  await until('it has its store again', () => page.evaluate(() => client.status.current.storage.kind === 'indexeddb'), 60_000);
+  assert.equal(await page.evaluate(() => client.status.current.error), null);
+  const there = await page.evaluate(() => queued());
+  assert.deepEqual([there.pending, ids.every((id) => there.ids.includes(id))], [3, true]);
+  await page.close();
+  const next = await visit(context);
+  await next.evaluate(() => opened());
+  assert.deepEqual(await next.evaluate(async () => [(await notes.get('k')).text.length, await notes.get('l'), await notes.get('before')]), [20_000, { n: 2 }, { n: 1 }]);
+  await context.close();
+});
+
 await test('no page saw an uncaught error', () => {
   assert.deepEqual(observed.flatMap(({ errors }) => errors), []);
 });

@@ -76,6 +76,25 @@ await test('s7: behind an upgrade that a deaf tab blocks, a client opens in time
   await Promise.all([deaf.close(), page.close()]);
 });
 
+await test('s3: a store that is deleted under a client is made again with what the client knows', async () => {
+  const page = await tab();
+  await page.evaluate(async () => {
+    window.client = await opened('deleted');
+    await client.notes.put('k', { n: 1 }).durable;
+    await settled(indexedDB.deleteDatabase(await database('deleted')));
+  });
+  assert.equal(await page.evaluate(() => client.notes.put('l', { n: 2 }).durable), 'memory');
+  await until('it has its store again', () => page.evaluate(() => client.status.current.storage.kind === 'indexeddb'), 60_000);
+  await page.close();
+  const next = await tab();
+  const found = await next.evaluate(async () => {
+    const client = await opened('deleted');
+    return [await client.notes.get('k'), await client.notes.get('l'), client.status.current.pendingMutations];
+  });
+  assert.deepEqual(found, [{ n: 1 }, { n: 2 }, 2]);
+  await next.close();
+});
+
 await test('s16: whatever a document is, what is stored are bytes, and it comes back as it was', async () => {
   const page = await tab();
   const { kinds, same, codes } = await page.evaluate(async () => {

@@ -106,6 +106,21 @@ test('l8: with guardUnload the user is asked to stay while a write would be lost
   });
 });
 
+test('s1 l8: a write that was kept in memory is safe when it is stored after all', async () => {
+  await inPage(async () => {
+    const { client, engine } = await opened({ guardUnload: true });
+    const write = client.documents('notes').put('a', {});
+    engine.tell(durable(write.id, 'memory'));
+    assert.equal(await write.durable, 'memory');
+    assert.equal(asks(), true);
+    engine.tell(durable(write.id, 'strict'));
+    await settle();
+    assert.equal(asks(), false);
+    engine.tell({ notice: 'settled', mutation: write.id, ending: { ending: 'applied' } });
+    assert.equal((await write.settled).ending, 'applied');
+  });
+});
+
 test('l8: without it the user is never asked', async () => {
   await inPage(async () => {
     const { client } = await opened();

@@ -83,7 +83,7 @@ impl Store {
         let (mut commits, by) = (Vec::new(), on.wrapping_sub(self.stored_to));
         for (position, records) in self.log.living().from(&(self.stored_to + 1)) {
             let mut kept = Vec::with_capacity(records.len());
-            for found in record::decode(&records) {
+            for found in record::decode(records) {
                 if let Found::Record(record) = &found
                     && is_wanted(record)
                 {

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { close, test } from '../package/support/suite.mjs';
-import { launch, observe, until } from './support/browser.mjs';
+import { launch, pageAt, until } from './support/browser.mjs';
 import { root } from './support/places.mjs';
 import { startServer } from './support/server.mjs';
 
@@ -15,9 +15,7 @@ const observed = [];
 const context = await browser.newContext();
 
 async function tab(context) {
-  const page = await context.newPage();
-  observed.push(observe(page));
-  await page.goto(server.url);
+  const page = await pageAt(context, server.url, observed);
   await ready(page);
   return page;
 }

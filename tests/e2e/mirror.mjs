@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 
 import { close, test } from '../package/support/suite.mjs';
-import { observe, until } from './support/browser.mjs';
+import { pageAt, until } from './support/browser.mjs';
 import { newProfile } from './support/profile.mjs';
 import { documentsOf, startServer } from './support/server.mjs';
 
@@ -16,10 +16,7 @@ const observed = [];
 
 /** A page with an open client of this name, and what it was told of its store. */
 async function visit({ context }, name, options = {}) {
-  const page = await context.newPage();
-  observed.push(observe(page));
-  page.scope = observed.at(-1);
-  await page.goto(server.url);
+  const page = await pageAt(context, server.url, observed);
   await page.evaluate(
     async ([name, options]) => {
       const { open } = await import('/pkg/index.js');
@@ -33,7 +30,7 @@ async function visit({ context }, name, options = {}) {
   return page;
 }
 
-const onServer = async (page) => documentsOf(server.url, page.scope.scope);
+const onServer = async (page) => documentsOf(server.url, page.seen.scope);
 const told = (page) => page.evaluate(() => window.told);
 const mirror = (page) => page.evaluate(() => client.status.current.storage.mirror);
 const files = (page) =>

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { close, test } from '../package/support/suite.mjs';
-import { launch, observe, until } from './support/browser.mjs';
+import { launch, pageAt, until } from './support/browser.mjs';
 import { root } from './support/places.mjs';
 import { documentsOf, startServer } from './support/server.mjs';
 
@@ -33,10 +33,7 @@ async function profile(quotaSize) {
 }
 
 async function visit(context) {
-  const page = await context.newPage();
-  observed.push(observe(page));
-  page.seen = observed.at(-1);
-  await page.goto(server.url);
+  const page = await pageAt(context, server.url, observed);
   await page.evaluate(async () => {
     window.syncline = await import('/pkg/index.js');
     window.opened = async (options) => {

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { close, test } from '../package/support/suite.mjs';
-import { launchOn, observe } from './support/browser.mjs';
+import { launchOn, pageAt } from './support/browser.mjs';
 import { startServer } from './support/server.mjs';
 
 const server = await startServer();
@@ -23,9 +23,7 @@ async function start() {
 }
 
 async function visit() {
-  const page = await context.newPage();
-  observed.push(observe(page));
-  await page.goto(server.url);
+  const page = await pageAt(context, server.url, observed);
   await page.evaluate(async () => {
     window.syncline = await import('/pkg/index.js');
     window.write = async (scope, marks, bytes, transport) => {

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { close, test } from '../package/support/suite.mjs';
-import { launch, observe, until } from './support/browser.mjs';
+import { launch, pageAt, until } from './support/browser.mjs';
 import { pages as www, pkg } from './support/places.mjs';
 import { documentsOf, startServer } from './support/server.mjs';
 
@@ -21,10 +21,7 @@ const context = await browser.newContext();
 const observed = [];
 
 async function tab() {
-  const page = await context.newPage();
-  observed.push(observe(page));
-  page.seen = observed.at(-1);
-  await page.goto(server.url);
+  const page = await pageAt(context, server.url, observed);
   await page.evaluate(async () => {
     window.syncline = await import('/pkg/index.js');
     window.opened = async (name, options = {}, { open } = syncline) => {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 
 import { close, test } from '../package/support/suite.mjs';
-import { launch, observe, until } from './support/browser.mjs';
+import { launch, pageAt, until } from './support/browser.mjs';
 import { documentsOf, startServer } from './support/server.mjs';
 
 const server = await startServer();
@@ -19,10 +19,7 @@ async function tabs(name, count, options = {}) {
 }
 
 async function tab(context, name, options = {}) {
-  const page = await context.newPage();
-  observed.push(observe(page));
-  page.scope = observed.at(-1);
-  await page.goto(server.url);
+  const page = await pageAt(context, server.url, observed);
   await page.evaluate(
     async ([name, options]) => {
       const { open } = await import('/pkg/index.js');
@@ -40,7 +37,7 @@ const drains = (page) => page.evaluate(() => client.status.current.drainer);
 const put = (page, n) => page.evaluate((n) => notes.put('k', { n }).settled.then(({ ending }) => ending), n);
 const sees = (page, n) => page.evaluate((n) => window.seen.at(-1) === n, n);
 const onServer = async (pages) => {
-  const { scope } = pages.map((page) => page.scope).find(({ scope }) => scope);
+  const { scope } = pages.map(({ seen }) => seen).find(({ scope }) => scope);
   return documentsOf(server.url, scope);
 };
 const drainerOf = async (pages) => {

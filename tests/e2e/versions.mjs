@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 
 import { close, test } from '../package/support/suite.mjs';
-import { launch, observe, until } from './support/browser.mjs';
+import { launch, pageAt, until } from './support/browser.mjs';
 import { documentsOf, startServer } from './support/server.mjs';
 
 const server = await startServer();
@@ -13,11 +13,8 @@ const pages = [];
 
 /** A page of this profile. */
 async function visit(context) {
-  const page = await context.newPage();
-  const seen = observe(page);
-  pages.push(seen);
-  await page.goto(server.url);
-  return { page, seen };
+  const page = await pageAt(context, server.url, pages);
+  return { page, seen: page.seen };
 }
 
 /** The app of the first version has a `title` where the second has a `name`. What is open is closed first. */

@@ -41,3 +41,12 @@ export async function until(what, read, patienceMs = 20_000) {
     if (Date.now() > end) throw new Error(`waited ${patienceMs} ms for: ${what}`);
   }
 }
+
+/** A page of this context, at this address; what is seen of it is its `seen`, and one of those that are `observed`. */
+export async function pageAt(context, url, observed) {
+  const page = await context.newPage();
+  page.seen = observe(page);
+  observed.push(page.seen);
+  await page.goto(url);
+  return page;
+}

@@ -248,6 +248,7 @@ impl Engine {
         }
         let held = self.watch.held();
         held.iter().for_each(|address| self.touch(address));
+        let carriers = [self.outbox.carriers(), self.inbox.carriers()].concat();
         let unsaved = self.lift();
         let (last, has_bases) = (self.store.log.last(), self.store.waiting().1 || self.store.restores().is_some());
         let unsaid = self.store.unsaved();
@@ -263,6 +264,7 @@ impl Engine {
         self.begin(now, found, known, effects);
         self.end_anew(&ended, &lost, effects);
         self.tell_inbox_renewed(&inbox, effects);
+        self.carry_anew(carriers);
         self.lay_anew(now, unsaved, effects);
         for id in &lost.cancelled() {
             self.on_cancel_asked(now, id, effects);
@@ -307,6 +309,19 @@ impl Engine {
     }
 
     /// Stages them anew and lays them over all that is there by now. What was made anew from the inbox is there as it was.
+    /// The names that writes had before are nowhere but in this tab, and the app may use them as long as it lives.
+    fn carry_anew(&mut self, carriers: Vec<Vec<MutationId>>) {
+        for mut names in carriers {
+            if let Some(entry) = self.inbox.holder(&names) {
+                self.inbox.carry(&entry, &names);
+            }
+            if let Some(order) = names.iter().find_map(|id| self.outbox.order(id)) {
+                names.retain(|id| self.outbox.order(id).is_none());
+                self.outbox.carry(order, names, &[]);
+            }
+        }
+    }
+
     fn lay_anew(&mut self, now: Timestamp, mut unsaved: Vec<Unsaved>, effects: &mut impl Sink) {
         unsaved.retain(|unsaved| unsaved.queued.carries.is_empty());
         let mut ids = OrderedSet::default();

@@ -256,17 +256,18 @@ impl Engine {
         let (ended, concluded) = lost.ended(&unsaid);
         self.tabs.concluded = concluded;
         self.refuse_asks(&mut lost, &Fault::new(Code::StorageUnavailable, "another tab has changed the store: try again"), effects);
-        let inbox = self.forget(now, &unsaid, &lost.cancelled(), effects);
+        let taken = lost.taken();
+        let inbox = self.forget(now, &unsaid, &taken, effects);
         // Bases that were folded without this tab may be others by now, and those that waited to be stored are nobody's.
         let known =
             if !has_bases && !self.has_earlier() && found.meta.as_ref().is_some_and(|meta| meta.folded_to <= last) { last } else { 0 };
         self.replica.begin_anew(known > 0);
         self.begin(now, found, known, effects);
         self.end_anew(&ended, &lost, effects);
-        self.tell_inbox_renewed(&inbox, effects);
         self.carry_anew(carriers);
+        self.tell_inbox_renewed(&inbox, effects);
         self.lay_anew(now, unsaved, effects);
-        for id in &lost.cancelled() {
+        for (id, _) in taken.iter().filter(|(_, ending)| *ending == Ending::Cancelled) {
             self.on_cancel_asked(now, id, effects);
         }
         self.want_anew(&held, effects);
@@ -308,7 +309,6 @@ impl Engine {
         }
     }
 
-    /// Stages them anew and lays them over all that is there by now. What was made anew from the inbox is there as it was.
     /// The names that writes had before are nowhere but in this tab, and the app may use them as long as it lives.
     fn carry_anew(&mut self, carriers: Vec<Vec<MutationId>>) {
         for mut names in carriers {
@@ -322,6 +322,7 @@ impl Engine {
         }
     }
 
+    /// Stages them anew and lays them over all that is there by now. What was made anew from the inbox is there as it was.
     fn lay_anew(&mut self, now: Timestamp, mut unsaved: Vec<Unsaved>, effects: &mut impl Sink) {
         unsaved.retain(|unsaved| unsaved.queued.carries.is_empty());
         let mut ids = OrderedSet::default();
@@ -578,13 +579,19 @@ impl Engine {
     }
 
     /// Nothing is known any more but what the app wants. Gives what was in the inbox.
-    pub(super) fn forget(&mut self, now: Timestamp, unsaid: &[MutationId], cancelled: &[MutationId], effects: &mut impl Sink) -> Inbox {
+    pub(super) fn forget(
+        &mut self,
+        now: Timestamp,
+        unsaid: &[MutationId],
+        taken: &[(MutationId, Ending)],
+        effects: &mut impl Sink,
+    ) -> Inbox {
         for request in &std::mem::take(&mut self.requests) {
             effects.push(Effect::Cancel { request: request.id });
         }
         let mut awaited = Vec::new();
-        let concluded = self.tabs.concluded.iter().map(|(id, _)| id);
-        for id in self.outbox.pending_ids().iter().chain(concluded).chain(cancelled) {
+        let ended = self.tabs.concluded.iter().chain(taken).map(|(id, _)| id);
+        for id in self.outbox.pending_ids().iter().chain(ended) {
             // Of what was to carry another one on, nobody has heard.
             if !unsaid.contains(id) {
                 awaited.push(String::from(&*id.0));

@@ -632,3 +632,20 @@ fn i8_what_comes_after_a_write_that_was_made_anew_does_so_when_all_was_read_anew
     let third = device.at(0, |tab| tab.mutate(put("b", "1").after(vec![first])));
     assert_eq!(third.map_err(|error| error.code), Err(Code::Rejected));
 }
+
+#[test]
+fn i1_what_two_tabs_take_back_ends_in_both_with_what_comes_after_it() {
+    let (mut server, mut device) = settled(1);
+    let first = device.at(1, |tab| tab.mutate(put("a", "1")).unwrap());
+    let second = device.at(1, |tab| tab.mutate(put("b", "1").after(vec![first.clone()])).unwrap());
+    device.tabs[1].storing = false;
+    device.quietly(1, |tab| tab.tell(Input::CancelAsked { mutation: first.clone() }));
+    device.at(0, |tab| tab.tell(Input::CancelAsked { mutation: first.clone() }));
+    device.tabs[1].storing = true;
+    device.quietly(1, |tab| tab.store());
+    device.live(&mut server, 1_000);
+    for tab in &device.tabs {
+        assert_eq!(tab.ending(&first), Some(Ending::Cancelled));
+        assert!(matches!(tab.ending(&second), Some(Ending::Rejected { .. })), "{:?}", tab.ending(&second));
+    }
+}

@@ -313,9 +313,9 @@ impl Engine {
     fn carry_anew(&mut self, carriers: Vec<Vec<MutationId>>) {
         for mut names in carriers {
             if let Some(entry) = self.inbox.holder(&names) {
+                names.retain(|id| !self.inbox.has(id));
                 self.inbox.carry(&entry, &names);
-            }
-            if let Some(order) = names.iter().find_map(|id| self.outbox.order(id)) {
+            } else if let Some(order) = names.iter().find_map(|id| self.outbox.order(id)) {
                 names.retain(|id| self.outbox.order(id).is_none());
                 self.outbox.carry(order, names, &[]);
             }

@@ -248,6 +248,7 @@ impl Engine {
         }
         let held = self.watch.held();
         held.iter().for_each(|address| self.touch(address));
+        let carriers = [self.outbox.carriers(), self.inbox.carriers()].concat();
         let unsaved = self.lift();
         let (last, has_bases) = (self.store.log.last(), self.store.waiting().1 || self.store.restores().is_some());
         let unsaid = self.store.unsaved();
@@ -255,16 +256,18 @@ impl Engine {
         let (ended, concluded) = lost.ended(&unsaid);
         self.tabs.concluded = concluded;
         self.refuse_asks(&mut lost, &Fault::new(Code::StorageUnavailable, "another tab has changed the store: try again"), effects);
-        let inbox = self.forget(now, &unsaid, &lost.cancelled(), effects);
+        let taken = lost.taken();
+        let inbox = self.forget(now, &unsaid, &taken, effects);
         // Bases that were folded without this tab may be others by now, and those that waited to be stored are nobody's.
         let known =
             if !has_bases && !self.has_earlier() && found.meta.as_ref().is_some_and(|meta| meta.folded_to <= last) { last } else { 0 };
         self.replica.begin_anew(known > 0);
         self.begin(now, found, known, effects);
         self.end_anew(&ended, &lost, effects);
+        self.carry_anew(carriers);
         self.tell_inbox_renewed(&inbox, effects);
         self.lay_anew(now, unsaved, effects);
-        for id in &lost.cancelled() {
+        for (id, _) in taken.iter().filter(|(_, ending)| *ending == Ending::Cancelled) {
             self.on_cancel_asked(now, id, effects);
         }
         self.want_anew(&held, effects);
@@ -302,6 +305,19 @@ impl Engine {
                 self.store.stage_unsaved(id, Kind::Inbox, header, body);
                 self.stage_settlement(id, std::slice::from_ref(id), ending.name(), None);
                 self.store.stage_endings(std::slice::from_ref(id), ending);
+            }
+        }
+    }
+
+    /// The names that writes had before are nowhere but in this tab, and the app may use them as long as it lives.
+    fn carry_anew(&mut self, carriers: Vec<Vec<MutationId>>) {
+        for mut names in carriers {
+            if let Some(entry) = self.inbox.holder(&names) {
+                names.retain(|id| !self.inbox.has(id));
+                self.inbox.carry(&entry, &names);
+            } else if let Some(order) = names.iter().find_map(|id| self.outbox.order(id)) {
+                names.retain(|id| self.outbox.order(id).is_none());
+                self.outbox.carry(order, names, &[]);
             }
         }
     }
@@ -563,13 +579,19 @@ impl Engine {
     }
 
     /// Nothing is known any more but what the app wants. Gives what was in the inbox.
-    pub(super) fn forget(&mut self, now: Timestamp, unsaid: &[MutationId], cancelled: &[MutationId], effects: &mut impl Sink) -> Inbox {
+    pub(super) fn forget(
+        &mut self,
+        now: Timestamp,
+        unsaid: &[MutationId],
+        taken: &[(MutationId, Ending)],
+        effects: &mut impl Sink,
+    ) -> Inbox {
         for request in &std::mem::take(&mut self.requests) {
             effects.push(Effect::Cancel { request: request.id });
         }
         let mut awaited = Vec::new();
-        let concluded = self.tabs.concluded.iter().map(|(id, _)| id);
-        for id in self.outbox.pending_ids().iter().chain(concluded).chain(cancelled) {
+        let ended = self.tabs.concluded.iter().chain(taken).map(|(id, _)| id);
+        for id in self.outbox.pending_ids().iter().chain(ended) {
             // Of what was to carry another one on, nobody has heard.
             if !unsaid.contains(id) {
                 awaited.push(String::from(&*id.0));

@@ -60,6 +60,21 @@ impl Inbox {
         self.items.contains_key(&id.0) || self.items.iter().any(|(_, item)| item.carries.contains(id) || item.members().contains(id))
     }
 
+    /// What is in it under other names than it had before: its name, and those.
+    pub fn carriers(&self) -> Vec<Vec<MutationId>> {
+        let mut carriers = Vec::new();
+        for (name, item) in self.items.iter().filter(|(_, item)| !item.carries.is_empty()) {
+            carriers.push([&[MutationId(name.clone())], &item.carries[..]].concat());
+        }
+        carriers
+    }
+
+    /// What has one of these names in it.
+    pub fn holder(&self, names: &[MutationId]) -> Option<MutationId> {
+        let holds = |item: &Item| item.members().iter().any(|member| names.contains(member));
+        self.items.iter().find(|(_, item)| holds(item)).map(|(name, _)| MutationId(name.clone()))
+    }
+
     /// The one of this document that came last, by the order of the ids.
     pub fn last_of(&self, address: &Address) -> Option<&Item> {
         let mut last = None;

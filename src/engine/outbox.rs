@@ -115,7 +115,7 @@ impl Outbox {
             for id in &carries {
                 self.carried.insert(id.0.clone(), order);
             }
-            queued.carries = carries;
+            queued.carries.append(&mut carries);
         }
     }
 

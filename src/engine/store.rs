@@ -138,17 +138,13 @@ impl Kept {
         named.next()
     }
 
-    /// The mutations that the app took back with it.
-    pub fn cancelled(&self) -> Vec<MutationId> {
-        let mut cancelled = Vec::new();
-        for staged in &self.staged {
-            for taken in &staged.taken {
-                if taken.ending == Some(Ending::Cancelled) {
-                    cancelled.push(taken.id.clone());
-                }
-            }
+    /// What ends unsent with it, and how, where the app is told when that is stored.
+    pub fn taken(&self) -> Endings {
+        let mut ended = Vec::new();
+        for taken in self.staged.iter().flat_map(|staged| &staged.taken) {
+            ended.extend(taken.ending.clone().map(|ending| (taken.id.clone(), ending)));
         }
-        cancelled
+        ended
     }
 }
 

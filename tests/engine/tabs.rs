@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use syncline::engine::View;
 use syncline::engine::clock::Timestamp;
 use syncline::engine::config::Config;
+use syncline::engine::error::Code;
 use syncline::engine::ident::AskId;
 use syncline::engine::input::{Ask, Input, StoreFailure};
 use syncline::engine::message::Message;
@@ -608,4 +609,43 @@ fn i3_what_ends_unsent_with_others_ends_in_every_tab() {
     assert!(matches!(device.tabs[1].ending(&second), Some(Ending::Rejected { .. })), "{:?}", device.tabs[1].ending(&second));
     assert_eq!(device.tabs.iter().map(|tab| tab.status().pending_mutations).collect::<Vec<_>>(), [0, 0]);
     assert_eq!(device.views("k"), vec![Some(json!({"t":"xyz"})); 2]);
+}
+
+#[test]
+fn i8_what_comes_after_a_write_that_was_made_anew_does_so_when_all_was_read_anew_since() {
+    let (mut server, mut device) = settled(1);
+    let first = device.at(0, |tab| tab.mutate(put("a", r#"{"reject":true}"#)).unwrap());
+    device.live(&mut server, 300);
+    device.at(0, |tab| tab.ask(Ask::Retry { entry: first.clone(), edited: None }));
+    device.at(1, |tab| tab.tell(Input::LockGained));
+    device.at(0, |tab| tab.tell(Input::LockLost));
+    let second = device.at(0, |tab| tab.mutate(put("b", "1").after(vec![first.clone()])).unwrap());
+    device.live(&mut server, 1_000);
+    assert!(matches!(device.tabs[0].ending(&second), Some(Ending::Rejected { .. })), "{:?}", device.tabs[0].ending(&second));
+    assert_eq!(server.document("b"), None);
+    // The same of what has been refused once more.
+    device.at(0, |tab| tab.tell(Input::LockGained));
+    device.at(1, |tab| tab.tell(Input::LockLost));
+    device.live(&mut server, 300);
+    device.at(1, |tab| tab.tell(Input::LockGained));
+    device.at(0, |tab| tab.tell(Input::LockLost));
+    let third = device.at(0, |tab| tab.mutate(put("b", "1").after(vec![first])));
+    assert_eq!(third.map_err(|error| error.code), Err(Code::Rejected));
+}
+
+#[test]
+fn i1_what_two_tabs_take_back_ends_in_both_with_what_comes_after_it() {
+    let (mut server, mut device) = settled(1);
+    let first = device.at(1, |tab| tab.mutate(put("a", "1")).unwrap());
+    let second = device.at(1, |tab| tab.mutate(put("b", "1").after(vec![first.clone()])).unwrap());
+    device.tabs[1].storing = false;
+    device.quietly(1, |tab| tab.tell(Input::CancelAsked { mutation: first.clone() }));
+    device.at(0, |tab| tab.tell(Input::CancelAsked { mutation: first.clone() }));
+    device.tabs[1].storing = true;
+    device.quietly(1, |tab| tab.store());
+    device.live(&mut server, 1_000);
+    for tab in &device.tabs {
+        assert_eq!(tab.ending(&first), Some(Ending::Cancelled));
+        assert!(matches!(tab.ending(&second), Some(Ending::Rejected { .. })), "{:?}", tab.ending(&second));
+    }
 }

@@ -81,6 +81,15 @@ impl Outbox {
         names
     }
 
+    /// What carries others on as far as this run knows: its name, and theirs.
+    pub fn carriers(&self) -> Vec<Vec<MutationId>> {
+        let mut carriers = Vec::new();
+        for (_, queued) in self.queue.iter().filter(|(_, queued)| !queued.carries.is_empty()) {
+            carriers.push([std::slice::from_ref(&queued.id), &queued.carries].concat());
+        }
+        carriers
+    }
+
     /// What was folded, each with what it became.
     #[cfg(feature = "sim")]
     pub fn folded(&self) -> Vec<Vec<MutationId>> {

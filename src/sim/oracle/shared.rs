@@ -404,6 +404,7 @@ fn merged(truth: &Truth, name: &str, base: Option<&State>, since: Option<u64>, m
     let as_it_was = earlier.map(|state| (state.value.as_ref(), ground(state.value.as_ref(), meant)));
     as_it_was
         .into_iter()
-        .find(|(value, grounded)| says(*value, grounded) && says(there, grounded))
+        // A splice says nothing where its text is gone.
+        .find(|(value, grounded)| says(*value, grounded) && (makes(there).is_none() || says(there, grounded)))
         .map_or(as_it_is, |(_, grounded)| grounded)
 }

@@ -247,6 +247,8 @@ type Course = (Vec<Feed>, Again, Seen, Arc<str>, u32);
 struct Heard {
     all: OrderedSet<Arc<str>>,
     pending: Ordered<Arc<str>, Place>,
+    /// Those that are one with others, or frozen: none of them can be taken back.
+    bound: OrderedSet<Arc<str>>,
 }
 
 impl Heard {
@@ -257,7 +259,11 @@ impl Heard {
                 let record::Found::Record(record) = found else { continue };
                 let place = line_of(&record).unwrap_or((*position, record.ordinal));
                 // What cannot be read is set aside later.
+                let binds = matches!(record.kind, Kind::Freeze | Kind::Fold);
                 let _ = names(&record, &mut |id| {
+                    if binds {
+                        heard.bound.insert(id.clone(), ());
+                    }
                     match record.kind {
                         Kind::Mutation | Kind::Freeze | Kind::Fold => drop(heard.pending.insert(id.clone(), place)),
                         Kind::Settlement | Kind::Cancel => drop(heard.pending.remove(&id)),
@@ -281,6 +287,7 @@ impl Heard {
         match record.kind {
             Kind::Cursor => false,
             Kind::Settlement if !ends_write(record) => true,
+            Kind::Cancel if self.bound.contains_key(&id) => false,
             Kind::Settlement | Kind::Cancel => is_pending,
             Kind::Inbox | Kind::Before => is_pending || !self.all.contains_key(&id),
             _ if self.all.contains_key(&id) => false,

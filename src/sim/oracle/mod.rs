@@ -619,6 +619,12 @@ impl Oracle {
         self.replica.pending().count()
     }
 
+    /// What of these is not pending, and what is and is not among them.
+    pub fn pending_unlike(&self, said: &BTreeSet<String>) -> (Vec<String>, Vec<String>) {
+        let must = self.replica.pending().cloned().collect();
+        (said.difference(&must).cloned().collect(), must.difference(said).cloned().collect())
+    }
+
     /// Everything was well for long enough: nothing waits, and the device shows what the server has (laws I1, I4, V1).
     pub fn rested(&mut self, truth: &Truth, look: impl FnMut(&str) -> Look) -> Verdict {
         if self.shared.is_some() {

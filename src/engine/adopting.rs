@@ -158,7 +158,8 @@ impl Engine {
             addresses.extend(self.outbox.documents().cloned());
             for address in &addresses {
                 // What splices were made on goes with them.
-                let texts = self.replica.texts(address);
+                let is_stored = |id: &MutationId| self.store.has(self.outbox.queued(id).and_then(|queued| queued.place));
+                let texts = self.replica.texts(address, &is_stored);
                 self.keep_befores(texts);
             }
         }

@@ -477,3 +477,27 @@ fn i1_i13_what_was_taken_back_without_the_store_stays_where_it_has_become_one_wi
         assert!(ended && device.tabs[0].status().pending_mutations == 0);
     }
 }
+
+#[test]
+fn i1_i5_a_splice_that_goes_on_where_a_stored_one_was_is_known_when_another_tab_has_come_between() {
+    let mut server = Server::new();
+    let mut device = Device::with(1);
+    device.live(&mut server, 1_000);
+    device.at(0, |tab| tab.mutate(put("k", r#"{"t":"one"}"#)).unwrap());
+    device.live(&mut server, 1_000);
+    (0..2).for_each(|tab| device.at(tab, |tab| tab.tell(Input::WentOffline)));
+    device.at(0, |tab| tab.mutate(splice("k", 3, 0, " two")).unwrap());
+    device.live(&mut server, 100);
+    device.tabs[0].full = full();
+    device.at(0, |tab| tab.mutate(splice("k", 7, 0, " three")).unwrap());
+    assert_eq!((storage(&device.tabs[0]).0, device.at(0, |tab| tab.text("k"))), (StorageKind::Memory, "one two three".into()));
+    device.at(1, |tab| tab.mutate(splice("k", 0, 0, "> ")).unwrap());
+    device.tabs[0].full = None;
+    device.live(&mut server, ANY_MS);
+    assert_eq!(storage(&device.tabs[0]), STORED);
+    device.check(&["k"]);
+    (0..2).for_each(|tab| device.at(tab, |tab| tab.tell(Input::WentOnline)));
+    device.live(&mut server, 10_000);
+    assert_eq!(server.document("k"), Some(json!({"t":"> one two three"})));
+    assert_eq!(device.views("k"), vec![Some(json!({"t":"> one two three"})); 2]);
+}

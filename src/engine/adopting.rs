@@ -158,7 +158,8 @@ impl Engine {
             addresses.extend(self.outbox.documents().cloned());
             for address in &addresses {
                 // What splices were made on goes with them.
-                let texts = self.replica.texts(address);
+                let is_stored = |id: &MutationId| self.store.has(self.outbox.queued(id).and_then(|queued| queued.place));
+                let texts = self.replica.texts(address, &is_stored);
                 self.keep_befores(texts);
             }
         }
@@ -247,6 +248,8 @@ type Course = (Vec<Feed>, Again, Seen, Arc<str>, u32);
 struct Heard {
     all: OrderedSet<Arc<str>>,
     pending: Ordered<Arc<str>, Place>,
+    /// Those that are one with others, or frozen: none of them can be taken back.
+    bound: OrderedSet<Arc<str>>,
 }
 
 impl Heard {
@@ -257,7 +260,11 @@ impl Heard {
                 let record::Found::Record(record) = found else { continue };
                 let place = line_of(&record).unwrap_or((*position, record.ordinal));
                 // What cannot be read is set aside later.
+                let binds = matches!(record.kind, Kind::Freeze | Kind::Fold);
                 let _ = names(&record, &mut |id| {
+                    if binds {
+                        heard.bound.insert(id.clone(), ());
+                    }
                     match record.kind {
                         Kind::Mutation | Kind::Freeze | Kind::Fold => drop(heard.pending.insert(id.clone(), place)),
                         Kind::Settlement | Kind::Cancel => drop(heard.pending.remove(&id)),
@@ -281,6 +288,7 @@ impl Heard {
         match record.kind {
             Kind::Cursor => false,
             Kind::Settlement if !ends_write(record) => true,
+            Kind::Cancel if self.bound.contains_key(&id) => false,
             Kind::Settlement | Kind::Cancel => is_pending,
             Kind::Inbox | Kind::Before => is_pending || !self.all.contains_key(&id),
             _ if self.all.contains_key(&id) => false,

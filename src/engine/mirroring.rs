@@ -386,7 +386,7 @@ impl Engine {
     fn frame_texts(&mut self, addresses: &OrderedSet<Address>, frames: &mut Vec<u8>) {
         let mut records = Vec::new();
         for address in addresses.keys() {
-            let texts = self.replica.texts(address);
+            let texts = self.replica.texts(address, &|_| true);
             let had = self.mirror.texts.remove(address).unwrap_or_default();
             for Before { id, operation, path, text } in texts.iter().filter(|text| !had.iter().any(|had| had.is(text))) {
                 record::encode(&mut records, Kind::Before, 0, &header::before(id, *operation, path), &text_of(&text.whole()));

@@ -1,11 +1,12 @@
 //! The tabs of one device: one of them acts at a time, and around them are the lock that says which one drains and the
 //! channel on which they talk, as a browser has them. Nothing of both is to be relied upon.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use super::common::{Common, Event, Halt};
 use super::device::{Device, Tab, seen};
 use super::fault::Fault;
+use crate::engine::Engine;
 use crate::engine::input::Input;
 use crate::engine::message::Message;
 use crate::engine::notice::StorageKind;
@@ -131,13 +132,13 @@ impl Device {
         }
         let engine = &mut self.tab.engine;
         self.oracle.tab_looked(&common.truths[self.user], all, |name| seen(engine, name))?;
-        let (said, must) = (engine.as_ref().map(|engine| engine.status().pending_mutations as usize), self.oracle.pending());
-        match said {
-            Some(said) if said != must => {
-                self.violated(common, "I1", format!("the tab says that {said} writes are pending, and {must} are"))
-            }
-            _ => Ok(()),
+        let said: BTreeSet<String> = engine.iter().flat_map(Engine::pending_mutations).map(|id| id.to_string()).collect();
+        let (only, missing) = self.oracle.pending_unlike(&said);
+        if !only.is_empty() || !missing.is_empty() {
+            let what = format!("the tab says that {only:?} are pending, which are not, and not that {missing:?} are");
+            return self.violated(common, "I1", what);
         }
+        Ok(())
     }
 
     /// A tab opens, and takes part in what the others do. Without a lock, or others, it does what it would do alone.

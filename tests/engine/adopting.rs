@@ -444,3 +444,60 @@ fn i5_what_a_stored_splice_was_made_on_is_known_when_others_have_written_to_the_
     assert_eq!(server.document("k"), Some(json!({"t":"> one two"})));
     device.check(&["k", "alone", "theirs"]);
 }
+
+#[test]
+fn i1_i13_what_was_taken_back_without_the_store_stays_where_it_has_become_one_with_others_there() {
+    for which in [0, 1] {
+        let mut server = Server::new();
+        let mut device = Device::of(Config { members_max: 2, poll_base_ms: 1 << 40, ..config() }, 1);
+        device.live(&mut server, 1_000);
+        device.at(0, |tab| tab.mutate(put("k", r#"{"n":0}"#)).unwrap());
+        device.live(&mut server, 1_000);
+        (0..2).for_each(|tab| device.at(tab, |tab| tab.tell(Input::WentOffline)));
+        let count = |by| Mutation::increment(at("k"), "/n", by).unwrap();
+        let write = |device: &mut Device, by| device.at(0, |tab| tab.mutate(count(by)).unwrap());
+        let early: Vec<_> = [1, 2, 4].map(|by| write(&mut device, by)).into();
+        device.live(&mut server, 100);
+        device.tabs[1].full = full();
+        device.at(1, |tab| tab.mutate(put("alone", "1")).unwrap());
+        assert_eq!((storage(&device.tabs[1]).0, device.at(1, |tab| tab.view("k"))), (StorageKind::Memory, Some(json!({"n": 7}))));
+        let late: Vec<_> = [8, 16, 32].map(|by| write(&mut device, by)).into();
+        device.live(&mut server, 100);
+        assert!(device.tabs[0].engine.folded().iter().any(|folded| folded.contains(&early[which])));
+        device.at(1, |tab| tab.tell(Input::CancelAsked { mutation: early[which].clone() }));
+        assert!(matches!(told(&device.tabs[1], &early[which]).1[..], [Ending::Unknown { .. }]));
+        device.tabs[1].full = None;
+        device.live(&mut server, ANY_MS);
+        assert_eq!(storage(&device.tabs[1]), STORED);
+        device.check(&["k", "alone"]);
+        (0..2).for_each(|tab| device.at(tab, |tab| tab.tell(Input::WentOnline)));
+        device.live(&mut server, 10_000);
+        assert_eq!(server.document("k"), Some(json!({"n": 63})));
+        let ended = early.iter().chain(&late).all(|id| matches!(told(&device.tabs[0], id).1[..], [Ending::Applied { .. }]));
+        assert!(ended && device.tabs[0].status().pending_mutations == 0);
+    }
+}
+
+#[test]
+fn i1_i5_a_splice_that_goes_on_where_a_stored_one_was_is_known_when_another_tab_has_come_between() {
+    let mut server = Server::new();
+    let mut device = Device::with(1);
+    device.live(&mut server, 1_000);
+    device.at(0, |tab| tab.mutate(put("k", r#"{"t":"one"}"#)).unwrap());
+    device.live(&mut server, 1_000);
+    (0..2).for_each(|tab| device.at(tab, |tab| tab.tell(Input::WentOffline)));
+    device.at(0, |tab| tab.mutate(splice("k", 3, 0, " two")).unwrap());
+    device.live(&mut server, 100);
+    device.tabs[0].full = full();
+    device.at(0, |tab| tab.mutate(splice("k", 7, 0, " three")).unwrap());
+    assert_eq!((storage(&device.tabs[0]).0, device.at(0, |tab| tab.text("k"))), (StorageKind::Memory, "one two three".into()));
+    device.at(1, |tab| tab.mutate(splice("k", 0, 0, "> ")).unwrap());
+    device.tabs[0].full = None;
+    device.live(&mut server, ANY_MS);
+    assert_eq!(storage(&device.tabs[0]), STORED);
+    device.check(&["k"]);
+    (0..2).for_each(|tab| device.at(tab, |tab| tab.tell(Input::WentOnline)));
+    device.live(&mut server, 10_000);
+    assert_eq!(server.document("k"), Some(json!({"t":"> one two three"})));
+    assert_eq!(device.views("k"), vec![Some(json!({"t":"> one two three"})); 2]);
+}

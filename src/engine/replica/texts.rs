@@ -46,9 +46,13 @@ impl Replica {
         spliced
     }
 
-    /// The texts that the runs of splices of a document were made on, whether its base has them or not.
-    pub fn texts(&self, address: &Address) -> Vec<Before> {
-        self.documents.get(address).map_or_else(Vec::new, |document| document.begun(&mut document.fold(), |_, _| true))
+    /// The texts that the runs of splices of a document were made on, whether its base has them or not; and the one that the first layer
+    /// was made on that is not stored, where it goes on with a run: somebody else may store something between the two.
+    pub fn texts(&self, address: &Address, is_stored: &dyn Fn(&MutationId) -> bool) -> Vec<Before> {
+        let Some(document) = self.documents.get(address) else { return Vec::new() };
+        let mut texts = document.begun(&mut document.fold(), |_, _| true);
+        texts.extend(document.gone_on(is_stored));
+        texts
     }
 
     /// The texts of runs of a document whose place its base no longer has.
@@ -120,6 +124,19 @@ impl Document {
             self.draft = Some(fold.draft);
         }
         moved
+    }
+
+    fn gone_on(&self, is_stored: &dyn Fn(&MutationId) -> bool) -> Option<Before> {
+        let mut fold = self.fold();
+        for layer in &self.layers {
+            if !is_stored(&layer.id) {
+                let operation = layer.operations.first()?;
+                let (Some(text), Operation::Splice(splice)) = (fold.so_far(operation), operation) else { return None };
+                return Some(Before { id: layer.id.clone(), operation: 0, path: splice.path.clone(), text });
+            }
+            fold.layer(layer);
+        }
+        None
     }
 
     /// Lays everything, and gives the texts of the runs that are such when they begin. It is said of each whether anybody knows what is

@@ -213,16 +213,17 @@ impl Oracle {
         }
         for (entry, members, bytes) in entries {
             if self.replica.entry_of(&entry) != Some(Some(&entry)) {
-                self.freeze(truth, &entry, &members, &bytes)?;
+                self.freeze(truth, &entry, &members, &bytes, 0)?;
                 is_news = true;
             }
         }
         Ok(is_news)
     }
 
-    fn freeze(&mut self, truth: &Truth, entry: &str, members: &[String], bytes: &str) -> Verdict {
+    /// With what was laid after `behind` alone.
+    fn freeze(&mut self, truth: &Truth, entry: &str, members: &[String], bytes: &str, behind: u64) -> Verdict {
         let said = found::said(bytes, truth);
-        match self.replica.freeze(entry, members, &said) {
+        match self.replica.freeze(entry, members, &said, behind) {
             Ok(parts) => {
                 self.said.insert(entry.to_owned(), said);
                 self.grounded.insert(entry.to_owned(), parts);
@@ -236,7 +237,7 @@ impl Oracle {
     /// A transaction completed.
     pub fn committed(&mut self, truth: &Truth, write: &Write, position: u64) -> Verdict {
         let fresh = self.stored.commit(write, position, truth, self.is_without_ids).map_err(|(law, what)| Violation { law, what })?;
-        if self.shared.is_some() { self.goes_on(truth, write, &fresh) } else { Ok(()) }
+        if self.shared.is_some() { self.goes_on(truth, write, position, &fresh) } else { Ok(()) }
     }
 
     /// A push left the device: its entries are frozen, stored, and byte for byte what is stored.
@@ -259,10 +260,11 @@ impl Oracle {
 
     /// The server is about to apply an entry of this device, and to make these of its documents.
     pub fn applied(&mut self, truth: &Truth, entry: &str, documents: &[(String, Option<Value>)]) -> Verdict {
-        if self.shared.as_ref().is_some_and(|shared| shared.knows_apart(entry)) {
-            return Ok(());
-        }
+        let is_apart = self.shared.as_ref().is_some_and(|shared| shared.knows_apart(entry));
         let Some(parts) = self.grounded.get(entry) else {
+            if is_apart {
+                return Ok(());
+            }
             return broken("I2", format!("entry {entry} has an effect, and nobody wrote it"));
         };
         if parts.len() != documents.len() {
@@ -288,7 +290,8 @@ impl Oracle {
             }
             let order = self.atoms.get(entry).map_or(0, |atom| atom.order);
             // What a former life of the server has done may come again at any time, and need not come at all.
-            let is_again = truth.fate(entry).is_none() && self.dependences.is_again(entry, truth);
+            // What was frozen without the store has no place among what others have queued meanwhile.
+            let is_again = is_apart || truth.fate(entry).is_none() && self.dependences.is_again(entry, truth);
             if !is_again && self.committed_order.insert(name.clone(), order).is_some_and(|last| last >= order) {
                 return broken("I9", format!("entry {entry} of {name} was committed after a later one"));
             }
@@ -617,6 +620,12 @@ impl Oracle {
     /// How many writes the device should say are pending.
     pub fn pending(&self) -> usize {
         self.replica.pending().count()
+    }
+
+    /// What of these is not pending, and what is and is not among them.
+    pub fn pending_unlike(&self, said: &BTreeSet<String>) -> (Vec<String>, Vec<String>) {
+        let must = self.replica.pending().cloned().collect();
+        (said.difference(&must).cloned().collect(), must.difference(said).cloned().collect())
     }
 
     /// Everything was well for long enough: nothing waits, and the device shows what the server has (laws I1, I4, V1).

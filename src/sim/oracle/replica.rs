@@ -90,8 +90,8 @@ impl Replica {
         document.layers.insert(at, layer);
     }
 
-    /// Members become an entry, made on these bases. Says what the entry is grounded to, or why they cannot be its members.
-    pub fn freeze(&mut self, entry: &str, members: &[String], said: &BTreeMap<String, Said>) -> Result<Parts, String> {
+    /// Members become an entry, made on these bases: they head what was laid after `behind`. Says what the entry is grounded to, or why they cannot be its members.
+    pub fn freeze(&mut self, entry: &str, members: &[String], said: &BTreeMap<String, Said>, behind: u64) -> Result<Parts, String> {
         let names = members.first().and_then(|first| self.names.get(first)).cloned();
         let names = names.ok_or_else(|| format!("entry {entry} has members that nobody wrote: {members:?}"))?;
         if members.iter().any(|member| self.names.get(member) != Some(&names)) || (names.len() > 1 && members.len() > 1) {
@@ -104,7 +104,8 @@ impl Replica {
         let (mut parts, mut order) = (Parts::new(), 0);
         for name in names {
             let document = self.documents.entry(name.clone()).or_default();
-            let heads: Vec<&Layer> = document.layers.iter().take(members.len()).collect();
+            let first = document.layers.partition_point(|layer| layer.order <= behind);
+            let heads: Vec<&Layer> = document.layers.iter().skip(first).take(members.len()).collect();
             if !heads.iter().all(|layer| layer.entry.is_none() && layer.ids.is_subset(&ids)) || heads.len() < members.len() {
                 let heads: Vec<_> = document.layers.iter().map(|layer| (layer.order, &layer.ids, &layer.entry)).collect();
                 return Err(format!("the members of entry {entry} do not head {name}: {members:?}; these do: {heads:?}"));
@@ -112,7 +113,7 @@ impl Replica {
             order = heads[0].order;
             let base = said.get(&name).and_then(|said| said.base.as_ref());
             parts.insert(name, ground(base, heads.iter().flat_map(|layer| &layer.meant)));
-            document.layers.drain(..members.len());
+            document.layers.drain(first..first + members.len());
             document.folded = None;
         }
         self.lay_entry(entry, members, order, parts.clone());

@@ -9,14 +9,14 @@ use serde_json::Value;
 
 use super::document::{Meant, fold, ground};
 use super::found;
-use super::replica::as_it_is;
+use super::replica::{Atom, Parts, as_it_is};
 use super::shown::{Shown, operate};
 use super::stored::Fact;
 use super::truth::{Fate, State};
 use super::{Look, Oracle, Told, Truth, Verdict, Violation, broken, text};
 use crate::engine::effect::Write;
 use crate::engine::notice::{Durability, Ending, Notice};
-use crate::engine::record::{self, Found, Kind};
+use crate::engine::record::{self, Found, Kind, Lineage};
 use crate::sim::disk::Image;
 
 /// The tabs of one device.
@@ -151,20 +151,23 @@ impl Oracle {
     }
 
     /// A transaction completed, and with it the history goes on.
-    pub(super) fn goes_on(&mut self, truth: &Truth, write: &Write, fresh: &[Fact]) -> Verdict {
+    pub(super) fn goes_on(&mut self, truth: &Truth, write: &Write, position: u64, fresh: &[Fact]) -> Verdict {
         let pages = write.pages.iter().filter_map(|(_, bytes)| bytes.as_deref());
         for bytes in write.append.as_deref().into_iter().chain(pages) {
             self.take_in_bases(truth, bytes)?;
         }
+        // Where a store is taken up again, what goes there comes behind all that is there, in the order that it has itself.
+        let behind = self.orders;
+        for id in self.in_order(write, position, fresh) {
+            self.lay_stored(&id)?;
+        }
         for fact in fresh {
             match fact {
-                Fact::Queued { id, root: None } => self.lay_stored(id)?,
                 Fact::Frozen { entry, members, bytes, .. } => {
-                    // What was frozen without the store goes there as it is.
-                    for member in members.iter().filter(|member| self.replica.entry_of(member).is_none()).collect::<Vec<_>>() {
-                        self.lay_stored(member)?;
-                    }
-                    self.freeze(truth, entry, members, bytes)?;
+                    // What was frozen without the store goes there as it is, whatever others have queued meanwhile.
+                    let is_late = members.iter().all(|member| self.atoms.get(member).is_some_and(|atom| atom.order > behind));
+                    self.freeze(truth, entry, members, bytes, if is_late { behind } else { 0 })?;
+                    self.shared.iter_mut().filter(|_| is_late).for_each(|shared| shared.is_apart(entry));
                 }
                 Fact::Ended { entry, members, ending } => self.end_stored(truth, write, entry.as_deref(), members, ending)?,
                 _ => {}
@@ -279,10 +282,23 @@ impl Oracle {
                 format!("{id} ended {ending:?}, and entry {entry:?} was {:?}", entry.as_ref().map(|entry| truth.fate(entry))),
             );
         }
+        if let Ending::Merged { by, .. } = ending
+            && let Some(Atom { parts, order }) = self.atoms.get(id).filter(|_| !self.stored.has(id)).cloned()
+        {
+            // It was never stored, and what carries it on may be.
+            let atom = self.atoms.entry(by.0.to_string()).or_insert(Atom { parts: Parts::new(), order });
+            for (name, meant) in parts {
+                atom.parts.entry(name).or_default().extend(meant);
+            }
+            self.told.entry(by.0.to_string()).or_default();
+            self.dependences.carried_on(id, &by.0, truth);
+        }
         let name = ending.name().to_owned();
         let Some(shared) = &mut self.shared else { return Ok(()) };
         let witness = shared.witness();
-        if let Some(before) = witness.endings.insert(id.to_owned(), name.clone()) {
+        // What was taken back without the store was called unknown, and may come back with that.
+        let is_back = |before: &String| before == "unknown" && witness.off.contains(id);
+        if let Some(before) = witness.endings.insert(id.to_owned(), name.clone()).filter(|before| !is_back(before)) {
             return broken("I1", format!("{id} ended {before} and then {name}, in one tab"));
         }
         if !self.told.contains_key(id) && !matches!(ending, Ending::Merged { .. }) && self.stored.ending(id).is_none() {
@@ -372,6 +388,44 @@ impl Oracle {
             return broken("I4", format!("pending in the history: {laid:?}; on the disk: {stored:?}"));
         }
         self.tab_looked(truth, true, look)
+    }
+}
+
+impl Oracle {
+    /// The writes that a transaction brings, in their order: what is frozen, or one with others, stands where the first of them stood.
+    fn in_order(&self, write: &Write, position: u64, fresh: &[Fact]) -> Vec<String> {
+        let is_fresh = |id: &String| {
+            fresh.iter().any(|fact| match fact {
+                // A follow-up is one where nothing was stored of what it carries on.
+                Fact::Queued { id: queued, root } => queued == id && (root.is_none() || self.atoms.contains_key(id)),
+                Fact::Folded { members } | Fact::Frozen { members, .. } => members.contains(id),
+                _ => false,
+            })
+        };
+        let commits = write.rewrite.iter().filter_map(|(at, bytes)| Some((*at, bytes.as_deref()?)));
+        let (mut all, mut folded) = (Vec::new(), Vec::new());
+        for (at, bytes) in commits.chain(write.append.as_deref().map(|bytes| (position, bytes))) {
+            for found in record::decode(bytes) {
+                let Found::Record(record) = found else { continue };
+                let Ok(mut header) = record.header() else { continue };
+                let members: Vec<String> = header.read("members").unwrap_or_default();
+                let id = record.kind.named_by().and_then(|name| header.read::<String>(name).ok()).unwrap_or_default();
+                match record.kind {
+                    Kind::Mutation => {
+                        let line = header.read::<Option<Lineage>>("lineage").ok().flatten();
+                        all.push((line.map_or((at, record.ordinal), |line| line.place), vec![id]));
+                    }
+                    Kind::Freeze => all.push((header.read("place").unwrap_or((at, record.ordinal)), members)),
+                    Kind::Fold => folded.push((id, members)),
+                    _ => {}
+                }
+            }
+        }
+        for (id, members) in folded {
+            all.iter_mut().filter(|(_, ids)| ids.first() == Some(&id)).for_each(|(_, ids)| ids.extend(members.iter().cloned()));
+        }
+        all.sort_by_key(|(place, _)| *place);
+        all.into_iter().flat_map(|(_, ids)| ids).filter(is_fresh).collect()
     }
 }
 

@@ -264,6 +264,11 @@ impl Stored {
         self.count(id).is_pending()
     }
 
+    /// Whether a mutation is on the disk, or has ended there.
+    pub fn has(&self, id: &str) -> bool {
+        self.is_pending(id) || self.endings.contains_key(id)
+    }
+
     /// All mutations that have not ended.
     pub fn pending(&self) -> impl Iterator<Item = &String> {
         self.pending.iter()

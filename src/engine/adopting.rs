@@ -188,6 +188,10 @@ impl Engine {
     /// from before it: whatever is newer comes with that.
     fn adopt_base(&mut self, address: &Address, base: Option<Box<Base>>) {
         let Some(base) = base else { return self.store.stage_base(address) };
+        if self.is_paged(address) && !self.replica.is_resident(address) {
+            // The store's may be newer. Where it is not, it becomes so with that pull.
+            return;
+        }
         let is_later = *base.generation == *self.generation && base.seq.is_some_and(|seq| seq > self.seen.seq);
         if (is_later || self.generation.is_empty()) && self.is_news(address, &base) {
             self.touch(address);

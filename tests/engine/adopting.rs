@@ -8,6 +8,7 @@ use syncline::engine::ident::MutationId;
 use syncline::engine::input::{Ask, Input, StoreFailure};
 use syncline::engine::mutation::Mutation;
 use syncline::engine::notice::{Durability, Ending, Notice, StorageKind};
+use syncline::protocol::Call;
 
 use crate::harness::*;
 use crate::tabs::Device;
@@ -500,4 +501,32 @@ fn i1_i5_a_splice_that_goes_on_where_a_stored_one_was_is_known_when_another_tab_
     device.live(&mut server, 10_000);
     assert_eq!(server.document("k"), Some(json!({"t":"> one two three"})));
     assert_eq!(device.views("k"), vec![Some(json!({"t":"> one two three"})); 2]);
+}
+
+#[test]
+fn i5_a_document_that_another_tab_has_stored_since_does_not_become_an_older_one() {
+    let mut server = Server::new();
+    let mut other = another(&mut server);
+    other.mutate(put("k", r#""first""#)).unwrap();
+    other.live(&mut server, 1_000);
+    let mut device = Device::of(Config { page_directly_bytes: 1, poll_base_ms: 1 << 40, ..config() }, 1);
+    device.live(&mut server, 1_000);
+    other.mutate(put("k", r#""old""#)).unwrap();
+    other.live(&mut server, 1_000);
+    device.tabs[1].full = full();
+    device.at(1, |tab| tab.mutate(put("alone", "1")).unwrap());
+    device.at(1, |tab| tab.ask(Ask::Pull));
+    device.at(1, |tab| tab.live(&mut server, 1_000));
+    assert_eq!((storage(&device.tabs[1]).0, device.at(1, |tab| tab.view("k"))), (StorageKind::Memory, Some(json!("old"))));
+    // Nothing more is pulled into the store, which hears of the document by what the server says of a write.
+    let mut without_pulls = |asker: &_, call: &Call| match call {
+        Call::Pull { .. } => crate::harness::json(503, "{}"),
+        call => server.answer(asker, call),
+    };
+    device.at(0, |tab| tab.mutate(put("k", r#""new""#)).unwrap());
+    device.at(0, |tab| tab.live_with(10_000, &mut without_pulls));
+    device.tabs[1].full = None;
+    device.at(1, |tab| tab.live_with(ANY_MS, &mut without_pulls));
+    assert_eq!((storage(&device.tabs[1]).0, server.document("k")), (StorageKind::IndexedDb, Some(json!("new"))));
+    assert_eq!(device.views("k"), vec![Some(json!("new")); 2]);
 }

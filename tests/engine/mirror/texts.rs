@@ -6,12 +6,25 @@ use syncline::engine::input::Input;
 use super::{applied, begun, mirrored, reset, unopened};
 use crate::harness::*;
 
-#[test]
-fn s5_splices_wait_for_their_text_and_fit_where_it_is_as_it_was() {
+/// A client that has a text at the server.
+fn written() -> (Server, Client) {
     let mut server = Server::new();
     let mut client = begun(&mut server);
     client.mutate(put("k", r#"{"t":"one"}"#)).unwrap();
     client.live(&mut server, 500);
+    (server, client)
+}
+
+/// Somebody else writes in front of it.
+fn move_text(server: &mut Server) {
+    let mut other = another(server);
+    other.mutate(splice("k", 0, 0, "> ")).unwrap();
+    other.live(server, 500);
+}
+
+#[test]
+fn s5_splices_wait_for_their_text_and_fit_where_it_is_as_it_was() {
+    let (mut server, mut client) = written();
     client.tell(Input::WentOffline);
     let ids = [client.mutate(splice("k", 3, 0, " two")).unwrap(), client.mutate(splice("k", 7, 0, " three")).unwrap()];
     client.turn();
@@ -25,16 +38,11 @@ fn s5_splices_wait_for_their_text_and_fit_where_it_is_as_it_was() {
 
 #[test]
 fn s5_a_splice_whose_text_is_another_one_by_now_is_merged() {
-    let mut server = Server::new();
-    let mut client = begun(&mut server);
-    client.mutate(put("k", r#"{"t":"one"}"#)).unwrap();
-    client.live(&mut server, 500);
+    let (mut server, mut client) = written();
     client.tell(Input::WentOffline);
     let ids = [client.mutate(splice("k", 3, 0, " two")).unwrap(), client.mutate(splice("k", 7, 0, " three")).unwrap()];
     client.turn();
-    let mut other = another(&mut server);
-    other.mutate(splice("k", 0, 0, "> ")).unwrap();
-    other.live(&mut server, 500);
+    move_text(&mut server);
     let mut client = reset(client);
     client.live(&mut server, 1_000);
     assert_eq!((server.document("k"), applied(&client, &ids)), (Some(json!({"t":"> one two three"})), true));
@@ -45,10 +53,7 @@ fn s5_what_was_typed_on_is_known_wherever_the_run_of_it_was_cut() {
     // What is frozen, and then what has arrived, before the store is lost: nothing, the first splice, and the first with the word of it.
     for (is_frozen, is_heard) in [(false, false), (true, false), (true, true)] {
         for begins_anew in [false, true] {
-            let mut server = Server::new();
-            let mut client = begun(&mut server);
-            client.mutate(put("k", r#"{"t":"one"}"#)).unwrap();
-            client.live(&mut server, 500);
+            let (mut server, mut client) = written();
             let mut ids = vec![client.mutate(splice("k", 3, 0, " two")).unwrap()];
             client.turn();
             let mut under_way = None;
@@ -71,9 +76,7 @@ fn s5_what_was_typed_on_is_known_wherever_the_run_of_it_was_cut() {
                 client.tell(Input::MirrorParted);
                 client.turn();
             }
-            let mut other = another(&mut server);
-            other.mutate(splice("k", 0, 0, "> ")).unwrap();
-            other.live(&mut server, 500);
+            move_text(&mut server);
             let mut client = reset(client);
             client.live(&mut server, 2_000);
             let seen = (server.document("k"), client.status().inbox, client.status().pending_mutations);
@@ -84,10 +87,7 @@ fn s5_what_was_typed_on_is_known_wherever_the_run_of_it_was_cut() {
 
 #[test]
 fn s5_what_two_tabs_typed_one_behind_the_other_comes_back_whole() {
-    let mut server = Server::new();
-    let mut client = begun(&mut server);
-    client.mutate(put("k", r#"{"t":"one"}"#)).unwrap();
-    client.live(&mut server, 500);
+    let (mut server, mut client) = written();
     client.tell(Input::WentOffline);
     let mut follower = unopened(mirrored(), client.disk.clone(), client.files.clone(), 20);
     follower.tell(Input::LockLost);
@@ -101,9 +101,7 @@ fn s5_what_two_tabs_typed_one_behind_the_other_comes_back_whole() {
     assert_eq!(client.view("k"), Some(json!({"t":"one two"})));
     client.mutate(splice("k", 7, 0, " three")).unwrap();
     client.turn();
-    let mut other = another(&mut server);
-    other.mutate(splice("k", 0, 0, "> ")).unwrap();
-    other.live(&mut server, 500);
+    move_text(&mut server);
     let mut client = reset(client);
     client.live(&mut server, 2_000);
     assert_eq!((server.document("k"), client.status().inbox), (Some(json!({"t":"> one two three"})), 0));

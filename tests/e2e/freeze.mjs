@@ -3,9 +3,6 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { close, test } from '../package/support/suite.mjs';
@@ -21,9 +18,7 @@ const GIVEN_UP_MS = 3_000;
 const STILL_MS = 2_500;
 
 const server = await startServer({ flags: ['--keep-values'] });
-const profile = mkdtempSync(join(tmpdir(), 'syncline-freeze-'));
-const browser = await Browser.start(profile);
-const failures = [];
+const browser = await Browser.fresh();
 
 /**
  * A tab with an open client, and a timer that counts in the storage that all tabs share. Its pushes leave when `gate` lets them, whether
@@ -31,7 +26,6 @@ const failures = [];
  */
 async function tab(name, label) {
   const page = await browser.open(server.url);
-  page.on('failure', (what) => failures.push(what));
   await page.evaluate(`(async () => {
     const { open } = await import('/pkg/index.js');
     window.gate = Promise.resolve();
@@ -158,10 +152,9 @@ await test('l3: a follower that is frozen is not given the lock, and is one of t
 });
 
 await test('no page saw an uncaught error', () => {
-  assert.deepEqual(failures, []);
+  assert.deepEqual(browser.failures, []);
 });
 
 await browser.close();
 await server.stop();
-rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
 close();

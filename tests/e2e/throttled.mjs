@@ -1,9 +1,6 @@
 // A tab that is hidden for long, whose timers run once a minute, drains for one that somebody looks at.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { close, test } from '../package/support/suite.mjs';
@@ -22,14 +19,11 @@ const WRITES = 4;
 const PAUSE_MS = 4_000;
 
 const server = await startServer();
-const profile = mkdtempSync(join(tmpdir(), 'syncline-throttled-'));
-const browser = await Browser.start(profile, { flags: SLOWED });
-const failures = [];
+const browser = await Browser.fresh({ flags: SLOWED });
 
 /** A tab with an open client, and a chain of timers, as long as it goes. */
 async function tab(name) {
   const page = await browser.open(server.url);
-  page.on('failure', (what) => failures.push(what));
   await page.evaluate(`(async () => {
     const { open } = await import('/pkg/index.js');
     window.client = await open({ name: '${name}', scope: '${name}', transport: { url: '/sync/' }, poll: { baseMs: 60_000, maxMs: 60_000 } });
@@ -65,10 +59,9 @@ await test('l6: a drainer whose timers run once a minute keeps nobody waiting, a
 });
 
 await test('no page saw an uncaught error', () => {
-  assert.deepEqual(failures, []);
+  assert.deepEqual(browser.failures, []);
 });
 
 await browser.close();
 await server.stop();
-rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
 close();

@@ -5,6 +5,9 @@
 
 import { spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 import { chrome } from './places.mjs';
 
@@ -18,6 +21,10 @@ export class DevtoolsError extends Error {}
 
 /** A browser over a profile on disk. Emits `gone` when it has ended, however. */
 export class Browser extends EventEmitter {
+  /** Errors that nothing in any of its pages caught. */
+  failures = [];
+  /** A profile that goes with it. */
+  #own = null;
   #process;
   #ended;
   #asked = new Map();
@@ -32,6 +39,14 @@ export class Browser extends EventEmitter {
     const own = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
     browser.#begin(spawn(executable, [...FLAGS, ...own, ...flags, `--user-data-dir=${profile}`, 'about:blank'], { detached: true, stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] }));
     await browser.send('Browser.getVersion');
+    return browser;
+  }
+
+  /** Starts one over a profile of its own, which goes when it is closed. */
+  static async fresh(options) {
+    const own = mkdtempSync(join(tmpdir(), 'syncline-fresh-'));
+    const browser = await Browser.start(own, options);
+    browser.#own = own;
     return browser;
   }
 
@@ -60,6 +75,7 @@ export class Browser extends EventEmitter {
     const { sessionId } = await this.send('Target.attachToTarget', { targetId, flatten: true });
     const page = new Page(this, targetId, sessionId);
     this.#pages.set(sessionId, page);
+    page.on('failure', (what) => this.failures.push(what));
     await page.begin(url);
     return page;
   }
@@ -80,6 +96,7 @@ export class Browser extends EventEmitter {
     const late = setTimeout(() => this.kill(), 10_000);
     await this.#ended;
     clearTimeout(late);
+    if (this.#own !== null) rmSync(this.#own, { recursive: true, force: true, maxRetries: 5 });
   }
 
   #begin(child) {

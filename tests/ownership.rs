@@ -131,7 +131,7 @@ fn rust_tests(text: &str) -> Vec<String> {
             marked |= line.starts_with("#[test]") || line.starts_with("#[wasm_bindgen_test");
             continue;
         }
-        let declared = ["fn ", "async fn ", "pub fn "].into_iter().find_map(|start| line.strip_prefix(start));
+        let declared = ["fn ", "async fn ", "pub fn ", "pub async fn "].into_iter().find_map(|start| line.strip_prefix(start));
         let name = declared.and_then(|rest| rest.split(['(', '<']).next());
         tests.extend(name.filter(|name| marked || listed.contains(name)).map(str::to_owned));
         marked = false;

@@ -205,7 +205,9 @@ impl Image {
         for (position, bytes) in &change.rewrite {
             replace(&mut self.log, *position, bytes);
             // As the generator of keys does.
-            self.last_position = self.last_position.max(*position);
+            if bytes.is_some() {
+                self.last_position = self.last_position.max(*position);
+            }
         }
         for (number, bytes) in &change.pages {
             replace(&mut self.pages, *number, bytes);

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, VecDeque};
 use syncline::authority::{Authority, Feed, MemoryStore, PullAsk, RefuseMarked};
 use syncline::engine::clock::{Timestamp, Wall};
 use syncline::engine::config::Config;
-use syncline::engine::effect::{Effect, Wanted, Write};
+use syncline::engine::effect::{Effect, Write};
 use syncline::engine::error::Fault;
 use syncline::engine::ident::{AskId, MutationId, RequestId};
-use syncline::engine::input::{Ask, Bytes, Found, Input, Meta, Reply, SendFailure, StoreFailure};
+use syncline::engine::input::{Ask, Bytes, Input, Reply, SendFailure, StoreFailure};
 use syncline::engine::message::Message;
 use syncline::engine::mutation::Mutation;
 use syncline::engine::notice::{Ending, Notice, Status};
@@ -16,62 +16,9 @@ use syncline::engine::{Engine, View};
 use syncline::protocol::http::scope_hash;
 use syncline::protocol::{Address, Call, Identity};
 
+pub use crate::store::memory::Disk;
+
 pub const WALL: Wall = Wall(1_700_000_000_000);
-
-/// What is stored.
-#[derive(Clone, Default)]
-pub struct Disk {
-    pub meta: Option<Meta>,
-    pub directory: Option<Vec<u8>>,
-    pub log: BTreeMap<u64, Vec<u8>>,
-    pub pages: BTreeMap<u32, Vec<u8>>,
-    pub last: u64,
-}
-
-impl Disk {
-    pub fn apply(&mut self, write: &Write) -> Result<u64, StoreFailure> {
-        let last = self.log.last_key_value().map_or(0, |(position, _)| *position);
-        if let Some(why) = write.guard.refuses(self.meta.as_ref(), last) {
-            return Err(why);
-        }
-        for (position, bytes) in &write.rewrite {
-            match bytes {
-                Some(bytes) => {
-                    self.log.insert(*position, bytes.clone());
-                    // As the generator of keys does.
-                    self.last = self.last.max(*position);
-                }
-                None => drop(self.log.remove(position)),
-            }
-        }
-        for (page, bytes) in &write.pages {
-            match bytes {
-                Some(bytes) => drop(self.pages.insert(*page, bytes.clone())),
-                None => drop(self.pages.remove(page)),
-            }
-        }
-        if let Some(directory) = &write.directory {
-            self.directory = Some(directory.clone());
-        }
-        if let Some(meta) = &write.meta {
-            self.meta = Some((**meta).clone());
-        }
-        let Some(bytes) = &write.append else { return Ok(0) };
-        self.last += 1;
-        self.log.insert(self.last, bytes.clone());
-        Ok(self.last)
-    }
-
-    pub fn load(&self, what: &Wanted) -> Found {
-        let bytes = |bytes: &Vec<u8>| Bytes(bytes.as_slice().into());
-        Found {
-            meta: self.meta.clone(),
-            directory: self.directory.as_ref().filter(|_| what.directory).map(bytes),
-            log: self.log.range(what.after + 1..).map(|(position, commit)| (*position, bytes(commit))).collect(),
-            pages: what.pages.iter().filter_map(|page| Some((*page, bytes(self.pages.get(page)?)))).collect(),
-        }
-    }
-}
 
 /// A server that two clients can share.
 pub struct Server {

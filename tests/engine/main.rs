@@ -32,6 +32,10 @@ mod replies;
 mod revived;
 mod shadows;
 mod storage;
+#[path = "../store/mod.rs"]
+#[macro_use]
+mod store;
+mod stores;
 mod tabs;
 mod tokens;
 mod writing;

@@ -40,6 +40,7 @@ impl Engine {
                 return Some(said);
             }
             self.outbox.set_state(id, State::Held);
+            self.take_off_known(id, said.seq);
             self.early.push(Early { entry: id.clone(), said, generation: self.generation.clone(), since: self.last_id });
             self.ask_soon(now);
         }
@@ -80,8 +81,20 @@ impl Engine {
             } else if self.is_pulled_since(early.since) || !self.is_early(&early.entry) {
                 self.acknowledge(now, &early.entry, early.said);
             } else {
+                self.take_off_known(&early.entry, early.said.seq);
                 self.early.push(early);
                 self.ask_soon(now);
+            }
+        }
+    }
+
+    /// Of a group's documents some may be known with what it has made of them. It is not seen twice there.
+    fn take_off_known(&mut self, id: &MutationId, seq: Option<u64>) {
+        let addresses = self.outbox.entry(id).map(|queued| queued.addresses.clone()).unwrap_or_default();
+        for address in &addresses {
+            if self.replica.base(address).is_some_and(|base| base.generation == self.generation && base.seq >= seq) {
+                self.touch(address);
+                self.rebase(address, None, std::slice::from_ref(id));
             }
         }
     }

@@ -136,10 +136,14 @@ pub fn quarantine(source: &str, why: &str, at: Wall) -> String {
 }
 
 /// The text that a run of splices was made on: the mutation, or the entry once it is frozen, whose splice begins the run;
-/// which of its operations; and where the text is in the document.
-pub fn before(id: &MutationId, operation: u32, path: &Pointer) -> String {
-    object!("id": id, "operation": &operation, "path": path)
+/// which of its operations; and where the text is in the document. In a mirror file, which may not have what froze it, also
+/// whether it is the entry's.
+pub fn before(id: &MutationId, operation: u32, path: &Pointer, is_frozen: bool) -> String {
+    object!("id": id, "operation": &operation, "path": path, FROZEN: &is_frozen.then_some(true))
 }
+
+/// Says of a text in a mirror file that a frozen entry was made on it.
+pub const FROZEN: &str = "frozen";
 
 /// A store that was lost, and whose mirror was read.
 pub fn recovered(store_id: &str) -> String {

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use super::header::Header;
+use super::header::{FROZEN, Header};
 use super::ident::MutationId;
 use super::input::Bytes;
 use super::record::{self, Found, Kind, Place, Record};
@@ -23,8 +23,8 @@ const POSITION_MAX: u64 = 1 << 52;
 
 /// Commits of a log, by position, in order.
 pub type Commits = Vec<(u64, Vec<u8>)>;
-/// Records by the mutation that they are about, and which of its operations.
-type Texts = Ordered<(Arc<str>, u32), Vec<u8>>;
+/// Records by the mutation that they are about, which of its operations, and whether that is frozen.
+type Texts = Ordered<(Arc<str>, u32, bool), Vec<u8>>;
 
 /// What a mirror file begins with.
 #[derive(Clone, Debug, PartialEq)]
@@ -200,9 +200,9 @@ impl File {
     fn take_up_texts(&mut self, records: &[u8]) {
         for found in record::decode(records) {
             if let Found::Record(record) = found
-                && let Some((id, operation)) = owner_of_text(&record)
+                && let Some(owner) = owner_of_text(&record)
             {
-                self.texts.insert((id.0, operation), record.raw.to_vec());
+                self.texts.insert(owner, record.raw.to_vec());
             }
         }
     }
@@ -278,7 +278,7 @@ impl Salvage {
         let mut position = known;
         for file in files {
             let Some((_, records)) = file.last.as_ref().filter(|(behind, _)| *behind == known) else { continue };
-            let mut news = ids_in(records);
+            let mut news = ids_in([&records[..]], Kind::Mutation);
             if only_adds(records) && !news.is_empty() && !news.iter().any(|id| ids.contains(id)) {
                 position += 1;
                 commits.push((position, records.clone()));
@@ -289,9 +289,14 @@ impl Salvage {
         for file in files.iter().filter(|file| !std::ptr::eq(**file, *furthest)).chain([furthest]) {
             file.texts.iter().for_each(|(owner, record)| drop(texts.insert(owner.clone(), record.clone())));
         }
-        if !texts.is_empty() {
-            let mut records = Vec::new();
-            texts.iter().for_each(|(_, record)| records.extend_from_slice(record));
+        // What a write was about to be frozen on says nothing where its freezing was not stored.
+        let (mut records, frozen) = (Vec::new(), ids_in(commits.iter().map(|(_, records)| &records[..]), Kind::Freeze));
+        for ((id, _, is_frozen), record) in texts.iter() {
+            if *is_frozen == frozen.iter().any(|other| other.0 == *id) {
+                records.extend_from_slice(record);
+            }
+        }
+        if !records.is_empty() {
             commits.push((position + 1, records));
         }
         commits
@@ -306,12 +311,12 @@ impl File {
     }
 }
 
-/// Whose splice was made on a text: the mutation, and which of its operations.
-fn owner_of_text(record: &Record<'_>) -> Option<(MutationId, u32)> {
-    let (mut id, mut operation) = (MutationId::blank(), 0);
+/// Whose splice was made on a text: the mutation, which of its operations, and whether that is frozen.
+fn owner_of_text(record: &Record<'_>) -> Option<(Arc<str>, u32, bool)> {
+    let (mut id, mut operation, mut is_frozen) = (MutationId::blank(), 0, false);
     let mut header = record.header().ok().filter(|_| record.kind == Kind::Before)?;
-    header.take("id", &mut id).take("operation", &mut operation).check().ok()?;
-    Some((id, operation))
+    header.take("id", &mut id).take("operation", &mut operation).take_if_there(FROZEN, &mut is_frozen).check().ok()?;
+    Some((id.0, operation, is_frozen))
 }
 
 /// The store that a file of this name is of.
@@ -325,12 +330,14 @@ pub fn salvaged(record: &Record<'_>) -> String {
     record.header().and_then(|mut header: Header<'_>| header.read("store_id")).unwrap_or_default()
 }
 
-fn ids_in(records: &[u8]) -> Vec<MutationId> {
+/// What the records of this kind are about.
+fn ids_in<'a>(commits: impl IntoIterator<Item = &'a [u8]>, kind: Kind) -> Vec<MutationId> {
     let mut ids = Vec::new();
-    for found in record::decode(records) {
+    for found in commits.into_iter().flat_map(record::decode) {
         if let Found::Record(record) = found
-            && record.kind == Kind::Mutation
-            && let Ok(id) = record.header().and_then(|mut header| header.read::<MutationId>("id"))
+            && record.kind == kind
+            && let Some(name) = kind.named_by()
+            && let Ok(id) = record.header().and_then(|mut header| header.read::<MutationId>(name))
         {
             ids.push(id);
         }

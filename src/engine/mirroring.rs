@@ -53,8 +53,8 @@ pub(super) struct Mirror {
     begun: u64,
     /// Whether anything was added since it began.
     has_grown: bool,
-    /// The texts of splices that are in it, by document.
-    texts: Ordered<Address, Vec<Before>>,
+    /// The texts of splices that are in it, by document, and whether a frozen entry was made on them.
+    texts: Ordered<Address, Vec<(Before, bool)>>,
     /// Whether the store is idle.
     is_idle: bool,
     /// What goes into it with the next order, and whether that waits for nothing.
@@ -386,10 +386,15 @@ impl Engine {
     fn frame_texts(&mut self, addresses: &OrderedSet<Address>, frames: &mut Vec<u8>) {
         let mut records = Vec::new();
         for address in addresses.keys() {
-            let texts = self.replica.texts(address, &|_| true);
             let had = self.mirror.texts.remove(address).unwrap_or_default();
-            for Before { id, operation, path, text } in texts.iter().filter(|text| !had.iter().any(|had| had.is(text))) {
-                record::encode(&mut records, Kind::Before, 0, &header::before(id, *operation, path), &text_of(&text.whole()));
+            let mut texts = Vec::new();
+            for text in self.replica.texts(address, &|_| true) {
+                let is_frozen = self.outbox.entry(&text.id).is_some();
+                if !had.iter().any(|(had, was_frozen)| *was_frozen == is_frozen && had.is(&text)) {
+                    let header = header::before(&text.id, text.operation, &text.path, is_frozen);
+                    record::encode(&mut records, Kind::Before, 0, &header, &text_of(&text.text.whole()));
+                }
+                texts.push((text, is_frozen));
             }
             if !texts.is_empty() {
                 self.mirror.texts.insert(address.clone(), texts);
@@ -410,7 +415,10 @@ impl Engine {
     /// Files that were there at the start go: of tabs that are gone, and of stores that were salvaged. What is in them is in the store, and
     /// in the file of this tab.
     fn clear_mirrors(&mut self, effects: &mut impl Sink) {
-        let is_safe = !self.mirror.is_on || self.mirror.has_begun && self.mirror.is_heard;
+        let Mirror { is_on, has_begun, is_heard, ordered, answered, .. } = self.mirror;
+        let is_flushed = has_begun && is_heard && answered == ordered && self.mirror.bytes.is_empty();
+        // What splices were made on is known when the pages of their documents are read.
+        let is_safe = !is_on || is_flushed && self.ungrounded.is_empty();
         if !is_safe || !self.store.is_held() {
             return;
         }

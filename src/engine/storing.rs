@@ -460,7 +460,7 @@ impl Engine {
     pub(super) fn keep_befores(&mut self, befores: Vec<super::replica::Before>) {
         for before in &befores {
             let about = About::before(&before.id, before.operation);
-            let header = header::before(&before.id, before.operation, &before.path);
+            let header = header::before(&before.id, before.operation, &before.path, false);
             let body = text_of(&before.text.whole());
             self.outbox.keep_text(&before.id, before.operation, body.len() as u64);
             self.store.stage(Kind::Before, &header, &body, Some(about));

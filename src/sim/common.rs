@@ -30,6 +30,8 @@ pub(super) enum Event {
     Tell { life: u64, input: Box<Input> },
     /// The disk ends its oldest job.
     Disk,
+    /// A tab's worker has flushed what was to be mirrored.
+    Flushed { life: u64 },
     /// A request reaches the server.
     Arrive(Box<Parcel>),
     /// A reply reaches the device.

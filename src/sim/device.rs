@@ -14,6 +14,7 @@ use super::common::{Common, Event, Halt};
 use super::disk::{Disk, Done, Fate};
 use super::facade::Stream;
 use super::fault::{Dice, Fault};
+use super::mirrors::Mirrors;
 use super::net::Net;
 use super::oracle::{Known, Look, Oracle, Violation};
 use super::plan::{Plan, User};
@@ -43,6 +44,7 @@ pub(super) struct Device {
     /// The others.
     pub tabs: Tabs,
     pub disk: Disk,
+    pub mirrors: Mirrors,
     disk_is_busy: bool,
     pub disk_full_until: u64,
     pub clock_skew: i64,
@@ -137,6 +139,7 @@ impl Device {
             tab: Tab::default(),
             tabs: Tabs::of(plan.tabs(), plan.locks, Rng::new([plan.seed, 4 + apart])),
             disk: Disk::default(),
+            mirrors: Mirrors::new(Rng::new([plan.seed, 5 + apart])),
             disk_is_busy: false,
             disk_full_until: 0,
             clock_skew: 0,
@@ -176,6 +179,8 @@ impl Device {
             self.crash(common, false)?;
         } else if self.dice.strikes(Fault::PowerLost) {
             self.lose_power(common)?;
+        } else if self.dice.strikes(Fault::Reset) {
+            self.reset(common)?;
         }
         match &event {
             Event::Boot { life } | Event::Wake { life, .. } | Event::Tell { life, .. } if !self.turn_to_life(*life) => return Ok(()),
@@ -189,6 +194,10 @@ impl Device {
         match event {
             Event::Arrive(parcel) => self.arrive(common, *parcel),
             Event::Disk => self.finish_disk(common),
+            Event::Flushed { life } => {
+                self.mirror_flushed(common, life);
+                Ok(())
+            }
             Event::Line(_, action) => self.perform(common, action),
             Event::Act if is_awake => self.act(common, is_hard),
             Event::Boot { .. } => self.boot(common),
@@ -346,9 +355,7 @@ impl Device {
                 Effect::Notify(notice) => self.hear(common, notice)?,
                 Effect::Post(message) => self.post(common, &message),
                 Effect::Steal => self.steal(common),
-                // There is no mirror, and no other witness.
-                Effect::Mirror { .. } | Effect::DropMirror | Effect::ListMirrors => {}
-                Effect::ReadMirrors { .. } | Effect::RemoveMirrors { .. } | Effect::Witness { .. } => {}
+                about_mirrors => self.mirror(common, about_mirrors)?,
             }
         }
         Ok(())
@@ -554,12 +561,14 @@ impl Device {
                 self.oracle.committed(truth, &write, position)?;
             }
         }
+        self.kill_worker();
         self.leave_tabs(common);
+        let found = self.found();
         let truth = &common.truths[self.user];
         let life = self.tabs.next_life();
         self.stream_death();
         self.tab = Tab::of(self.tab.slot, life);
-        self.oracle.crashed(truth, self.disk.image(), power)?;
+        self.oracle.crashed(truth, &found, power)?;
         let pause = 50 + self.rng.up_to(5_000);
         common.schedule(common.now + pause, self.number, Event::Boot { life });
         Ok(())

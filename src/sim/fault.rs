@@ -135,6 +135,8 @@ faults! {
     TwoHolders = "C3", at most 300_000;
     /// What a tab tells the others does not reach one of them. Once a message and tab.
     MessageLost = "C5", at most 500_000;
+    /// The browser is killed, and all its databases are gone. Once an event.
+    Reset = "S5", at most 2_000;
 }
 
 /// The first of those that came later. They are drawn by themselves, so that a seed without them is what it was.
@@ -143,13 +145,16 @@ pub(super) const LATER: usize = Fault::SlowLink as usize;
 /// The first of those that only several tabs of one device meet.
 pub(super) const OF_TABS: usize = Fault::TwoHolders as usize;
 
-/// What happens by itself where messages cross each other, or tabs do, and is counted with the faults.
-pub const SEEN: [&str; 5] = ["P7", "P8", "C1", "C2", "C6"];
+/// Those behind them that come with a mirror. They are drawn by themselves, too.
+pub(super) const OF_MIRRORS: usize = Fault::Reset as usize;
+
+/// What happens by itself where messages cross each other, mirrors do not have what the store has, or tabs meet, and is counted with
+/// the faults.
+pub const SEEN: [&str; 6] = ["P7", "P8", "S17", "C1", "C2", "C6"];
 
 /// The rows of the fault catalogue that runs exercise, with several tabs a device or with one.
 pub fn rows(has_tabs: bool) -> impl Iterator<Item = &'static str> {
-    let (faults, seen) = if has_tabs { (Fault::ALL.len(), SEEN.len()) } else { (OF_TABS, 2) };
-    Fault::ALL.into_iter().take(faults).map(Fault::id).chain(SEEN.into_iter().take(seen))
+    Fault::ALL.into_iter().map(Fault::id).chain(SEEN).filter(move |id| has_tabs || !id.starts_with('C'))
 }
 
 /// Decides when faults strike. The decision hangs on seed, fault and the number of the opportunity alone, so that

@@ -49,6 +49,7 @@ pub mod facade;
 pub mod fault;
 pub mod harness;
 mod horizon;
+mod mirrors;
 pub mod net;
 pub mod oracle;
 mod outside;

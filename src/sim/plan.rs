@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::action::Action;
-use super::fault::{Fault, LATER, OF_TABS};
+use super::fault::{Fault, LATER, OF_MIRRORS, OF_TABS};
 use crate::engine::config::{Config, Level};
 use crate::engine::rng::Rng;
 
@@ -128,7 +128,7 @@ impl Plan {
     pub fn draw(seed: u64) -> Plan {
         let mut rng = Rng::new([seed, 0x706c_616e]);
         let mut faults = faults(&mut rng);
-        let config = config(&mut rng);
+        let mut config = config(&mut rng);
         let keys = 1 + rng.up_to(5) as u32;
         let pause_ms = pick(&mut rng, &[5, 50, 300, 2_000]);
         let devices = pick(&mut rng, &[1, 2, 2, 3, 4]).min(DEVICES_MAX);
@@ -138,6 +138,7 @@ impl Plan {
         draw(&mut later, share, &Fault::ALL[LATER..OF_TABS], &mut faults);
         let conditional = later.up_to(3) == 0;
         let asks = pick(&mut later, &[0, 20_000, 100_000, 300_000]);
+        with_mirror(&mut Rng::new([seed, 0x6d69_7272]), &mut config, &mut faults);
         let user = User::Random { mutations: MUTATIONS, keys, pause_ms, asks };
         Plan { seed, faults, config, devices, users, tabs: 1, locks: true, conditional, strikes: None, user }
     }
@@ -148,7 +149,14 @@ impl Plan {
         self.tabs = pick(&mut rng, &[2, 2, TABS_MAX]);
         self.locks = rng.up_to(5) > 0;
         let share = pick(&mut rng, &[25, 50, 80]);
-        draw(&mut rng, share, &Fault::ALL[OF_TABS..], &mut self.faults);
+        draw(&mut rng, share, &Fault::ALL[OF_TABS..OF_MIRRORS], &mut self.faults);
+        self.without_mirror()
+    }
+
+    /// No device keeps a mirror, and no store is lost.
+    fn without_mirror(mut self) -> Plan {
+        (self.config.mirror, self.config.witnessed, self.config.mirror_awaited) = (false, false, false);
+        self.faults.remove(&Fault::Reset);
         self
     }
 
@@ -202,6 +210,15 @@ fn draw(rng: &mut Rng, share: u64, of: &[Fault], faults: &mut BTreeMap<Fault, u3
             let ppm = rng.up_to(ppm).min(rng.up_to(ppm)).max(1);
             faults.insert(*fault, ppm as u32);
         }
+    }
+}
+
+/// Some devices keep mirrors, and their stores may be lost.
+fn with_mirror(rng: &mut Rng, config: &mut Config, faults: &mut BTreeMap<Fault, u32>) {
+    let share = pick(rng, &[0, 0, 100]);
+    draw(rng, share, &Fault::ALL[OF_MIRRORS..], faults);
+    if faults.contains_key(&Fault::Reset) {
+        (config.mirror, config.witnessed, config.mirror_awaited) = (true, true, rng.up_to(1) == 0);
     }
 }
 
@@ -262,7 +279,7 @@ mod tests {
         let plans: Vec<Plan> = (0..300).map(Plan::draw).collect();
         assert!(plans.iter().all(|plan| plan.faults.len() < Fault::ALL.len()), "some are off altogether");
         for fault in Fault::ALL {
-            let is_on = |plan: &&Plan| (**plan).clone().with_tabs().faults.contains_key(&fault);
+            let is_on = |plan: &&Plan| plan.faults.contains_key(&fault) || (**plan).clone().with_tabs().faults.contains_key(&fault);
             let on = plans.iter().filter(is_on).count();
             assert!((30..270).contains(&on), "{fault:?} is on in {on} of 300");
         }

@@ -12,6 +12,7 @@ use syncline::engine::notice::{Ending, Notice};
 
 use crate::harness::*;
 
+mod groups;
 mod texts;
 
 type Files = BTreeMap<String, Vec<u8>>;

@@ -486,7 +486,7 @@ fn s15_records_that_are_whole_but_make_no_sense_are_set_aside_and_said() {
     client.live(&mut server, 3_000);
     let id = MutationId("018bcfe5-699a-7e7e-918c-79c715d575d0".into());
     let mutation = syncline::engine::header::mutation(&id, WALL, &config().scope, &[at("k")], &Collections::default(), &None, None);
-    let before = syncline::engine::header::before(&id, 0, &syncline::protocol::Pointer::parse("/t").unwrap());
+    let before = syncline::engine::header::before(&id, 0, &syncline::protocol::Pointer::parse("/t").unwrap(), false);
     let senseless: [(Kind, &str, &str, bool); 4] = [
         (Kind::Directory, "{}", "[]", true),
         (Kind::Mutation, &mutation, "[]", true),

@@ -264,7 +264,7 @@ fn pin_entries(vectors: &mut Vectors) {
     pin(vectors, Spot("inbox: unknown", Kind::Inbox, 4), kept, document(INBOX_BODY_OF_A_GROUP));
     let settlement = header::settlement(&id(16), &[id(16)], header::DISCARDED, None);
     pin(vectors, Spot("settlement: of what was in the inbox", Kind::Settlement, 5), settlement, NOTHING);
-    let before = header::before(&id(4), 0, &Pointer::parse("/text").expect("a pointer"));
+    let before = header::before(&id(4), 0, &Pointer::parse("/text").expect("a pointer"), false);
     pin(vectors, Spot("before", Kind::Before, 1), before, Some("hello".to_owned()));
 }
 

@@ -112,6 +112,11 @@ impl Course {
         Ok(())
     }
 
+    /// All feeds.
+    pub fn feeds(&self) -> &[String] {
+        &self.feeds
+    }
+
     /// A page of a feed came.
     pub fn goes_on(&mut self, feed: &str) {
         self.begun.insert(feed.to_owned());

@@ -9,6 +9,7 @@ mod dependences;
 mod document;
 mod found;
 mod replica;
+mod reset;
 mod restart;
 mod shared;
 mod shown;
@@ -24,6 +25,7 @@ use self::dependences::Dependences;
 use self::document::Meant;
 use self::found::Said;
 use self::replica::{Atom, Parts, Replica, as_it_is};
+use self::reset::Mirrored;
 use self::shared::Shared;
 use self::shown::Shown;
 use self::stored::Stored;
@@ -82,6 +84,7 @@ pub struct Oracle {
     replica: Replica,
     shown: Shown,
     course: Course,
+    mirrored: Mirrored,
     told: BTreeMap<String, Told>,
     /// Those of them of which the app has not heard how they ended.
     open: BTreeSet<String>,
@@ -93,6 +96,8 @@ pub struct Oracle {
     /// What cannot be taken back by itself, though it is not frozen.
     folded: BTreeSet<String>,
     sent: BTreeSet<String>,
+    /// What was said to be applied, and where, when nobody could tell what that made of its documents.
+    early: BTreeMap<String, u64>,
     /// What was made anew, since the tab began.
     anew: BTreeMap<String, String>,
     committed_order: BTreeMap<String, u64>,
@@ -324,8 +329,10 @@ impl Oracle {
         let is_this = |fate: &&Fate| matches!(fate, Fate::Applied { seq, .. } if Some(*seq) == at);
         let Some(Fate::Applied { seq, names }) = truth.fates(id).iter().find(is_this) else { return };
         for name in names {
-            if let Some(state) = truth.at(name, *seq).filter(|state| self.can_tell(truth, id, name, state.seq)) {
-                self.replica.deliver(name, state);
+            match truth.at(name, *seq) {
+                Some(state) if self.can_tell(truth, id, name, state.seq) => self.replica.deliver(name, state),
+                Some(_) => drop(self.early.insert(id.to_owned(), *seq)),
+                None => {}
             }
         }
     }
@@ -337,7 +344,9 @@ impl Oracle {
         let value_at = |seq| truth.at(name, seq).and_then(|state| state.value.as_ref());
         let said = self.said.get(entry).and_then(|said| said.get(name));
         let is_told = said.is_some_and(|said| said.is_whole || said.base.as_ref() == value_at(had));
-        is_told || truth.birth_of(had) == truth.birth_of(seq)
+        // What went with the store is not known either.
+        let is_gone = had == 0 && self.is_unpulled();
+        is_told || !is_gone && truth.birth_of(had) == truth.birth_of(seq)
     }
 
     fn deliver_own(&mut self, truth: &Truth, id: Option<&str>, at: Option<u64>) {
@@ -368,7 +377,10 @@ impl Oracle {
         }
         self.course.goes_on(feed);
         match body["cursor"].as_str() {
-            Some(cursor) if body["more"] == false => self.course.caught_up(feed, cursor, &mut self.replica, truth),
+            Some(cursor) if body["more"] == false => {
+                self.is_pulled(feed);
+                self.course.caught_up(feed, cursor, &mut self.replica, truth)
+            }
             _ => Ok(()),
         }
     }
@@ -383,6 +395,9 @@ impl Oracle {
 
     /// The engine told the app.
     pub fn noticed(&mut self, truth: &Truth, notice: &Notice) -> Verdict {
+        if let Notice::Reset { recovered, lost } = notice {
+            return self.told_of_reset(*recovered, *lost);
+        }
         if self.shared.is_some() {
             return self.tab_noticed(truth, notice);
         }
@@ -444,6 +459,11 @@ impl Oracle {
             return broken("I1", format!("{id} ended {before} and then {ending:?}"));
         }
         let entry = self.replica.entry_of(id).flatten().map(str::to_owned);
+        if let Some(entry) = &entry
+            && let Some(at) = self.early.remove(entry)
+        {
+            self.deliver_entry(truth, entry, Some(at));
+        }
         let fates = entry.as_deref().map_or(&[] as &[Fate], |entry| truth.fates(entry));
         let fate = fates.last();
         let (name, refused) = match ending {
@@ -574,6 +594,7 @@ impl Oracle {
     /// A turn has ended: what changed in it looks as it must. With `all`, so does everything.
     pub fn looked(&mut self, truth: &Truth, all: bool, mut look: impl FnMut(&str) -> Look) -> Verdict {
         self.dependents_have_ended()?;
+        let is_unpulled = self.is_unpulled();
         let mut names = self.replica.take_touched();
         names.extend(self.shown.take_touched());
         if all {
@@ -585,7 +606,7 @@ impl Oracle {
             let was_in_memory = self.in_memory.contains(&name);
             let (must, is_known) = self.replica.visible(&name, truth);
             match &seen {
-                None if !was_in_memory && !is_known => {}
+                None if !was_in_memory && (!is_known || is_unpulled) => {}
                 Some(seen) => {
                     if !was_in_memory {
                         self.in_memory.insert(name.clone());

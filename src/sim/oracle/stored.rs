@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::engine::effect::Write;
+use crate::engine::effect::{Guard, Write};
 use crate::engine::ident::WriteId;
 use crate::engine::record::{self, Found, Kind, Lineage};
 
@@ -98,14 +98,21 @@ impl Stored {
         let mut removed = Vec::new();
         let mut copied = Vec::new();
         let (mut fresh, mut is_late) = (Vec::new(), false);
+        if write.guard == Guard::Fresh && write.meta.is_some() {
+            // A store is made, of what mirrors had of the one before, and perhaps of what has become of that.
+            removed.extend(std::mem::take(&mut self.log).into_values().flatten());
+        }
+        let mirrored = removed.clone();
         for (at, bytes) in &write.rewrite {
             let before = self.log.remove(at);
             if let Some(bytes) = bytes {
                 let facts = facts(bytes);
                 // What stands where nothing did is as if it were appended, when the store is taken up again.
                 is_late |= before.is_none();
-                let kept = if before.is_some() { &mut copied } else { &mut fresh };
-                kept.extend(facts.iter().cloned());
+                for fact in &facts {
+                    let kept = if before.is_some() || mirrored.contains(fact) { &mut copied } else { &mut fresh };
+                    kept.push(fact.clone());
+                }
                 self.log.insert(*at, facts);
             }
             removed.extend(before.unwrap_or_default());

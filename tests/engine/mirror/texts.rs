@@ -1,9 +1,11 @@
 //! Splices that come back after the store was lost.
 
 use serde_json::json;
+use syncline::engine::config::Config;
+use syncline::engine::effect::Effect;
 use syncline::engine::input::Input;
 
-use super::{applied, begun, mirrored, reset, unopened};
+use super::{applied, begun, mirrored, open, reset, unopened};
 use crate::harness::*;
 
 /// A client that has a text at the server.
@@ -105,4 +107,58 @@ fn s5_what_two_tabs_typed_one_behind_the_other_comes_back_whole() {
     let mut client = reset(client);
     client.live(&mut server, 2_000);
     assert_eq!((server.document("k"), client.status().inbox), (Some(json!({"t":"> one two three"})), 0));
+}
+
+#[test]
+fn s5_s17_a_text_that_a_splice_was_about_to_be_frozen_on_is_not_taken_for_the_one_it_was_typed_on() {
+    let (mut server, mut client) = written();
+    client.tell(Input::WentOffline);
+    client.mutate(splice("k", 3, 0, " two")).unwrap();
+    client.turn();
+    move_text(&mut server);
+    let mut client = reset(client);
+    while client.view("k") != Some(json!({"t":"> one two"})) {
+        client.pass(1);
+        if !client.has_push() {
+            client.live(&mut server, 1);
+        }
+    }
+    client.store();
+    client.storing = false;
+    client.pass(1_000);
+    assert!(!client.has_push(), "its freezing is not stored");
+    let mut client = reset(client);
+    client.live(&mut server, 2_000);
+    assert_eq!((server.document("k"), client.status().inbox), (Some(json!({"t":"> one two"})), 0));
+}
+
+#[test]
+fn s5_the_file_of_a_tab_that_is_gone_stays_until_the_texts_of_its_splices_are_read() {
+    let config = || Config { compact_idle_ms: 20, compact_bytes_min: 0, page_directly_bytes: 1, ..mirrored() };
+    let mut server = Server::new();
+    let mut client = open(config(), Disk::default(), Default::default(), 1);
+    client.mutate(put("k", r#"{"t":"one"}"#)).unwrap();
+    client.live(&mut server, 5_000);
+    client.tell(Input::WentOffline);
+    client.mutate(splice("k", 3, 0, " two")).unwrap();
+    client.turn();
+    move_text(&mut server);
+
+    let mut client = unopened(config(), client.disk, client.files, 20);
+    client.storing = false;
+    client.tell(Input::Started);
+    client.turn();
+    let Some(Effect::Load { load, what }) = client.loads.pop_front() else { panic!("it is read") };
+    let found = client.disk.load(&what);
+    client.tell(Input::Loaded { load, found });
+    client.turn();
+    assert!(!client.loads.is_empty(), "the page of its document is not read yet");
+    while let Some(write) = client.writes.pop_front() {
+        let position = client.disk.apply(&write).unwrap();
+        client.tell(Input::Written { write: write.write, position });
+        client.turn();
+    }
+    let mut client = reset(client);
+    client.live(&mut server, 2_000);
+    assert_eq!((server.document("k"), client.status().inbox), (Some(json!({"t":"> one two"})), 0));
 }

@@ -169,8 +169,8 @@ export class Instance {
     this.#auth?.giveUp();
   }
 
-  hold({ collection, key }, held) {
-    if (!this.#absent) this.#try(held ? 'hold' : 'release', collection, key);
+  hold(cells, held) {
+    if (!this.#absent) for (const names of byCollection(cells)) this.#try(held ? 'hold' : 'release', ...names);
   }
 
   /** Of a document its status; without one, which are pending. */
@@ -178,8 +178,8 @@ export class Instance {
     if (!this.#absent) this.#try(yes ? 'observe' : 'unobserve', collection, key);
   }
 
-  load({ collection, key }) {
-    return this.ask('load', collection, key);
+  load(cells) {
+    return Promise.all(byCollection(cells).map((names) => this.ask('load', ...names)));
   }
 
   /** What the module throws on purpose becomes an error; anything else means that it has ended. */
@@ -237,4 +237,11 @@ export class Instance {
       if (failure) throw failure;
     }
   }
+}
+
+/** Of each collection its name, and the list of keys, as calls take them. */
+function byCollection(cells) {
+  const keys = new Map(cells.map(({ collection }) => [collection, []]));
+  for (const { collection, key } of cells) keys.get(collection).push(key);
+  return [...keys].map(([collection, list]) => [collection, '', JSON.stringify(list)]);
 }

@@ -79,8 +79,11 @@ export class Client {
 
   call(operation, ...given) {
     const needed = given.filter((text) => text !== '');
-    if (operation === 'hold' || operation === 'release') return this.hold(...needed, operation === 'hold');
-    return this[operation](...needed);
+    if (!['hold', 'release', 'load'].includes(operation)) return this[operation](...needed);
+    const [collection, list] = needed;
+    const keys = JSON.parse(list);
+    for (const key of keys) this.hold(collection, key, operation !== 'release');
+    return operation === 'load' ? this.load(collection, keys) : undefined;
   }
 
   put(collection, key, text) {
@@ -138,11 +141,12 @@ export class Client {
     if (held && this.#isLoaded(collection, key)) this.#tellValue(collection, key);
   }
 
-  load(collection, key) {
-    this.#enter(['load', collection, key]);
+  load(collection, keys) {
+    this.#enter(['load', collection, ...keys]);
     const ask = ++this.#asks;
     queueMicrotask(() => {
-      if (!this.#isLoaded(collection, key)) {
+      for (const key of keys) {
+        if (this.#isLoaded(collection, key)) continue;
         this.loaded.add(`${collection}/${key}`);
         this.#tellValue(collection, key);
       }
@@ -264,8 +268,8 @@ export class Client {
   #tellValue(collection, key) {
     const name = `${collection}/${key}`;
     if (!this.held.has(name)) return;
-    const value = this.documents.get(name) ?? null;
-    this.tell({ notice: 'changed', address: { collection, key }, change: { change: 'value', value } });
+    const text = this.documents.get(name) ?? undefined;
+    this.tell({ notice: 'changed', address: { collection, key }, change: { change: 'value', value: text && JSON.parse(text) } });
   }
 }
 

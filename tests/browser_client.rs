@@ -5,7 +5,7 @@
 mod browser_support;
 
 use browser_support::{fresh, of, sleep};
-use js_sys::{Array, Function, JSON, Promise};
+use js_sys::{Function, JSON, Promise};
 use serde_json::{Value, json};
 use syncline::api::Client;
 use syncline::browser::host::Host;
@@ -149,7 +149,7 @@ fn text(given: Result<JsValue, JsValue>) -> String {
 
 /// The ids that a write gives.
 fn ids(written: Result<JsValue, JsValue>) -> Vec<String> {
-    Array::from(&written.expect("a good write")).iter().map(|id| id.as_string().expect("a text")).collect()
+    serde_json::from_str(&written.expect("a good write").as_string().expect("a text")).expect("a list")
 }
 
 fn code(result: Result<impl std::fmt::Debug, JsValue>) -> Value {

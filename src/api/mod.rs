@@ -80,8 +80,8 @@ impl Client {
     /// | `history` | | the last syncs, as the text of a list |
     /// | `memory` | | bytes of the module's memory |
     ///
-    /// All of a write is checked before anything of it is staged; the ids are those of its mutations. The `answered` notice
-    /// names the number that was given.
+    /// All of a write is checked before anything of it is staged; the ids are those of its mutations, as the text of a list. The
+    /// `answered` notice names the number that was given.
     pub fn call(&self, operation: &str, collection: &str, key: &str, text: &str) -> Result<JsValue, JsValue> {
         self.perform(operation, Address::of(collection, key), text).map_err(convert::fault)
     }
@@ -138,7 +138,7 @@ impl Client {
     fn write(&self, mut mutations: Vec<Mutation>) -> Result<JsValue, Fault> {
         let mut staged = Ok(Vec::new());
         self.0.act(&mut |engine, now, effects| staged = engine.mutate_all(now, std::mem::take(&mut mutations), effects))?;
-        Ok(convert::ids(&staged?))
+        Ok(text_of(&staged?).into())
     }
 
     fn tell(&self, input: Input) -> Result<JsValue, Fault> {

@@ -83,15 +83,13 @@ export class Cells {
     return cell.loading;
   }
 
-  async #load() {
+  #load() {
     const cells = this.#wanted;
     this.#wanted = [];
-    try {
-      await this.#owner.load(cells);
-    } finally {
+    return this.#owner.load(cells).finally(() => {
       for (const cell of cells) cell.loading = null;
       this.#settle(cells);
-    }
+    });
   }
 
   watched(cell, yes) {

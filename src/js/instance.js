@@ -64,7 +64,7 @@ export class Instance {
 
   /** Writes. */
   write(...call) {
-    const ids = this.call(...call);
+    const ids = JSON.parse(this.call(...call));
     return { ids, ...this.fold.mutations.follow(ids) };
   }
 
@@ -76,9 +76,9 @@ export class Instance {
 
   /** Writes, to be held by the app as one write. */
   writeOne(...call) {
-    const { ids: [id, ...others], durable, settled } = this.write(...call);
+    const { ids, durable, settled } = this.write(...call);
     const one = settled.then((all) => all.find(({ ending }) => ending !== 'applied') ?? all[0]);
-    return { id, durable, settled: one, rollback: () => this.#rollBack([id, ...others], settled) };
+    return { id: ids[0], durable, settled: one, rollback: () => this.#rollBack([...ids], settled) };
   }
 
   /** Takes writes back, the last one first: it may come after the others. */

@@ -91,7 +91,7 @@ export class Client {
   }
 
   putAll(collection, documents) {
-    return Object.entries(JSON.parse(documents)).map(([key, value]) => this.put(collection, key, JSON.stringify(value))[0]);
+    return JSON.stringify(Object.entries(JSON.parse(documents)).flatMap(([key, value]) => JSON.parse(this.put(collection, key, JSON.stringify(value)))));
   }
 
   merge(...call) {
@@ -122,7 +122,7 @@ export class Client {
     const { writes, atomic } = JSON.parse(text);
     const ids = this.#write(['mutate', text]);
     for (const { op, collection, key, value } of writes) if (op !== 'merge') this.change(collection, key, op === 'put' ? JSON.stringify(value) : null);
-    return atomic ? ids : writes.map((_, at) => `${ids[0]}.${at}`);
+    return atomic ? ids : JSON.stringify(writes.map((_, at) => `${JSON.parse(ids)[0]}.${at}`));
   }
 
   cancel(id) {
@@ -258,7 +258,7 @@ export class Client {
     this.#enter(call);
     if (collection !== undefined) this.change(collection, key, text);
     this.#ids += 1;
-    return [`m${this.#ids}`];
+    return JSON.stringify([`m${this.#ids}`]);
   }
 
   #isLoaded(collection, key) {

@@ -296,7 +296,7 @@ export class Tab {
     if (expected.length > 3) equal(`what ${operation} is given`, JSON.parse(text), expected[3]);
     this.#turn.call = null;
     this.#tell();
-    return this.#turn.ids;
+    return JSON.stringify(this.#turn.ids);
   }
 
   #view(name) {

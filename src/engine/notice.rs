@@ -10,11 +10,8 @@ use super::clock::Wall;
 use super::config::Level;
 use super::error::{Code, Fault};
 use super::ident::{AskId, MutationId};
-use crate::protocol::member::{Member, ObjectWriter, Written};
+use crate::protocol::member::{Member, ObjectWriter, TEXT_BYTES, Written};
 use crate::protocol::{Address, Json, KeyedOperation};
-
-/// Most texts have room in this from the start.
-const LIST_BYTES: usize = 512;
 
 /// News for the app.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -392,7 +389,7 @@ impl Notice {
 
     /// Many of them, as one JSON list.
     pub fn list(notices: &[Notice]) -> String {
-        let mut out = String::with_capacity(LIST_BYTES);
+        let mut out = String::with_capacity(TEXT_BYTES);
         out.push('[');
         for (index, notice) in notices.iter().enumerate() {
             if index > 0 {

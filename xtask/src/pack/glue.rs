@@ -7,7 +7,7 @@ use crate::failure::Done;
 /// Into the module each unit goes by itself as long as all are ASCII...
 const BY_UNITS: &str = "    for (; offset < len; offset++) {";
 /// ...and here only the first ones do: what is longer, the encoder takes in one go.
-const FIRST_UNITS: &str = "    for (; offset < len && offset < 64; offset++) {";
+const FIRST_UNITS: &str = "    for (; offset < len && offset < 1024; offset++) {";
 
 /// What is left by then needs three bytes a unit at most...
 const LEFT: &str = "    if (offset !== len) {

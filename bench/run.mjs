@@ -29,11 +29,12 @@ const { values: options } = parseArgs({
     only: { type: 'string' },
     peers: { type: 'string' },
     rounds: { type: 'string' },
+    documents: { type: 'string' },
   },
 });
 const scale = options.quick ? QUICK : FULL;
-const rounds = options.rounds === undefined ? scale.rounds : Number(options.rounds);
-if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds takes a whole number from 1, not ${options.rounds}`);
+scale.documents = whole('documents');
+const rounds = whole('rounds');
 const chosen = choose('--only', scenarios(scale), options.only, ({ name }) => name);
 const asked = choose('--peers', PEERS, options.peers, (name) => name);
 
@@ -146,6 +147,12 @@ async function chromiumVersion(directory) {
   const browser = await launch(executable, join(directory, 'version'));
   await browser.close();
   return browser.version;
+}
+
+function whole(name) {
+  const number = Number(options[name] ?? scale[name]);
+  if (!Number.isInteger(number) || number < 1) throw new Error(`--${name} takes a whole number from 1, not ${options[name]}`);
+  return number;
 }
 
 function choose(flag, list, wanted, nameOf) {

@@ -31,7 +31,7 @@ export function scenarios({ documents, samples }) {
         return cells;
       },
     },
-    acknowledged('acknowledged-few', 'acknowledged_few', documents / 10),
+    acknowledged('acknowledged-few', 'acknowledged_few', Math.ceil(documents / 10)),
     acknowledged('acknowledged-many', 'acknowledged_many', documents),
     {
       name: 'reopen',

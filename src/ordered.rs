@@ -2,8 +2,10 @@
 //! costs its machine code once more in what a user downloads, and the engine uses many kinds; so what orders knows no
 //! types, what compares knows the key alone, and what is left for each kind of map is to push and to take.
 
+use std::cell::Cell;
 use std::cmp::Ordering;
 use std::fmt;
+use std::sync::Arc;
 
 /// Most slots in a chunk; one that would hold more is split in two.
 const CHUNK: usize = 128;
@@ -28,6 +30,37 @@ struct Keys<K> {
 #[derive(Clone, Default)]
 pub struct Order {
     chunks: Vec<Vec<u32>>,
+    /// What was found last: the same is often looked for again, or what comes behind it.
+    found: Cell<Place>,
+}
+
+/// What can be a key.
+pub trait Key: Ord {
+    /// How it compares with another: what `cmp` says, where that can be said quicker.
+    fn order(&self, other: &Self) -> Ordering {
+        self.cmp(other)
+    }
+}
+
+impl Key for u64 {}
+impl<A: Ord, B: Ord> Key for (A, B) {}
+
+impl Key for Arc<str> {
+    fn order(&self, other: &Arc<str>) -> Ordering {
+        order(self, other)
+    }
+}
+
+/// How texts compare, eight bytes at a time: names that are looked for begin alike.
+pub fn order(one: &str, other: &str) -> Ordering {
+    let (mut one, mut other) = (one.as_bytes(), other.as_bytes());
+    while let (Some((first, rest)), Some((second, behind))) = (one.split_first_chunk(), other.split_first_chunk()) {
+        if first != second {
+            return u64::from_be_bytes(*first).cmp(&u64::from_be_bytes(*second));
+        }
+        (one, other) = (rest, behind);
+    }
+    one.cmp(other)
 }
 
 /// What is looked for, as slots see it.
@@ -42,8 +75,8 @@ impl<F: Fn(usize) -> Ordering> Probe for F {
     }
 }
 
-fn probe<'k, K: Ord>(slots: &'k [K], key: &'k K) -> impl Probe + 'k {
-    |slot: usize| slots[slot].cmp(key)
+fn probe<'k, K: Key>(slots: &'k [K], key: &'k K) -> impl Probe + 'k {
+    |slot: usize| slots[slot].order(key)
 }
 
 /// Which chunk, and where in it.
@@ -57,7 +90,7 @@ impl<K, V> Default for Ordered<K, V> {
     }
 }
 
-impl<K: Ord, V> Ordered<K, V> {
+impl<K: Key, V> Ordered<K, V> {
     /// How many items there are.
     pub fn len(&self) -> usize {
         self.values.len()
@@ -137,7 +170,7 @@ impl<K: Ord, V> Ordered<K, V> {
     }
 }
 
-impl<K: Ord> Keys<K> {
+impl<K: Key> Keys<K> {
     fn find(&self, key: &K) -> Result<Place, Place> {
         self.order.find(&probe(&self.slots, key))
     }
@@ -166,9 +199,27 @@ impl<K: Ord> Keys<K> {
 impl Order {
     /// Where the slot is that `probe` finds equal, or where it belongs.
     fn find(&self, probe: &dyn Probe) -> Result<Place, Place> {
+        // What is put in comes in order, too, for the most part, and is compared with the last one alone.
+        if let Some(chunk) = self.chunks.last()
+            && probe.compare(chunk[chunk.len() - 1] as usize).is_lt()
+        {
+            return Err((self.chunks.len() - 1, chunk.len()));
+        }
+        let (chunk, at) = self.found.get();
+        for mut place in [(chunk, at), (chunk, at + 1)] {
+            if self.slot(&mut place).is_some_and(|slot| probe.compare(slot).is_eq()) {
+                self.found.set(place);
+                return Ok(place);
+            }
+        }
         let Some(chunk) = self.search(None, probe).checked_sub(1) else { return Err((0, 0)) };
         let behind = self.search(Some(chunk), probe);
-        if probe.compare(self.chunks[chunk][behind - 1] as usize).is_eq() { Ok((chunk, behind - 1)) } else { Err((chunk, behind)) }
+        if probe.compare(self.chunks[chunk][behind - 1] as usize).is_eq() {
+            self.found.set((chunk, behind - 1));
+            Ok((chunk, behind - 1))
+        } else {
+            Err((chunk, behind))
+        }
     }
 
     /// How many slots of a chunk, or firsts of all chunks, are not behind what is looked for.
@@ -191,18 +242,12 @@ impl Order {
         if self.chunks.get(place.0)?.len() == place.1 {
             *place = (place.0 + 1, 0);
         }
-        Some(self.chunks.get(place.0)?[place.1] as usize)
+        Some(*self.chunks.get(place.0)?.get(place.1)? as usize)
     }
 
     /// The slot that `probe` finds equal; where there is none, the slot `new`, which from then on is one of them.
     pub fn enter(&mut self, new: usize, probe: &dyn Probe) -> usize {
-        let last = self.chunks.last().and_then(|chunk| Some((chunk.len(), *chunk.last()?)));
-        let found = match last {
-            // What comes in order, as most here does, is compared with the last one alone.
-            Some((end, slot)) if probe.compare(slot as usize).is_lt() => Err((self.chunks.len() - 1, end)),
-            _ => self.find(probe),
-        };
-        match found {
+        match self.find(probe) {
             Ok((chunk, at)) => self.chunks[chunk][at] as usize,
             Err(place) => {
                 self.insert(place, new);
@@ -265,13 +310,13 @@ impl<'m, K, V> Iterator for Iter<'m, K, V> {
     }
 }
 
-impl<K: Ord, V: PartialEq> PartialEq for Ordered<K, V> {
+impl<K: Key, V: PartialEq> PartialEq for Ordered<K, V> {
     fn eq(&self, other: &Self) -> bool {
         self.len() == other.len() && self.iter().eq(other.iter())
     }
 }
 
-impl<K: fmt::Debug + Ord, V: fmt::Debug> fmt::Debug for Ordered<K, V> {
+impl<K: fmt::Debug + Key, V: fmt::Debug> fmt::Debug for Ordered<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.iter()).finish()
     }
@@ -286,7 +331,14 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
+    impl Key for u16 {}
+
     proptest! {
+        #[test]
+        fn texts_compare_as_texts_do(one in "[ab\u{e9}]{0,20}", other in "[ab\u{e9}]{0,20}") {
+            prop_assert_eq!(order(&one, &other), one.cmp(&other));
+        }
+
         #[test]
         fn it_is_what_a_b_tree_is(steps in prop::collection::vec((0u32..4, 0u16..600, any::<u8>()), 0..1500)) {
             let (mut ordered, mut tree) = (Ordered::default(), BTreeMap::new());

@@ -5,7 +5,7 @@
 mod browser_support;
 
 use browser_support::{fresh, of, sleep};
-use js_sys::{Array, Function, JSON, Promise};
+use js_sys::{Function, JSON, Promise};
 use serde_json::{Value, json};
 use syncline::api::Client;
 use syncline::browser::host::Host;
@@ -149,7 +149,7 @@ fn text(given: Result<JsValue, JsValue>) -> String {
 
 /// The ids that a write gives.
 fn ids(written: Result<JsValue, JsValue>) -> Vec<String> {
-    Array::from(&written.expect("a good write")).iter().map(|id| id.as_string().expect("a text")).collect()
+    serde_json::from_str(&written.expect("a good write").as_string().expect("a text")).expect("a list")
 }
 
 fn code(result: Result<impl std::fmt::Debug, JsValue>) -> Value {
@@ -185,7 +185,7 @@ async fn a_durable_write_is_there_after_reopening_and_what_the_first_client_writ
 async fn i8_a_refused_write_is_rolled_back() {
     let server = server();
     let app = App::open(&fresh("refused"), &server).await;
-    app.client.call("hold", "notes", "a", "").unwrap();
+    app.client.call("hold", "notes", "", r#"["a"]"#).unwrap();
     let good = app.put("a", json!({ "n": 1 }));
     assert_eq!(app.settled(&good).await, json!({ "ending": "applied", "version": "v1" }));
 
@@ -251,7 +251,7 @@ async fn what_one_client_writes_another_sees() {
     let (one, two) = (App::open(&fresh("one"), &server).await, App::open(&fresh("two"), &server).await);
     let id = one.put("a", json!("from one"));
     assert_eq!(one.settled(&id).await["ending"], "applied");
-    two.client.call("hold", "notes", "a", "").unwrap();
+    two.client.call("hold", "notes", "", r#"["a"]"#).unwrap();
     let ask = two.client.call("pull", "", "", "").unwrap().as_f64();
     let answer = two.heard_that("answered", |notice| notice["ask"].as_f64() == ask).await;
     assert_eq!(answer["error"], Value::Null);
@@ -501,7 +501,7 @@ fn bad_options_throw_faults() {
 #[wasm_bindgen_test]
 async fn the_app_may_call_back_in_from_a_notice() {
     let app = App::open(&fresh("reentrant"), &JsValue::UNDEFINED).await;
-    app.client.call("hold", "notes", "a", "").unwrap();
+    app.client.call("hold", "notes", "", r#"["a"]"#).unwrap();
     let client = std::rc::Rc::new(app.client);
     let inner = client.clone();
     let act = Closure::<dyn FnMut()>::new(move || {

@@ -128,12 +128,6 @@ fn wrong(name: &str) -> Fault {
     Fault::new(Code::Validation, words::join(&["`", name, "` is not known here, or cannot be this"]))
 }
 
-/// The ids of mutations, as a list.
-pub fn ids(ids: &[MutationId]) -> JsValue {
-    // A list of texts always has a JavaScript value.
-    serde_wasm_bindgen::to_value(ids).unwrap_or_default()
-}
-
 /// A fault as an object.
 pub fn fault(fault: Fault) -> JsValue {
     value::parse(&text_of(&fault))

@@ -6,6 +6,7 @@ mod convert;
 mod planted;
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use wasm_bindgen::prelude::*;
 
@@ -19,7 +20,7 @@ use crate::engine::input::{Ask, Input};
 use crate::engine::message::Message;
 use crate::engine::mutation::Mutation;
 use crate::engine::notice::Notice;
-use crate::protocol::member::text_of;
+use crate::protocol::member::{Member, text_of};
 use crate::protocol::{Address, digits};
 use convert::Options;
 
@@ -56,11 +57,11 @@ impl Client {
     /// | `mutate` | `{ writes: [{ op, collection, key, value }], reads?, after?, atomic? }`: the writes together, `op` and `value` as above; a group unless `atomic` is `false`; made of these documents, to go after these mutations | ids |
     /// | `cancel` | | nothing: the mutation whose id stands for the key is taken back, unless it is sent |
     /// | `view` | | what a reader sees: the document's text, `null` where there is none, `undefined` where it is not in memory |
-    /// | `hold` | | nothing: the app looks at the document, and hears of each change of it |
-    /// | `release` | | nothing: it no longer looks |
+    /// | `hold` | a list of keys | nothing: the app looks at these documents, and hears of each change of them |
+    /// | `release` | the same | nothing: it no longer looks |
     /// | `observe` | | nothing: the app looks at how far the document's writes have come, or without one at which are pending |
     /// | `unobserve` | | nothing: it no longer looks |
-    /// | `load` | | a number, and behind it the document is in memory |
+    /// | `load` | the same | a number, and behind it these are in memory; the app looks at them |
     /// | `pull` | | a number, and behind it the server was asked: for all feeds, or for the one whose name stands for the key |
     /// | `push` | for how long at most, in milliseconds, or nothing | a number, and behind it all that was pending has ended |
     /// | `sync` | the same | a number, and behind it what was pending of the document has ended |
@@ -79,8 +80,8 @@ impl Client {
     /// | `history` | | the last syncs, as the text of a list |
     /// | `memory` | | bytes of the module's memory |
     ///
-    /// All of a write is checked before anything of it is staged; the ids are those of its mutations. The `answered` notice
-    /// names the number that was given.
+    /// All of a write is checked before anything of it is staged; the ids are those of its mutations, as the text of a list. The
+    /// `answered` notice names the number that was given.
     pub fn call(&self, operation: &str, collection: &str, key: &str, text: &str) -> Result<JsValue, JsValue> {
         self.perform(operation, Address::of(collection, key), text).map_err(convert::fault)
     }
@@ -93,10 +94,14 @@ impl Client {
                 View::Absent => JsValue::NULL,
                 View::NotLoaded => JsValue::UNDEFINED,
             }),
-            "hold" | "release" => self.tell(Input::Held { address, held: operation == "hold" }),
+            "hold" | "release" => self.tell(Input::Held { addresses: keys(&address, text), held: operation == "hold" }),
             "observe" | "unobserve" => self.tell(observed(address, operation == "observe")),
             "cancel" => self.tell(Input::CancelAsked { mutation: MutationId(address.key.clone()) }),
-            "load" => self.ask(Ask::Load { address }),
+            "load" => {
+                let addresses = keys(&address, text);
+                self.tell(Input::Held { addresses: addresses.clone(), held: true })?;
+                self.ask(Ask::Load { addresses })
+            }
             "pull" if address.key.is_empty() => self.ask(Ask::Pull),
             "pull" => self.ask(Ask::PullFeed { feed: address.key.clone() }),
             "push" => self.ask(Ask::Push { timeout_ms: digits::read(text) }),
@@ -133,7 +138,7 @@ impl Client {
     fn write(&self, mut mutations: Vec<Mutation>) -> Result<JsValue, Fault> {
         let mut staged = Ok(Vec::new());
         self.0.act(&mut |engine, now, effects| staged = engine.mutate_all(now, std::mem::take(&mut mutations), effects))?;
-        Ok(convert::ids(&staged?))
+        Ok(text_of(&staged?).into())
     }
 
     fn tell(&self, input: Input) -> Result<JsValue, Fault> {
@@ -150,6 +155,12 @@ impl Client {
 #[wasm_bindgen(js_name = countPending)]
 pub fn count_pending(database: String, scope: String, host: Host) {
     count::pending(database, scope, host);
+}
+
+/// The documents of a collection with the keys in a list.
+fn keys(of: &Address, list: &str) -> Vec<Address> {
+    let keys = Vec::<Arc<str>>::read(list).unwrap_or_default();
+    keys.into_iter().map(|key| Address::new(of.collection.clone(), key)).collect()
 }
 
 fn observed(address: Address, observed: bool) -> Input {

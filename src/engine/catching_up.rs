@@ -8,7 +8,7 @@ use super::effect::{Effect, Sink};
 use super::error::{Code, Fault};
 use super::header;
 use super::history::{ROWS_MAX, Row};
-use super::ident::{AskId, MutationId};
+use super::ident::MutationId;
 use super::inbox::Inbox;
 use super::input::{Bytes, Found, Meta, StoreFailure};
 use super::log::About;
@@ -101,18 +101,10 @@ impl Engine {
         self.load_waiting(effects);
         for address in &wanted {
             if !self.replica.is_resident(address) {
-                self.load_page_of(address, None, effects);
+                self.load_page_of(address, effects);
             }
         }
         true
-    }
-
-    /// The documents that calls wait for are in other pages.
-    fn load_waiting(&mut self, effects: &mut impl Sink) {
-        let waiting = std::mem::take(&mut self.waiting);
-        for ((_, ask), address) in waiting.iter() {
-            self.load_page_of(address, Some(AskId(*ask)), effects);
-        }
     }
 
     fn take_up_tail(&mut self, now: Timestamp, log: &[(u64, Bytes)], effects: &mut impl Sink) -> Result<(), Gap> {
@@ -215,7 +207,7 @@ impl Engine {
             self.outbox.depend(order, &after, &[]);
             for (address, layer) in layers {
                 if self.is_paged(&address) && !self.replica.is_resident(&address) {
-                    self.load_page_of(&address, None, effects);
+                    self.load_page_of(&address, effects);
                 }
                 self.replica.lay_lifted(&address, self.is_paged(&address), order, layer);
                 addresses.insert(address, ());
@@ -278,7 +270,7 @@ impl Engine {
         self.load_waiting(effects);
         for address in held {
             if self.is_paged(address) && !self.replica.is_resident(address) {
-                self.load_page_of(address, None, effects);
+                self.load_page_of(address, effects);
             }
         }
         self.await_all();
@@ -573,7 +565,7 @@ impl Engine {
                 self.ungrounded.insert(address.clone(), ());
             }
             if is_pending || self.watch.is_held(address) {
-                self.load_page_of(address, None, effects);
+                self.load_page_of(address, effects);
             }
         }
     }

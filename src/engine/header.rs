@@ -8,13 +8,13 @@ use super::error::Fault;
 use super::ident::MutationId;
 use super::input::Collections;
 use super::record::{DirectoryRow, Lineage, Place};
-use crate::protocol::member::{Fields, Filled, Member, ObjectWriter};
+use crate::protocol::member::{Fields, Filled, Member, ObjectWriter, TEXT_BYTES};
 use crate::protocol::{Address, Json, Names, Part, Parts, Pointer, Seen};
 
 /// The text of an object with these members.
 macro_rules! object {
     ($($name:tt: $value:expr),*) => {{
-        let mut text = String::new();
+        let mut text = String::with_capacity(TEXT_BYTES);
         let mut object = ObjectWriter::begin(&mut text);
         $(object.member($name, $value);)*
         object.end();

@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ordered::Key;
 use crate::protocol::member::Member;
 
 /// A mutation's id, a uuid. An entry is named by its first member.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct MutationId(pub Arc<str>);
+
+impl Key for MutationId {}
 
 impl Member for MutationId {
     fn write(&self, out: &mut String) {

@@ -117,10 +117,10 @@ pub enum Input {
     },
     /// A deadline was reached.
     Woke,
-    /// The app looks at a document, or no longer does.
+    /// The app looks at documents, or no longer does.
     Held {
-        /// The document.
-        address: Address,
+        /// The documents.
+        addresses: Vec<Address>,
         /// Whether it looks.
         held: bool,
     },
@@ -173,10 +173,10 @@ pub enum Input {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "camelCase")]
 pub enum Ask {
-    /// That a document be in memory.
+    /// That documents be in memory.
     Load {
         /// Which.
-        address: Address,
+        addresses: Vec<Address>,
     },
     /// That the server be asked now, for all feeds.
     Pull,

@@ -143,7 +143,9 @@ pub struct Engine {
     /// Pages that are to be read.
     wanted: OrderedSet<u64>,
     /// Who waits for which page, and for what in it.
-    waiting: Ordered<(u64, u64), Address>,
+    waiting: Ordered<(u64, u64), Vec<Address>>,
+    /// For how many pages each of them waits.
+    loads: Ordered<u64, u32>,
     /// Documents with something pending whose page is to be read. Meanwhile nobody is asked: an answer about such a
     /// document could not be laid under what was made on it.
     ungrounded: OrderedSet<Address>,
@@ -259,6 +261,7 @@ impl Engine {
             loading: None,
             wanted: Ordered::default(),
             waiting: Ordered::default(),
+            loads: Ordered::default(),
             ungrounded: Ordered::default(),
             unpulled: Ordered::default(),
             client: String::new(),
@@ -334,7 +337,7 @@ impl Engine {
             Input::MirrorsListed { names } => self.on_mirrors_listed(now, names, effects),
             Input::MirrorsRead { files } => self.on_mirrors_read(now, files, effects),
             Input::Woke => {}
-            Input::Held { address, held } => self.on_held(address, held, effects),
+            Input::Held { addresses, held } => self.on_held(&addresses, held, effects),
             Input::Asked { ask, what } => self.on_asked(now, ask, what, effects),
             Input::ItemObserved { address, observed } => self.on_item_observed(address, observed, effects),
             Input::PendingObserved { observed } => self.on_pending_observed(observed, effects),
@@ -421,17 +424,24 @@ impl Engine {
         }
     }
 
-    fn on_held(&mut self, address: Address, held: bool, effects: &mut impl Sink) {
-        if !self.watch.hold(address.clone(), held) || !held {
-            return;
-        }
-        match self.view(&address) {
-            View::NotLoaded => self.load_page_of(&address, None, effects),
-            View::Absent => effects.push(Effect::Notify(Notice::Changed { address, change: ViewChange::Value { value: None } })),
-            View::Document(json) => {
-                effects.push(Effect::Notify(Notice::Changed { address, change: ViewChange::Value { value: Some(json) } }))
+    fn on_held(&mut self, addresses: &[Address], held: bool, effects: &mut impl Sink) {
+        for address in addresses {
+            if self.watch.hold(address.clone(), held) && held && !self.tell_value(address, effects) {
+                self.want_page_of(address);
             }
         }
+        self.load_wanted(effects);
+    }
+
+    /// Tells what a document is, where that is known.
+    fn tell_value(&mut self, address: &Address, effects: &mut impl Sink) -> bool {
+        let value = match self.view(address) {
+            View::NotLoaded => return false,
+            View::Absent => None,
+            View::Document(json) => Some(json),
+        };
+        effects.push(Effect::Notify(Notice::Changed { address: address.clone(), change: ViewChange::Value { value } }));
+        true
     }
 
     fn on_asked(&mut self, now: Timestamp, ask: AskId, what: Ask, effects: &mut impl Sink) {
@@ -445,13 +455,7 @@ impl Engine {
             Ask::Sync { address, timeout_ms } if self.follows() => {
                 self.send_errand(ask, Errand::Push { address: Some(address) }, until(timeout_ms), effects);
             }
-            Ask::Load { address } => {
-                if self.view(&address) == View::NotLoaded {
-                    self.load_page_of(&address, Some(ask), effects);
-                } else {
-                    effects.push(Effect::Notify(Notice::Answered { ask, error: None }));
-                }
-            }
+            Ask::Load { addresses } => self.on_load_asked(ask, &addresses, effects),
             Ask::Pull => self.on_pull_asked(now, ask, None, None, effects),
             Ask::PullFeed { feed } => self.on_pull_asked(now, ask, Some(&feed), None, effects),
             Ask::Wait { timeout_ms } => self.on_wait_asked(now, ask, timeout_ms, effects),

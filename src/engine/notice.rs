@@ -1,5 +1,5 @@
 //! What the app hears. The JavaScript half of the package is a pure fold of these, which it gets as one JSON array a
-//! turn; values inside are JSON text, so that they are parsed when somebody reads them and not before.
+//! turn, with the documents in it as they are.
 
 use std::sync::Arc;
 
@@ -10,12 +10,8 @@ use super::clock::Wall;
 use super::config::Level;
 use super::error::{Code, Fault};
 use super::ident::{AskId, MutationId};
-use crate::protocol::member::{Member, ObjectWriter, Written};
-use crate::protocol::value::write_string;
+use crate::protocol::member::{Member, ObjectWriter, TEXT_BYTES, Written};
 use crate::protocol::{Address, Json, KeyedOperation};
-
-/// Most texts have room in this from the start.
-const LIST_BYTES: usize = 512;
 
 /// News for the app.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -115,10 +111,10 @@ pub enum Notice {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "change", rename_all = "camelCase")]
 pub enum ViewChange {
-    /// It is this; `None`: there is none.
+    /// It is this; where there is none, the member is left out.
     Value {
-        /// The document's text, inside a JSON string.
-        #[serde(serialize_with = "text::serialize")]
+        /// The document.
+        #[serde(serialize_with = "raw::document", skip_serializing_if = "Option::is_none")]
         value: Option<Json>,
     },
     /// These operations were applied to what it was.
@@ -393,7 +389,7 @@ impl Notice {
 
     /// Many of them, as one JSON list.
     pub fn list(notices: &[Notice]) -> String {
-        let mut out = String::with_capacity(LIST_BYTES);
+        let mut out = String::with_capacity(TEXT_BYTES);
         out.push('[');
         for (index, notice) in notices.iter().enumerate() {
             if index > 0 {
@@ -412,11 +408,7 @@ impl ViewChange {
         match self {
             ViewChange::Value { value } => {
                 object.member("change", &"value");
-                match value {
-                    // The document's text, inside a JSON string: it is parsed when somebody reads it.
-                    Some(value) => write_string(value.as_str(), object.name("value")),
-                    None => object.name("value").push_str("null"),
-                }
+                object.member("value", value);
             }
             ViewChange::Operations { operations } => {
                 object.member("change", &"operations");
@@ -499,21 +491,15 @@ mod raw {
 
     use serde::{Serialize, Serializer};
 
+    use crate::protocol::Json;
+
     pub fn serialize<S: Serializer>(value: &str, serializer: S) -> Result<S::Ok, S::Error> {
         let raw: &serde_json::value::RawValue = serde_json::from_str(value).map_err(serde::ser::Error::custom)?;
         raw.serialize(serializer)
     }
-}
 
-mod text {
-    //! For the serde library, whose view of a notice the tests hold against this one.
-
-    use serde::{Serialize, Serializer};
-
-    use crate::protocol::Json;
-
-    pub fn serialize<S: Serializer>(value: &Option<Json>, serializer: S) -> Result<S::Ok, S::Error> {
-        value.as_ref().map(Json::as_str).serialize(serializer)
+    pub fn document<S: Serializer>(value: &Option<Json>, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize(value.as_ref().map_or("null", Json::as_str), serializer)
     }
 }
 

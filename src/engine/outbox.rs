@@ -85,8 +85,11 @@ impl Outbox {
             self.joined.insert(other.0.clone(), order);
         }
         self.list(order, State::New, queued.state);
+        let is_last = queued.state == State::New && order == self.last_order;
         self.queue.insert(order, queued);
-        self.refresh(&addresses);
+        addresses.iter().for_each(|address| self.touch(address));
+        // What comes last heads nothing, and takes nobody's place.
+        self.refresh(if is_last { &[] } else { &addresses });
         order
     }
 
@@ -619,9 +622,7 @@ impl Outbox {
     /// Keeps `heads` true for some documents.
     fn refresh(&mut self, addresses: &[Address]) {
         for address in addresses {
-            if let Some(touched) = &mut self.touched {
-                touched.insert(address.clone(), ());
-            }
+            self.touch(address);
             let Some(key) = self.keys.get(address) else { continue };
             let first = key.orders.first().map(|(order, ())| *order);
             self.set_head(address, first.filter(|order| self.may_freeze(*order)));
@@ -631,13 +632,13 @@ impl Outbox {
         }
     }
 
-    /// Whether what stands at `order` is a mutation that may go as far as all others are concerned: it is kept, depends on
-    /// nothing, and heads all its documents.
+    /// Whether what stands at `order`, first of one document, is a mutation that may go as far as all others are concerned: it is
+    /// kept, depends on nothing, and heads all its documents.
     fn may_freeze(&self, order: u64) -> bool {
         let heads = |address: &Address| self.first(Some(address)) == Some(order);
         self.queue.get(&order).is_some_and(|queued| {
             let is_free = queued.state == State::Kept && queued.after.is_empty() && !self.is_sealed(&queued.addresses);
-            is_free && queued.addresses.iter().all(heads)
+            is_free && (!queued.is_group() || queued.addresses.iter().all(heads))
         })
     }
 }

@@ -47,7 +47,7 @@ impl Rng {
         let (random, more) = (self.bits().swap_bytes(), self.bits().swap_bytes());
         let high = wall_ms << 16 | 7 << 12 | random >> 48 & 0xfff;
         let low = 2 << 62 | (random << 16 | more >> 48) & (u64::MAX >> 2);
-        let mut text = String::new();
+        let mut text = String::with_capacity(36);
         for half in [high, low] {
             for digit in digits::hash(half).bytes() {
                 if matches!(text.len(), 8 | 13 | 18 | 23) {

@@ -19,7 +19,7 @@ use super::revived::Endings;
 use super::settling::tell_settled;
 use super::store::{Kept, Taken};
 use super::tabs::Reads;
-use super::{Engine, Life};
+use super::{Engine, Life, View};
 use crate::protocol::Address;
 use crate::protocol::member::text_of;
 use crate::protocol::words;
@@ -317,27 +317,56 @@ impl Engine {
         self.outbox.mark_stored(id, place, is_grounded);
     }
 
+    /// The app asks for documents: it is answered when they are in memory.
+    pub(super) fn on_load_asked(&mut self, ask: AskId, addresses: &[Address], effects: &mut impl Sink) {
+        if self.waiting.len() >= WAITERS_MAX && addresses.iter().any(|address| self.view(address) == View::NotLoaded) {
+            let error = Fault::new(Code::QueueFull, "too many calls are waiting");
+            return self.answer(ask, Some(error), effects);
+        }
+        self.await_pages_of(ask, addresses);
+        self.answer_loaded(ask, effects);
+        self.load_wanted(effects);
+    }
+
+    fn await_pages_of(&mut self, ask: AskId, addresses: &[Address]) {
+        for address in addresses {
+            let Some(page) = self.store.pages.page_of(address).filter(|_| self.view(address) == View::NotLoaded) else { continue };
+            self.wanted.insert(page.into(), ());
+            let awaited = self.waiting.get_or_insert_with((page.into(), ask.0), Vec::new);
+            if awaited.is_empty() {
+                *self.loads.get_or_insert_with(ask.0, || 0) += 1;
+            }
+            awaited.push(address.clone());
+        }
+    }
+
+    fn answer_loaded(&mut self, ask: AskId, effects: &mut impl Sink) {
+        if !self.loads.contains_key(&ask.0) {
+            self.answer(ask, None, effects);
+        }
+    }
+
+    /// The documents that calls wait for may be in other pages.
+    pub(super) fn load_waiting(&mut self, effects: &mut impl Sink) {
+        let (waiting, loads) = (std::mem::take(&mut self.waiting), std::mem::take(&mut self.loads));
+        for ((_, ask), addresses) in waiting.iter() {
+            self.await_pages_of(AskId(*ask), addresses);
+        }
+        loads.keys().for_each(|ask| self.answer_loaded(AskId(*ask), effects));
+        self.load_wanted(effects);
+    }
+
     /// Brings the page that holds `address` into memory. One reading is on its way at a time: what is wanted meanwhile
     /// goes with the next.
-    pub(super) fn load_page_of(&mut self, address: &Address, ask: Option<AskId>, effects: &mut impl Sink) {
-        match self.store.pages.page_of(address) {
-            Some(_) if ask.is_some() && self.waiting.len() >= WAITERS_MAX => {
-                let error = Fault::new(Code::QueueFull, "too many calls are waiting");
-                ask.into_iter().for_each(|ask| self.answer(ask, Some(error.clone()), effects));
-            }
-            Some(page) => {
-                self.wanted.insert(page.into(), ());
-                if let Some(ask) = ask {
-                    self.waiting.insert((page.into(), ask.0), address.clone());
-                }
-            }
-            None => {
-                if let Some(ask) = ask {
-                    self.answer(ask, None, effects);
-                }
-            }
-        }
+    pub(super) fn load_page_of(&mut self, address: &Address, effects: &mut impl Sink) {
+        self.want_page_of(address);
         self.load_wanted(effects);
+    }
+
+    pub(super) fn want_page_of(&mut self, address: &Address) {
+        if let Some(page) = self.store.pages.page_of(address) {
+            self.wanted.insert(page.into(), ());
+        }
     }
 
     pub(super) fn load_wanted(&mut self, effects: &mut impl Sink) {
@@ -380,7 +409,12 @@ impl Engine {
             self.wanted.remove(&page);
             while let Some((page, ask)) = self.waiting.from(&(page, 0)).next().map(|(key, _)| *key).filter(|(of, _)| *of == page) {
                 self.waiting.remove(&(page, ask));
-                self.answer(AskId(ask), None, effects);
+                let pages = self.loads.get_or_insert_with(ask, || 1);
+                *pages -= 1;
+                if *pages == 0 {
+                    self.loads.remove(&ask);
+                    self.answer(AskId(ask), None, effects);
+                }
             }
         }
         self.migrate_writes(now);

@@ -135,7 +135,7 @@ impl Engine {
         self.replica.lay(address, is_paged, order, id.clone(), operations);
         let is_awaited = is_paged && !self.replica.is_resident(address);
         if is_awaited {
-            self.load_page_of(address, None, effects);
+            self.load_page_of(address, effects);
         }
         is_awaited
     }

@@ -11,6 +11,8 @@ class Cell extends Audience {
   #source = null;
   revision;
   watched = false;
+  /** Whether the engine tells of it. */
+  held = false;
   /** The answer that is being waited for. */
   loading = null;
   /** Whether another module is about to tell what one has told before. */
@@ -32,16 +34,18 @@ class Cell extends Audience {
 }
 
 /**
- * All documents in view. `owner.hold(cell, yes)` asks the engine to tell of a document's changes, or no longer to, and
- * `owner.load(cell)` resolves when the document is in memory. `first` is what is known before anything was told.
+ * All documents in view. `owner.hold(cells, yes)` asks the engine to tell of documents' changes, or no longer to, and
+ * `owner.load(cells)` does the first, and resolves when they are in memory. `first` is what is known before anything was told.
  */
 export class Cells {
   #owner;
   #collections = new Map();
-  // In the order of use: a Map keeps it.
-  #idle = new Map();
+  // In the order of use: a Set keeps it.
+  #idle = new Set();
   #completed = false;
   #first;
+  #wanted = [];
+  #loading;
 
   constructor(owner, first) {
     this.#owner = owner;
@@ -53,8 +57,8 @@ export class Cells {
     return this.#collections.get(collection)?.get(key);
   }
 
-  /** The document, in view from here on. */
-  at(collection, key) {
+  /** The document, in view from here on. What is loaded next is held with that. */
+  at(collection, key, isLoaded = false) {
     let cell = this.find(collection, key);
     if (cell === undefined) {
       cell = new Cell(this, collection, key, this.#first);
@@ -62,35 +66,44 @@ export class Cells {
       if (cells === undefined) this.#collections.set(collection, (cells = new Map()));
       cells.set(key, cell);
       if (this.#completed) cell.complete();
-      else this.#owner.hold(cell, true);
     }
-    this.#settle(cell);
+    if (!isLoaded && !cell.held) this.#owner.hold([cell], (cell.held = true));
+    this.#settle([cell]);
     return cell;
   }
 
   /** Resolves when the document is in memory. */
   load(cell) {
-    cell.loading ??= this.#owner.load(cell).finally(() => {
-      cell.loading = null;
-      this.#settle(cell);
-    });
-    this.#settle(cell);
+    if (!cell.loading) {
+      // The first one begins, when all of the tick are there.
+      if (this.#wanted.push(cell) === 1) this.#loading = Promise.resolve().then(() => this.#load());
+      cell.loading = this.#loading;
+      this.#settle([cell]);
+    }
     return cell.loading;
+  }
+
+  #load() {
+    const cells = this.#wanted;
+    this.#wanted = [];
+    return this.#owner.load(cells).finally(() => {
+      for (const cell of cells) cell.loading = null;
+      this.#settle(cells);
+    });
   }
 
   watched(cell, yes) {
     cell.watched = yes;
-    this.#settle(cell);
+    this.#settle([cell]);
     if (yes && cell.revision === undefined && !this.#completed) this.load(cell).catch(IN_THE_STATUS);
   }
 
   /** For a module that was started again and knows of nothing. */
   retell() {
-    for (const cell of this.#all()) {
-      cell.retold = true;
-      this.#owner.hold(cell, true);
-      this.load(cell).catch(IN_THE_STATUS);
-    }
+    const cells = this.#all();
+    for (const cell of cells) cell.retold = true;
+    this.#owner.hold(cells, true);
+    for (const cell of cells) this.load(cell).catch(IN_THE_STATUS);
   }
 
   complete() {
@@ -102,16 +115,20 @@ export class Cells {
     return [...this.#collections.values()].flatMap((cells) => [...cells.values()]);
   }
 
-  /** Puts a document where its use says: the one that was idle longest goes when there are too many. */
-  #settle(cell) {
-    this.#idle.delete(cell);
-    if (cell.watched || cell.loading) return;
-    this.#idle.set(cell, true);
-    if (this.#idle.size <= IDLE_MAX) return;
-    const [oldest] = this.#idle.keys();
-    this.#idle.delete(oldest);
-    this.#collections.get(oldest.collection).delete(oldest.key);
-    this.#owner.hold(oldest, false);
+  /** Puts documents where their use says: those that were idle longest go when there are too many. */
+  #settle(cells) {
+    for (const cell of cells) {
+      this.#idle.delete(cell);
+      if (!cell.watched && !cell.loading) this.#idle.add(cell);
+    }
+    const gone = [];
+    for (const cell of this.#idle) {
+      if (this.#idle.size <= IDLE_MAX) break;
+      this.#idle.delete(cell);
+      this.#collections.get(cell.collection).delete(cell.key);
+      gone.push(cell);
+    }
+    this.#owner.hold(gone, false);
   }
 }
 

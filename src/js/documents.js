@@ -18,7 +18,7 @@ export class Documents {
     const { fold, ready } = this.#instance;
     name(key, 'a document');
     await ready;
-    const cell = fold.cells.at(this.#collection, key);
+    const cell = fold.cells.at(this.#collection, key, true);
     if (cell.revision === undefined || cell.loading) await fold.cells.load(cell);
     return cell.current();
   }

@@ -40,7 +40,7 @@ export class Fold {
     this.#owner = owner;
     this.mutations = new Mutations(guard);
     this.cells = new Cells(owner);
-    this.items = new Cells({ hold: (cell, yes) => owner.observe(yes, cell), load: async () => {} }, UNKNOWN);
+    this.items = new Cells({ hold: (cells, yes) => cells.forEach((cell) => owner.observe(yes, cell)), load: async () => {} }, UNKNOWN);
     this.inbox = new Inbox((...call) => owner.ask(...call));
     this.pending = new Pending((yes) => owner.observe(yes));
     this.status = sourceOf(() => this.#audience);
@@ -145,7 +145,7 @@ export class Fold {
       return () => cell.emit(revision, operations);
     }
     // A module that was started again tells everything again: what is the same keeps its identity.
-    if (cell.retold && cell.revision?.is(change.value)) return undefined;
+    if (cell.retold && cell.revision && JSON.stringify(cell.current()) === JSON.stringify(change.value)) return undefined;
     cell.retold = false;
     const revision = (cell.revision = Revision.of(change.value, order));
     return () => cell.emit(revision);
@@ -200,12 +200,9 @@ const FIRST = Object.freeze({ state: 'unknown', lastSync: null });
 const UNKNOWN = { order: 0, read: () => FIRST };
 
 /** The engine's status as the app gets it. */
-function shape({ notice, storage, mirror, error, retryAt, lastPushAt, lastPullAt, ...status }) {
+function shape({ notice, storage, mirror, error, ...status }) {
   return {
     ...status,
-    retryAt: retryAt ?? null,
-    lastPushAt: lastPushAt ?? null,
-    lastPullAt: lastPullAt ?? null,
     storage: { kind: storage, mirror: mirror ? 'on' : 'off' },
     error: error ? fromFault(error) : null,
   };

@@ -64,7 +64,7 @@ export class Instance {
 
   /** Writes. */
   write(...call) {
-    const ids = this.call(...call);
+    const ids = JSON.parse(this.call(...call));
     return { ids, ...this.fold.mutations.follow(ids) };
   }
 
@@ -76,9 +76,9 @@ export class Instance {
 
   /** Writes, to be held by the app as one write. */
   writeOne(...call) {
-    const { ids: [id, ...others], durable, settled } = this.write(...call);
+    const { ids, durable, settled } = this.write(...call);
     const one = settled.then((all) => all.find(({ ending }) => ending !== 'applied') ?? all[0]);
-    return { id, durable, settled: one, rollback: () => this.#rollBack([id, ...others], settled) };
+    return { id: ids[0], durable, settled: one, rollback: () => this.#rollBack([...ids], settled) };
   }
 
   /** Takes writes back, the last one first: it may come after the others. */
@@ -169,8 +169,8 @@ export class Instance {
     this.#auth?.giveUp();
   }
 
-  hold({ collection, key }, held) {
-    if (!this.#absent) this.#try(held ? 'hold' : 'release', collection, key);
+  hold(cells, held) {
+    if (!this.#absent) for (const names of byCollection(cells)) this.#try(held ? 'hold' : 'release', ...names);
   }
 
   /** Of a document its status; without one, which are pending. */
@@ -178,8 +178,8 @@ export class Instance {
     if (!this.#absent) this.#try(yes ? 'observe' : 'unobserve', collection, key);
   }
 
-  load({ collection, key }) {
-    return this.ask('load', collection, key);
+  load(cells) {
+    return Promise.all(byCollection(cells).map((names) => this.ask('load', ...names)));
   }
 
   /** What the module throws on purpose becomes an error; anything else means that it has ended. */
@@ -237,4 +237,11 @@ export class Instance {
       if (failure) throw failure;
     }
   }
+}
+
+/** Of each collection its name, and the list of keys, as calls take them. */
+function byCollection(cells) {
+  const keys = new Map(cells.map(({ collection }) => [collection, []]));
+  for (const { collection, key } of cells) keys.get(collection).push(key);
+  return [...keys].map(([collection, list]) => [collection, '', JSON.stringify(list)]);
 }

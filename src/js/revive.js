@@ -1,4 +1,4 @@
-// A document as it was told, and its value once somebody reads it: parsed or folded once, frozen, the same from then on.
+// A document as it was told, and its value once somebody reads it: folded once, frozen, the same from then on.
 
 import { apply, freeze } from './apply.js';
 
@@ -7,16 +7,15 @@ const UNREAD_MAX = 1000;
 
 /** One state of a document. */
 export class Revision {
-  #text;
   #before;
   #operations;
   #unread = 0;
   #value;
 
-  /** The document of this JSON text; `null`: there is none. */
-  static of(text, order) {
+  /** This document, which is nobody else's; `undefined`: there is none. */
+  static of(value, order) {
     const revision = new Revision(order);
-    if (text !== null) revision.#text = text;
+    revision.#value = value;
     return revision;
   }
 
@@ -35,18 +34,10 @@ export class Revision {
     return revision;
   }
 
-  /** Whether the document of this text is the same one. */
-  is(text) {
-    const value = this.read();
-    return value === undefined ? text === null : JSON.stringify(value) === text;
-  }
-
   /** The value; `undefined` where there is no document. */
   read() {
-    if (this.#text !== undefined) {
-      this.#value = freeze(JSON.parse(this.#text));
-      this.#text = undefined;
-    } else if (this.#before !== undefined) {
+    if (!Object.isFrozen(this.#value)) freeze(this.#value);
+    if (this.#before !== undefined) {
       const operations = [];
       let from = this;
       for (; from.#before !== undefined; from = from.#before) operations.push(from.#operations);

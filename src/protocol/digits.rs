@@ -47,7 +47,7 @@ pub fn read_signed(text: &str) -> Option<i64> {
 
 /// A hash as sixteen hexadecimal digits.
 pub fn hash(hash: u64) -> String {
-    let mut digits = String::new();
+    let mut digits = String::with_capacity(16);
     for place in 1..=16 {
         digits.push(nibble((hash >> (64 - 4 * place)) as u8, b'a'));
     }

@@ -11,6 +11,9 @@ use super::scan::Walk;
 use super::value::write_string;
 use super::{digits, words};
 
+/// Most texts have room in this from the start.
+pub const TEXT_BYTES: usize = 512;
+
 /// The members of an object, found but not yet read. A name that comes twice has its later value.
 #[derive(Debug, Default)]
 pub struct Fields<'a> {
@@ -479,7 +482,7 @@ impl Member for Json {
 
 /// The text of one value.
 pub fn text_of(value: &dyn Written) -> String {
-    let mut text = String::new();
+    let mut text = String::with_capacity(TEXT_BYTES);
     value.append(&mut text);
     text
 }

@@ -17,11 +17,14 @@ pub mod text;
 pub mod value;
 pub mod words;
 
+use std::cmp::Ordering;
 use std::ops::Deref;
 use std::sync::Arc;
 
 use member::{Fields, Member, ObjectWriter};
 use serde::{Deserialize, Serialize};
+
+use crate::ordered::{Key, order};
 
 pub use document::{ApplyError, Draft};
 pub use http::{Call, HttpRequest, Identity, Method};
@@ -50,13 +53,27 @@ impl Clone for Address {
 }
 
 /// What an address says.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Names {
     /// The collection's name.
     pub collection: Arc<str>,
     /// The key in the collection.
     pub key: Arc<str>,
 }
+
+impl Ord for Names {
+    fn cmp(&self, other: &Names) -> Ordering {
+        order(&self.collection, &other.collection).then_with(|| order(&self.key, &other.key))
+    }
+}
+
+impl PartialOrd for Names {
+    fn partial_cmp(&self, other: &Names) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Key for Address {}
 
 impl Deref for Address {
     type Target = Names;

@@ -2,7 +2,7 @@
 
 use super::digits;
 use super::json::{DEPTH_MAX, JsonError};
-use super::scan::Walk;
+use super::scan::{Walk, plain};
 use crate::ordered::Order;
 
 /// A JSON value.
@@ -115,35 +115,23 @@ impl Value {
 }
 
 /// Appends `text` as a JSON string.
-pub fn write_string(text: &str, out: &mut String) {
+pub fn write_string(mut text: &str, out: &mut String) {
     out.push('"');
-    let mut plain = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        if byte >= b' ' && byte != b'"' && byte != b'\\' {
-            continue;
-        }
-        let escape = match byte {
-            b'"' => "\\\"",
-            b'\\' => "\\\\",
-            b'\n' => "\\n",
-            b'\r' => "\\r",
-            b'\t' => "\\t",
-            0x08 => "\\b",
-            0x0c => "\\f",
-            _ => {
-                out.push_str(&text[plain..at]);
-                out.push_str("\\u00");
+    loop {
+        let (plain, rest) = text.split_at(plain(text.as_bytes()));
+        out.push_str(plain);
+        let Some(byte) = rest.bytes().next() else { break };
+        out.push('\\');
+        match b"\"\\\x08\x0c\n\r\t".iter().position(|known| *known == byte) {
+            Some(which) => out.push(char::from(b"\"\\bfnrt"[which])),
+            None => {
+                out.push_str("u00");
                 out.push(digits::nibble(byte >> 4, b'a'));
                 out.push(digits::nibble(byte, b'a'));
-                plain = at + 1;
-                continue;
             }
-        };
-        out.push_str(&text[plain..at]);
-        out.push_str(escape);
-        plain = at + 1;
+        }
+        text = &rest[1..];
     }
-    out.push_str(&text[plain..]);
     out.push('"');
 }
 

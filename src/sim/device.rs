@@ -412,7 +412,7 @@ impl Device {
             self.tab.held.remove(&name);
             self.oracle.no_longer_shown(&name);
         }
-        self.tell(common, Input::Held { address, held })
+        self.tell(common, Input::Held { addresses: vec![address], held })
     }
 
     /// The app writes, and its turn is not over. Says whether the tab is still there.
@@ -494,7 +494,7 @@ impl Device {
             }
             Err(fault) if fault.code == Code::NotLoaded => {
                 for (name, _) in edits {
-                    self.ask(common, Ask::Load { address: address(name) })?;
+                    self.ask(common, Ask::Load { addresses: vec![address(name)] })?;
                 }
             }
             Err(fault) if matches!(fault.code, Code::QueueFull | Code::TooLarge | Code::Rejected) || common.is_scripted() => {
@@ -635,7 +635,7 @@ impl Device {
     pub fn load_all(&mut self, common: &mut Common) -> Halt {
         let mut names = self.app.names();
         names.extend(common.truths[self.user].names().cloned());
-        names.into_iter().try_for_each(|name| self.ask(common, Ask::Load { address: address(&name) }))
+        names.into_iter().try_for_each(|name| self.ask(common, Ask::Load { addresses: vec![address(&name)] }))
     }
 
     /// The numbers of questions without an answer.

@@ -238,10 +238,11 @@ impl Device {
     pub fn stream_ask(&mut self, common: &mut Common, what: Ask) -> Halt {
         let number = self.next_ask();
         let call = match &what {
-            Ask::Load { address } => {
-                let name = name(address);
-                self.stream_view(common, &name)?;
-                return self.stream_load(common, "get", &name);
+            Ask::Load { addresses } => {
+                return addresses.iter().map(name).try_for_each(|name| {
+                    self.stream_view(common, &name)?;
+                    self.stream_load(common, "get", &name)
+                });
             }
             Ask::Pull => json!(["pull", number]),
             Ask::PullFeed { feed } => json!(["pull", number, feed]),
@@ -289,7 +290,7 @@ impl Device {
         }
         stream.tab.loading.insert(number, name.to_owned());
         stream.call = Some(json!([why, name, number]));
-        self.ask_engine(common, Ask::Load { address: address(name) })
+        self.ask_engine(common, Ask::Load { addresses: vec![address(name)] })
     }
 
     /// The app looks at how far writes have come: at some documents from the start on, at what is pending now and then.

@@ -210,7 +210,7 @@ impl Device {
             | Action::Stop(_)
             | Action::PullFeed(_) => self.put_question(common, action),
             Action::TakeBack(back) => self.take_back(common, back),
-            Action::Load(name) => self.ask(common, Ask::Load { address: address(&name) }),
+            Action::Load(name) => self.ask(common, Ask::Load { addresses: vec![address(&name)] }),
             Action::Hold(name, held) => self.hold(common, name, held),
             Action::Pull => self.ask(common, Ask::Pull),
             Action::GoOnline => self.tell(common, Input::WentOnline),

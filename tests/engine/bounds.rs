@@ -62,7 +62,7 @@ fn forty(server: &mut Server) -> Client {
     let config = Config { memory_bytes_max: 16_000, page_directly_bytes: 64, page_bytes: 2_000, ..still() };
     let mut client = Client::with(config, Disk::default(), 1);
     for key in ["k0", "k1"] {
-        client.tell(Input::Held { address: at(key), held: true });
+        client.tell(Input::Held { addresses: vec![at(key)], held: true });
     }
     client.mutate(merge("k2", r#"{"mine":true}"#)).unwrap();
     client.live(server, 10);
@@ -82,12 +82,12 @@ fn i18_documents_that_nobody_looks_at_go_when_there_is_too_much_and_come_back() 
     assert!((3..14).contains(&there), "{there}");
     assert!(["k0", "k1", "k2"].iter().all(|key| is_there(&mut client, key)), "what is held or pending stays");
     assert!(!is_there(&mut client, "k20"));
-    client.ask(Ask::Load { address: at("k20") });
+    client.ask(Ask::Load { addresses: vec![at("k20")] });
     assert_eq!((client.view("k20").unwrap()["n"].clone(), client.view("k2").unwrap()["mine"].clone()), (20.into(), true.into()));
     // Used last, it goes last.
     for n in 21..30 {
         client.view("k20");
-        client.ask(Ask::Load { address: at(&format!("k{n}")) });
+        client.ask(Ask::Load { addresses: vec![at(&format!("k{n}"))] });
     }
     assert!(is_there(&mut client, "k20") && client.status().memory_bytes <= 16_000);
     assert!(!is_there(&mut client, "k39"));
@@ -129,7 +129,7 @@ fn i18_calls_that_wait_for_documents_are_bounded() {
     let mut server = Server::new();
     let mut client = forty(&mut server);
     client.storing = false;
-    let load = |client: &mut Client, ask| client.tell(Input::Asked { ask: AskId(ask), what: Ask::Load { address: at("k20") } });
+    let load = |client: &mut Client, ask| client.tell(Input::Asked { ask: AskId(ask), what: Ask::Load { addresses: vec![at("k20")] } });
     (1..=10_000).for_each(|ask| load(&mut client, ask));
     assert_eq!((client.answered(AskId(1)), client.answered(AskId(10_000))), (None, None));
     load(&mut client, 10_001);

@@ -500,7 +500,7 @@ fn h6_410_to_one_feed_takes_nothing_of_another_one() {
     }
     client.live(&mut server, 600_000);
     let d = syncline::protocol::Address::of("d", "k1");
-    let ask = client.ask(Ask::Load { address: d.clone() });
+    let ask = client.ask(Ask::Load { addresses: vec![d.clone()] });
     assert!(client.answered(ask).is_some());
     assert!(matches!(client.engine.view(&d), syncline::engine::View::Document(_)), "{:?}", client.engine.view(&d));
 }

@@ -101,7 +101,7 @@ fn what_does_not_fit_what_is_seen_is_refused_and_changes_nothing() {
 fn a_listener_gets_the_operation_or_where_doubles_would_err_the_value() {
     let mut client = Client::open(Disk::default(), 1);
     client.mutate(put("k", r#"{"n":9007199254740990}"#)).unwrap();
-    client.tell(Input::Held { address: at("k"), held: true });
+    client.tell(Input::Held { addresses: vec![at("k")], held: true });
     client.notices.clear();
     for by in [2, 1, -5] {
         client.mutate(increment("k", by)).unwrap();

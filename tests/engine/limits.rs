@@ -53,7 +53,7 @@ fn a_splice_is_alone_and_needs_its_document() {
     assert_eq!(client.status().pending_mutations, 0, "nothing of it is written");
     let mut client = Client::with(small, client.disk, 2);
     assert_eq!(client.mutate(splice("k", 0, 0, "x")).unwrap_err().code, Code::NotLoaded);
-    client.ask(Ask::Load { address: at("k") });
+    client.ask(Ask::Load { addresses: vec![at("k")] });
     client.mutate(splice("k", 0, 0, "x")).unwrap();
     assert_eq!(client.text("k"), "xtext");
 }

@@ -99,12 +99,12 @@ fn p10_so_are_those_in_pages_and_are_stored_as_they_became() {
     assert_eq!(client.disk.pages.len(), 2, "in pages");
     let (mut client, asked) = second(client.disk, folds(2), 300);
     assert_eq!((client.engine.view(&at("a")), asked.borrow().len()), (View::NotLoaded, 0), "read as late as any other");
-    client.ask(Ask::Load { address: at("a") });
+    client.ask(Ask::Load { addresses: vec![at("a")] });
     assert_eq!((client.view("a"), asked.borrow().len()), (Some(json!({"name": "one"})), 1));
     client.mutate(merge("a", r#"{"n":1}"#)).unwrap();
     client.live(&mut server, 10_000);
     let (mut client, asked) = second(client.disk, folds(2), 400);
-    client.ask(Ask::Load { address: at("a") });
+    client.ask(Ask::Load { addresses: vec![at("a")] });
     assert_eq!((client.view("a"), asked.borrow().len()), (Some(json!({"name": "one", "n": 1})), 0), "it is of this version by now");
 }
 
@@ -232,7 +232,7 @@ fn p10_a_write_on_a_page_waits_for_it() {
     let folds = |version| Config { compact_bytes_min: 1, page_bytes: 1, ..of_version(version) };
     let mut client = client.crash_with(folds(0));
     client.live(&mut server, 5_000);
-    client.ask(Ask::Load { address: at("a") });
+    client.ask(Ask::Load { addresses: vec![at("a")] });
     client.mutate(merge("a", r#"{"title":"changed"}"#)).unwrap();
     client.turn();
     let (mut client, _) = second(client.disk, folds(2), 300);

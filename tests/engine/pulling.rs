@@ -216,7 +216,7 @@ fn h18_a_device_that_never_pulled_knows_of_which_life_its_bases_are() {
     let mut client = client.crash();
     server.store = restored(backup, "g2");
     client.live(&mut server, 20_000);
-    let ask = client.ask(Ask::Load { address: at("k") });
+    let ask = client.ask(Ask::Load { addresses: vec![at("k")] });
     assert!(client.answered(ask).is_some());
     assert_eq!(client.view("k"), None, "the server has lost it");
 }

@@ -36,7 +36,7 @@ fn folding_moves_documents_to_pages_and_keeps_what_lives() {
     let mut client = client.crash();
     assert_eq!(client.engine.view(&at("k7")), View::NotLoaded);
     assert_eq!(client.view("k3"), Some(json!({"n":"pending"})), "a put needs no page");
-    let ask = client.ask(Ask::Load { address: at("k7") });
+    let ask = client.ask(Ask::Load { addresses: vec![at("k7")] });
     assert_eq!((client.answered(ask), client.view("k7")), (Some(None), Some(json!({"n":7}))));
     client.live(&mut server, 3_000);
     assert!(client.ending(&pending).is_some());
@@ -44,7 +44,7 @@ fn folding_moves_documents_to_pages_and_keeps_what_lives() {
     client.mutate(Mutation::delete(at("k7"))).unwrap();
     client.live(&mut server, 6_000);
     let mut client = client.crash();
-    client.ask(Ask::Load { address: at("k7") });
+    client.ask(Ask::Load { addresses: vec![at("k7")] });
     assert_eq!(client.view("k7"), None);
     assert!(client.disk.meta.as_ref().unwrap().folded_to >= folded_to);
 }
@@ -93,7 +93,7 @@ fn l1_a_crash_after_any_transaction_loses_nothing() {
         }
         client.live(&mut server, 120_000);
         for key in ["k0", "k1", "k2"] {
-            client.ask(Ask::Load { address: at(key) });
+            client.ask(Ask::Load { addresses: vec![at(key)] });
             assert_eq!(client.view(key), server.document(key), "crash at {crash_at}, {key}");
         }
         assert_eq!((client.status().pending_mutations, client.status().inbox), (0, 0), "crash at {crash_at}, {durable:?}");
@@ -112,11 +112,11 @@ fn a_large_commit_of_bases_writes_pages_directly() {
     client.live(&mut server, 100);
     assert!(!client.disk.pages.is_empty() && client.disk.directory.is_none(), "not folded yet");
     let mut client = client.crash();
-    client.ask(Ask::Load { address: at("k299") });
+    client.ask(Ask::Load { addresses: vec![at("k299")] });
     assert_eq!(client.view("k299").unwrap()["n"], 299);
     client.live(&mut server, 3_000);
     let mut client = client.crash();
-    client.ask(Ask::Load { address: at("k0") });
+    client.ask(Ask::Load { addresses: vec![at("k0")] });
     assert_eq!(client.view("k0").unwrap()["n"], 0);
 }
 
@@ -173,7 +173,7 @@ fn a_page_that_could_not_be_read_once_is_read_again() {
     client.live(&mut server, 3_000);
     let mut client = client.crash();
     client.storing = false;
-    let ask = client.ask(Ask::Load { address: at("k") });
+    let ask = client.ask(Ask::Load { addresses: vec![at("k")] });
     for _ in 0..3 {
         let Some(Effect::Load { load, .. }) = client.loads.pop_front() else { panic!("it is read again") };
         client.tell(Input::LoadFailed { load, why: StoreFailure::Aborted { why: "busy".into() } });
@@ -194,7 +194,7 @@ fn pages_that_are_wanted_while_one_is_read_are_read_together() {
     client.live(&mut server, 3_000);
     let mut client = client.crash();
     client.storing = false;
-    let asks: Vec<_> = (0..30).map(|n| client.ask(Ask::Load { address: at(&format!("k{n}")) })).collect();
+    let asks: Vec<_> = (0..30).map(|n| client.ask(Ask::Load { addresses: vec![at(&format!("k{n}"))] })).collect();
     let mut readings = Vec::new();
     while let Some(Effect::Load { load, what }) = client.loads.pop_front() {
         if !what.pages.is_empty() {
@@ -410,7 +410,7 @@ fn s15_boot_succeeds_on_any_bytes_and_reports_what_it_cannot_read() {
         let mut client = Client::with(small(), disk, 77);
         client.live(&mut server, 20_000);
         for n in 0..6 {
-            client.ask(Ask::Load { address: at(&format!("k{n}")) });
+            client.ask(Ask::Load { addresses: vec![at(&format!("k{n}"))] });
             client.live(&mut server, 6_000);
             assert_eq!(client.view(&format!("k{n}")), Some(json!({"n":n})), "part {part} {name}, byte {byte}");
         }
@@ -470,7 +470,7 @@ fn p6_what_is_in_a_page_and_does_not_come_again_is_gone_too() {
     client.reply(request, crate::harness::json(200, &text));
     for _ in 0..2 {
         for (n, left) in [(0, None), (1, Some(json!("kept"))), (5, None)] {
-            client.ask(Ask::Load { address: at(&format!("k{n}")) });
+            client.ask(Ask::Load { addresses: vec![at(&format!("k{n}"))] });
             assert_eq!(client.view(&format!("k{n}")), left, "k{n}");
         }
         client.pass(5_000);
@@ -503,14 +503,14 @@ fn s15_records_that_are_whole_but_make_no_sense_are_set_aside_and_said() {
         let mut next = Client::with(small(), disk, 2);
         let said = next.notices.iter().any(|notice| matches!(notice, Notice::Troubled { error } if error.code == Code::StorageCorrupt));
         assert_eq!((said, next.status().pending_mutations), (is_said, 0), "{kind:?}");
-        next.ask(Ask::Load { address: at("k") });
+        next.ask(Ask::Load { addresses: vec![at("k")] });
         assert_eq!(next.view("k"), Some(json!(7)));
     }
     let mut disk = client.disk.clone();
     let page = disk.pages.values_mut().next().expect("a page");
     record::encode(page, Kind::Cancel, 9, &syncline::engine::header::cancel(&id), "");
     let mut next = Client::with(small(), disk, 2);
-    next.ask(Ask::Load { address: at("k") });
+    next.ask(Ask::Load { addresses: vec![at("k")] });
     assert!(next.notices.iter().any(|notice| matches!(notice, Notice::Troubled { error } if error.code == Code::StorageCorrupt)));
     assert_eq!(next.view("k"), Some(json!(7)), "what does belong there is read");
 }
@@ -525,7 +525,7 @@ fn a_page_that_is_lost_while_a_pull_is_on_its_way_is_pulled_again() {
     client.turn();
     assert_eq!(client.sent.len(), 1, "it asks what came after what it has");
     client.storing = false;
-    let ask = client.ask(Ask::Load { address: at("k") });
+    let ask = client.ask(Ask::Load { addresses: vec![at("k")] });
     let Some(Effect::Load { load, .. }) = client.loads.pop_front() else { panic!("it reads the page") };
     client.tell(Input::LoadFailed { load, why: StoreFailure::Unavailable { why: "closed".into() } });
     assert_eq!(client.answered(ask), Some(None), "it need not be waited for");
@@ -563,7 +563,7 @@ fn answer_feeds(client: &mut Client, pages: &[(&str, &str, &str, bool)]) {
 }
 
 fn loaded(client: &mut Client, key: &str) -> Option<serde_json::Value> {
-    client.ask(Ask::Load { address: at(key) });
+    client.ask(Ask::Load { addresses: vec![at(key)] });
     client.view(key)
 }
 

@@ -129,7 +129,7 @@ fn settled(others: usize) -> (Server, Device) {
 
 fn loaded(tab: &mut Client, key: &str) -> Option<Value> {
     if tab.engine.view(&at(key)) == View::NotLoaded {
-        tab.ask(Ask::Load { address: at(key) });
+        tab.ask(Ask::Load { addresses: vec![at(key)] });
     }
     tab.view(key)
 }
@@ -183,7 +183,7 @@ fn every_tab_sees_what_one_pulls() {
     let mut server = Server::new();
     let mut other = another(&mut server);
     let mut device = Device::with(1);
-    device.at(1, |tab| tab.tell(Input::Held { address: at("k"), held: true }));
+    device.at(1, |tab| tab.tell(Input::Held { addresses: vec![at("k")], held: true }));
     device.live(&mut server, 100);
     other.mutate(put("k", "5")).unwrap();
     other.live(&mut server, 200);
@@ -507,7 +507,7 @@ fn c5_what_was_not_heard_is_seen_when_the_tab_is_looked_at() {
 fn a_fold_of_the_drainer_leaves_the_others_what_they_know() {
     let mut server = Server::new();
     let mut device = Device::of(Config { compact_bytes_min: 1, compact_idle_ms: 20, poll_base_ms: 1 << 40, ..config() }, 1);
-    device.at(1, |tab| tab.tell(Input::Held { address: at("k"), held: true }));
+    device.at(1, |tab| tab.tell(Input::Held { addresses: vec![at("k")], held: true }));
     device.at(1, |tab| tab.mutate(put("k", r#"{"t":"a"}"#)).unwrap());
     device.live(&mut server, 300);
     assert!(!device.disk.pages.is_empty(), "it was folded");
@@ -552,7 +552,7 @@ fn a_page_that_came_with_news_for_a_tab_that_was_writing_is_read_again() {
     device.live(&mut server, 300);
     device.open(config);
     device.tabs[1].storing = false;
-    let ask = device.quietly(1, |tab| tab.ask(Ask::Load { address: at("k") }));
+    let ask = device.quietly(1, |tab| tab.ask(Ask::Load { addresses: vec![at("k")] }));
     device.quietly(1, |tab| tab.mutate(put("mine", "1")).unwrap());
     device.quietly(0, |tab| tab.mutate(put("other", "1")).unwrap());
     device.tabs[1].storing = true;

@@ -13,7 +13,7 @@ use crate::harness::*;
 fn i6_a_write_is_seen_in_the_same_turn() {
     let mut client = Client::open(Disk::default(), 1);
     client.storing = false;
-    client.tell(Input::Held { address: at("k"), held: true });
+    client.tell(Input::Held { addresses: vec![at("k")], held: true });
     client.mutate(put("k", r#"{"n":1}"#)).unwrap();
     assert_eq!(client.view("k"), Some(json!({"n":1})));
     client.mutate(Mutation::merge(at("k"), r#"{"m":2}"#).unwrap()).unwrap();

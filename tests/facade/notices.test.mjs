@@ -40,11 +40,11 @@ test('every notice does something', async () => {
 
 test('documents are shown as they were told', () => {
   const { cell } = told('changed: a document');
-  assert.deepEqual(cell.revision.read(), { b: 1, a: [9007199254740992, -0], text: 'hello\0', due: 'é' });
+  assert.deepEqual(cell.revision.read(), { b: 1, a: [9007199254740992, 0], text: 'hello\0', due: 'é' });
   assert.equal(told('changed: a document that is null').cell.revision.read(), null);
   assert.equal(told('changed: no document').cell.revision.read(), undefined);
   const after = told('changed: a document', 'changed: operations').cell.revision.read();
-  assert.deepEqual(after, { b: 1, a: [9007199254740992, -0], text: 'hello😀', n: 9007199254740992, tags: {} });
+  assert.deepEqual(after, { b: 1, a: [9007199254740992, 0], text: 'hello😀', n: 9007199254740992, tags: {} });
 });
 
 test('a write is durable, and ends, as was told', async () => {

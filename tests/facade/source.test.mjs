@@ -95,7 +95,7 @@ test('a turn is taken in whole before anybody hears of it', async () => {
   const seen = [];
   documents.watch('b').subscribe(() => {});
   documents.watch('a').subscribe(() => seen.push(documents.peek('b')?.n));
-  const changed = (key) => ({ notice: 'changed', address: { collection: 'notes', key }, change: { change: 'value', value: '{"n":7}' } });
+  const changed = (key) => ({ notice: 'changed', address: { collection: 'notes', key }, change: { change: 'value', value: { n: 7 } } });
   engine.tell(changed('a'), changed('b'));
   assert.deepEqual(seen, [undefined, 7]);
 });

@@ -9,7 +9,7 @@ import { root } from './stage.mjs';
 
 const address = { collection: 'notes', key: '1' };
 const status = { phase: 'idle', online: true, storage: 'indexeddb', error: null, retryAt: null, lastPushAt: null, lastPullAt: null, stale: null };
-const value = (text) => ({ notice: 'changed', address, change: { change: 'value', value: JSON.stringify({ text }) } });
+const value = (text) => ({ notice: 'changed', address, change: { change: 'value', value: { text } } });
 const splice = { op: 'splice', path: '/text', at: 1, remove: 0, insert: 'X' };
 const wrote = { notice: 'changed', address, change: { change: 'operations', operations: [splice] } };
 const put = ['write', 'm1', [['notes/1', { splice: { path: '/text', at: 1, remove: 0, insert: 'X' } }]], [], [], {}];

@@ -60,8 +60,8 @@ fn samples() -> Vec<(&'static str, Input)> {
         ("mirrors listed", Input::MirrorsListed { names: vec!["store.tab.0".into(), "store".into()] }),
         ("mirrors read", Input::MirrorsRead { files: vec![("store.tab.0".into(), bytes(&[0xc3, 0, 200]))] }),
         ("woke", Input::Woke),
-        ("held", Input::Held { address: address(), held: true }),
-        ("held no longer", Input::Held { address: address(), held: false }),
+        ("held", Input::Held { addresses: vec![address()], held: true }),
+        ("held no longer", Input::Held { addresses: vec![address()], held: false }),
         ("item observed", Input::ItemObserved { address: address(), observed: true }),
         ("item observed no longer", Input::ItemObserved { address: address(), observed: false }),
         ("pending observed", Input::PendingObserved { observed: true }),
@@ -74,7 +74,7 @@ fn samples() -> Vec<(&'static str, Input)> {
         ("token missing", Input::TokenGiven { present: false, expires_at: None }),
     ];
     let asks = [
-        ("asked: load", Ask::Load { address: address() }),
+        ("asked: load", Ask::Load { addresses: vec![address()] }),
         ("asked: pull", Ask::Pull),
         ("asked: pull, of one feed", Ask::PullFeed { feed: "collection:c".into() }),
         ("asked: wait", Ask::Wait { timeout_ms: 30_000 }),

@@ -75,7 +75,7 @@ fn the_store_opens_and_shows_what_was_written() {
     });
     assert_eq!(opened, Some(vector().meta.client_id));
     for (ask, key) in [("todos", "1"), ("todos", "5"), ("wiki", "home")].into_iter().enumerate() {
-        client.tell(Input::Asked { ask: AskId(ask as u64), what: Ask::Load { address: Address::of(key.0, key.1) } });
+        client.tell(Input::Asked { ask: AskId(ask as u64), what: Ask::Load { addresses: vec![Address::of(key.0, key.1)] } });
     }
     for ((collection, key), text) in [
         (("todos", "1"), Some(r#"{"title":"milk","n":9007199254740993,"__proto__":{"x":1.0}}"#)),

@@ -208,7 +208,7 @@ impl Harness {
     /// What a client sees of a document, with everything pending laid over it; `None` where there is none. It is brought into
     /// memory first, which may take a few milliseconds. Fails where it cannot be.
     pub fn read(&mut self, client: Client, name: &str) -> Result<Option<Value>, Fault> {
-        self.ask(client, Ask::Load { address: address(name) })?;
+        self.ask(client, Ask::Load { addresses: vec![address(name)] })?;
         Ok(self.tabs[client.0].view(name))
     }
 

@@ -14,7 +14,7 @@ const KEYS: [&str; 3] = ["a", "b", "c"];
 fn act(tab: &mut Client, seed: &mut u64, written: &mut Vec<syncline::engine::ident::MutationId>) {
     let key = KEYS[draw(seed, 3) as usize];
     if tab.engine.view(&at(key)) == View::NotLoaded {
-        tab.ask(Ask::Load { address: at(key) });
+        tab.ask(Ask::Load { addresses: vec![at(key)] });
         return;
     }
     let length = tab.view(key).map_or(0, |value| value["t"].as_str().unwrap_or_default().encode_utf16().count() as u64);

@@ -79,8 +79,11 @@ export class Client {
 
   call(operation, ...given) {
     const needed = given.filter((text) => text !== '');
-    if (operation === 'hold' || operation === 'release') return this.hold(...needed, operation === 'hold');
-    return this[operation](...needed);
+    if (!['hold', 'release', 'load'].includes(operation)) return this[operation](...needed);
+    const [collection, list] = needed;
+    const keys = JSON.parse(list);
+    for (const key of keys) this.hold(collection, key, operation !== 'release');
+    return operation === 'load' ? this.load(collection, keys) : undefined;
   }
 
   put(collection, key, text) {
@@ -88,7 +91,7 @@ export class Client {
   }
 
   putAll(collection, documents) {
-    return Object.entries(JSON.parse(documents)).map(([key, value]) => this.put(collection, key, JSON.stringify(value))[0]);
+    return JSON.stringify(Object.entries(JSON.parse(documents)).flatMap(([key, value]) => JSON.parse(this.put(collection, key, JSON.stringify(value)))));
   }
 
   merge(...call) {
@@ -119,7 +122,7 @@ export class Client {
     const { writes, atomic } = JSON.parse(text);
     const ids = this.#write(['mutate', text]);
     for (const { op, collection, key, value } of writes) if (op !== 'merge') this.change(collection, key, op === 'put' ? JSON.stringify(value) : null);
-    return atomic ? ids : writes.map((_, at) => `${ids[0]}.${at}`);
+    return atomic ? ids : JSON.stringify(writes.map((_, at) => `${JSON.parse(ids)[0]}.${at}`));
   }
 
   cancel(id) {
@@ -138,11 +141,12 @@ export class Client {
     if (held && this.#isLoaded(collection, key)) this.#tellValue(collection, key);
   }
 
-  load(collection, key) {
-    this.#enter(['load', collection, key]);
+  load(collection, keys) {
+    this.#enter(['load', collection, ...keys]);
     const ask = ++this.#asks;
     queueMicrotask(() => {
-      if (!this.#isLoaded(collection, key)) {
+      for (const key of keys) {
+        if (this.#isLoaded(collection, key)) continue;
         this.loaded.add(`${collection}/${key}`);
         this.#tellValue(collection, key);
       }
@@ -254,7 +258,7 @@ export class Client {
     this.#enter(call);
     if (collection !== undefined) this.change(collection, key, text);
     this.#ids += 1;
-    return [`m${this.#ids}`];
+    return JSON.stringify([`m${this.#ids}`]);
   }
 
   #isLoaded(collection, key) {
@@ -264,8 +268,8 @@ export class Client {
   #tellValue(collection, key) {
     const name = `${collection}/${key}`;
     if (!this.held.has(name)) return;
-    const value = this.documents.get(name) ?? null;
-    this.tell({ notice: 'changed', address: { collection, key }, change: { change: 'value', value } });
+    const text = this.documents.get(name) ?? undefined;
+    this.tell({ notice: 'changed', address: { collection, key }, change: { change: 'value', value: text && JSON.parse(text) } });
   }
 }
 

@@ -109,7 +109,7 @@ export class Tab {
 
   hold(name) {
     const [collection, key] = names(name);
-    this.#expect('hold', collection, key);
+    this.#expect('hold', collection, '', [key]);
     this.#client.documents(collection).peek(key);
     this.#must();
   }
@@ -281,6 +281,7 @@ export class Tab {
   #called(operation, collection, key, text) {
     if (operation === 'status') return this.#status;
     if (operation === 'view') return this.#view(`${collection}/${key}`);
+    if (operation === 'load') [key] = JSON.parse(text);
     const ask = `${operation} ${collection || key ? `${collection}/${key}` : ''}`;
     if (ASKS.has(operation)) {
       if (!this.#asks.has(ask)) throw new Difference('a question to the module', ask, 'none');
@@ -295,7 +296,7 @@ export class Tab {
     if (expected.length > 3) equal(`what ${operation} is given`, JSON.parse(text), expected[3]);
     this.#turn.call = null;
     this.#tell();
-    return this.#turn.ids;
+    return JSON.stringify(this.#turn.ids);
   }
 
   #view(name) {

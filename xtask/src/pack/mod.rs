@@ -2,6 +2,7 @@
 //!
 //! Nothing happens when neither the inputs nor the package changed, so that every word which needs the package may ask for it.
 
+mod glue;
 mod manifest;
 mod names;
 mod order;

@@ -71,7 +71,7 @@ impl Names {
     }
 }
 
-fn replaced_once(text: &str, old: &str, new: &str) -> Done<String> {
+pub(super) fn replaced_once(text: &str, old: &str, new: &str) -> Done<String> {
     match text.matches(old).count() {
         1 => Ok(text.replacen(old, new, 1)),
         count => Err(Failure::new(format!("the glue has `{old}` {count} times, not once"))),

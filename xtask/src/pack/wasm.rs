@@ -7,6 +7,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::glue;
 use super::names::Names;
 use super::order;
 use crate::child;
@@ -122,7 +123,7 @@ fn bind(bindgen: &Path, compiled: &Path, room: &Path) -> Done<Module> {
     fs::write(&placed, places).map_err(Failure::at(&placed))?;
     child::run(child::command(npm::program("wasm-opt")).arg(&placed).args(REORDER).arg(&ordered))?;
     let names = child::capture(child::command(npm::program("wasm-opt")).arg(&ordered).args(STRIP).arg(&module.wasm))?;
-    let glue = Names::read(&names)?.put_into(&project::read(&bound.join("syncline.js"))?)?;
+    let glue = glue::quickened(&Names::read(&names)?.put_into(&project::read(&bound.join("syncline.js"))?)?)?;
     fs::write(&module.glue, glue).map_err(Failure::at(&module.glue))?;
     stamp.set(&digest())?;
     Ok(module)

@@ -24,7 +24,7 @@ const POSITION_MAX: u64 = 1 << 52;
 /// Commits of a log, by position, in order.
 pub type Commits = Vec<(u64, Vec<u8>)>;
 /// Records by the mutation that they are about, which of its operations, and whether that is frozen.
-type Texts = Ordered<(Arc<str>, u32, bool), Vec<u8>>;
+type Texts = Ordered<(Arc<str>, (u32, bool)), Vec<u8>>;
 
 /// What a mirror file begins with.
 #[derive(Clone, Debug, PartialEq)]
@@ -291,7 +291,7 @@ impl Salvage {
         }
         // What a write was about to be frozen on says nothing where its freezing was not stored.
         let (mut records, frozen) = (Vec::new(), ids_in(commits.iter().map(|(_, records)| &records[..]), Kind::Freeze));
-        for ((id, _, is_frozen), record) in texts.iter() {
+        for ((id, (_, is_frozen)), record) in texts.iter() {
             if *is_frozen == frozen.iter().any(|other| other.0 == *id) {
                 records.extend_from_slice(record);
             }
@@ -312,11 +312,11 @@ impl File {
 }
 
 /// Whose splice was made on a text: the mutation, which of its operations, and whether that is frozen.
-fn owner_of_text(record: &Record<'_>) -> Option<(Arc<str>, u32, bool)> {
+fn owner_of_text(record: &Record<'_>) -> Option<(Arc<str>, (u32, bool))> {
     let (mut id, mut operation, mut is_frozen) = (MutationId::blank(), 0, false);
     let mut header = record.header().ok().filter(|_| record.kind == Kind::Before)?;
     header.take("id", &mut id).take("operation", &mut operation).take_if_there(FROZEN, &mut is_frozen).check().ok()?;
-    Some((id.0, operation, is_frozen))
+    Some((id.0, (operation, is_frozen)))
 }
 
 /// The store that a file of this name is of.

@@ -28,7 +28,6 @@ mod item;
 mod link;
 mod log;
 mod lowering;
-mod merge;
 pub mod message;
 pub mod migrating;
 pub mod mirror;

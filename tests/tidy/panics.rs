@@ -5,7 +5,8 @@ use crate::assert_tidy;
 use crate::files::{File, ending};
 use crate::rust::Rust;
 
-const PLACES: [&str; 7] = ["src/ordered.rs", "src/engine/", "src/protocol/", "src/authority/", "src/browser/", "src/api/", "server/src/"];
+const PLACES: [&str; 8] =
+    ["src/ordered.rs", "src/merge/", "src/engine/", "src/protocol/", "src/authority/", "src/browser/", "src/api/", "server/src/"];
 /// Tests that any store runs, and a module that panics on purpose.
 const EXEMPT: [&str; 3] = ["src/authority/contract.rs", "src/authority/stories.rs", "src/api/planted.rs"];
 

@@ -2,7 +2,7 @@
 
 use super::Layer;
 use crate::engine::coalesce::Composer;
-use crate::engine::merge;
+use crate::merge::text::{Change, merge};
 use crate::protocol::text::units;
 use crate::protocol::{ApplyError, Draft, Json, Operation, Patch, Pointer, Splice, Text, Value};
 
@@ -113,7 +113,7 @@ impl Run {
     fn has_arrived(&self) -> bool {
         let Some(Some(there)) = &self.moved else { return false };
         let after = self.after.whole();
-        merge::texts(&self.before.whole(), &after, &there.whole()) == after
+        merge(&self.before.whole(), &after, &there.whole()).text == after
     }
 
     /// What it does to another text. Where that is gone, what was written in it is not.
@@ -125,8 +125,8 @@ impl Run {
             return Some(Operation::Patch(patch));
         };
         let remote = there.whole();
-        let merged = merge::texts(&self.before.whole(), &after, &remote);
-        let change = merge::Change::between(&remote, &merged);
+        let merged = merge(&self.before.whole(), &after, &remote).text;
+        let change = Change::between(&remote, &merged);
         Some(Operation::Splice(Splice {
             path: self.path.clone(),
             at: units(&remote[..change.start]),

@@ -2,4 +2,11 @@
 //! or time.
 
 mod cluster;
+pub mod document;
+mod list;
+mod order;
+pub mod rule;
 pub mod text;
+
+pub use document::{Base, Clash, Merged, Taken, merge};
+pub use rule::{Rule, RuleError, Rules};

@@ -19,6 +19,7 @@ use crate::engine::input::{Ask, Input};
 use crate::engine::message::Message;
 use crate::engine::mutation::Mutation;
 use crate::engine::notice::Notice;
+use crate::merge::text;
 use crate::protocol::member::text_of;
 use crate::protocol::{Address, digits};
 use convert::Options;
@@ -150,6 +151,13 @@ impl Client {
 #[wasm_bindgen(js_name = countPending)]
 pub fn count_pending(database: String, scope: String, host: Host) {
     count::pending(database, scope, host);
+}
+
+/// Two texts that were `base` as one, with what either side wrote and without what either side removed. Where both wrote at one place,
+/// what was begun further in front comes first, and of what was begun at one place remote's.
+#[wasm_bindgen(js_name = mergeTexts)]
+pub fn merge_texts(base: &str, local: &str, remote: &str) -> String {
+    text::merge(base, local, remote).text
 }
 
 fn observed(address: Address, observed: bool) -> Input {

@@ -363,6 +363,24 @@ proptest! {
 }
 
 #[test]
+fn the_guide_says_what_each_rule_does() {
+    let guide = include_str!("../../docs/merging.md");
+    let rows = guide.lines().filter(|line| line.starts_with("| ") && line.contains('`'));
+    let mut told = Vec::new();
+    for row in rows {
+        let cells: Vec<serde_json::Value> = row.split('`').skip(1).step_by(2).map(|cell| serde_json::from_str(cell).unwrap()).collect();
+        let [rule, base, local, remote, both] = &cells[..] else { panic!("{row}") };
+        let by = json!({ "fields": { "/f": rule } }).to_string();
+        let document = |field: &serde_json::Value| json!({ "f": field });
+        assert_eq!(merged(&by, [base, local, remote].map(document)).0, document(both), "{row}");
+        told.push(rules(&by).at(&["f".to_owned()]).map_or("", Rule::name));
+    }
+    let mut every: Vec<_> = every_rule().iter().map(|rules| rules.otherwise().name()).filter(|name| *name != "lastWriter").collect();
+    every.push("fixed");
+    assert_eq!(told, every);
+}
+
+#[test]
 fn an_error_has_words() {
     assert_eq!(RuleError::NoPointer.to_string(), "places are RFC 6901 pointers");
 }

@@ -34,6 +34,7 @@ pub mod authority;
 #[cfg(target_arch = "wasm32")]
 pub mod browser;
 pub mod engine;
+pub mod merge;
 mod ordered;
 pub mod protocol;
 #[cfg(feature = "sim")]

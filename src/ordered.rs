@@ -51,6 +51,12 @@ impl Key for Arc<str> {
     }
 }
 
+impl Key for String {
+    fn order(&self, other: &String) -> Ordering {
+        order(self, other)
+    }
+}
+
 /// How texts compare, eight bytes at a time: names that are looked for begin alike.
 pub fn order(one: &str, other: &str) -> Ordering {
     let (mut one, mut other) = (one.as_bytes(), other.as_bytes());

@@ -38,6 +38,11 @@ pub fn options(text: &str) -> Result<Options, Fault> {
     Ok(Options { config, name, url })
 }
 
+/// A number that a call gives back; JavaScript has it exactly up to 2^53.
+pub fn number(number: u64) -> JsValue {
+    serde_wasm_bindgen::to_value(&(number as f64)).unwrap_or_default()
+}
+
 /// What a write says, as `Client::call` has it.
 pub fn mutations(operation: &str, address: Address, text: &str) -> Result<Vec<Mutation>, Fault> {
     let mutation = match operation {

@@ -20,6 +20,7 @@ use crate::engine::input::{Ask, Input};
 use crate::engine::message::Message;
 use crate::engine::mutation::Mutation;
 use crate::engine::notice::Notice;
+use crate::merge::text;
 use crate::protocol::member::{Member, text_of};
 use crate::protocol::{Address, digits};
 use convert::Options;
@@ -146,7 +147,7 @@ impl Client {
     }
 
     fn ask(&self, what: Ask) -> Result<JsValue, Fault> {
-        Ok((self.0.ask(what)?.0 as f64).into())
+        Ok(convert::number(self.0.ask(what)?.0))
     }
 }
 
@@ -155,6 +156,13 @@ impl Client {
 #[wasm_bindgen(js_name = countPending)]
 pub fn count_pending(database: String, scope: String, host: Host) {
     count::pending(database, scope, host);
+}
+
+/// Two texts that were `base` as one, with what either side wrote and without what either side removed. Where both wrote at one place,
+/// what was begun further in front comes first, and of what was begun at one place remote's.
+#[wasm_bindgen(js_name = mergeTexts)]
+pub fn merge_texts(base: &str, local: &str, remote: &str) -> String {
+    text::merge(base, local, remote).text
 }
 
 /// The documents of a collection with the keys in a list.

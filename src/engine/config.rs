@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::input::Collections;
+use super::merging::Strategies;
 use crate::protocol::Address;
 use crate::protocol::member::{Fields, Filled, Member};
 use crate::protocol::value::write_string;
@@ -58,6 +59,8 @@ options! {
     "uncoalesced" uncoalesced: Vec<String> = Vec::new(),
     /// The app's version of the documents of each collection that has one, by name.
     "versions" versions: Collections = Collections::default(),
+    /// The rules by which the documents of each collection are merged that has some, by name: one rule, or `{ fields, otherwise }`.
+    "merge" merge: Strategies = Strategies::default(),
     /// Whether an acknowledged-to-the-app write outlasts a loss of power (`true`) or a crash only.
     "strict" strict: bool = true,
     /// Whether unsent writes are kept a second time, in a mirror file...

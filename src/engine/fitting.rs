@@ -4,6 +4,7 @@
 use super::Engine;
 use super::error::{Code, Fault};
 use super::ident::MutationId;
+use crate::merge::Clash;
 use crate::protocol::{Address, Operation, Part};
 
 /// More writes of one document than this are more than one entry, and no more than this many operations are one write.
@@ -18,6 +19,8 @@ pub(super) struct Grounded {
     pub(super) operations: Vec<Operation>,
     /// The first member, from 0, with something that cannot be applied.
     pub(super) unfit: Option<usize>,
+    /// How what somebody else had changed, too, was settled.
+    pub(super) clashes: Vec<Clash>,
 }
 
 /// What an entry is.
@@ -27,6 +30,8 @@ pub(super) struct Fitting {
     pub(super) parts: Vec<Part>,
     /// What is sent, where that is something else.
     pub(super) lowered: Option<Vec<Part>>,
+    /// How what somebody else had changed, too, was settled.
+    pub(super) conflicts: Vec<(Address, Vec<Clash>)>,
 }
 
 /// What members make on the bases of all their documents.
@@ -36,6 +41,8 @@ pub(super) struct Made {
     pub(super) parts: Vec<Part>,
     /// The first member, from 0, with something that cannot be applied.
     pub(super) unfit: Option<usize>,
+    /// How what somebody else had changed, too, was settled.
+    pub(super) conflicts: Vec<(Address, Vec<Clash>)>,
 }
 
 impl Engine {
@@ -76,7 +83,7 @@ impl Engine {
                 made = self.grounded_parts(addresses, &members)?;
             }
         }
-        let Some(Made { parts, .. }) = made else {
+        let Some(Made { parts, conflicts, .. }) = made else {
             let error = if addresses.iter().any(|address| self.replica.set_aside(address, &members).is_some()) {
                 Fault::new(Code::Validation, "it is of an earlier version of the app, and could not be migrated")
             } else {
@@ -85,7 +92,7 @@ impl Engine {
             return Some((members, Err(error)));
         };
         let lowered = self.lower(&parts).map_err(|why| Fault::new(Code::Rejected, why.said()));
-        Some((members, lowered.map(|lowered| Fitting { parts, lowered })))
+        Some((members, lowered.map(|lowered| Fitting { parts, lowered, conflicts })))
     }
 
     /// For how many writes behind these a run of splices on a text that has moved goes on. A group has none.
@@ -112,14 +119,17 @@ impl Engine {
     /// it for; `None`: one that is not in memory.
     #[inline(never)]
     pub(super) fn grounded_parts(&self, addresses: &[Address], members: &[MutationId]) -> Option<Option<Made>> {
-        let mut made = Made { parts: Vec::with_capacity(addresses.len()), unfit: None };
+        let mut made = Made { parts: Vec::with_capacity(addresses.len()), unfit: None, conflicts: Vec::new() };
         for address in addresses {
-            let Grounded { operations, unfit } = self.replica.grounded(address, members)?;
+            let Grounded { operations, unfit, clashes } = self.replica.grounded(address, members)?;
             if operations.is_empty() {
                 return Some(None);
             }
             let base = self.made_on(address);
             made.unfit = made.unfit.or(unfit);
+            if !clashes.is_empty() {
+                made.conflicts.push((address.clone(), clashes));
+            }
             made.parts.push(Part { address: address.clone(), operations, base });
         }
         Some(Some(made))

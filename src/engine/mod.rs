@@ -28,7 +28,7 @@ mod item;
 mod link;
 mod log;
 mod lowering;
-mod merge;
+pub mod merging;
 pub mod message;
 pub mod migrating;
 pub mod mirror;
@@ -212,6 +212,7 @@ struct Counters {
     sent: u64,
     resent: u64,
     acknowledged: u64,
+    conflicts: u64,
     requests: u64,
     last_push: Option<Wall>,
     last_pull: Option<Wall>,
@@ -240,13 +241,13 @@ impl Engine {
             evicts_at: 0,
             mirror: mirroring::Mirror::new(config.mirror),
             adoption: adopting::Adoption::default(),
+            replica: Replica::by(config.merge.clone()),
             config,
             rng: Rng::new(seed),
             wall: (wall, now),
             slept: 0,
             timers: TimerTable::default(),
             store: Store::new(),
-            replica: Replica::default(),
             inbox: Inbox::default(),
             history: history::History::default(),
             items: item::Items::default(),
@@ -385,6 +386,7 @@ impl Engine {
             entries_sent: self.counters.sent,
             entries_resent: self.counters.resent,
             entries_acknowledged: self.counters.acknowledged,
+            conflicts_settled: self.counters.conflicts,
             requests: self.counters.requests,
             level: self.config.level,
             retry_at: retry_at.map(|at| self.wall_at(at)),

@@ -10,6 +10,7 @@ use super::clock::Wall;
 use super::config::Level;
 use super::error::{Code, Fault};
 use super::ident::{AskId, MutationId};
+use super::merging::Conflict;
 use crate::protocol::member::{Member, ObjectWriter, TEXT_BYTES, Written};
 use crate::protocol::{Address, Json, KeyedOperation};
 
@@ -83,6 +84,13 @@ pub enum Notice {
     InboxRemoved {
         /// The name of its entry.
         entry: MutationId,
+    },
+    /// A document has moved under a write, and places that both had changed were settled by their rules.
+    Conflicted {
+        /// Which.
+        address: Address,
+        /// How.
+        conflicts: Vec<Conflict>,
     },
     /// A token is needed: the app's provider is to be asked, and what it says is `Input::TokenGiven`.
     TokenWanted {
@@ -251,6 +259,8 @@ pub struct Status {
     pub entries_resent: u64,
     /// Entries the server has acknowledged.
     pub entries_acknowledged: u64,
+    /// Places of documents, counted each time, at which two had something else to say and a rule settled it.
+    pub conflicts_settled: u64,
     /// Requests sent.
     pub requests: u64,
     /// What the backend can promise.
@@ -342,6 +352,7 @@ impl Notice {
             Notice::PendingItems { .. } => "pendingItems",
             Notice::InboxAdded { .. } => "inboxAdded",
             Notice::InboxRemoved { .. } => "inboxRemoved",
+            Notice::Conflicted { .. } => "conflicted",
             Notice::TokenWanted { .. } => "tokenWanted",
             Notice::TokenGivenUp => "tokenGivenUp",
             Notice::Status(_) => "status",
@@ -376,6 +387,9 @@ impl Notice {
                 object.name("write").push_str(write);
             }
             Notice::InboxRemoved { entry } => drop(object.member("entry", entry)),
+            Notice::Conflicted { address, conflicts } => {
+                Conflict::write_all(conflicts, object.member("address", address).name("conflicts"))
+            }
             Notice::TokenWanted { reason } => drop(object.member("reason", &reason.name())),
             Notice::TokenGivenUp => {}
             Notice::Status(status) => status.members(&mut object),
@@ -471,6 +485,7 @@ impl Status {
         member("entriesSent", &self.entries_sent);
         member("entriesResent", &self.entries_resent);
         member("entriesAcknowledged", &self.entries_acknowledged);
+        member("conflictsSettled", &self.conflicts_settled);
         member("requests", &self.requests);
         member("level", &self.level);
         member("retryAt", &self.retry_at);
@@ -525,6 +540,7 @@ mod tests {
             entries_sent: 5,
             entries_resent: 6,
             entries_acknowledged: 7,
+            conflicts_settled: 9,
             requests: 8,
             level: Level::A,
             retry_at,

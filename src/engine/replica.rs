@@ -5,6 +5,8 @@ use std::sync::Arc;
 use super::coalesce::Composer;
 use super::fitting::Grounded;
 use super::ident::MutationId;
+use super::merging::{Strategies, is_change};
+use crate::merge::Rules;
 use crate::ordered::{Ordered, OrderedSet};
 use crate::protocol::text::SpliceError;
 use crate::protocol::{Address, ApplyError, Draft, Json, Operation, Pointer, Splice, Text, TextMark};
@@ -84,6 +86,8 @@ pub struct Aside {
 /// One document in memory.
 #[derive(Debug)]
 struct Document {
+    /// The rules of its collection, where it has some.
+    rules: Option<Arc<Rules>>,
     knowledge: Knowledge,
     layers: Vec<Layer>,
     /// The view, while it is being edited.
@@ -106,6 +110,7 @@ impl Lifted {
 /// All documents in memory.
 #[derive(Debug, Default)]
 pub struct Replica {
+    merge: Strategies,
     documents: Ordered<Address, Box<Document>>,
     uses: u64,
     /// Bytes of all bases.
@@ -115,6 +120,11 @@ pub struct Replica {
 }
 
 impl Replica {
+    /// One without documents, whose documents are merged by these rules.
+    pub fn by(merge: Strategies) -> Replica {
+        Replica { merge, ..Replica::default() }
+    }
+
     /// The base of `address`, where one is in memory.
     pub fn base(&self, address: &Address) -> Option<&Base> {
         self.documents.get(address)?.base()
@@ -225,7 +235,7 @@ impl Replica {
             }
         }
         fold.end_run();
-        Some(Grounded { operations: fold.made?.finish(), unfit })
+        Some(Grounded { operations: fold.made?.finish(), unfit, clashes: fold.clashes })
     }
 
     /// The operations in the layers of these mutations, as they were made.
@@ -392,7 +402,7 @@ impl Replica {
     /// Everything is laid anew, over the bases as they are or over none.
     pub fn begin_anew(&mut self, keeps_bases: bool) {
         if !keeps_bases {
-            *self = Replica { uses: self.uses, edited: self.edited.take(), ..Replica::default() };
+            *self = Replica { uses: self.uses, edited: self.edited.take(), ..Replica::by(self.merge.clone()) };
         }
         for document in self.documents.values_mut() {
             (document.layers, document.draft) = Default::default();
@@ -411,7 +421,8 @@ impl Replica {
     fn document(&mut self, address: &Address, unloaded: bool) -> &mut Document {
         let knowledge = if unloaded { Knowledge::Unloaded } else { Knowledge::Nothing };
         self.uses += 1;
-        let make = || Box::new(Document { knowledge, layers: Vec::new(), draft: None, used: 0 });
+        let rules = self.merge.of_collection(&address.collection).cloned();
+        let make = || Box::new(Document { rules, knowledge, layers: Vec::new(), draft: None, used: 0 });
         let document = self.documents.get_or_insert_with(address.clone(), make);
         document.used = self.uses;
         document
@@ -481,7 +492,12 @@ impl Document {
 
     /// Nothing laid over the base yet.
     fn fold(&self) -> Fold {
-        Fold::on(self.value())
+        Fold { rules: self.rules.clone().filter(|_| !self.is_unloaded()), ..Fold::on(self.value()) }
+    }
+
+    /// Whether a layer is made again otherwise where another document is: it splices, or is merged by rules.
+    fn is_merged(&self, layer: &Layer) -> bool {
+        layer.has(is_splice) || self.rules.is_some() && !layer.is_shadow && layer.has(is_change)
     }
 
     /// The shadows laid over the base, and nothing else yet.

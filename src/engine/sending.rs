@@ -171,13 +171,14 @@ impl Engine {
         let first = self.outbox.queued(head)?;
         let (id, line, addresses) = (head.clone(), first.line(first.round()), first.addresses.clone());
         let (members, fitting) = self.fit(head, &addresses)?;
-        let Fitting { parts, lowered } = match fitting {
+        let Fitting { parts, lowered, conflicts } = match fitting {
             Ok(fitting) => fitting,
             Err(error) => {
                 self.give_up_unplaceable(now, &addresses, &members, error, effects);
                 return None;
             }
         };
+        self.tell_conflicts(conflicts, effects);
         let text: Arc<str> = protocol::Entry::text(&id.0, &self.seen, lowered.as_deref().unwrap_or(&parts)).into();
         let meant = if lowered.is_some() { &parts[..] } else { &[] };
         let root = Some(line.root).filter(|root| *root != id);

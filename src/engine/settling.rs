@@ -251,10 +251,11 @@ impl Engine {
             let error = Fault::new(Code::Rejected, words::join(&["conflict: somebody else was first ", &rounds, " times in a row"]));
             return self.end_with(now, id, &Ending::Rejected { error }, &None, server, seq, effects);
         }
-        let Some(Made { parts, .. }) = self.grounded_parts(&addresses, std::slice::from_ref(id)).flatten() else {
+        let Some(Made { parts, conflicts, .. }) = self.grounded_parts(&addresses, std::slice::from_ref(id)).flatten() else {
             let error = Fault::new(Code::StorageCorrupt, "the text this was made on is lost");
             return self.end(now, id, &Ending::Unknown { error }, &None, seq, effects);
         };
+        self.tell_conflicts(conflicts, effects);
         self.follow_up(now, id, round, parts, seq);
     }
 

@@ -90,9 +90,9 @@ export class SyncClient {
   }
 
   on(type, listener, options) {
-    const { trouble: error, storage } = this.#instance.fold;
-    const audience = { error, storage }[type];
-    check(audience && typeof listener === 'function', 'on takes "error" or "storage", and a function');
+    const { trouble: error, storage, conflict } = this.#instance.fold;
+    const audience = { error, storage, conflict }[type];
+    check(audience && typeof listener === 'function', 'on takes "error", "storage" or "conflict", and a function');
     return audience.subscribe(listener, options);
   }
 

@@ -21,6 +21,8 @@ export class Fold {
   #told;
   #audience = new Audience(() => this.#told);
   #troubleHeard = false;
+  /** Who hears how conflicts were settled. */
+  conflict = new Audience(() => undefined);
   /** Who hears of errors that belong to no call. */
   trouble = new Audience(() => undefined, (yes) => (this.#troubleHeard = yes));
 
@@ -89,6 +91,7 @@ export class Fold {
     this.pending.complete();
     this.inbox.complete();
     this.#audience.complete();
+    this.conflict.complete();
     this.trouble.complete();
     this.storage.complete();
   }
@@ -130,6 +133,10 @@ export class Fold {
         return () => this.#owner.openFailed(fromFault(notice.error));
       case 'reset':
         return () => this.#takeReset(notice);
+      case 'conflicted': {
+        const { address, conflicts } = freeze(notice);
+        return () => this.conflict.emit({ order: ++this.#order, read: () => Object.freeze({ ...address, conflicts }) });
+      }
       case 'troubled':
         return () => this.#takeTrouble(fromFault(notice.error));
     }

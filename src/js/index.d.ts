@@ -25,6 +25,10 @@ export interface InitOptions {
  */
 export declare function init(options?: InitOptions): Promise<void>;
 
+/** Two texts that were `base` as one: what either side wrote, without what either side removed, and no character cut in two. Where both wrote at one
+ * place both texts stay. The module has to be loaded: by `init`, or by `open`. */
+export declare function mergeTexts(base: string, local: string, remote: string): string;
+
 // ------------------------------------------------------------------ streams
 
 /** Ends a subscription. Calling it again does nothing. */
@@ -78,6 +82,11 @@ export type JsonValue = null | boolean | number | string | JsonValue[] | { [name
 
 /** A place in a document: an RFC 6901 pointer such as `/author/name`; the empty one is the whole document. */
 export type Pointer = string;
+
+import type { ClientEvents } from './events.js';
+import type { ConflictStrategy } from './merging.js';
+export type * from './events.js';
+export type * from './merging.js';
 
 /** The length of a text in UTF-16 units, and its hash as sixteen hexadecimal digits. */
 export interface TextMark { readonly length: number; readonly hash: string }
@@ -254,6 +263,9 @@ export interface StorageOptions {
 export interface Collection<T extends object> {
   /** `false`: each write is sent by itself, and can be refused by itself. Otherwise writes of one document go as one where that does the same. */
   coalesce?: boolean;
+  /** How its documents are merged where somebody else has changed them, too. Without it what is meant is done again to what is there: a `put` replaces
+   * all of it, an `update` the fields that it names. */
+  conflict?: ConflictStrategy<T>;
   /** The version of its documents' shape, 0 unless it says otherwise; it only grows. A version of the app that finds what a later one has
    * stored ends with `VERSION_TOO_NEW`, and changes nothing. */
   version?: number;
@@ -497,6 +509,8 @@ export interface SyncStatus {
   readonly entriesResent: number;
   /** Entries that the server has acknowledged. */
   readonly entriesAcknowledged: number;
+  /** Places of documents, counted each time, that this client and somebody else had changed and a rule settled. */
+  readonly conflictsSettled: number;
   /** Requests sent. */
   readonly requests: number;
   /** What the backend can promise: see `FunctionTransport.level`. */
@@ -598,23 +612,6 @@ export interface HistoryRow {
 
 /** Measurements: the module's memory, shared by all clients of the page. */
 export interface Metrics { readonly wasmMemoryBytes: number }
-
-/** What a client reports besides its status. */
-export interface ClientEvents {
-  /** Something went wrong that belongs to no call. Without a listener it goes to the console. */
-  error: SyncError;
-  /** The browser lost the store. It is told once, to those who listen, or else to those who begin to in one task; after a second without any, to the console, too. */
-  storage: StorageReset;
-}
-
-/** What became of the writes in a store that the browser has lost. Documents come again from the server. */
-export interface StorageReset {
-  readonly reset: true;
-  /** Writes that had not ended and were brought back. They go on under their ids. */
-  readonly recovered: number;
-  /** Writes that were durable, had not ended, and are gone: `0` where all of them had waited for their mirror (`mirror: 'await'`) and that is whole, else `null`: nobody can know. */
-  readonly lost: number | null;
-}
 
 /** The name of a document. */
 export interface ItemName { readonly collection: string; readonly key: string }

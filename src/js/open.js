@@ -48,14 +48,15 @@ export async function open(options = {}) {
   check(new Set(feeds.map((feed) => named(feed, 'a feed'))).size === feeds.length, 'feeds are different ones');
   const { kind, url, capable, host } = bind(transport, auth, feeds[0]);
   const declared = Object.entries(collections).map(([collection, given]) => {
-    const { coalesce = true, version = 0, migrate, ...others } = given ?? {};
+    const { coalesce = true, version = 0, migrate, conflict, ...others } = given ?? {};
     check(typeof coalesce === 'boolean', `of the collection "${collection}", coalesce is true or false`);
     check(Object.keys(others).length === 0, `of the collection "${collection}", there is no option "${Object.keys(others)[0]}"`);
     checkVersion(collection, version, migrate);
-    return { collection, coalesce, version, migrate };
+    return { collection, coalesce, version, migrate, conflict };
   });
   const uncoalesced = declared.filter(({ coalesce }) => !coalesce).map(({ collection }) => collection);
   const versions = declared.filter(({ version }) => version > 0).map(({ collection, version }) => [collection, version]);
+  const rules = declared.filter(({ conflict }) => conflict !== undefined).map(({ collection, conflict }) => [collection, conflict]);
   host.migrate = migrator(new Map(declared.map(({ collection, migrate }) => [collection, migrate])));
   const numbers = {
     memoryBytesMax: storage?.memoryBytesMax,
@@ -75,6 +76,7 @@ export async function open(options = {}) {
     auth: auth ? true : undefined,
     uncoalesced: uncoalesced.length > 0 ? uncoalesced : undefined,
     versions: versions.length > 0 ? Object.fromEntries(versions) : undefined,
+    merge: rules.length > 0 ? Object.fromEntries(rules) : undefined,
     ...capable,
     crossOrigin: kind === 'protocol' && new URL(url).origin !== globalThis.location?.origin,
     witnessed: true,

@@ -73,8 +73,8 @@ impl Json {
         serde_json::from_str(&self.0).expect("Json::parse checked the text")
     }
 
-    /// The text of a value. Sound as long as the value was built from checked parts, as operations are.
-    pub(super) fn of(value: &Value) -> Json {
+    /// The text of a value. Sound as long as the value was built from checked parts, as operations and merged documents are.
+    pub(crate) fn of(value: &Value) -> Json {
         debug_assert!(value.depth() <= DEPTH_MAX, "operations are checked not to nest documents deeper");
         let mut text = String::new();
         value.write(&mut text);

@@ -27,6 +27,16 @@ pub enum Value {
 pub struct Members(Vec<(String, Value)>);
 
 impl Members {
+    /// The value of `name`.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value)
+    }
+
+    /// The only member; `None` where there are none or several.
+    pub fn only(&self) -> Option<&(String, Value)> {
+        if let [only] = &self.0[..] { Some(only) } else { None }
+    }
+
     /// The value of `name`, to be changed.
     pub fn get_mut(&mut self, name: &str) -> Option<&mut Value> {
         self.0.iter_mut().find(|(other, _)| other == name).map(|(_, value)| value)
@@ -68,6 +78,16 @@ impl Value {
         let mut walk = Walk::of(text);
         let value = walk.document(DEPTH_MAX, wanted);
         walk.finish().map(|()| value)
+    }
+
+    /// The value that these names lead to, through objects only.
+    pub fn at(&self, tokens: &[String]) -> Option<&Value> {
+        let mut value = self;
+        for token in tokens {
+            let Value::Object(members) = value else { return None };
+            value = members.get(token)?;
+        }
+        Some(value)
     }
 
     /// How many levels of arrays and objects it has.

@@ -72,6 +72,30 @@ fn where_both_wrote_remote_comes_first_and_nothing_is_dropped() {
 }
 
 #[test]
+fn i27_what_two_write_at_several_places_of_a_text_stays_where_it_was_written() {
+    let mut server = Server::new();
+    let (mut a, mut b) = two(&mut server);
+    a.mutate(splice("k", 7, 0, ", three")).unwrap();
+    a.mutate(splice("k", 0, 0, "zero, ")).unwrap();
+    b.mutate(splice("k", 3, 1, " and ")).unwrap();
+    b.mutate(splice("k", 0, 1, "O")).unwrap();
+    b.mutate(splice("k", 8, 3, "2")).unwrap();
+    meet(&mut server, &mut a, &mut b);
+    assert_eq!(a.text("k"), "zero, One and 2, three");
+}
+
+#[test]
+fn i27_a_splice_follows_its_text_though_others_write_on_both_sides_of_it() {
+    let mut server = Server::new();
+    let (mut a, mut b, _) = moved_under_a_splice(&mut server);
+    a.mutate(splice("k", 2, 3, "two, then three")).unwrap();
+    a.live(&mut server, 1_000);
+    b.mutate(splice("k", 2, 0, "e\u{301} ")).unwrap();
+    meet(&mut server, &mut a, &mut b);
+    assert_eq!(a.text("k"), "1 e\u{301} two, then three?");
+}
+
+#[test]
 fn i5_what_is_typed_on_a_merged_text_that_is_as_its_author_left_it_stays_whole() {
     let mut server = Server::new();
     let (mut client, _) = two(&mut server);

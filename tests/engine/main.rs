@@ -24,6 +24,7 @@ mod items;
 mod leaving;
 mod levels;
 mod limits;
+mod merging;
 mod migrating;
 mod mirror;
 mod pulling;

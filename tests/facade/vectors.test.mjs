@@ -47,12 +47,14 @@ test('every notice is understood', async () => {
     const cell = fold.cells.at('notes', 'a/ü');
     const item = fold.items.at('notes', 'a/ü');
     const troubles = [];
+    const reports = [];
+    fold.conflict.subscribe((report) => reports.push(report));
     fold.trouble.subscribe((error) => troubles.push(error));
     fold.turn(JSON.stringify([{ notice: 'changed', address: { collection: 'notes', key: 'a/ü' }, change: { change: 'value', value: { text: '123456' } } }]));
     const asked = fold.answer(6).then(() => 'answered', (error) => error);
     fold.turn(JSON.stringify([notice]));
     await Promise.resolve();
-    return { fold, owner, batches, cell, item, troubles, asked };
+    return { fold, owner, batches, cell, item, troubles, reports, asked };
   };
   const isError = (error, code) => assert.ok(error instanceof facade.SyncError && error.code === code, String(error));
   const checks = {
@@ -79,6 +81,7 @@ test('every notice is understood', async () => {
       assert.deepEqual(base, write.documents[0].base ?? null);
       isError(error, item.error.code);
     },
+    conflicted: ({ reports }, { address, conflicts }) => assert.deepEqual(reports, [{ ...address, conflicts }]),
     inboxRemoved: ({ fold }) => assert.deepEqual(fold.inbox.source.current, []),
     pendingItems: ({ fold }, { added }) => assert.deepEqual(fold.pending.source.current, added),
     troubled: ({ troubles }, { error }) => isError(troubles[0], error.code),

@@ -8,6 +8,7 @@ use syncline::engine::config::Level;
 use syncline::engine::error::{Code, Fault};
 use syncline::engine::header;
 use syncline::engine::ident::{AskId, MutationId};
+use syncline::engine::merging::Conflict;
 use syncline::engine::notice::{Durability, Ending, ItemState, ItemStatus, Notice, Phase, Status, StorageKind, ViewChange};
 use syncline::protocol::member::text_of;
 use syncline::protocol::{Address, Json, KeyedOperation, Text};
@@ -15,7 +16,7 @@ use syncline::protocol::{Address, Json, KeyedOperation, Text};
 use crate::vectors::{Vectors, assert_covered, raw, variants};
 
 variants!(Notice as notice_name, NOTICES:
-    Opened, OpenFailed, Changed, Durable, Settled, Answered, Item, PendingItems, InboxAdded, InboxRemoved, TokenWanted,
+    Opened, OpenFailed, Changed, Durable, Settled, Answered, Item, PendingItems, InboxAdded, InboxRemoved, Conflicted, TokenWanted,
     TokenGivenUp, Status, Reset, Troubled,
 );
 variants!(ItemState as state_name, STATES: Unknown, Pending, Syncing, Synced, Failed, Conflicted, Rejected);
@@ -89,6 +90,15 @@ fn samples() -> Vec<(String, Notice)> {
     let item = header::inbox(&id(3), &[id(3)], "blockedBy", &fault(), &None, Wall(1_700_000_000_000), &Default::default());
     let write = r#"{"operations":[{"op":"delete","collection":"notes","key":"b"},{"op":"put","collection":"notes","key":"c","value":1}],"documents":[{"collection":"notes","key":"b","base":2},{"collection":"notes","key":"c","local":1}]}"#;
     samples.push(("inboxAdded: a group".into(), Notice::InboxAdded { item: item.as_str().into(), write: write.into() }));
+    let conflict = |taken, lost: Option<&str>, marks: &[u64]| Conflict {
+        place: "/a~1b".into(),
+        rule: "text",
+        taken,
+        lost: lost.map(|lost| Json::parse(lost).unwrap()),
+        marks: marks.to_vec(),
+    };
+    let conflicts = vec![conflict("local", Some("null"), &[]), conflict("remote", None, &[]), conflict("both", None, &[1, 2, 2, 4])];
+    samples.push(("conflicted".into(), Notice::Conflicted { address: Address::of("notes", "a/ü"), conflicts }));
     samples.push(("inboxRemoved".into(), Notice::InboxRemoved { entry: id(1) }));
     samples.push(("pendingItems: none".into(), pending(&[], &[])));
     let durabilities = [Durability::Strict, Durability::Relaxed, Durability::Memory];
@@ -139,6 +149,7 @@ fn idle() -> Status {
         entries_sent: 0,
         entries_resent: 0,
         entries_acknowledged: 0,
+        conflicts_settled: 0,
         requests: 1,
         level: Level::A,
         retry_at: None,
@@ -164,6 +175,7 @@ fn busy() -> Status {
         entries_sent: 5,
         entries_resent: 6,
         entries_acknowledged: 7,
+        conflicts_settled: 9,
         requests: 8,
         level: Level::A,
         retry_at: Some(Wall(1_700_000_001_000)),

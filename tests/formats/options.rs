@@ -28,6 +28,7 @@ fn all(transport: TransportKind) -> Config {
         feeds: vec!["mine".into(), "room?id=7".into()],
         uncoalesced: vec!["votes".into()],
         versions: [("votes", 2)].into(),
+        merge: serde_json::from_str(r#"{"notes":{"fields":{"/text":"text"},"otherwise":"remote"}}"#).unwrap(),
         strict: false,
         mirror: true,
         mirror_awaited: true,

@@ -26,6 +26,7 @@ async function specimens() {
   const sent = new Promise((resolve) => { spliced = resolve; });
   const client = await open({
     name: 'members',
+    collections: { merged: { conflict: 'local' } },
     transport: {
       level: 'A',
       accepts: ['put', 'delete', 'splice'],
@@ -35,7 +36,10 @@ async function specimens() {
         entries.flatMap(({ operations }) => operations).filter(({ op }) => op === 'splice').forEach(({ on }) => spliced(on));
         const outcomeOf = (id) => ({ id, outcome: 'ok', version: '1' });
         const refusalOf = (id) => ({ id, outcome: 'rejected', code: 'no', message: 'not like this' });
-        return entries.map(({ id, operations: [{ key }] }) => (key === 'refused' ? refusalOf(id) : outcomeOf(id)));
+        return entries.map(({ id, operations: [{ key, base }] }) => {
+          if (key === 'clash' && base === '1') return { id, outcome: 'conflict', version: '2', value: { n: 2 } };
+          return key === 'refused' ? refusalOf(id) : outcomeOf(id);
+        });
       },
       pull: async (cursor, context) => {
         seen.PullContext = context;
@@ -44,6 +48,7 @@ async function specimens() {
     },
   });
   client.on('storage', (report) => (seen.StorageReset = report));
+  client.on('conflict', (report) => (seen.ConflictReport = report));
   await client.pull();
   const notes = client.documents('notes');
   seen.SyncClient = client;
@@ -63,6 +68,8 @@ async function specimens() {
   notes.splice('a', '/text', 0, 0, 'x');
   seen.TextMark = await sent;
   seen.ItemStatus = notes.status('a').current;
+  await client.documents('merged').put('clash', { n: 1 }).settled;
+  await client.documents('merged').put('clash', { n: 3 }).settled;
   const refused = notes.put('refused', {});
   client.pendingItems.subscribe(() => {});
   [seen.ItemName] = client.pendingItems.current;

@@ -5,18 +5,20 @@ use crate::files::{File, ending};
 use crate::rust::Rust;
 
 /// Where a source stands, the parts of the crate that it may name, and why.
-const LAYERS: [(&str, &[&str]); 8] = [
+const LAYERS: [(&str, &[&str]); 9] = [
     ("src/ordered.rs", &[]),
     ("src/protocol/", &["protocol"]),
-    ("src/engine/", &["engine", "protocol"]),
+    ("src/merge/", &["merge", "protocol"]),
+    ("src/engine/", &["engine", "merge", "protocol"]),
     ("src/authority/", &["authority", "protocol"]),
-    // The oracle looks at what the engine tells and stores, and decides nothing with its or the protocol's code.
-    ("src/sim/oracle/", &["sim", "engine"]),
-    ("src/sim/", &["sim", "engine", "authority", "protocol"]),
+    // The oracle looks at what the engine tells and stores, and decides nothing with its or the protocol's code. Only how two texts
+    // become one it does not know better: of several that a text may become, one is as good as another, and that one has to be meant.
+    ("src/sim/oracle/", &["sim", "engine", "merge"]),
+    ("src/sim/", &["sim", "engine", "merge", "authority", "protocol"]),
     ("src/browser/", &["browser", "engine", "protocol"]),
-    ("src/api/", &["api", "browser", "engine", "protocol"]),
+    ("src/api/", &["api", "browser", "engine", "merge", "protocol"]),
 ];
-const PARTS: [&str; 6] = ["protocol", "engine", "authority", "sim", "browser", "api"];
+const PARTS: [&str; 7] = ["protocol", "merge", "engine", "authority", "sim", "browser", "api"];
 /// What the server may name of the library.
 const SERVER: [&str; 2] = ["authority", "protocol"];
 
@@ -28,9 +30,10 @@ const RANDOM: [&str; 5] = ["Instant", "SystemTime", "HashMap", "HashSet", "Rando
 const SHARED: [&str; 7] = ["Rc", "RefCell", "async", "await", "Mutex", "thread", "static"];
 
 /// What a source must not name at all: for each place, lists of names.
-const PURE: [(&str, &[&[&str]]); 5] = [
+const PURE: [(&str, &[&[&str]]); 6] = [
     ("src/ordered.rs", &[&BROWSER, &RANDOM, &SHARED]),
     ("src/protocol/", &[&BROWSER, &RANDOM, &SHARED]),
+    ("src/merge/", &[&BROWSER, &RANDOM, &SHARED]),
     ("src/engine/", &[&BROWSER, &RANDOM, &SHARED]),
     ("src/authority/", &[&BROWSER, &RANDOM]),
     ("src/sim/", &[&BROWSER, &RANDOM]),

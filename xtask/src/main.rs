@@ -7,6 +7,7 @@ mod coverage;
 mod crash;
 mod demo;
 mod failure;
+mod merge;
 mod module;
 mod pack;
 mod project;
@@ -28,7 +29,7 @@ use failure::Done;
 /// A word: its name, how it is typed, what it does, and the function behind it.
 type Word = (&'static str, &'static str, &'static str, fn(Arguments) -> Done);
 
-const WORDS: [Word; 9] = [
+const WORDS: [Word; 10] = [
     ("demo", "[--db FILE] [--check]", "serve the demo; --check runs it once in a headless browser and ends", demo::word),
     ("test", "[SUITE[/UNIT] ...]", "everything that must pass, or only the suites named", test::word),
     ("sim", "[--runs N] [--seed S] [--bug B1|ALL] [--facade N] [--wasm N] [--json]", "the simulator", sim::word),
@@ -37,6 +38,7 @@ const WORDS: [Word; 9] = [
     ("size", "[--functions N] [--json]", "bytes that a user downloads, against the budget", size::word),
     ("replay", "[FILE | --seed N] [--astral] [--slice N] [--json]", "type a recorded editing session in a real browser", replay::word),
     ("crash", "[--kills N] [--resets N] [--seed S] [--mirror await] [--json]", "kill real browsers under load", crash::word),
+    ("merge", "[FILE] [--json]", "recorded three-way merges of texts, beside diff-match-patch", merge::word),
     ("bench", "[--json] [--only NAME] | --sizes", "against peers, in a real browser", bench::word),
 ];
 

@@ -2,11 +2,12 @@
 
 use super::{Composer, Replica};
 use crate::engine::ident::MutationId;
+use crate::engine::merging::is_change;
 use crate::protocol::{Address, Operation};
 
 impl Replica {
     /// What the layers of these, which follow each other, do as few operations, and of how many; the same on every base. `None` where
-    /// that depends on the base: one of them cannot be applied, or is on a text that has moved.
+    /// that depends on the base: one of them cannot be applied, is on a text that has moved, or is merged by rules.
     pub fn composed(&self, address: &Address, ids: &[MutationId]) -> Option<(Vec<Operation>, usize)> {
         let document = self.documents.get(address).filter(|document| !document.is_unloaded())?;
         let (mut fold, mut rest, mut count) = (document.fold(), ids, 0);
@@ -18,6 +19,9 @@ impl Replica {
                 }
                 fold.layer(layer);
                 continue;
+            }
+            if fold.rules.is_some() && layer.has(is_change) {
+                return None;
             }
             if is_first {
                 if fold.is_moved() {

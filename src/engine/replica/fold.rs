@@ -1,8 +1,12 @@
 //! Operations laid over a base: what a document looks like, and what each of them does to it as it is.
 
+use std::sync::Arc;
+
 use super::Layer;
 use crate::engine::coalesce::Composer;
-use crate::engine::merge;
+use crate::engine::merging::{is_change, made_again};
+use crate::merge::text::{Change, merge};
+use crate::merge::{Clash, Rules};
 use crate::protocol::text::units;
 use crate::protocol::{ApplyError, Draft, Json, Operation, Patch, Pointer, Splice, Text, Value};
 
@@ -14,6 +18,14 @@ pub(super) struct Fold {
     pub(super) made: Option<Composer>,
     /// Why one of them could not be applied. It does nothing to the draft.
     pub(super) unfit: Option<ApplyError>,
+    /// By which rules changes are merged that were made on another document.
+    pub(super) rules: Option<Arc<Rules>>,
+    /// Whether what each change is made on is asked for.
+    pub(super) captures: bool,
+    /// Whether the last operation was made on another document.
+    pub(super) is_merged: bool,
+    /// How what somebody else had changed, too, was settled.
+    pub(super) clashes: Vec<Clash>,
 }
 
 /// Splices in a row on one text.
@@ -28,7 +40,16 @@ pub(super) struct Run {
 
 impl Fold {
     pub(super) fn on(document: Option<Json>) -> Fold {
-        Fold { draft: Draft::of(document), run: None, made: None, unfit: None }
+        Fold {
+            draft: Draft::of(document),
+            run: None,
+            made: None,
+            unfit: None,
+            rules: None,
+            captures: false,
+            is_merged: false,
+            clashes: Vec::new(),
+        }
     }
 
     pub(super) fn layer(&mut self, layer: &Layer) {
@@ -37,9 +58,9 @@ impl Fold {
         }
     }
 
-    /// Whether the run that goes on is on a text that has moved.
+    /// Whether the run that goes on is on a text that has moved, or the change that was last is.
     pub(super) fn is_moved(&self) -> bool {
-        self.run.as_ref().is_some_and(|run| run.moved.is_some())
+        self.is_merged || self.run.as_ref().is_some_and(|run| run.moved.is_some())
     }
 
     /// The text that a splice was made on, where it goes on with the run that is there.
@@ -48,13 +69,14 @@ impl Fold {
         self.run.as_ref().filter(|_| self.continues(splice)).map(|run| run.after.clone())
     }
 
-    /// Lays one operation of a layer; where it begins a run of splices, returns the text the run was made on.
+    /// Lays one operation of a layer; where it begins a run of splices, returns the text the run was made on, and of a change the text
+    /// of the document, where that was kept or is asked for.
     pub(super) fn operation(&mut self, layer: &Layer, index: usize) -> Option<Text> {
         let operation = &layer.operations[index];
+        self.is_merged = false;
         let Operation::Splice(splice) = operation else {
             self.end_run();
-            self.apply(operation);
-            return None;
+            return self.change(layer, index);
         };
         if self.continues(splice) {
             self.go_on(splice, operation);
@@ -68,6 +90,29 @@ impl Fold {
         self.run = Some(Box::new(Run { path: splice.path.clone(), after: before.clone(), before: before.clone(), moved }));
         self.go_on(splice, operation);
         Some(before)
+    }
+
+    /// Lays an operation that is no splice. One that was made on another document is merged with what is there.
+    fn change(&mut self, layer: &Layer, index: usize) -> Option<Text> {
+        let operation = &layer.operations[index];
+        let kept = layer.before(index).cloned();
+        let rules = self.rules.clone().filter(|_| !layer.is_shadow && is_change(operation));
+        let Some(rules) = rules.filter(|_| kept.is_some() || self.captures) else {
+            self.apply(operation);
+            return kept;
+        };
+        let there = self.draft.to_json();
+        let said = kept.or_else(|| Some(Text::of(there.as_ref().map_or("", |json| json.as_str()))))?;
+        // No text is no document.
+        match made_again(&rules, Json::parse(&said.whole()).ok(), operation, there) {
+            None => self.apply(operation),
+            Some((operation, clashes)) => {
+                self.is_merged = true;
+                self.clashes.extend(clashes);
+                self.apply(&operation);
+            }
+        }
+        Some(said)
     }
 
     /// Whether a splice goes on with the run. Where what the run makes of another text is what its author saw, the next one is made on
@@ -113,7 +158,7 @@ impl Run {
     fn has_arrived(&self) -> bool {
         let Some(Some(there)) = &self.moved else { return false };
         let after = self.after.whole();
-        merge::texts(&self.before.whole(), &after, &there.whole()) == after
+        merge(&self.before.whole(), &after, &there.whole()).text == after
     }
 
     /// What it does to another text. Where that is gone, what was written in it is not.
@@ -125,8 +170,8 @@ impl Run {
             return Some(Operation::Patch(patch));
         };
         let remote = there.whole();
-        let merged = merge::texts(&self.before.whole(), &after, &remote);
-        let change = merge::Change::between(&remote, &merged);
+        let merged = merge(&self.before.whole(), &after, &remote).text;
+        let change = Change::between(&remote, &merged);
         Some(Operation::Splice(Splice {
             path: self.path.clone(),
             at: units(&remote[..change.start]),

@@ -2,11 +2,12 @@
 
 use super::{Document, Layer, Replica, is_splice, is_whole};
 use crate::engine::ident::MutationId;
+use crate::engine::merging::is_change;
 use crate::engine::replica::fold::Fold;
 use crate::ordered::OrderedSet;
 use crate::protocol::{Address, Operation, Pointer, Text};
 
-/// A text that a run of splices was made on.
+/// A text that a run of splices was made on; or the text of a document that a change was made on, which is empty where there was none.
 #[derive(Clone, Debug)]
 pub struct Before {
     /// The mutation or entry.
@@ -94,9 +95,9 @@ impl Replica {
 impl Document {
     /// Remembers the text that each layer's splices were made on, before the base moves or a layer goes.
     pub(super) fn capture(&mut self) {
-        let is_new = |layer: &Layer| !layer.is_captured && layer.has(is_splice);
+        let is_new = |layer: &Layer| !layer.is_captured && self.is_merged(layer);
         let Some(last) = self.layers.iter().rposition(is_new) else { return };
-        let mut fold = self.fold();
+        let mut fold = Fold { captures: true, ..self.fold() };
         for layer in &mut self.layers[..=last] {
             layer.is_captured = true;
             for index in 0..layer.operations.len() {
@@ -106,7 +107,9 @@ impl Document {
                     layer.befores.push((index, text));
                 }
                 // One that cannot be placed has no run. Its text may yet come back.
-                layer.is_captured &= fold.run.is_some() || !is_splice(&layer.operations[index]);
+                let operation = &layer.operations[index];
+                let is_known = fold.run.is_some() || layer.before(index).is_some();
+                layer.is_captured &= is_known || !(is_splice(operation) || self.rules.is_some() && is_change(operation));
             }
         }
     }
@@ -114,7 +117,7 @@ impl Document {
     /// The texts of runs whose place the base no longer has, after it moved. A run whose place is there needs none; while nobody knows
     /// what is there, every one does.
     pub(super) fn moved(&mut self) -> Vec<Before> {
-        if !self.has(is_splice) {
+        if !self.layers.iter().any(|layer| self.is_merged(layer)) {
             return Vec::new();
         }
         let mut fold = self.fold();
@@ -145,10 +148,15 @@ impl Document {
         let (mut begun, mut is_known) = (Vec::new(), !self.is_unloaded());
         for layer in &self.layers {
             for (index, operation) in layer.operations.iter().enumerate() {
+                let was_known = is_known;
                 is_known |= is_whole(operation);
-                let text = fold.operation(layer, index).filter(|_| is_such(fold, is_known));
-                if let (Some(text), Operation::Splice(splice)) = (text, operation) {
-                    begun.push(Before { id: layer.id.clone(), operation: index as u32, path: splice.path.clone(), text });
+                let Some(text) = fold.operation(layer, index) else { continue };
+                let (path, is_such) = match operation {
+                    Operation::Splice(splice) => (splice.path.clone(), is_such(fold, is_known)),
+                    _ => (Pointer::default(), is_such(fold, was_known)),
+                };
+                if is_such {
+                    begun.push(Before { id: layer.id.clone(), operation: index as u32, path, text });
                 }
             }
         }

@@ -20,6 +20,10 @@ export function __wbg_reset_state() {
 }
 
 /** Stores are looked at in a real browser. */
+export function mergeTexts() {
+  throw new Error('the fake merges nothing');
+}
+
 export function countPending() {
   throw new Error('there is no store');
 }
@@ -286,6 +290,7 @@ export function status(members = {}) {
     entriesSent: 0,
     entriesResent: 0,
     entriesAcknowledged: 0,
+    conflictsSettled: 0,
     requests: 0,
     retryAt: null,
     lastPushAt: null,

@@ -23,9 +23,10 @@ export class Promises {
     for (const write of list) this.#writes.set(write.mark, { ...write, round, isBare: this.#isBare });
   }
 
-  /** The browser was started again, and the store is there. */
+  /** The browser was started again, and the store is there. What a life that began bare has not pulled is not in it either. */
   restarted() {
-    this.#isBare = false;
+    const last = Math.max(0, ...this.all.map(({ round }) => round));
+    this.#isBare &&= !this.all.some(({ round, ending }) => round === last && ending === 'applied');
   }
 
   /** Something was said of a write. */

@@ -205,7 +205,7 @@ impl<K: Key> Keys<K> {
 impl Order {
     /// Where the slot is that `probe` finds equal, or where it belongs.
     fn find(&self, probe: &dyn Probe) -> Result<Place, Place> {
-        // What is put in comes in order, too, for the most part, and is compared with the last one alone.
+        // What is put in comes in order, for the most part, and is compared with the last one alone.
         if let Some(chunk) = self.chunks.last()
             && probe.compare(chunk[chunk.len() - 1] as usize).is_lt()
         {
@@ -218,14 +218,17 @@ impl Order {
                 return Ok(place);
             }
         }
+        let found = self.find_anew(probe);
+        if let Ok(place) = found {
+            self.found.set(place);
+        }
+        found
+    }
+
+    fn find_anew(&self, probe: &dyn Probe) -> Result<Place, Place> {
         let Some(chunk) = self.search(None, probe).checked_sub(1) else { return Err((0, 0)) };
         let behind = self.search(Some(chunk), probe);
-        if probe.compare(self.chunks[chunk][behind - 1] as usize).is_eq() {
-            self.found.set((chunk, behind - 1));
-            Ok((chunk, behind - 1))
-        } else {
-            Err((chunk, behind))
-        }
+        if probe.compare(self.chunks[chunk][behind - 1] as usize).is_eq() { Ok((chunk, behind - 1)) } else { Err((chunk, behind)) }
     }
 
     /// How many slots of a chunk, or firsts of all chunks, are not behind what is looked for.
@@ -282,7 +285,7 @@ impl Order {
     /// Takes out the slot that `probe` finds equal, and puts it in place of the one that `last` finds.
     fn remove(&mut self, probe: &dyn Probe, last: &dyn Probe) -> Option<usize> {
         let (chunk, at) = self.find(probe).ok()?;
-        let last = self.find(last).ok()?;
+        let last = self.find_anew(last).ok()?;
         let slot = self.chunks[chunk][at];
         self.chunks[last.0][last.1] = slot;
         self.chunks[chunk].remove(at);

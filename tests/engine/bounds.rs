@@ -125,6 +125,25 @@ fn i18_without_a_store_nothing_more_is_written_when_memory_is_full() {
 }
 
 #[test]
+fn what_is_asked_for_together_is_there_when_the_one_answer_comes() {
+    let mut server = Server::new();
+    let mut client = forty(&mut server);
+    let all: Vec<_> = (0..40).map(|n| at(&format!("k{n}"))).collect();
+    client.storing = false;
+    client.tell(Input::Held { addresses: all.clone(), held: true });
+    let (out, there): (Vec<_>, Vec<_>) = all.iter().cloned().partition(|address| client.engine.view(address) == View::NotLoaded);
+    assert!(out.len() > 4, "they are in several pages");
+    let ask = client.ask(Ask::Load { addresses: all.clone() });
+    let none = AskId(1);
+    client.tell(Input::Asked { ask: none, what: Ask::Load { addresses: [there, vec![at("nowhere")]].concat() } });
+    assert_eq!((client.answered(ask), client.answered(none)), (None, Some(None)));
+    client.storing = true;
+    client.store();
+    assert_eq!(client.answered(ask), Some(None));
+    assert!(all.iter().all(|address| client.engine.view(address) != View::NotLoaded));
+}
+
+#[test]
 fn i18_calls_that_wait_for_documents_are_bounded() {
     let mut server = Server::new();
     let mut client = forty(&mut server);

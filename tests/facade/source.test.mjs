@@ -198,4 +198,5 @@ test('many reads at once get what they asked for', async () => {
   const read = await Promise.all(keys.map((key) => documents.get(key)));
   assert.deepEqual(read.map((value) => value?.key), keys);
   assert.ok(engine.held.size <= 1000);
+  assert.equal(engine.calls.filter(([call]) => call === 'load').length, 1, 'in one call');
 });

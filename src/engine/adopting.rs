@@ -12,16 +12,20 @@ use super::header;
 use super::ident::{LoadId, MutationId};
 use super::input::{Bytes, Found, StoreFailure};
 use super::log::About;
-use super::notice::{Durability, Notice};
+use super::notice::{Durability, Ending, Notice};
+use super::pages::Pages;
 use super::pull::Feed;
-use super::record::{self, Kind, Lineage, Place, Record, names};
+use super::record::{self, DirectoryRow, Kind, Lineage, Record, names};
 use super::replica::Base;
 use super::retry;
+use super::revived::nobody_knows;
+use super::settling::tell_settled;
 use super::store::Mode;
 use super::storing::{Loading, fault_of};
 use super::tabs::Reads;
 use super::{Engine, Life};
-use crate::ordered::{Ordered, OrderedSet};
+use crate::ordered::OrderedSet;
+use crate::protocol::member::Member;
 use crate::protocol::{Address, Seen};
 
 /// While something else is read, the store is tried again after so many milliseconds.
@@ -81,9 +85,13 @@ impl Engine {
             self.adoption.due = Some(now.after(BUSY_MS));
             return;
         }
+        self.load_store(Vec::new(), effects);
+    }
+
+    fn load_store(&mut self, pages: Vec<u32>, effects: &mut impl Sink) {
         let load = LoadId(self.next_id());
-        self.loading = Some((load, Loading::Adoption));
-        effects.push(Effect::Load { load, what: Wanted::all() });
+        self.loading = Some((load, Loading::Adoption { pages: pages.clone() }));
+        effects.push(Effect::Load { load, what: Wanted { pages, ..Wanted::all() } });
     }
 
     /// It is not.
@@ -94,8 +102,8 @@ impl Engine {
         self.load_wanted(effects);
     }
 
-    /// It is, and this is what it has.
-    pub(super) fn adopt(&mut self, now: Timestamp, mut found: Found, effects: &mut impl Sink) {
+    /// It is, and this is what it has, with these pages.
+    pub(super) fn adopt(&mut self, now: Timestamp, mut found: Found, pages: &[u32], effects: &mut impl Sink) {
         let is_foreign = found.meta.as_ref().is_some_and(|meta| self.is_of_later(meta) || meta.scope != self.config.scope);
         if self.life != Life::Open || is_foreign {
             return self.load_wanted(effects);
@@ -115,38 +123,154 @@ impl Engine {
         };
         // Whether it has what this client knows of it, and nothing else.
         let is_same = is_ours && on == self.store.stored_to();
+        if !is_same {
+            let needed = self.pages_of_sealed(&found);
+            if needed.iter().any(|page| !pages.contains(page)) {
+                return self.load_store(needed, effects);
+            }
+        }
         let bases = self.aside(now, is_ours, is_same, effects);
-        let stored_to = self.store.stored_to();
-        let heard = if is_same { Heard::default() } else { Heard::of(&found.log) };
-        let commits = self.store.put_behind(on, &mut |record| is_same || heard.misses(record, stored_to));
+        let mut behind = if is_same { None } else { Some(self.behind(&found.log)) };
+        let commits = self.store.put_behind(on, &mut |record| behind.as_mut().is_none_or(|behind| behind.takes(record)));
         for (position, bytes) in &commits {
             found.log.push((*position, Bytes(bytes.as_slice().into())));
         }
         let held = self.watch.held();
         held.iter().for_each(|address| self.touch(address));
+        let carriers = [self.outbox.carriers(), self.inbox.carriers()].concat();
         self.store.renew();
         self.tabs.concluded = Vec::new();
         // Nothing that was pulled is lost.
         let course = is_same.then(|| self.take_course(now));
+        let generation = self.generation.clone();
         let inbox = self.forget(now, &[], &[], effects);
+        if let Some(behind) = &behind {
+            self.config.awaited.retain(|id| !behind.carriers.contains_key(&Arc::from(id.as_str())));
+        }
         self.replica.begin_anew(is_same);
         self.leave_mirrors(found.meta.as_ref());
         self.begin(now, found, if is_same { on } else { 0 }, effects);
         course.into_iter().for_each(|course| self.put_course(now, course));
+        let ended = behind.map_or_else(OrderedSet::default, |behind| self.carry_out(now, &behind, effects));
+        if !ended.is_empty() && self.generation != generation {
+            // Which of them is the later one, nobody knows.
+            self.feeds.iter_mut().for_each(|feed| feed.restart(now, false));
+        }
         for (address, base) in bases {
-            self.adopt_base(&address, base);
+            self.adopt_base(&address, base, ended.contains_key(&address));
+        }
+        for address in ended.keys() {
+            let befores = self.replica.moved(address);
+            self.keep_befores(befores);
         }
         if !commits.is_empty() {
             self.store.restore(commits, on);
         }
         self.adoption.writes = self.outbox.behind(on);
         self.adoption.is_under_way = true;
+        self.carry_anew(carriers);
         self.tell_inbox_renewed(&inbox, effects);
         self.want_anew(&held, effects);
         self.hand_on_errands(effects);
         if !self.store.is_staged() {
             self.end_adoption(effects);
         }
+    }
+
+    /// What goes behind this log, in which others have written.
+    fn behind(&self, log: &[(u64, Bytes)]) -> Behind {
+        let (mut heard, mut lines, stored_to) = (OrderedSet::default(), OrderedSet::default(), self.store.stored_to());
+        for found in log.iter().flat_map(|(_, bytes)| record::decode(&bytes.0)) {
+            if let record::Found::Record(record) = found {
+                // What cannot be read is set aside later.
+                let _ = names(&record, &mut |id| {
+                    heard.insert(id, ());
+                });
+            }
+        }
+        for id in self.outbox.up_to(stored_to) {
+            lines.insert(id.0, ());
+        }
+        Behind { heard, stored_to, lines, carriers: OrderedSet::default(), records: Vec::new() }
+    }
+
+    /// Where the documents are of which the store has writes that this client knows.
+    fn pages_of_sealed(&self, found: &Found) -> Vec<u32> {
+        let (mut all, mut pages) = (Pages::default(), Vec::new());
+        if let Some(directory) = &found.directory
+            && all.read(&directory.0).is_err()
+        {
+            return pages;
+        }
+        for (_, bytes) in &found.log {
+            for found in record::decode(&bytes.0) {
+                if let record::Found::Record(record) = found
+                    && record.kind == Kind::Paged
+                {
+                    let rows = record.header().and_then(|mut header| header.read::<Vec<DirectoryRow>>("pages"));
+                    rows.iter().flatten().for_each(|row| all.place(row));
+                }
+            }
+        }
+        for address in self.outbox.sealed() {
+            pages.extend(all.page_of(address).filter(|page| !pages.contains(page)));
+        }
+        pages
+    }
+
+    /// What memory has made of writes that the store has is made of them there, as another tab would take it up; not where they are
+    /// there no longer as they were: what others know of a write stands. Says which documents that is about.
+    fn carry_out(&mut self, now: Timestamp, behind: &Behind, effects: &mut impl Sink) -> OrderedSet<Address> {
+        let (mut documents, mut over, mut heard) = (OrderedSet::default(), OrderedSet::default(), Vec::new());
+        for found in record::decode(&behind.records) {
+            let record::Found::Record(record) = found else { continue };
+            let Ok(Named { id, others, ending }) = named(&record) else { continue };
+            let (is_end, is_applied) = (matches!(record.kind, Kind::Settlement | Kind::Cancel), ending == "applied");
+            let is_so = match record.kind {
+                Kind::Settlement if is_aftermath(&ending) => self.outbox.order(&id).is_none(),
+                // What carries it on is there.
+                Kind::Settlement if ending == "merged" && self.outbox.entry(&id).is_none() => self.outbox.order(&id).is_some(),
+                Kind::Settlement | Kind::Cancel | Kind::Inbox => self.outbox.is_as(&id, &others),
+                Kind::Shadow => over.contains_key(&id.0),
+                _ => true,
+            };
+            if !is_so {
+                continue;
+            }
+            let order = self.outbox.order(&id);
+            let mut about = self.outbox.documents_of(&id, &others);
+            let taken = self.take_up_record(now, 0, &record, &mut heard);
+            about.append(&mut self.outbox.documents_of(&id, &others));
+            for address in about.into_iter().filter(|_| is_end || record.kind == Kind::Mutation) {
+                documents.insert(address, ());
+            }
+            match taken {
+                _ if is_end => {
+                    self.store.stage(record.kind, record.header, record.body, None);
+                    over.insert(id.0.clone(), ());
+                    if !is_applied && !is_aftermath(&ending) && self.outbox.order(&id).is_none() {
+                        order.into_iter().for_each(|order| self.block_dependents(now, order, false, effects));
+                    }
+                }
+                Ok(Some(_)) if record.kind == Kind::Mutation => self.store.stage_mutation(&id, record.header, record.body, true),
+                Ok(Some(about)) => drop(self.store.stage(record.kind, record.header, record.body, Some(about))),
+                Err(_) if record.kind == Kind::Mutation => self.give_over(&id, &record, effects),
+                _ => {}
+            }
+            if record.kind == Kind::After && others.iter().any(|id| self.inbox.has(id)) {
+                self.refuse_behind(now, &id, effects);
+            }
+        }
+        documents
+    }
+
+    /// What memory has made of an entry is not what carries it on.
+    fn give_over(&mut self, id: &MutationId, record: &Record<'_>, effects: &mut impl Sink) {
+        let by = line_of(record).and_then(|line| self.outbox.carrier(&line.root).cloned());
+        let order = by.as_ref().and_then(|by| self.outbox.order(by));
+        order.into_iter().for_each(|order| self.outbox.carry(order, vec![id.clone()], &[]));
+        let ending = by.map_or_else(nobody_knows, |by| Ending::Merged { by, maybe_applied: None });
+        tell_settled(std::slice::from_ref(id), &ending, effects);
     }
 
     /// Makes all that memory has besides the store part of its log, but for bases, which it gives: nothing for one that stays as it is.
@@ -185,15 +309,15 @@ impl Engine {
     }
 
     /// A base that moved without the store goes there. Where others have written meanwhile, it does so only where the next pull goes on
-    /// from before it: whatever is newer comes with that.
-    fn adopt_base(&mut self, address: &Address, base: Option<Box<Base>>) {
+    /// from before it, since whatever is newer comes with that; or where something of it has ended with it.
+    fn adopt_base(&mut self, address: &Address, base: Option<Box<Base>>, is_wanted: bool) {
         let Some(base) = base else { return self.store.stage_base(address) };
         if self.is_paged(address) && !self.replica.is_resident(address) {
             // The store's may be newer. Where it is not, it becomes so with that pull.
             return;
         }
         let is_later = *base.generation == *self.generation && base.seq.is_some_and(|seq| seq > self.seen.seq);
-        if (is_later || self.generation.is_empty()) && self.is_news(address, &base) {
+        if (is_wanted || is_later || self.generation.is_empty()) && self.is_news(address, &base) {
             self.touch(address);
             self.rebase(address, Some(base), &[]);
         }
@@ -247,72 +371,79 @@ impl Engine {
 /// How far the pulls have come, and what is known of the server with that.
 type Course = (Vec<Feed>, Again, Seen, Arc<str>, u32);
 
-/// What a store knows of writes: those it has heard of, and of those that have not ended where they stand in the order.
-#[derive(Default)]
-struct Heard {
-    all: OrderedSet<Arc<str>>,
-    pending: Ordered<Arc<str>, Place>,
-    /// Those that are one with others, or frozen: none of them can be taken back.
-    bound: OrderedSet<Arc<str>>,
+/// What goes behind what a store has in which others have written.
+struct Behind {
+    /// The writes it has heard of.
+    heard: OrderedSet<Arc<str>>,
+    /// The last position of the log that memory knows to be in it.
+    stored_to: u64,
+    /// What memory has pending that is in it, or carries on what is.
+    lines: OrderedSet<Arc<str>>,
+    /// Which of that carries it on.
+    carriers: OrderedSet<Arc<str>>,
+    /// What memory has made of that.
+    records: Vec<u8>,
 }
 
-impl Heard {
-    fn of(log: &[(u64, Bytes)]) -> Heard {
-        let mut heard = Heard::default();
-        for (position, bytes) in log {
-            for found in record::decode(&bytes.0) {
-                let record::Found::Record(record) = found else { continue };
-                let place = line_of(&record).unwrap_or((*position, record.ordinal));
-                // What cannot be read is set aside later.
-                let binds = matches!(record.kind, Kind::Freeze | Kind::Fold);
-                let _ = names(&record, &mut |id| {
-                    if binds {
-                        heard.bound.insert(id.clone(), ());
-                    }
-                    match record.kind {
-                        Kind::Mutation | Kind::Freeze | Kind::Fold => drop(heard.pending.insert(id.clone(), place)),
-                        Kind::Settlement | Kind::Cancel => drop(heard.pending.remove(&id)),
-                        _ => {}
-                    }
-                    heard.all.insert(id, ());
-                });
-            }
-        }
-        heard
-    }
-
-    /// Whether memory's record goes behind what a store has in which others have written, of which nothing behind `stored_to` is known:
-    /// not where they have gone on with the same, and not what each store has of its own.
-    fn misses(&self, record: &Record<'_>, stored_to: u64) -> bool {
-        let mut id = None;
-        let _ = names(record, &mut |name| id = id.take().or(Some(name)));
-        let Some(id) = id else { return record.kind != Kind::History };
-        let is_pending = self.pending.contains_key(&id);
-        let carries_on = line_of(record).filter(|(position, _)| *position <= stored_to);
+impl Behind {
+    /// Whether a record goes there as it is: what is about writes of memory alone. What it has made of others is put by, to be made of what
+    /// they are there.
+    fn takes(&mut self, record: &Record<'_>) -> bool {
+        let Ok(Named { id, ending, .. }) = named(record) else { return true };
+        let (is_heard, line) = (self.heard.contains_key(&id.0), line_of(record));
+        let carries_on = |line: &Lineage| self.heard.contains_key(&line.root.0) || line.place.0 <= self.stored_to;
+        let is_there = is_heard || self.lines.contains_key(&id.0) || line.as_ref().is_some_and(carries_on);
         match record.kind {
-            Kind::Cursor => false,
-            Kind::Settlement if !ends_write(record) => true,
-            Kind::Cancel if self.bound.contains_key(&id) => false,
-            Kind::Settlement | Kind::Cancel => is_pending,
-            Kind::Inbox | Kind::Before => is_pending || !self.all.contains_key(&id),
-            _ if self.all.contains_key(&id) => false,
-            _ => carries_on.is_none_or(|place| self.pending.iter().any(|(_, other)| *other == place)),
+            Kind::History | Kind::Cursor => return false,
+            Kind::Settlement if is_aftermath(&ending) && !is_there => return true,
+            Kind::Settlement | Kind::Cancel | Kind::After => {}
+            _ if !is_there => return true,
+            Kind::Freeze | Kind::Fold => return false,
+            Kind::Mutation | Kind::Before if is_heard => return false,
+            Kind::Mutation if line.is_none_or(|line| line.round == 0) => return false,
+            Kind::Mutation => {
+                self.carriers.insert(id.0, ());
+            }
+            _ => {}
         }
+        self.records.extend_from_slice(record.raw);
+        false
     }
 }
 
-/// Where the line stands in the order that a record goes on.
-fn line_of(record: &Record<'_>) -> Option<Place> {
+/// What a record names, and how it says that this has ended.
+struct Named {
+    id: MutationId,
+    others: Vec<MutationId>,
+    ending: String,
+}
+
+fn named(record: &Record<'_>) -> Result<Named, &'static str> {
+    let mut named = Named { id: MutationId::blank(), others: Vec::new(), ending: String::new() };
+    let mut header = record.header()?;
+    if let Some(name) = record.kind.named_by() {
+        header.take(name, &mut named.id);
+    }
+    let list = if record.kind == Kind::After { "after" } else { "members" };
+    header.take_if_there(list, &mut named.others).take_if_there("ending", &mut named.ending).check()?;
+    Ok(named)
+}
+
+/// The line that a record goes on.
+fn line_of(record: &Record<'_>) -> Option<Lineage> {
     let mut header = record.header().ok()?;
     match record.kind {
-        Kind::Freeze => header.read("place").ok(),
-        Kind::Mutation => header.read::<Option<Lineage>>("lineage").ok()?.map(|line| line.place),
+        Kind::Freeze => {
+            let mut line = Lineage { root: header.read("entry").ok()?, round: 0, place: header.read("place").ok()? };
+            header.take_if_there("root", &mut line.root).check().ok()?;
+            Some(line)
+        }
+        Kind::Mutation => header.read::<Option<Lineage>>("lineage").ok()?,
         _ => None,
     }
 }
 
-/// Whether it is a write that ends, and not what became of one behind that.
-fn ends_write(record: &Record<'_>) -> bool {
-    let ending = record.header().and_then(|mut header| header.read::<String>("ending")).unwrap_or_default();
-    ![header::RETRIED, header::DISCARDED, header::SHOWN].contains(&&*ending)
+/// Whether it is what became of a write behind its end.
+fn is_aftermath(ending: &str) -> bool {
+    [header::RETRIED, header::DISCARDED, header::SHOWN].contains(&ending)
 }

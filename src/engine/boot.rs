@@ -67,6 +67,7 @@ impl Engine {
         now: Timestamp,
         directory: Option<Bytes>,
         log: Vec<(u64, Bytes)>,
+        pages: &[(u32, Bytes)],
         known: u64,
         effects: &mut impl Sink,
     ) {
@@ -84,6 +85,9 @@ impl Engine {
             boot.read_commit(*position, &bytes.0);
         }
         let Boot { mut queue, broken, endings, .. } = boot;
+        for (page, bytes) in pages {
+            self.read_page(now, *page, &bytes.0, effects);
+        }
         while let Some((order, _)) = queue.first() {
             let order = *order;
             if let Some(stored) = queue.remove(&order) {

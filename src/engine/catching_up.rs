@@ -36,7 +36,7 @@ struct Unsaved {
 
 /// It cannot be taken up as it is: everything has to be read anew.
 #[derive(Debug)]
-struct Gap;
+pub(super) struct Gap;
 
 impl From<&'static str> for Gap {
     fn from(_: &'static str) -> Gap {
@@ -224,12 +224,15 @@ impl Engine {
             befores.retain(|before| ids.contains_key(&before.id));
             self.keep_befores(befores);
         }
-        for id in &refused {
-            let Some(order) = self.outbox.order(id) else { continue };
-            let Some(queued) = self.outbox.take(id) else { continue };
-            self.block(now, &queued, false, effects);
-            self.block_dependents(now, order, false, effects);
-        }
+        refused.iter().for_each(|id| self.refuse_behind(now, id, effects));
+    }
+
+    /// What it comes after was refused, and so it is, too.
+    pub(super) fn refuse_behind(&mut self, now: Timestamp, id: &MutationId, effects: &mut impl Sink) {
+        let Some(order) = self.outbox.order(id) else { return };
+        let Some(queued) = self.outbox.take(id) else { return };
+        self.block(now, &queued, false, effects);
+        self.block_dependents(now, order, false, effects);
     }
 
     /// Everything was read anew. What waits here is laid over it.
@@ -302,7 +305,7 @@ impl Engine {
     }
 
     /// The names that writes had before are nowhere but in this tab, and the app may use them as long as it lives.
-    fn carry_anew(&mut self, carriers: Vec<Vec<MutationId>>) {
+    pub(super) fn carry_anew(&mut self, carriers: Vec<Vec<MutationId>>) {
         for mut names in carriers {
             if let Some(entry) = self.inbox.holder(&names) {
                 names.retain(|id| !self.inbox.has(id));
@@ -361,7 +364,7 @@ impl Engine {
     }
 
     /// Says what the record is about, where it is still needed.
-    fn take_up_record(
+    pub(super) fn take_up_record(
         &mut self,
         now: Timestamp,
         position: u64,
@@ -471,7 +474,8 @@ impl Engine {
         };
         // A follow-up takes the place of the entry that it carries on.
         let first = queued.addresses.first().and_then(|address| self.outbox.first_queued(address));
-        let origin = first.filter(|first| first.entry.is_some() && first.line(0).place == line.place).ok_or(Gap)?.id.clone();
+        let is_it = |first: &&Queued| first.entry.is_some() && first.line(first.round() + 1) == *line;
+        let origin = first.filter(is_it).ok_or(Gap)?.id.clone();
         let (order, carried, entry) = self.outbox.settle(&origin).ok_or(Gap)?;
         self.outbox.stage(queued, Some(order));
         self.outbox.carry(order, carried.carries, &entry.members);

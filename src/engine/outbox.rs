@@ -509,7 +509,7 @@ impl Outbox {
     pub fn seal(&mut self, stored_to: u64) {
         let mut sealed = Vec::new();
         for (_, queued) in self.queue.iter() {
-            if (queued.place.is_some() || queued.lineage.is_some()) && queued.line(0).place.0 <= stored_to {
+            if queued.is_stored(stored_to) {
                 sealed.extend_from_slice(&queued.addresses);
             }
         }

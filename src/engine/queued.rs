@@ -131,6 +131,11 @@ impl Queued {
         }
     }
 
+    /// Whether a log up to this position has it, or what it carries on.
+    pub fn is_stored(&self, position: u64) -> bool {
+        (self.place.is_some() || self.lineage.is_some()) && self.line(0).place.0 <= position
+    }
+
     /// Whether it is on several documents, and goes as it is or not at all.
     pub fn is_group(&self) -> bool {
         self.addresses.len() > 1

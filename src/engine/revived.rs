@@ -23,8 +23,7 @@ impl Engine {
             if self.outbox.order(&id).is_none() {
                 let ending = endings.get(&id.0).and_then(|(word, entry)| self.ending(word, entry));
                 let heard = self.tabs.concluded.iter().find(|(heard, _)| *heard == id).map(|(_, ending)| ending.clone());
-                let nobody = || Ending::Unknown { error: Fault::new(Code::WasmPanic, "how it ended was lost with the module") };
-                tell_settled(&[id], &ending.or(heard).unwrap_or_else(nobody), effects);
+                tell_settled(&[id], &ending.or(heard).unwrap_or_else(nobody_knows), effects);
             }
         }
     }
@@ -41,4 +40,8 @@ impl Engine {
             }
         })
     }
+}
+
+pub(super) fn nobody_knows() -> Ending {
+    Ending::Unknown { error: Fault::new(Code::WasmPanic, "how it ended was lost with the module") }
 }

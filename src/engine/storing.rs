@@ -39,7 +39,7 @@ pub(super) enum Loading {
     /// To begin anew.
     Renewal,
     /// To take up a store that was given up.
-    Adoption,
+    Adoption { pages: Vec<u32> },
     /// What others have stored since.
     Tail { failures: u32, directory: bool },
     /// Documents.
@@ -61,13 +61,13 @@ impl Engine {
 
     pub(super) fn on_loaded(&mut self, now: Timestamp, load: LoadId, found: Found, effects: &mut impl Sink) {
         let Some((_, loading)) = self.loading.take_if(|(id, _)| *id == load) else { return };
-        if !matches!(loading, Loading::Adoption) && found.meta.as_ref().is_some_and(|meta| self.is_of_later(meta)) {
+        if !matches!(loading, Loading::Adoption { .. }) && found.meta.as_ref().is_some_and(|meta| self.is_of_later(meta)) {
             return self.refuse(too_new(), effects);
         }
         match loading {
             Loading::Boot => self.boot(now, found, effects),
             Loading::Renewal => self.renew(now, found, effects),
-            Loading::Adoption => self.adopt(now, found, effects),
+            Loading::Adoption { pages } => self.adopt(now, found, &pages, effects),
             Loading::Tail { .. } => drop(self.catch_up(now, &found, effects)),
             Loading::Pages { pages, .. } => {
                 // Pages may be newer than what is known of the log: both go together.
@@ -88,7 +88,7 @@ impl Engine {
             Loading::Pages { pages, .. } => self.on_pages(now, &pages, &[], effects),
             Loading::Boot if why == StoreFailure::TooNew => self.refuse(too_new(), effects),
             Loading::Boot => self.open_in_memory(now, fault_of(&why), effects),
-            Loading::Adoption => self.find_no_store(now, &why, effects),
+            Loading::Adoption { .. } => self.find_no_store(now, &why, effects),
             Loading::Tail { failures, directory } if why.is_passing() && failures < ABORTS_MAX => {
                 self.load_tail(failures + 1, directory, effects);
             }
@@ -110,7 +110,7 @@ impl Engine {
 
     /// Goes on from what was found, of which the bases up to the position `known` are in memory.
     pub(super) fn begin(&mut self, now: Timestamp, found: Found, known: u64, effects: &mut impl Sink) {
-        let Found { meta, directory, mut log, .. } = found;
+        let Found { meta, directory, mut log, pages } = found;
         let is_new = meta.is_none();
         let salvage = self.salvage(meta.as_ref(), &log);
         let meta = meta.unwrap_or_else(|| self.fresh_meta(now));
@@ -134,7 +134,7 @@ impl Engine {
             self.store.take_over();
         }
         self.restore(&salvage, folded_to, &mut log);
-        self.take_up(now, directory, log, known, effects);
+        self.take_up(now, directory, log, &pages, known, effects);
         self.count_salvage(&salvage);
         self.tabs.booted_at = self.store.log.last();
     }
@@ -422,7 +422,7 @@ impl Engine {
     }
 
     /// Says how many documents it found that belong there.
-    fn read_page(&mut self, now: Timestamp, page: u32, bytes: &[u8], effects: &mut impl Sink) -> u32 {
+    pub(super) fn read_page(&mut self, now: Timestamp, page: u32, bytes: &[u8], effects: &mut impl Sink) -> u32 {
         let mut found_here = 0;
         for found in record::decode(bytes) {
             match read_base(&found) {

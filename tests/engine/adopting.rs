@@ -13,6 +13,8 @@ use syncline::protocol::Call;
 use crate::harness::*;
 use crate::tabs::Device;
 
+mod shared;
+
 /// The longest wait until a store is tried for the first time, and for any other.
 const FIRST_MS: u64 = 5_000;
 const ANY_MS: u64 = 300_000;

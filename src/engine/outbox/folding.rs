@@ -90,6 +90,36 @@ impl Outbox {
         carriers
     }
 
+    /// The documents of which nothing is sent any more.
+    pub fn sealed(&self) -> impl Iterator<Item = &Address> {
+        self.sealed.keys()
+    }
+
+    /// What the log has up to this position, and what carries that on.
+    pub fn up_to(&self, position: u64) -> Vec<MutationId> {
+        let mut all = Vec::new();
+        for (_, queued) in self.queue.iter().filter(|(_, queued)| queued.is_stored(position)) {
+            all.push(queued.id.clone());
+            all.extend_from_slice(queued.others());
+        }
+        all
+    }
+
+    /// Whether what would end is there as it would: an entry of these members, or these in none.
+    pub fn is_as(&self, id: &MutationId, members: &[MutationId]) -> bool {
+        let is_free = |id: &MutationId| self.queued(id).is_some_and(|queued| queued.entry.is_none() && queued.folded.is_empty());
+        match self.queued(id).and_then(|queued| queued.entry.as_ref()) {
+            Some(entry) => entry.members == members,
+            None => members.iter().chain([id]).all(is_free),
+        }
+    }
+
+    /// The documents of all that goes by one of these names.
+    pub fn documents_of(&self, id: &MutationId, others: &[MutationId]) -> Vec<Address> {
+        let queued = others.iter().chain([id]).filter_map(|id| self.queued(id));
+        queued.flat_map(|queued| queued.addresses.iter().cloned()).collect()
+    }
+
     /// What was folded, each with what it became.
     #[cfg(feature = "sim")]
     pub fn folded(&self) -> Vec<Vec<MutationId>> {

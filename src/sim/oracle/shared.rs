@@ -161,7 +161,10 @@ impl Oracle {
         for id in self.in_order(write, position, fresh) {
             self.lay_stored(&id)?;
         }
-        for fact in fresh {
+        // All of it happens at once: what ends makes room for what is frozen.
+        let frozen: BTreeSet<&String> = fresh.iter().filter(|fact| matches!(fact, Fact::Frozen { .. })).flat_map(Fact::ids).collect();
+        let is_first = |fact: &&Fact| matches!(fact, Fact::Ended { members, .. } if !members.iter().any(|id| frozen.contains(id)));
+        for fact in fresh.iter().filter(is_first).chain(fresh.iter().filter(|fact| !is_first(fact))) {
             match fact {
                 Fact::Frozen { entry, members, bytes, .. } => {
                     // What was frozen without the store goes there as it is, whatever others have queued meanwhile.

@@ -307,7 +307,7 @@ fn appended(write: &Write) -> Vec<Fact> {
 }
 
 impl Fact {
-    fn ids(&self) -> impl Iterator<Item = &String> {
+    pub(super) fn ids(&self) -> impl Iterator<Item = &String> {
         let (one, many) = match self {
             Fact::Queued { id, .. } => (Some(id), [].as_slice()),
             Fact::Folded { members }

@@ -1,0 +1,123 @@
+//! A client takes up again a store in which other tabs have written meanwhile.
+
+use serde_json::json;
+use syncline::engine::config::Config;
+use syncline::engine::input::{Ask, Input, StoreFailure};
+use syncline::engine::mutation::Mutation;
+use syncline::engine::notice::{Ending, StorageKind};
+
+use crate::harness::*;
+use crate::tabs::Device;
+
+const ANY_MS: u64 = 300_000;
+
+/// A device of two tabs, of which the first drains, and a document that both have.
+fn settled(config: Config, document: &str) -> (Server, Device) {
+    let (mut server, mut device) = (Server::new(), Device::of(Config { poll_base_ms: 1 << 40, ..config }, 1));
+    device.live(&mut server, 1_000);
+    device.at(0, |tab| tab.mutate(put("k", document)).unwrap());
+    device.live(&mut server, 1_000);
+    (server, device)
+}
+
+/// The store has no room for this tab from here on.
+fn loses_store(device: &mut Device, tab: usize) {
+    device.tabs[tab].full = Some(StoreFailure::Quota);
+    device.at(tab, |tab| tab.mutate(put("alone", "1")).unwrap());
+    assert_eq!(device.tabs[tab].status().storage, StorageKind::Memory);
+}
+
+fn takes_it_up(device: &mut Device, server: &mut Server, tab: usize) {
+    device.tabs[tab].full = None;
+    device.live(server, ANY_MS);
+    assert_eq!(device.tabs[tab].status().storage, StorageKind::IndexedDb);
+    device.check(&["k", "alone"]);
+}
+
+fn offline(device: &mut Device) {
+    (0..2).for_each(|tab| device.at(tab, |tab| tab.tell(Input::WentOffline)));
+}
+
+fn count(by: i64) -> Mutation {
+    Mutation::increment(at("k"), "/n", by).unwrap()
+}
+
+#[test]
+fn i1_i5_a_splice_on_what_was_taken_back_without_the_store_stays() {
+    for page_directly_bytes in [1, 1 << 20] {
+        let (mut server, mut device) = settled(Config { page_directly_bytes, ..config() }, r#"{"t":"one"}"#);
+        offline(&mut device);
+        let back = device.at(0, |tab| tab.mutate(merge("k", r#"{"t":"one two"}"#)).unwrap());
+        device.live(&mut server, 100);
+        loses_store(&mut device, 1);
+        device.at(0, |tab| tab.mutate(splice("k", 7, 0, " three")).unwrap());
+        device.at(1, |tab| tab.tell(Input::CancelAsked { mutation: back.clone() }));
+        takes_it_up(&mut device, &mut server, 1);
+        assert_eq!(device.tabs[0].ending(&back), Some(Ending::Cancelled));
+        (0..2).for_each(|tab| device.at(tab, |tab| tab.tell(Input::WentOnline)));
+        device.live(&mut server, 10_000);
+        assert_eq!(server.document("k"), Some(json!({"t":"one three"})));
+    }
+}
+
+#[test]
+fn i7_what_was_acknowledged_without_the_store_is_seen_when_others_have_written_meanwhile() {
+    let (mut server, mut device) = settled(Config { page_directly_bytes: 1, ..config() }, r#"{"n":0}"#);
+    let counted = device.at(0, |tab| tab.mutate(count(1)).unwrap());
+    device.at(0, |tab| tab.pass(200));
+    let (request, _, body) = device.tabs[0].take_push();
+    loses_store(&mut device, 0);
+    let reply = server.push(&device.tabs[0].engine.identity(), &body);
+    device.at(0, |tab| tab.reply(request, reply));
+    assert!(matches!(device.tabs[0].ending(&counted), Some(Ending::Applied { .. })));
+    offline(&mut device);
+    device.at(1, |tab| tab.mutate(count(2)).unwrap());
+    takes_it_up(&mut device, &mut server, 0);
+    assert_eq!(device.views("k"), vec![Some(json!({"n": 3})); 2]);
+    (0..2).for_each(|tab| device.at(tab, |tab| tab.tell(Input::WentOnline)));
+    device.live(&mut server, 10_000);
+    assert_eq!((server.document("k"), device.tabs[0].status().pending_mutations), (Some(json!({"n": 3})), 0));
+}
+
+#[test]
+fn i2_i12_a_conflict_that_two_tabs_met_without_each_other_is_settled_once() {
+    let (mut server, mut device) = settled(config(), r#"{"n":0}"#);
+    let counted = device.at(0, |tab| tab.mutate(count(1)).unwrap());
+    device.at(0, |tab| tab.pass(200));
+    let (request, _, body) = device.tabs[0].take_push();
+    let mut other = another(&mut server);
+    other.live(&mut server, 100);
+    other.mutate(count(10)).unwrap();
+    other.live(&mut server, 1_000);
+    loses_store(&mut device, 0);
+    let reply = server.push(&device.tabs[0].engine.identity(), &body);
+    device.at(0, |tab| tab.reply(request, reply));
+    let Some(Ending::Merged { by, .. }) = device.tabs[0].ending(&counted) else { panic!("somebody else was first") };
+    // The other tab drains, and carries it on, too.
+    device.at(0, |tab| tab.tell(Input::LockLost));
+    device.at(1, |tab| tab.tell(Input::LockGained));
+    device.live(&mut server, 1_000);
+    assert_eq!(server.document("k"), Some(json!({"n": 11})));
+    device.at(1, |tab| tab.ask(Ask::Pull));
+    device.tabs[0].full = None;
+    device.live(&mut server, ANY_MS);
+    device.check(&["k", "alone"]);
+    assert_eq!((server.document("k"), device.tabs[0].status().pending_mutations), (Some(json!({"n": 11})), 0));
+    assert!(device.tabs[0].ending(&by).is_some(), "whoever waits for it hears that");
+}
+
+#[test]
+fn i8_what_others_wrote_behind_what_was_refused_without_the_store_is_refused_with_it() {
+    let (mut server, mut device) = settled(config(), r#"{"n":0}"#);
+    let refused = device.at(0, |tab| tab.mutate(put("k", r#"{"reject":true}"#)).unwrap());
+    device.at(0, |tab| tab.pass(200));
+    let (request, _, body) = device.tabs[0].take_push();
+    loses_store(&mut device, 0);
+    let behind = device.at(1, |tab| tab.mutate(put("l", "1").after(vec![refused.clone()])).unwrap());
+    let reply = server.push(&device.tabs[0].engine.identity(), &body);
+    device.at(0, |tab| tab.reply(request, reply));
+    takes_it_up(&mut device, &mut server, 0);
+    assert!(matches!(device.tabs[1].ending(&behind), Some(Ending::Rejected { .. })));
+    assert_eq!(device.tabs[1].status().inbox, 2);
+    assert_eq!(server.document("l"), None);
+}

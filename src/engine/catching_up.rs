@@ -472,10 +472,10 @@ impl Engine {
             self.keep(&id, place);
             return Ok(true);
         };
-        // A follow-up takes the place of the entry that it carries on.
-        let first = queued.addresses.first().and_then(|address| self.outbox.first_queued(address));
-        let is_it = |first: &&Queued| first.entry.is_some() && first.line(first.round() + 1) == *line;
-        let origin = first.filter(is_it).ok_or(Gap)?.id.clone();
+        // A follow-up takes the place of the entry that it carries on, which need not be the first of its documents: what was frozen without
+        // the store stands behind what others had stored.
+        let origin = self.outbox.carrier(&line.root).or(Some(&line.root)).and_then(|origin| self.outbox.entry(origin));
+        let origin = origin.filter(|origin| origin.line(origin.round() + 1) == *line).ok_or(Gap)?.id.clone();
         let (order, carried, entry) = self.outbox.settle(&origin).ok_or(Gap)?;
         self.outbox.stage(queued, Some(order));
         self.outbox.carry(order, carried.carries, &entry.members);

@@ -296,6 +296,10 @@ impl Oracle {
             self.told.entry(by.0.to_string()).or_default();
             self.dependences.carried_on(id, &by.0, truth);
         }
+        if entry.is_none() && matches!(ending, Ending::Applied { .. }) {
+            // It was sent without the store, which never had it.
+            self.dependences.is_there(id);
+        }
         let name = ending.name().to_owned();
         let Some(shared) = &mut self.shared else { return Ok(()) };
         let witness = shared.witness();

@@ -121,3 +121,24 @@ fn i8_what_others_wrote_behind_what_was_refused_without_the_store_is_refused_wit
     assert_eq!(device.tabs[1].status().inbox, 2);
     assert_eq!(server.document("l"), None);
 }
+
+#[test]
+fn i1_c6_what_was_frozen_behind_others_and_meets_a_conflict_is_told_of_in_all_tabs() {
+    let (mut server, mut device) = settled(config(), r#"{"n":0}"#);
+    let mut other = another(&mut server);
+    other.mutate(merge("l", r#"{"o":1}"#)).unwrap();
+    other.live(&mut server, 1_000);
+    loses_store(&mut device, 1);
+    let sent = device.at(1, |tab| tab.mutate(merge("l", r#"{"a":1}"#)).unwrap());
+    device.at(1, |tab| tab.pass(200));
+    let (request, ..) = device.tabs[1].take_push();
+    device.at(1, |tab| tab.fail(request));
+    offline(&mut device);
+    device.at(0, |tab| tab.mutate(merge("l", r#"{"b":1}"#)).unwrap());
+    takes_it_up(&mut device, &mut server, 1);
+    (0..2).for_each(|tab| device.at(tab, |tab| tab.tell(Input::WentOnline)));
+    device.live(&mut server, 10_000);
+    assert_eq!(server.document("l"), Some(json!({"o":1,"a":1,"b":1})));
+    assert!(matches!(device.tabs[1].ending(&sent), Some(Ending::Merged { .. })), "{:?}", device.tabs[1].ending(&sent));
+    assert!((0..2).all(|tab| device.tabs[tab].status().pending_mutations == 0));
+}

@@ -4,4 +4,4 @@ export { SyncError } from './errors.js';
 export { init } from './module.js';
 export { open } from './open.js';
 export { destroy, list } from './stores.js';
-export { mergeTexts } from './syncline.js';
+export { mergeTexts } from './texts.js';

@@ -8,5 +8,6 @@ mod order;
 pub mod rule;
 pub mod text;
 
+pub use crate::protocol::value::Value as Tree;
 pub use document::{Base, Clash, Merged, Taken, merge};
 pub use rule::{Rule, RuleError, Rules};

@@ -112,17 +112,12 @@ impl<'a> Change<'a> {
     fn in_pieces(before: &str, after: &'a str, piece: Piece) -> Change<'a> {
         let (earlier, later) = (before.as_bytes(), after.as_bytes());
         let shorter = earlier.len().min(later.len());
-        let mut start = 0;
-        while start < shorter && earlier[start] == later[start] {
-            start += 1;
-        }
+        let mut start = common(shorter, &|at, bytes| earlier[at..at + bytes] == later[at..at + bytes]);
         while !(piece.may_cut(before, start) && piece.may_cut(after, start)) {
             start -= 1;
         }
-        let mut same = 0;
-        while same < shorter - start && earlier[earlier.len() - 1 - same] == later[later.len() - 1 - same] {
-            same += 1;
-        }
+        let back = |text: &[u8], at: usize, bytes: usize| text.len() - at - bytes..text.len() - at;
+        let mut same = common(shorter - start, &|at, bytes| earlier[back(earlier, at, bytes)] == later[back(later, at, bytes)]);
         while !(piece.may_cut(before, earlier.len() - same) && piece.may_cut(after, later.len() - same)) {
             same -= 1;
         }
@@ -160,6 +155,18 @@ impl<'a> Change<'a> {
         }
         parts
     }
+}
+
+/// How many bytes are the same before the first that are not, of so many: `is_same` says it of some at a place. Many at once are compared
+/// faster than one by one.
+fn common(most: usize, is_same: &dyn Fn(usize, usize) -> bool) -> usize {
+    let mut at = 0;
+    for bytes in [256, 1] {
+        while at + bytes <= most && is_same(at, bytes) {
+            at += bytes;
+        }
+    }
+    at
 }
 
 /// What changed from `base` to `side`, in order: by words first, since two words that have some letters in common are not yet one

@@ -15,6 +15,8 @@ pub struct User {
     /// At which device.
     device: u64,
     marks: u64,
+    /// Whether one of the collections has rules.
+    is_ruled: bool,
 }
 
 /// What is seen of a document: `None` where it is not in memory.
@@ -25,12 +27,19 @@ pub const MARKS: [char; 3] = ['†', '‡', '•'];
 
 /// What users write into.
 pub const COLLECTIONS: [&str; 2] = ["notes", "todos"];
+/// Which of them may have rules.
+pub const RULED: &str = "todos";
 const WORDS: [&str; 8] = ["one", "two ", "drei", "😀", "e\u{301}", " ", "\"\\", "né"];
 
 impl User {
     /// One who uses this many documents of each collection, at one of its devices.
     pub fn new(keys: u32, user: usize, device: usize) -> User {
-        User { keys: keys.max(1), user, device: device as u64, marks: 0 }
+        User { keys: keys.max(1), user, device: device as u64, marks: 0, is_ruled: false }
+    }
+
+    /// Whether [`RULED`] has rules: it is only changed then, by values, and its documents have something for each rule.
+    pub fn ruled(self, is_ruled: bool) -> User {
+        User { is_ruled, ..self }
     }
 
     /// All documents it may use.
@@ -42,7 +51,7 @@ impl User {
     pub fn act(&mut self, rng: &mut Rng, dice: &mut Dice, mut look: impl FnMut(&str) -> Seen) -> Action {
         let name = self.name(rng);
         match rng.up_to(99) {
-            0..60 => Action::Write(vec![(name.clone(), self.edit(rng, dice, look(&name)))]),
+            0..60 => Action::Write(vec![(name.clone(), self.edit_of(&name, rng, dice, look(&name)))]),
             60..73 => self.group(rng, dice, look),
             73..75 => Action::TakeBack(rng.up_to(4) as usize),
             75..83 => Action::Load(name),
@@ -61,7 +70,7 @@ impl User {
         let mut edits: Vec<(Name, Edit)> = Vec::new();
         for _ in 0..1 + rng.up_to(2) {
             let name = self.name(rng);
-            let edit = self.edit(rng, dice, look(&name));
+            let edit = self.edit_of(&name, rng, dice, look(&name));
             // What a group takes, and what fits whatever the group has made of the document before.
             let is_first = edits.iter().all(|(other, _)| *other != name);
             let fits = !matches!(edit, Edit::Splice { .. }) && (is_first || !matches!(edit, Edit::Increment { .. } | Edit::Append { .. }));
@@ -75,13 +84,13 @@ impl User {
     /// What the user writes next in the same turn, if anything.
     pub fn go_on(&mut self, rng: &mut Rng, dice: &mut Dice, mut look: impl FnMut(&str) -> Seen) -> Option<(Name, Edit)> {
         let name = self.name(rng);
-        (rng.up_to(3) == 0).then(|| (name.clone(), self.edit(rng, dice, look(&name))))
+        (rng.up_to(3) == 0).then(|| (name.clone(), self.edit_of(&name, rng, dice, look(&name))))
     }
 
     /// What somebody else does to a document.
     pub fn act_elsewhere(&mut self, rng: &mut Rng, dice: &mut Dice, mut there: impl FnMut(&str) -> Option<Value>) -> Action {
         let name = self.name(rng);
-        let edit = self.edit(rng, dice, Some(there(&name)));
+        let edit = self.edit_of(&name, rng, dice, Some(there(&name)));
         Action::WriteElsewhere(name, edit)
     }
 
@@ -99,6 +108,45 @@ impl User {
         // The first keys are used more than the last.
         let key = rng.up_to(u64::from(self.keys) - 1).min(rng.up_to(u64::from(self.keys) - 1));
         format!("{}/{key}", COLLECTIONS[rng.up_to(1) as usize])
+    }
+
+    fn edit_of(&mut self, name: &str, rng: &mut Rng, dice: &mut Dice, seen: Seen) -> Edit {
+        let is_ruled = self.is_ruled && name.starts_with(RULED);
+        if !is_ruled {
+            return self.edit(rng, dice, seen);
+        }
+        let document = seen.clone().flatten().unwrap_or(Value::Null);
+        let list = |name: &str| document[name].as_array().cloned().unwrap_or_default();
+        match rng.up_to(9) {
+            0 => Edit::Merge(json!({ "sum": rng.up_to(9), "max": rng.up_to(99), "min": rng.up_to(99), "at": rng.up_to(99) })),
+            1 => Edit::Merge(json!({ "fixed": self.mark(), "last": self.mark(), "at": rng.up_to(99) })),
+            2 | 3 => {
+                let mut text = document["text"].as_str().unwrap_or_default().to_owned();
+                let at = text.floor_char_boundary(rng.up_to(text.len() as u64) as usize);
+                text.insert_str(at, &self.text(rng));
+                Edit::Merge(json!({ "text": text }))
+            }
+            4..8 => {
+                let name = pick_one(rng, &["set", "list", "messages"]);
+                let mut items = list(name);
+                if rng.up_to(2) == 0 && !items.is_empty() {
+                    items.remove(rng.up_to(items.len() as u64 - 1) as usize);
+                }
+                if let Some(item) = items.last_mut().filter(|_| rng.up_to(2) == 0)
+                    && item.is_object()
+                {
+                    item["n"] = json!(self.mark());
+                }
+                let mark = self.mark();
+                let item = if name == "set" { json!(rng.up_to(9)) } else { json!({ "id": mark, "at": rng.up_to(99), "n": 0 }) };
+                items.insert(rng.up_to(items.len() as u64) as usize, item);
+                Edit::Merge(json!({ name: items }))
+            }
+            _ => match self.edit(rng, dice, seen) {
+                Edit::Increment { .. } | Edit::Append { .. } | Edit::Splice { .. } => Edit::Merge(json!({ "n": self.mark() })),
+                edit => edit,
+            },
+        }
     }
 
     fn edit(&mut self, rng: &mut Rng, dice: &mut Dice, seen: Seen) -> Edit {
@@ -171,6 +219,10 @@ impl User {
         self.marks += 1;
         self.marks * 8 + self.device
     }
+}
+
+fn pick_one<'a>(rng: &mut Rng, of: &[&'a str]) -> &'a str {
+    of[rng.up_to(of.len() as u64 - 1) as usize]
 }
 
 #[cfg(test)]

@@ -32,6 +32,8 @@ struct Asked {
     json: bool,
     /// Several tabs a device.
     tabs: bool,
+    /// A collection with rules.
+    rules: bool,
     /// Nothing but each seed's digest.
     digests: bool,
 }
@@ -40,7 +42,7 @@ struct Asked {
 const SHRUNK_MAX: usize = 3;
 /// Where plans of failures are put.
 const PLANS: &str = "target/sim";
-const USAGE: &str = "usage: sim [--runs N] [--seed S] [--bug B1|ALL] [--without N1,S13] [--tabs] [--plan FILE] [--tell] [--json | --digests]\n       sim --facade N [--seed S] [--broken] [--json]\n       sim --sum FILES";
+const USAGE: &str = "usage: sim [--runs N] [--seed S] [--bug B1|ALL] [--without N1,S13] [--tabs] [--rules] [--plan FILE] [--tell] [--json | --digests]\n       sim --facade N [--seed S] [--broken] [--json]\n       sim --sum FILES";
 
 /// Does what the arguments ask for. Success means that no law was broken; with `--bug`, that every planted bug was
 /// caught; with `--sum`, that all slices together broke none. `commit` says which sources these are.
@@ -112,6 +114,7 @@ fn asked(arguments: &[String]) -> Result<Asked, String> {
         tell: false,
         json: false,
         tabs: false,
+        rules: false,
         digests: false,
     };
     let mut arguments = arguments.iter();
@@ -125,6 +128,7 @@ fn asked(arguments: &[String]) -> Result<Asked, String> {
             "--digests" => asked.digests = true,
             "--tell" => asked.tell = true,
             "--tabs" => asked.tabs = true,
+            "--rules" => asked.rules = true,
             "--bug" => asked.bugs = bugs(value()?)?,
             "--without" => asked.without = faults(value()?)?,
             "--plan" => {
@@ -142,7 +146,10 @@ fn asked(arguments: &[String]) -> Result<Asked, String> {
 impl Asked {
     fn plan_of(&self, seed: u64, bug: Option<Bug>) -> Plan {
         let has_tabs = self.tabs || bug.is_some_and(Bug::is_of_tabs);
-        let drawn = || if has_tabs { Plan::draw(seed).with_tabs() } else { Plan::draw(seed) };
+        let drawn = || {
+            let plan = if has_tabs { Plan::draw(seed).with_tabs() } else { Plan::draw(seed) };
+            if self.rules { plan.with_rules() } else { plan }
+        };
         let mut plan = self.plan.as_ref().map_or_else(drawn, |(_, plan)| plan.clone());
         plan.faults.retain(|fault, _| !self.without.contains(fault));
         plan
@@ -278,7 +285,10 @@ fn again(asked: &Asked, seed: u64) -> String {
     let without = if without.is_empty() { String::new() } else { format!(" --without {}", without.join(",")) };
     match &asked.plan {
         Some((path, _)) => format!("cargo xtask sim --plan {path}{without}"),
-        None if asked.tabs => format!("cargo xtask sim --tabs --runs 1 --seed {seed}{without}"),
+        None if asked.tabs || asked.rules => {
+            let with = [("--tabs ", asked.tabs), ("--rules ", asked.rules)].map(|(word, is_on)| if is_on { word } else { "" }).concat();
+            format!("cargo xtask sim {with}--runs 1 --seed {seed}{without}")
+        }
         None => format!("cargo xtask sim --runs 1 --seed {seed}{without}"),
     }
 }

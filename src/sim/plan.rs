@@ -160,6 +160,21 @@ impl Plan {
         self
     }
 
+    /// The same with rules for one of the collections, each rule for a field of its own.
+    pub fn with_rules(mut self) -> Plan {
+        let mut rng = Rng::new([self.seed, 0x7275_6c65]);
+        let otherwise = pick(&mut rng, &["local", "remote"]);
+        let rules = serde_json::json!({ super::app::RULED: {
+            "fields": {
+                "/sum": "sum", "/max": "max", "/min": "min", "/fixed": "fixed", "/last": { "lastWriter": "/at" }, "/at": "max",
+                "/text": "text", "/set": "set", "/list": { "list": "/id" }, "/messages": { "messages": { "id": "/id", "at": "/at" } },
+            },
+            "otherwise": otherwise,
+        } });
+        self.config.merge = serde_json::from_value(rules).expect("these are rules");
+        self
+    }
+
     /// How many devices there are.
     pub fn devices(&self) -> usize {
         self.devices.clamp(1, DEVICES_MAX) as usize

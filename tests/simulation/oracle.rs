@@ -295,7 +295,7 @@ fn i12_what_was_deleted_does_not_come_back() {
     assert_eq!(law(told.sees(1)), "I12");
 
     // The server has forgotten the delete: who has begun again, and was not told of the document, has it no more.
-    let mut told = Told { oracle: Oracle::of(0, Level::A, vec!["main".into()], false), ..Told::default() };
+    let mut told = Told { oracle: Oracle::of(0, Level::A, vec!["main".into()], Default::default(), false), ..Told::default() };
     told.written_elsewhere("x", 1, Some(json!(1))).unwrap();
     told.pulled(json!({ "changes": [{ "collection": "c", "key": "k", "seq": 1 }], "cursor": "g.1", "more": false })).unwrap();
     told.sees(1).unwrap();

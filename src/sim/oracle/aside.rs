@@ -38,6 +38,7 @@ impl Oracle {
             Some(value) => documents(body).into_keys().map(|name| (name, vec![Meant::Plain(Edit::Put(value.clone()))])).collect(),
             None => meant(body).unwrap_or_default(),
         };
+        let parts = self.by_rules(parts);
         self.orders += 1;
         let atom = Atom { parts, order: self.orders };
         // Of several tabs, another one may have come first: then it is not made.
@@ -53,6 +54,25 @@ impl Oracle {
             None => Ok(()),
             Some(_) => broken("I2", format!("{id} was given out twice")),
         }
+    }
+
+    /// What is made anew in a collection with rules is made on what is seen.
+    fn by_rules(&mut self, parts: Parts) -> Parts {
+        let mut made = Parts::new();
+        for (name, all) in parts {
+            let mut seen = self.replica.seen(&name);
+            let mut again = Vec::new();
+            for one in all {
+                let one = match &one {
+                    Meant::Plain(edit) => self.meant(&name, edit, seen.as_ref(), true).unwrap_or(one),
+                    _ => one,
+                };
+                seen = fold(seen.as_ref(), [&one]);
+                again.push(one);
+            }
+            made.insert(name, again);
+        }
+        made
     }
 
     /// What is pending, of one document or of all.

@@ -1,9 +1,11 @@
 //! What edits make of a document, said a second time and as plainly as possible: nothing here is shared with the
 //! engine or the server, so that a mistake of theirs is not made twice.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
-use crate::merge::text;
+use crate::merge::{self, Base, Rules, Tree, text};
 use crate::sim::action::Edit;
 
 /// A write as the oracle remembers it.
@@ -20,6 +22,17 @@ pub enum Meant {
         /// What its user made of it.
         after: Vec<u16>,
     },
+    /// A document that is merged by rules was `before` and became `after`.
+    Changed {
+        /// The rules.
+        rules: Arc<Rules>,
+        /// What its user saw.
+        before: Option<Value>,
+        /// What its user made of it.
+        after: Option<Value>,
+        /// Whether that says all of what it is.
+        is_whole: bool,
+    },
 }
 
 impl Meant {
@@ -33,9 +46,19 @@ impl Meant {
         Some(Meant::Spliced { path: path.clone(), before, after })
     }
 
+    /// The same in a collection with rules.
+    pub fn by(rules: &Arc<Rules>, edit: &Edit, document: Option<&Value>) -> Option<Meant> {
+        let is_whole = matches!(edit, Edit::Put(_) | Edit::Delete);
+        if !is_whole && !matches!(edit, Edit::Merge(_) | Edit::Patch { .. }) {
+            return Meant::of(edit, document);
+        }
+        let (rules, before, after) = (rules.clone(), document.cloned(), apply(document.cloned(), edit));
+        Some(Meant::Changed { rules, before, after, is_whole })
+    }
+
     /// Whether the document is known after it, whatever was there before.
     pub fn needs_no_base(&self) -> bool {
-        matches!(self, Meant::Plain(Edit::Put(_) | Edit::Delete))
+        matches!(self, Meant::Plain(Edit::Put(_) | Edit::Delete) | Meant::Changed { is_whole: true, .. })
     }
 }
 
@@ -44,7 +67,8 @@ impl Meant {
 pub fn fold<'a>(base: Option<&Value>, meant: impl IntoIterator<Item = &'a Meant>) -> Option<Value> {
     let meant: Vec<&Meant> = meant.into_iter().collect();
     // What was there before a document is put or deleted does not show.
-    let from = meant.iter().rposition(|one| one.needs_no_base()).unwrap_or(0);
+    let is_all = |one: &&Meant| matches!(one, Meant::Plain(Edit::Put(_) | Edit::Delete));
+    let from = meant.iter().rposition(is_all).unwrap_or(0);
     fold_with(base.filter(|_| from == 0).cloned(), meant[from..].iter().copied(), None)
 }
 
@@ -85,6 +109,22 @@ fn fold_with<'a>(
 ) -> Option<Value> {
     let mut meant = meant.into_iter().peekable();
     while let Some(next) = meant.next() {
+        if let Meant::Changed { rules, before, after, .. } = next {
+            let there = document.take();
+            document = remade(rules, before.as_ref(), after.as_ref(), there.as_ref());
+            if let Some(grounded) = &mut grounded {
+                // Several are sent as one.
+                let before = match grounded.pop() {
+                    Some(Meant::Changed { before, .. }) => before,
+                    other => {
+                        grounded.extend(other);
+                        there
+                    }
+                };
+                grounded.push(Meant::Changed { rules: rules.clone(), before, after: document.clone(), is_whole: true });
+            }
+            continue;
+        }
         let Meant::Spliced { path, before, after } = next else {
             let Meant::Plain(edit) = next else { continue };
             document = apply(document, edit);
@@ -99,7 +139,7 @@ fn fold_with<'a>(
             _ => None,
         };
         // Where another text has become what the author saw, the next one is made on that.
-        let has_arrived = |last: &Vec<u16>| there.as_ref().is_some_and(|there| there != before && merge(before, there, last) == *last);
+        let has_arrived = |last: &Vec<u16>| there.as_ref().is_some_and(|there| there != before && merged(before, there, last) == *last);
         while let Some(Meant::Spliced { path: next_path, before: next_before, after: next_after }) = meant.peek() {
             if next_path != path || next_before != last || has_arrived(last) {
                 break;
@@ -110,7 +150,7 @@ fn fold_with<'a>(
         match document.as_mut().and_then(|document| place(document, path)) {
             Some(Value::String(slot)) => {
                 let current: Vec<u16> = slot.encode_utf16().collect();
-                let after = merge(before, &current, last);
+                let after = merged(before, &current, last);
                 *slot = String::from_utf16_lossy(&after);
                 if let Some(grounded) = &mut grounded {
                     grounded.push(Meant::Spliced { path: path.clone(), before: current, after });
@@ -224,8 +264,17 @@ fn splits_pair(text: &[u16], at: usize) -> bool {
     at > 0 && at < text.len() && (0xdc00..0xe000).contains(&text[at]) && (0xd800..0xdc00).contains(&text[at - 1])
 }
 
+/// What a change of one document makes of another one.
+fn remade(rules: &Rules, before: Option<&Value>, after: Option<&Value>, there: Option<&Value>) -> Option<Value> {
+    let read = |value: Option<&Value>| value.and_then(|value| Tree::parse(&value.to_string()).ok());
+    let (before, after, there) = (read(before), read(after), read(there));
+    let mut text = String::new();
+    merge::merge(rules, Base::Known(before.as_ref()), after.as_ref(), there.as_ref()).value?.write(&mut text);
+    serde_json::from_str(&text).ok()
+}
+
 /// Three texts become one. How is shown elsewhere: by what it must hold, by all small texts, and by recordings.
-fn merge(before: &[u16], theirs: &[u16], mine: &[u16]) -> Vec<u16> {
+fn merged(before: &[u16], theirs: &[u16], mine: &[u16]) -> Vec<u16> {
     let [before, theirs, mine] = [before, theirs, mine].map(String::from_utf16_lossy);
     text::merge(&before, &mine, &theirs).text.encode_utf16().collect()
 }

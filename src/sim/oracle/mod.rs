@@ -35,6 +35,7 @@ use super::action::{Edit, Name};
 use crate::engine::config::Level;
 use crate::engine::effect::Write;
 use crate::engine::ident::MutationId;
+use crate::engine::merging::Strategies;
 use crate::engine::notice::{Durability, Ending, Notice};
 
 /// A law that does not hold.
@@ -78,6 +79,7 @@ pub struct Known {
 #[derive(Default)]
 pub struct Oracle {
     user: usize,
+    rules: Strategies,
     /// Of a device with several tabs.
     shared: Option<Shared>,
     stored: Stored,
@@ -115,10 +117,10 @@ pub struct Oracle {
 }
 
 impl Oracle {
-    /// The judge of a device of this user, with one tab or several, that pulls these feeds, and takes its server to promise this.
-    pub fn of(user: usize, level: Level, feeds: Vec<String>, has_tabs: bool) -> Oracle {
+    /// The judge of a device of this user, with one tab or several, that pulls these feeds, merges by these rules, and takes its server to promise this.
+    pub fn of(user: usize, level: Level, feeds: Vec<String>, rules: Strategies, has_tabs: bool) -> Oracle {
         let shared = has_tabs.then(Shared::default);
-        Oracle { user, shared, course: Course::of(feeds), is_without_ids: level != Level::A, ..Oracle::default() }
+        Oracle { user, rules, shared, course: Course::of(feeds), is_without_ids: level != Level::A, ..Oracle::default() }
     }
 
     /// What the device knows of the server when it asks.
@@ -176,12 +178,27 @@ impl Oracle {
         true
     }
 
+    /// What an edit means, by the rules of its collection where that has some.
+    fn meant(&self, name: &str, edit: &Edit, seen: Option<&Value>, is_known: bool) -> Option<Meant> {
+        let rules = name.split_once('/').and_then(|(collection, _)| self.rules.of_collection(collection));
+        let Some(rules) = rules else { return Meant::of(edit, seen) };
+        // What is not in memory nobody sees, and yet it is what the write is made on.
+        let known = self.replica.seen(name).filter(|_| !is_known);
+        Meant::by(rules, edit, seen.or(known.as_ref()))
+    }
+
     /// The app wrote one or several documents at once, and saw this of each before.
     pub fn invoked(&mut self, id: &str, edits: &[(&str, &Edit, Option<Value>)]) -> Verdict {
         self.orders += 1;
         let mut atom = Atom { parts: Parts::new(), order: self.orders };
         for (name, edit, seen) in edits {
-            match Meant::of(edit, seen.as_ref()) {
+            let earlier = atom.parts.get(*name).and_then(|earlier: &Vec<Meant>| earlier.last());
+            let seen = &match earlier {
+                // Of one document, each is made on what the one before it left.
+                Some(Meant::Changed { after, .. }) => after.clone(),
+                _ => seen.clone(),
+            };
+            match self.meant(name, edit, seen.as_ref(), earlier.is_some()) {
                 Some(meant) => atom.parts.entry((*name).to_owned()).or_default().push(meant),
                 None => return broken("I22", format!("{edit:?} was taken and does not fit {seen:?}")),
             }

@@ -205,7 +205,7 @@ impl Replica {
         let had = document.folded.take().filter(|folded| contained.starts_with(&folded.contained));
         let from = had.as_ref().map_or(0, |folded| folded.contained.len());
         // A run of splices may go on in the next layer, and is one change.
-        let ends_run = |layer: &Layer| matches!(layer.meant.last(), Some(Meant::Plain(_)));
+        let ends_run = |layer: &Layer| matches!(layer.meant.last(), Some(Meant::Plain(_) | Meant::Changed { .. }));
         let to = (from..layers.len()).rev().find(|at| ends_run(&layers[*at]) && !contained[*at]).map_or(from, |at| at + 1);
         let value = match had {
             Some(Folded { value, .. }) if to == from => value,
@@ -215,6 +215,12 @@ impl Replica {
         let whole = (to < layers.len()).then(|| fold(value.as_ref(), meant(to, layers.len())));
         let folded = document.folded.insert(Folded { contained: contained[..to].to_vec(), value });
         (whole.map_or(Cow::Borrowed(&folded.value), Cow::Owned), needs_none)
+    }
+
+    /// All that is meant for a document, over its base.
+    pub fn seen(&self, name: &str) -> Option<Value> {
+        let document = self.documents.get(name)?;
+        fold(document.base.as_ref().and_then(|base| base.value.as_ref()), document.layers.iter().flat_map(|layer| &layer.meant))
     }
 
     /// The next look at a document folds all of it.

@@ -11,8 +11,8 @@ const LAYERS: [(&str, &[&str]); 9] = [
     ("src/merge/", &["merge", "protocol"]),
     ("src/engine/", &["engine", "merge", "protocol"]),
     ("src/authority/", &["authority", "protocol"]),
-    // The oracle looks at what the engine tells and stores, and decides nothing with its or the protocol's code. Only how two texts
-    // become one it does not know better: of several that a text may become, one is as good as another, and that one has to be meant.
+    // The oracle looks at what the engine tells and stores, and decides nothing with its or the protocol's code. Only how two texts,
+    // or documents with rules, become one it does not know better: of several that they may become, one is as good as another.
     ("src/sim/oracle/", &["sim", "engine", "merge"]),
     ("src/sim/", &["sim", "engine", "merge", "authority", "protocol"]),
     ("src/browser/", &["browser", "engine", "protocol"]),

@@ -354,18 +354,6 @@ impl Oracle {
         }
     }
 
-    /// Whether a device that hears of nothing but that an entry was applied can tell what it made of a document: not where the
-    /// server was restored since the device read that, unless it is what the entry was made on.
-    fn can_tell(&self, truth: &Truth, entry: &str, name: &str, seq: u64) -> bool {
-        let had = self.replica.base_seq(name);
-        let value_at = |seq| truth.at(name, seq).and_then(|state| state.value.as_ref());
-        let said = self.said.get(entry).and_then(|said| said.get(name));
-        let is_told = said.is_some_and(|said| said.is_whole || said.base.as_ref() == value_at(had));
-        // What went with the store is not known either.
-        let is_gone = had == 0 && self.is_unpulled();
-        is_told || !is_gone && truth.birth_of(had) == truth.birth_of(seq)
-    }
-
     fn deliver_own(&mut self, truth: &Truth, id: Option<&str>, at: Option<u64>) {
         if let Some(id) = id.filter(|id| self.replica.entry_of(id) == Some(Some(id))) {
             self.deliver_entry(truth, id, at);

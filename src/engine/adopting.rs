@@ -282,7 +282,8 @@ impl Engine {
             addresses.extend(self.outbox.documents().cloned());
             for address in &addresses {
                 // What splices were made on goes with them.
-                let is_stored = |id: &MutationId| self.store.has(self.outbox.queued(id).and_then(|queued| queued.place));
+                let stored_to = self.store.stored_to();
+                let is_stored = |id: &MutationId| self.outbox.queued(id).is_some_and(|queued| queued.is_stored(stored_to));
                 let texts = self.replica.texts(address, &is_stored);
                 self.keep_befores(texts);
             }

@@ -47,8 +47,8 @@ impl Replica {
         spliced
     }
 
-    /// The texts that the runs of splices of a document were made on, whether its base has them or not; and the one that the first layer
-    /// was made on that is not stored, where it goes on with a run: somebody else may store something between the two.
+    /// The texts that the runs of splices of a document were made on, whether its base has them or not; and those that layers were made on
+    /// that are not stored, where they go on with a run behind one that is: somebody else may store something between the two.
     pub fn texts(&self, address: &Address, is_stored: &dyn Fn(&MutationId) -> bool) -> Vec<Before> {
         let Some(document) = self.documents.get(address) else { return Vec::new() };
         let mut texts = document.begun(&mut document.fold(), |_, _| true);
@@ -129,17 +129,19 @@ impl Document {
         moved
     }
 
-    fn gone_on(&self, is_stored: &dyn Fn(&MutationId) -> bool) -> Option<Before> {
-        let mut fold = self.fold();
+    fn gone_on(&self, is_stored: &dyn Fn(&MutationId) -> bool) -> Vec<Before> {
+        let (mut fold, mut was_stored, mut texts) = (self.fold(), true, Vec::new());
         for layer in &self.layers {
-            if !is_stored(&layer.id) {
-                let operation = layer.operations.first()?;
-                let (Some(text), Operation::Splice(splice)) = (fold.so_far(operation), operation) else { return None };
-                return Some(Before { id: layer.id.clone(), operation: 0, path: splice.path.clone(), text });
+            let is_behind = std::mem::replace(&mut was_stored, is_stored(&layer.id)) && !was_stored;
+            if is_behind
+                && let Some(operation @ Operation::Splice(splice)) = layer.operations.first()
+                && let Some(text) = fold.so_far(operation)
+            {
+                texts.push(Before { id: layer.id.clone(), operation: 0, path: splice.path.clone(), text });
             }
             fold.layer(layer);
         }
-        None
+        texts
     }
 
     /// Lays everything, and gives the texts of the runs that are such when they begin. It is said of each whether anybody knows what is

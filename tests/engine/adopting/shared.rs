@@ -142,3 +142,26 @@ fn i1_c6_what_was_frozen_behind_others_and_meets_a_conflict_is_told_of_in_all_ta
     assert!(matches!(device.tabs[1].ending(&sent), Some(Ending::Merged { .. })), "{:?}", device.tabs[1].ending(&sent));
     assert!((0..2).all(|tab| device.tabs[tab].status().pending_mutations == 0));
 }
+
+#[test]
+fn i1_i5_a_splice_that_goes_on_where_a_stored_one_was_is_known_though_another_write_was_frozen_without_the_store() {
+    let (mut server, mut device) = settled(config(), r#"{"t":"one","n":0}"#);
+    offline(&mut device);
+    device.at(0, |tab| tab.mutate(count(1)).unwrap());
+    device.at(0, |tab| tab.mutate(splice("k", 3, 0, " two")).unwrap());
+    device.live(&mut server, 100);
+    // What it freezes goes before what is stored, and is not.
+    device.tabs[0].full = Some(StoreFailure::Quota);
+    device.at(0, |tab| tab.tell(Input::WentOnline));
+    device.at(0, |tab| tab.mutate(splice("k", 7, 0, " three")).unwrap());
+    device.at(0, |tab| tab.pass(1_000));
+    assert_eq!(device.tabs[0].status().storage, StorageKind::Memory);
+    device.at(0, |tab| tab.tell(Input::WentOffline));
+    device.live(&mut server, ANY_MS);
+    assert_eq!((device.tabs[0].status().storage, device.at(0, |tab| tab.text("k"))), (StorageKind::Memory, "one two three".into()));
+    device.at(1, |tab| tab.mutate(splice("k", 0, 0, "> ")).unwrap());
+    takes_it_up(&mut device, &mut server, 0);
+    (0..2).for_each(|tab| device.at(tab, |tab| tab.tell(Input::WentOnline)));
+    device.live(&mut server, 10_000);
+    assert_eq!(server.document("k"), Some(json!({"t":"> one two three","n":1})));
+}

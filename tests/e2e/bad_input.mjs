@@ -145,11 +145,16 @@ async function pull([name, [code, lie]]) {
   await until(`${story} catches up`, () => page.evaluate(async (story) => (await window.stories.get(story).notes.get('theirs'))?.n === 2, story), 60_000);
 }
 
+/** So many clients open at once; of more, a busy machine cannot open the stores in time. */
+const AT_ONCE = 12;
+
 /** Runs stories side by side, since most of their time is waiting, and reports each as a test. */
 async function tell(kind, stories, run) {
-  const running = stories.map((story) => ({ name: story[0], ended: run(story) }));
-  await Promise.allSettled(running.map(({ ended }) => ended));
-  for (const { name, ended } of running) await test(`${kind} answered with ${name}`, () => ended);
+  for (let at = 0; at < stories.length; at += AT_ONCE) {
+    const running = stories.slice(at, at + AT_ONCE).map((story) => ({ name: story[0], ended: run(story) }));
+    await Promise.allSettled(running.map(({ ended }) => ended));
+    for (const { name, ended } of running) await test(`${kind} answered with ${name}`, () => ended);
+  }
 }
 
 await tell('a push', Object.entries({ ...NONSENSE, ...PUSH_ONLY }), push);

@@ -44,7 +44,7 @@ await test('importing runs nothing: neither the module nor the server is asked f
     await new Promise((resolve) => setTimeout(resolve, 200));
     return { exported, added: Object.getOwnPropertyNames(window).length - before, databases: (await indexedDB.databases()).length };
   });
-  assert.deepEqual(names, { exported: ['SyncError', 'destroy', 'init', 'list', 'open'], added: 0, databases: 0 });
+  assert.deepEqual(names, { exported: ['SyncError', 'destroy', 'init', 'list', 'mergeTexts', 'open'], added: 0, databases: 0 });
   assert.ok(asked.length > 0 && asked.every((path) => /^\/pkg\/\w+\.js$/.test(path)), asked.join());
 });
 

@@ -80,6 +80,8 @@ pub(super) struct Mirror {
     names: Vec<String>,
     is_read: bool,
     files: Vec<(String, Bytes)>,
+    /// What was salvaged goes up to this position of the log, and is in no store yet; 0 where there is no such thing.
+    pub(super) salvaged_to: u64,
     /// Whether the store holds what was salvaged of another one.
     pub(super) is_restored: bool,
     /// Whether this tab has said that the store is there.
@@ -202,6 +204,7 @@ impl Engine {
             record::encode(&mut marks, Kind::Recovered, number as u32, &header::recovered(store_id), "");
         }
         commits.push((last + 1, marks));
+        self.mirror.salvaged_to = last + 1;
         for (position, records) in &commits {
             log.push((*position, Bytes(records.as_slice().into())));
         }
@@ -432,6 +435,7 @@ impl Engine {
     /// What was salvaged is stored: the app hears of it.
     pub(super) fn tell_reset(&mut self, reset: &Reset, effects: &mut impl Sink) {
         self.mirror.files.clear();
+        self.mirror.salvaged_to = 0;
         effects.push(Effect::Notify(Notice::Reset { recovered: reset.recovered, lost: reset.lost }));
     }
 

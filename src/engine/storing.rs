@@ -234,7 +234,8 @@ impl Engine {
 
     pub(super) fn go_on_in_memory(&mut self, now: Timestamp, error: Fault, effects: &mut impl Sink) {
         (self.adoption.is_under_way, self.adoption.missed, self.tabs.reads) = (false, Reads::Nothing, Reads::Nothing);
-        self.outbox.seal(self.store.stored_to());
+        // What a mirror of a lost store has, the next start finds as well.
+        self.outbox.seal(self.store.stored_to().max(self.mirror.salvaged_to));
         let mut kept = self.store.turn_to_memory();
         self.refuse_asks(&mut kept, &error, effects);
         self.on_kept(now, kept, effects);

@@ -101,10 +101,12 @@ impl<'v> Merging<'v> {
         {
             return Some(base.clone());
         }
-        if if self.is_known { local == base } else { local.is_none() } {
+        // Without a base, what is not there was never there.
+        let is_as_it_was = |side: Option<&Value>| if self.is_known { side == base } else { side.is_none() };
+        if is_as_it_was(local) {
             return remote.cloned();
         }
-        if if self.is_known { remote == base } else { remote.is_none() } {
+        if is_as_it_was(remote) {
             return local.cloned();
         }
         if let (Some(Value::Object(mine)), Some(Value::Object(theirs)), None) = (local, remote, named) {

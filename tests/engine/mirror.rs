@@ -646,3 +646,27 @@ fn i18_a_file_begins_anew_when_little_of_it_lives() {
     let came = reset(client);
     assert_eq!((pending(&came), told(&came)), (vec![], vec![(0, None)]));
 }
+
+#[test]
+fn i2_s5_what_came_back_is_not_sent_before_it_is_stored() {
+    let mut server = Server::new();
+    let mut client = begun(&mut server);
+    client.tell(Input::WentOffline);
+    client.mutate(put("k", "1")).unwrap();
+    client.turn();
+    let mut client = unopened(mirrored(), Disk::default(), client.files, 50);
+    client.full = Some(StoreFailure::Quota);
+    client.tell(Input::Started);
+    client.live(&mut server, 1_000);
+    assert_eq!((pending(&client).len(), server.document("k")), (1, None), "the next start would send it in other bytes");
+    client.mutate(put("only here", "2")).unwrap();
+    client.live(&mut server, 1_000);
+    assert_eq!(server.document("only here"), Some(json!(2)));
+
+    let mut other = another(&mut server);
+    other.mutate(put("k", "3")).unwrap();
+    other.live(&mut server, 500);
+    let mut client = reset(client);
+    client.live(&mut server, 1_000);
+    assert_eq!((server.document("k"), client.status().pending_mutations, client.status().inbox), (Some(json!(1)), 0, 0));
+}

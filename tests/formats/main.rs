@@ -5,6 +5,8 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 mod client;
+#[path = "../store/mod.rs"]
+mod contract;
 mod errors;
 mod inputs;
 mod notices;

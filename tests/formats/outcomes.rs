@@ -14,7 +14,8 @@ use syncline::engine::retry::{Backoff, ENTRY, LINK};
 use syncline::protocol::http::scope_hash;
 use syncline::protocol::{Address, Call};
 
-use crate::client::{Client, Stored};
+use crate::client::Client;
+use crate::contract::memory::Disk;
 use crate::vectors::assert_generated;
 
 /// A class in a word, and what follows from it.
@@ -111,7 +112,7 @@ fn pushes(client: &mut Client, ms: u64) -> Vec<(RequestId, String)> {
 /// What an engine does when a push comes to this: the error that it shows, and what happens to the entry.
 fn observed((what, befalls): &Way) -> (String, &'static str) {
     let config = Config { scope: scope_hash("user"), ..Config::default() };
-    let mut client = Client::open(config, Stored::default(), Wall(0));
+    let mut client = Client::open(config, Disk::default(), Wall(0));
     let mutation = Mutation::put(Address::of("c", "k"), "1").expect("a document");
     client.engine.mutate(Timestamp(0), mutation, &mut Vec::new()).expect("there is room");
     client.tell(Input::Woke);

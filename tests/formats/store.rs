@@ -14,7 +14,8 @@ use syncline::protocol::http::scope_hash;
 use syncline::protocol::member::{Member, text_of};
 use syncline::protocol::{Address, Call, PushRequest};
 
-use crate::client::{Client, Stored};
+use crate::client::Client;
+use crate::contract::memory::Disk;
 use crate::records::run;
 use crate::vectors::{hex, members};
 
@@ -38,12 +39,13 @@ fn vector() -> Vector {
     serde_json::from_str(members("records.json")["store"].get()).expect("a store")
 }
 
-fn stored(vector: &Vector) -> Stored {
-    Stored {
+fn stored(vector: &Vector) -> Disk {
+    Disk {
         meta: Some(vector.meta.clone()),
         directory: Some(run(&vector.directory)),
         pages: vector.pages.iter().map(|(page, names)| (*page, run(names))).collect(),
         log: vector.log.iter().map(|(position, names)| (*position, run(names))).collect(),
+        last: vector.log.keys().copied().chain([vector.meta.folded_to]).max().unwrap_or_default(),
     }
 }
 
@@ -184,7 +186,7 @@ fn s5_a_mirror_file_brings_back_what_its_vector_says() {
         run(&["frame: it was made"]),
     ];
     let file = (format!("{store}.018f3c00-0000-7000-8000-00000000bbbb.0"), Bytes(file.concat().into()));
-    let mut client = Client::open(Config { witnessed: true, ..config() }, Stored::default(), NOW);
+    let mut client = Client::open(Config { witnessed: true, ..config() }, Disk::default(), NOW);
     client.tell(Input::MirrorsListed { names: vec![file.0.clone()] });
     client.tell(Input::MirrorsRead { files: vec![file] });
     let reset = Notice::Reset { recovered: 3, lost: Some(0) };
@@ -199,7 +201,8 @@ fn s5_a_mirror_file_brings_back_what_its_vector_says() {
 #[test]
 fn a_page_the_directory_and_the_description_are_what_the_engine_writes() {
     let vector = vector();
-    let mut client = Client::open(config(), Stored { meta: Some(vector.meta.clone()), ..Stored::default() }, NOW);
+    let disk = Disk { meta: Some(vector.meta.clone()), last: vector.meta.folded_to, ..Disk::default() };
+    let mut client = Client::open(config(), disk, NOW);
     let Some((request, Call::Pull { request: echo, .. })) = client.sent.pop_front() else { panic!("it pulls") };
     let changes = [
         r#"{"collection":"todos","key":"1","version":"5f3a9c01.1","seq":1,"value":{"title":"bread"}}"#,

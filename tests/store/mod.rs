@@ -1,7 +1,7 @@
 //! What every store of a client must do, as laws that run against each of them: the one in memory, the simulator's disk, and a
 //! browser's IndexedDB. The shell and the simulator promise the engine the same.
 
-#![allow(dead_code, reason = "each suite uses its part")]
+#![allow(dead_code, unused_macros, reason = "each suite uses its part")]
 
 pub mod memory;
 

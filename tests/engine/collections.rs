@@ -112,7 +112,7 @@ fn a_collection_that_is_looked_at_is_read_from_all_its_pages_and_stays() {
 }
 
 #[test]
-fn c6_a_tab_that_looks_at_a_collection_hears_what_others_write_pull_and_fold() {
+fn a_tab_that_looks_at_a_collection_hears_what_others_write_pull_and_fold() {
     let mut server = Server::new();
     let mut device = Device::of(Config { compact_bytes_min: 1, compact_idle_ms: 20, ..config() }, 1);
     device.at(1, look);
@@ -128,7 +128,7 @@ fn c6_a_tab_that_looks_at_a_collection_hears_what_others_write_pull_and_fold() {
 }
 
 #[test]
-fn s9_what_is_new_where_everything_was_read_anew_is_told_as_well() {
+fn what_is_new_where_everything_was_read_anew_is_told_as_well() {
     let mut server = Server::new();
     let mut device = Device::of(Config { compact_bytes_min: 1, compact_idle_ms: 20, ..config() }, 1);
     device.at(1, look);

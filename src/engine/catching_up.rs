@@ -222,7 +222,7 @@ impl Engine {
         for address in addresses.keys() {
             let mut befores = self.replica.moved(address);
             befores.retain(|before| ids.contains_key(&before.id));
-            self.keep_befores(befores);
+            self.keep_befores(address, befores);
         }
         refused.iter().for_each(|id| self.refuse_behind(now, id, effects));
     }
@@ -389,9 +389,9 @@ impl Engine {
             Kind::Before => {
                 header.take("operation", &mut operation).take("path", &mut Pointer::blank()).check()?;
                 let text = String::read(record.body).ok_or(Gap)?;
-                let Some(address) = self.outbox.queued(&id).and_then(|queued| queued.addresses.first()).cloned() else { return Ok(None) };
+                let Some((address, of_it)) = self.document_of(&id, operation) else { return Ok(None) };
                 self.touch(&address);
-                self.replica.add_before(&address, &id, operation as usize, Text::of(&text));
+                self.replica.add_before(&address, &id, of_it as usize, Text::of(&text));
                 self.outbox.keep_text(&id, operation, record.body.len() as u64);
                 true
             }
@@ -454,6 +454,13 @@ impl Engine {
             _ => return Err(Gap),
         };
         Ok(lives.then(|| About::named(record.kind, id.0, operation)))
+    }
+
+    /// The document that an operation of a write is on, and which of its operations there it is.
+    fn document_of(&self, id: &MutationId, operation: u32) -> Option<(Address, u32)> {
+        let addresses = &self.outbox.queued(id)?.addresses;
+        let last = addresses.iter().rfind(|address| self.operations_before(id, address) <= operation)?;
+        Some((last.clone(), operation - self.operations_before(id, last)))
     }
 
     fn take_up_mutation(&mut self, (queued, parts): (Box<Queued>, Vec<Part>), effects: &mut impl Sink) -> Result<bool, Gap> {

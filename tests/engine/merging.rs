@@ -212,3 +212,27 @@ fn i26_a_group_is_merged_and_goes_together() {
     assert!(matches!(b.ending(&group), Some(Ending::Merged { .. })));
     assert_eq!((server.document("k"), server.document("l")), (Some(json!({ "n": 13, "b": true })), Some(json!({ "n": 23, "b": true }))));
 }
+
+#[test]
+fn i26_a_group_that_waits_is_merged_behind_a_crash_too() {
+    let mut server = Server::new();
+    let rules = json!({ "fields": { "/n": "sum" } });
+    let (mut a, mut b) = two(&mut server, &rules, &json!({ "n": 1 }));
+    a.mutate(put("l", r#"{"n":1}"#)).unwrap();
+    a.live(&mut server, 1_000);
+    b.live(&mut server, 6_000);
+    b.tell(Input::WentOffline);
+    let parts = ["k", "l"].map(|key| merge(key, r#"{"n":3,"b":true}"#));
+    b.mutate(Mutation::group(parts.into()).unwrap()).unwrap();
+    b.turn();
+    a.mutate(merge("k", r#"{"n":11}"#)).unwrap();
+    a.mutate(merge("l", r#"{"n":21}"#)).unwrap();
+    a.live(&mut server, 1_000);
+    b.tell(Input::WentOnline);
+    b.turn();
+    b.answer(&mut server);
+    b.pass(20);
+    let mut b = b.crash_with(by(&rules));
+    b.live(&mut server, 2_000);
+    assert_eq!((server.document("k"), server.document("l")), (Some(json!({ "n": 13, "b": true })), Some(json!({ "n": 23, "b": true }))));
+}

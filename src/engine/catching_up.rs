@@ -479,13 +479,14 @@ impl Engine {
             self.keep(&id, place);
             return Ok(true);
         };
-        // A follow-up takes the place of the entry that it carries on, which need not be the first of its documents: what was frozen without
-        // the store stands behind what others had stored.
-        let origin = self.outbox.carrier(&line.root).or(Some(&line.root)).and_then(|origin| self.outbox.entry(origin));
+        // A follow-up takes the place of what it carries on, which need not be the first of its documents: what was frozen without the store
+        // stands behind what others had stored. Of a conflict that was resolved, the others are told of behind it.
+        let origin = self.outbox.carrier(&line.root).or(Some(&line.root)).and_then(|origin| self.outbox.queued(origin));
         let origin = origin.filter(|origin| origin.line(origin.round() + 1) == *line).ok_or(Gap)?.id.clone();
-        let (order, carried, entry) = self.outbox.settle(&origin).ok_or(Gap)?;
+        let names = self.outbox.names(std::slice::from_ref(&origin));
+        let (order, carried) = self.outbox.join(std::slice::from_ref(&origin)).ok_or(Gap)?;
         self.outbox.stage(queued, Some(order));
-        self.outbox.carry(order, carried.carries, &entry.members);
+        self.outbox.carry(order, carried.carries, &names);
         for Part { address, operations, .. } in parts {
             self.replica.replace(&address, std::slice::from_ref(&origin), order, id.clone(), operations);
             self.note_age(&id, &address, &versions);
@@ -601,7 +602,7 @@ impl Engine {
             }
         }
         self.config.awaited = awaited;
-        self.outbox = Outbox::keeping(self.config.members_max as usize);
+        self.outbox = Outbox::keeping(self.config.members_max as usize, self.config.merge.leave());
         self.feeds.iter_mut().for_each(|feed| *feed = feed.begun_anew(now));
         (self.shadows, self.unsaid, self.early, self.batches) = Default::default();
         (self.again, self.history, self.wanted, self.ungrounded) = Default::default();
@@ -609,6 +610,7 @@ impl Engine {
         self.mirror.part();
         (self.seen, self.generation, self.turns, self.evicts_at, self.window) = Default::default();
         self.observe_anew();
+        self.review_anew();
         std::mem::take(&mut self.inbox)
     }
 }

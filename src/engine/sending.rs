@@ -178,6 +178,9 @@ impl Engine {
                 return None;
             }
         };
+        if self.leaves(&addresses, &conflicts) {
+            return None;
+        }
         self.tell_conflicts(conflicts, effects);
         let text: Arc<str> = protocol::Entry::text(&id.0, &self.seen, lowered.as_deref().unwrap_or(&parts)).into();
         let meant = if lowered.is_some() { &parts[..] } else { &[] };

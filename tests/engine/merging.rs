@@ -9,13 +9,13 @@ use syncline::engine::notice::{Ending, Notice};
 use crate::harness::*;
 
 /// The options of a client whose collection `c` has these rules.
-fn by(rules: &Value) -> Config {
+pub fn by(rules: &Value) -> Config {
     let merge = json!({ "c": rules }).to_string();
     Config { merge: serde_json::from_str(&merge).unwrap(), ..config() }
 }
 
 /// Two clients of one user who both have the document `base`, where that is one.
-fn two(server: &mut Server, rules: &Value, base: &Value) -> (Client, Client) {
+pub fn two(server: &mut Server, rules: &Value, base: &Value) -> (Client, Client) {
     let mut a = Client::with(by(rules), Disk::default(), 1);
     let mut b = Client::with(by(rules), Disk::default(), 100);
     a.live(server, 100);
@@ -34,7 +34,7 @@ fn becomes(document: &Value) -> Mutation {
 }
 
 /// What the places were that were settled, and whose value is there.
-fn settled(client: &Client) -> Vec<(String, &'static str)> {
+pub fn settled(client: &Client) -> Vec<(String, &'static str)> {
     let mut settled = Vec::new();
     for notice in &client.notices {
         if let Notice::Conflicted { conflicts, .. } = notice {

@@ -92,13 +92,14 @@ fn conflict(server: &mut Server, rules: &Value, pulls: bool, [base, mine, theirs
     b.turn();
     a.mutate(becomes(theirs)).unwrap();
     a.live(server, 1_000);
-    b.tell(Input::WentOnline);
-    b.turn();
     if pulls {
+        b.tell(Input::WentOnline);
+        b.turn();
         b.answer(server);
         b.pass(20);
     } else {
         b.live(server, 1_000);
+        assert!(matches!(b.ending(&id), Some(Ending::Merged { .. })), "its push was answered so");
     }
     (a, b, id)
 }
@@ -317,6 +318,23 @@ fn i12_what_is_no_document_and_what_is_deferred_is_left_to_a_person() {
         b.turn();
         assert_eq!((asked(&b).len(), listed(&b).len()), (1, 0), "who drains next asks again");
     }
+}
+
+#[test]
+fn i12_what_moves_in_the_turn_in_which_it_would_be_sent_is_not_sent() {
+    let [base, mine, theirs] = &documents();
+    let mut server = Server::new();
+    let (mut a, mut b) = two(&mut server, &json!("manual"), base);
+    a.mutate(put("k", &theirs.to_string())).unwrap();
+    a.live(&mut server, 1_000);
+    b.ask(Ask::Pull);
+    let (request, call) = b.take_sent();
+    b.mutate(put("k", &mine.to_string())).unwrap();
+    b.turn();
+    b.now = b.now.after(200);
+    let reply = server.answer(&b.engine.identity(), &call);
+    b.reply(request, reply);
+    assert_eq!((b.has_push(), listed(&b).len()), (false, 1));
 }
 
 #[test]

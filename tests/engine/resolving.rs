@@ -453,6 +453,53 @@ fn s1_a_conflict_outlasts_a_store_that_is_full_and_is_resolved_behind_it() {
     }
 }
 
+/// A store is lost but for its mirror files.
+fn reset(client: Client, rules: &Value) -> Client {
+    let mut again = Client::fresh(mirrored(rules), 50);
+    (again.files, again.storing) = (client.files, true);
+    again.tell(Input::Started);
+    again.turn();
+    again
+}
+
+fn mirrored(rules: &Value) -> Config {
+    Config { mirror: true, witnessed: true, ..by(rules) }
+}
+
+#[test]
+fn s5_a_conflict_comes_back_with_the_mirror() {
+    let [base, mine, theirs] = &documents();
+    for (answered, before) in [(true, true), (false, true), (false, false)] {
+        let mut server = Server::new();
+        let rules = json!("manual");
+        let mut a = Client::with(by(&rules), Disk::default(), 100);
+        a.live(&mut server, 100);
+        a.mutate(put("k", &base.to_string())).unwrap();
+        a.live(&mut server, 1_000);
+        let mut b = Client::with(mirrored(&rules), Disk::default(), 1);
+        b.live(&mut server, 6_000);
+        if !answered {
+            b.tell(Input::WentOffline);
+        }
+        b.mutate(put("k", &mine.to_string())).unwrap();
+        b.turn();
+        a.mutate(put("k", &theirs.to_string())).unwrap();
+        a.live(&mut server, 1_000);
+        if before {
+            b.tell(Input::WentOnline);
+            b.live(&mut server, 1_000);
+            assert_eq!(listed(&b).len(), 1, "{answered}");
+        }
+        let mut b = reset(b, &rules);
+        b.live(&mut server, 12_000);
+        let found = only(&b);
+        assert_eq!((&sides(&found)[2], server.document("k")), (theirs, Some(theirs.clone())), "{answered} {before}");
+        assert_eq!(decide(&mut b, &found, text(&json!({ "f": 3 }))), None);
+        b.live(&mut server, 1_000);
+        assert_eq!(server.document("k"), Some(json!({ "f": 3 })));
+    }
+}
+
 #[test]
 fn i17_a_decision_that_is_not_stored_is_as_if_it_had_not_been_made() {
     let [base, mine, theirs] = &documents();

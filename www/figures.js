@@ -23,6 +23,7 @@ const FIGURES = {
   sent: ['Entries sent', ({ entriesSent }) => String(entriesSent)],
   resent: ['Sent again', ({ entriesResent }) => String(entriesResent)],
   requests: ['Requests', ({ requests }) => String(requests)],
+  'conflict-count': ['To decide', ({ conflicts }) => String(conflicts)],
   'inbox-count': ['Refused', ({ inbox }) => String(inbox)],
   pulled: ['Last read', ({ lastPullAt }) => clock(lastPullAt)],
   fresh: ['What is shown', ({ stale }) => (stale === null ? 'fresh' : 'from the cache')],

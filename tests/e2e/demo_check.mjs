@@ -154,8 +154,19 @@ await test('what the server refuses is shown, can be tried again, sent otherwise
   await until('it is given up', () => part('right-inbox').isHidden());
 });
 
+await test('the last syncs are listed, the refused ones among them', async () => {
+  await part('left-history-block').locator('summary').click();
+  const rows = part('left-history').locator('tr');
+  await until('there are rows', async () => (await rows.count()) > 0);
+  const said = await rows.allTextContents();
+  assert.ok(said.some((row) => row.includes('sent')) && said.some((row) => row.includes('rejected')), said.join('; '));
+});
+
 /** What each side shows of the trip. */
-const trip = (side) => Promise.all([part(`${side}-where`).inputValue(), part(`${side}-when`).inputValue(), part(`${side}-people`).textContent()]);
+async function trip(side) {
+  const things = await part(`${side}-things`).locator('li').allTextContents();
+  return [await part(`${side}-where`).inputValue(), await part(`${side}-when`).inputValue(), ...things];
+}
 
 async function set(side, field, value) {
   await part(`${side}-${field}`).fill(value);
@@ -164,16 +175,15 @@ async function set(side, field, value) {
 
 await test('what both sides have changed is merged by rules, and where none decides, somebody does', async () => {
   await set('left', 'where', 'Rome');
-  await part('left-more').click();
-  await until('both have it', async () => (await trip('right')).join() === 'Rome,,1');
+  await set('left', 'bring', 'tent');
+  await until('both have it', async () => (await trip('right')).join() === 'Rome,,tent');
   await part('right-network').click();
   await set('right', 'where', 'Paris');
   await set('right', 'when', 'in May');
-  await part('right-more').click();
-  await part('right-more').click();
+  await set('right', 'bring', 'stove');
   await set('left', 'where', 'Oslo');
   await set('left', 'when', 'in June');
-  await part('left-more').click();
+  await set('left', 'bring', 'rope');
   await until('the left side is sent', async () => (await figure('left-queue')) === '0');
   await part('right-network').click();
   const rows = part('right-conflict-list').locator('li');
@@ -181,27 +191,19 @@ await test('what both sides have changed is merged by rules, and where none deci
   assert.deepEqual(await rows.getByRole('button').allTextContents(), ['Keep “Paris”', 'Take “Oslo”', 'Use this']);
   assert.match(await rows.locator('p').textContent(), /“Rome”/);
   assert.equal(await figure('right-conflict-count'), '1');
-  assert.deepEqual(await trip('right'), ['Paris', 'in June', '4'], 'the rest is merged by then');
+  assert.deepEqual(await trip('right'), ['Paris', 'in June', 'tent', 'rope', 'stove'], 'the rest is merged by then');
   if (process.env.SYNCLINE_PICTURE) {
     await page.setViewportSize({ width: 1280, height: 1400 });
     await page.screenshot({ path: process.env.SYNCLINE_PICTURE, fullPage: true });
   }
   await addTodo('right', 'Others go on');
   await until('others go on', async () => (await todos('left')).includes('Others go on'));
-  assert.deepEqual(await trip('left'), ['Oslo', 'in June', '2'], 'nothing of it is sent yet');
+  assert.deepEqual(await trip('left'), ['Oslo', 'in June', 'tent', 'rope'], 'nothing of it is sent yet');
   await rows.getByRole('textbox').fill('Bergen');
   await rows.getByRole('button', { name: 'Use this' }).click();
-  await until('both have what was decided', async () => [await trip('left'), await trip('right')].every((side) => side.join() === 'Bergen,in June,4'));
+  await until('both have what was decided', async () => [await trip('left'), await trip('right')].every((side) => side.join() === 'Bergen,in June,tent,rope,stove'));
   assert.ok(await part('right-conflicts').isHidden());
   await until('the rule is told of', async () => (await part('right-outcomes').textContent()).includes('not “in May”'));
-});
-
-await test('the last syncs are listed, the refused ones among them', async () => {
-  await part('left-history-block').locator('summary').click();
-  const rows = part('left-history').locator('tr');
-  await until('there are rows', async () => (await rows.count()) > 0);
-  const said = await rows.allTextContents();
-  assert.ok(said.some((row) => row.includes('sent')) && said.some((row) => row.includes('rejected')), said.join('; '));
 });
 
 await test('d10: what was typed is text wherever it is shown', async () => {

@@ -78,6 +78,7 @@ impl Client {
     /// | `status` | | what is going on, as the text of a turn's notices |
     /// | `retry` | the text of the document instead, or nothing | a number, and behind it the write in the inbox of which `key` is the name is queued anew |
     /// | `discard` | | a number, and behind it that write is given up |
+    /// | `resolve` | `{ digest, take, value }`: `take` is `mine`, `theirs`, `value` (which may be missing) or `defer` | a number, and behind it the conflict in the document is resolved |
     /// | `history` | | the last syncs, as the text of a list |
     /// | `memory` | | bytes of the module's memory |
     ///
@@ -130,6 +131,10 @@ impl Client {
                 self.ask(Ask::Retry { entry: MutationId(address.key.clone()), edited })
             }
             "discard" => self.ask(Ask::Discard { entry: MutationId(address.key.clone()) }),
+            "resolve" => {
+                let (digest, decision) = convert::decision(text);
+                self.ask(Ask::Resolve { address, digest, decision })
+            }
             "history" => Ok(self.0.look(|engine| text_of(engine.history())).into()),
             "memory" => Ok((core::arch::wasm32::memory_size(0) as f64 * PAGE_BYTES).into()),
             _ => self.write(convert::mutations(operation, address, text)?),

@@ -123,8 +123,12 @@ impl Engine {
         self.outbox.depend(order, &after, &[]);
         self.lay_found(&parts, order, &id, effects);
         parts.iter().for_each(|part| self.note_age(&id, &part.address, &versions));
-        if let [Part { address, .. }] = &parts[..] {
-            self.replica.restore_befores(address, &id, befores);
+        let mut first = 0;
+        for Part { address, operations, .. } in &parts {
+            let end = first + operations.len();
+            let of_it = befores.iter().filter(|(operation, _)| (first..end).contains(operation));
+            self.replica.restore_befores(address, &id, of_it.map(|(operation, text)| (operation - first, text.clone())).collect());
+            first = end;
         }
         if !is_frozen {
             for Part { address, .. } in &parts {

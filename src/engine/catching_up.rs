@@ -222,7 +222,7 @@ impl Engine {
         for address in addresses.keys() {
             let mut befores = self.replica.moved(address);
             befores.retain(|before| ids.contains_key(&before.id));
-            self.keep_befores(befores);
+            self.keep_befores(address, befores);
         }
         refused.iter().for_each(|id| self.refuse_behind(now, id, effects));
     }
@@ -395,9 +395,9 @@ impl Engine {
             Kind::Before => {
                 header.take("operation", &mut operation).take("path", &mut Pointer::blank()).check()?;
                 let text = String::read(record.body).ok_or(Gap)?;
-                let Some(address) = self.outbox.queued(&id).and_then(|queued| queued.addresses.first()).cloned() else { return Ok(None) };
+                let Some((address, of_it)) = self.document_of(&id, operation) else { return Ok(None) };
                 self.touch(&address);
-                self.replica.add_before(&address, &id, operation as usize, Text::of(&text));
+                self.replica.add_before(&address, &id, of_it as usize, Text::of(&text));
                 self.outbox.keep_text(&id, operation, record.body.len() as u64);
                 true
             }
@@ -462,6 +462,13 @@ impl Engine {
         Ok(lives.then(|| About::named(record.kind, id.0, operation)))
     }
 
+    /// The document that an operation of a write is on, and which of its operations there it is.
+    fn document_of(&self, id: &MutationId, operation: u32) -> Option<(Address, u32)> {
+        let addresses = &self.outbox.queued(id)?.addresses;
+        let last = addresses.iter().rfind(|address| self.operations_before(id, address) <= operation)?;
+        Some((last.clone(), operation - self.operations_before(id, last)))
+    }
+
     fn take_up_mutation(&mut self, (queued, parts): (Box<Queued>, Vec<Part>), effects: &mut impl Sink) -> Result<bool, Gap> {
         let (id, place, versions) = (queued.id.clone(), queued.place, queued.versions.clone());
         queued.addresses.iter().for_each(|address| self.touch(address));
@@ -478,13 +485,14 @@ impl Engine {
             self.keep(&id, place);
             return Ok(true);
         };
-        // A follow-up takes the place of the entry that it carries on, which need not be the first of its documents: what was frozen without
-        // the store stands behind what others had stored.
-        let origin = self.outbox.carrier(&line.root).or(Some(&line.root)).and_then(|origin| self.outbox.entry(origin));
+        // A follow-up takes the place of what it carries on, which need not be the first of its documents: what was frozen without the store
+        // stands behind what others had stored. Of a conflict that was resolved, the others are told of behind it.
+        let origin = self.outbox.carrier(&line.root).or(Some(&line.root)).and_then(|origin| self.outbox.queued(origin));
         let origin = origin.filter(|origin| origin.line(origin.round() + 1) == *line).ok_or(Gap)?.id.clone();
-        let (order, carried, entry) = self.outbox.settle(&origin).ok_or(Gap)?;
+        let names = self.outbox.names(std::slice::from_ref(&origin));
+        let (order, carried) = self.outbox.join(std::slice::from_ref(&origin)).ok_or(Gap)?;
         self.outbox.stage(queued, Some(order));
-        self.outbox.carry(order, carried.carries, &entry.members);
+        self.outbox.carry(order, carried.carries, &names);
         for Part { address, operations, .. } in parts {
             self.replica.replace(&address, std::slice::from_ref(&origin), order, id.clone(), operations);
             self.note_age(&id, &address, &versions);
@@ -600,7 +608,7 @@ impl Engine {
             }
         }
         self.config.awaited = awaited;
-        self.outbox = Outbox::keeping(self.config.members_max as usize);
+        self.outbox = Outbox::keeping(self.config.members_max as usize, self.config.merge.leave());
         self.feeds.iter_mut().for_each(|feed| *feed = feed.begun_anew(now));
         (self.shadows, self.unsaid, self.early, self.batches) = Default::default();
         (self.again, self.history, self.wanted, self.ungrounded) = Default::default();
@@ -608,6 +616,7 @@ impl Engine {
         self.mirror.part();
         (self.seen, self.generation, self.turns, self.evicts_at, self.window) = Default::default();
         self.observe_anew();
+        self.review_anew();
         std::mem::take(&mut self.inbox)
     }
 }

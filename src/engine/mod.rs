@@ -47,6 +47,7 @@ mod queued;
 pub mod record;
 mod replica;
 mod residence;
+pub mod resolving;
 pub mod retry;
 mod revived;
 pub mod rng;
@@ -115,6 +116,8 @@ pub struct Engine {
     /// Entries that were refused, or of which nobody knows.
     inbox: Inbox,
     history: history::History,
+    /// Conflicts that are not a rule's to settle.
+    conflicts: resolving::Conflicts,
     /// What the app looks at on its way to the server.
     items: item::Items,
     /// Acknowledged writes that no pull has shown yet.
@@ -237,7 +240,7 @@ impl Engine {
             again: again::Again::default(),
             early: Vec::new(),
             auth: Auth::new(config.auth),
-            outbox: Outbox::keeping(config.members_max as usize),
+            outbox: Outbox::keeping(config.members_max as usize, config.merge.leave()),
             evicts_at: 0,
             mirror: mirroring::Mirror::new(config.mirror),
             adoption: adopting::Adoption::default(),
@@ -250,6 +253,7 @@ impl Engine {
             store: Store::new(),
             inbox: Inbox::default(),
             history: history::History::default(),
+            conflicts: resolving::Conflicts::default(),
             items: item::Items::default(),
             shadows: Vec::new(),
             waiters: Vec::new(),
@@ -383,6 +387,7 @@ impl Engine {
             pending_bytes: self.outbox.bytes(),
             memory_bytes: self.replica.bytes(),
             inbox: self.inbox.len() as u32,
+            conflicts: self.conflicts.len() as u32,
             entries_sent: self.counters.sent,
             entries_resent: self.counters.resent,
             entries_acknowledged: self.counters.acknowledged,
@@ -412,7 +417,7 @@ impl Engine {
             _ if !self.link.is_online() => Phase::Offline,
             _ if pushing => Phase::Pushing,
             _ if self.link.retry_at().is_some() || self.outbox.next_wait().is_some() => Phase::Waiting,
-            _ if !self.batches.is_empty() || self.outbox.len() > 0 => Phase::Pushing,
+            _ if !self.batches.is_empty() || self.outbox.len() > 0 && !self.is_all_parked(None) => Phase::Pushing,
             _ if !self.requests.is_empty() => Phase::Pulling,
             _ => Phase::Idle,
         }
@@ -488,6 +493,7 @@ impl Engine {
                 let again = edited.map_or(Again::AsItWas, Again::Edited);
                 self.on_inbox_asked(now, ask, &entry, Some(again), effects);
             }
+            Ask::Resolve { address, digest, decision } => self.on_resolve_asked(now, ask, &address, &digest, decision, effects),
             Ask::Discard { entry } => self.on_inbox_asked(now, ask, &entry, None, effects),
             Ask::Close => self.on_close_asked(ask, effects),
         }
@@ -548,6 +554,7 @@ impl Engine {
                 Timer::Wait | Timer::Tabs => {}
             }
         }
+        self.review_conflicts(now, effects);
         self.read_on(effects);
         self.want_token(now, effects);
         self.keep_in_memory(now, effects);
@@ -585,7 +592,7 @@ impl Engine {
         self.timers.set(Timer::Pull, self.next_pull(now));
         self.timers.set(Timer::Link, self.next_try(now));
         self.timers.set(Timer::Progress, self.next_stall());
-        self.timers.set(Timer::Wait, self.next_waiter());
+        self.timers.set(Timer::Wait, self.next_waiter().into_iter().chain(self.conflicts.due()).min());
         self.timers.set(Timer::Token, self.token_due());
         self.timers.set(Timer::Tabs, self.next_among_tabs());
         self.timers.set(Timer::Mirror, self.mirror.deadline());

@@ -355,6 +355,16 @@ impl Replica {
         moved
     }
 
+    /// The layer of one mutation is that of another one from here on, which does the same. Returns texts as [`Replica::replace`] does.
+    pub fn rename(&mut self, address: &Address, id: &MutationId, by: &MutationId) -> Vec<Before> {
+        let Some(document) = self.documents.get_mut(address) else { return Vec::new() };
+        document.capture();
+        document.layers.iter_mut().filter(|layer| layer.id == *id).for_each(|layer| layer.id = by.clone());
+        let moved = document.moved();
+        self.note(address);
+        moved
+    }
+
     /// Changes the base of `address`, or takes layers off, or both, in one step. Returns the texts that must be kept from
     /// here on because a run of splices was made on them and the base no longer has them.
     pub fn rebase(&mut self, address: &Address, unloaded: bool, base: Option<Box<Base>>, off: &[MutationId]) -> Vec<Before> {

@@ -489,18 +489,31 @@ impl Engine {
         if is_grounded {
             self.keep_grounded(address);
         }
-        self.keep_befores(befores);
+        self.keep_befores(address, befores);
     }
 
-    /// Stages the texts that runs of splices were made on.
-    pub(super) fn keep_befores(&mut self, befores: Vec<super::replica::Before>) {
+    /// Stages the texts that runs of splices, and changes, of a document were made on.
+    pub(super) fn keep_befores(&mut self, address: &Address, befores: Vec<super::replica::Before>) {
         for before in &befores {
-            let about = About::before(&before.id, before.operation);
-            let header = header::before(&before.id, before.operation, &before.path, false);
+            let operation = self.operations_before(&before.id, address) + before.operation;
+            let about = About::before(&before.id, operation);
+            let header = header::before(&before.id, operation, &before.path, false);
             let body = text_of(&before.text.whole());
-            self.outbox.keep_text(&before.id, before.operation, body.len() as u64);
+            self.outbox.keep_text(&before.id, operation, body.len() as u64);
             self.store.stage(Kind::Before, &header, &body, Some(about));
         }
+    }
+
+    /// How many operations of a write are on documents that it has before this one.
+    pub(super) fn operations_before(&self, id: &super::MutationId, address: &Address) -> u32 {
+        let mut before = 0;
+        for other in self.outbox.queued(id).map_or(&[][..], |queued| &queued.addresses) {
+            if other == address {
+                break;
+            }
+            before += self.replica.laid(other, std::slice::from_ref(id)).len() as u32;
+        }
+        before
     }
 
     pub(super) fn stage_cursors(&mut self) {

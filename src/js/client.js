@@ -25,6 +25,10 @@ export class SyncClient {
     return this.#instance.fold.inbox.source;
   }
 
+  get conflicts() {
+    return this.#instance.fold.conflicts.source;
+  }
+
   get pendingItems() {
     return this.#instance.fold.pending.source;
   }

@@ -2,6 +2,7 @@
 
 import { freeze } from './apply.js';
 import { Cells } from './cells.js';
+import { Conflicts } from './conflicts.js';
 import { fromFault, SyncError } from './errors.js';
 import { Inbox } from './inbox.js';
 import { Rolls } from './live.js';
@@ -38,14 +39,15 @@ export class Fold {
   /** What the browser says of its storage is part of the status. */
   room = new Room(() => this.#told && this.#takeStatus(this.status.current)());
 
-  /** `guard(yes)` hears whether writes would be lost with the page. */
-  constructor(owner, guard) {
+  /** `guard(yes)` hears whether writes would be lost with the page; `resolvers` are the app's functions for conflicts, by collection. */
+  constructor(owner, guard, resolvers) {
     this.#owner = owner;
     this.mutations = new Mutations(guard);
     this.rolls = new Rolls(owner);
     this.cells = new Cells(owner, (collection, key) => this.rolls.known(collection, key));
     this.items = new Cells({ hold: (cells, yes) => cells.forEach((cell) => owner.observe(yes, cell)), load: async () => {} }, () => UNKNOWN);
     this.inbox = new Inbox((...call) => owner.ask(...call));
+    this.conflicts = new Conflicts((...call) => owner.ask(...call), resolvers, (error) => this.#takeTrouble(error));
     this.pending = new Pending((yes) => owner.observe(yes));
     this.status = sourceOf(() => this.#audience);
   }
@@ -80,6 +82,7 @@ export class Fold {
   lost(error) {
     this.mutations.lost(error);
     this.inbox.lost();
+    this.conflicts.lost();
     this.#refuse(error);
     this.#takeStatus({ ...this.status.current, phase: 'opening', error })();
   }
@@ -94,6 +97,7 @@ export class Fold {
     this.items.complete();
     this.pending.complete();
     this.inbox.complete();
+    this.conflicts.complete();
     this.#audience.complete();
     this.conflict.complete();
     this.trouble.complete();
@@ -104,6 +108,7 @@ export class Fold {
   retell() {
     for (const told of [this.rolls, this.cells, this.items, this.pending]) told.retell();
     this.inbox.retell(++this.#order);
+    this.conflicts.retell(++this.#order);
   }
 
   #take(notice) {
@@ -113,9 +118,13 @@ export class Fold {
       case 'item':
         return this.#takeItem(notice);
       case 'inboxAdded':
-        return this.inbox.added(notice, ++this.#order);
+        return this.inbox.add(notice.item.entry, { ...notice.item, ...notice.write }, ++this.#order);
       case 'inboxRemoved':
-        return this.inbox.removed(notice, ++this.#order);
+        return this.inbox.remove(notice.entry, ++this.#order);
+      case 'unresolved':
+        return this.conflicts.take(notice, ++this.#order);
+      case 'resolved':
+        return this.conflicts.drop(notice.address, ++this.#order);
       case 'pendingItems':
         return this.pending.take(notice, ++this.#order);
       case 'status':
@@ -207,7 +216,7 @@ export class Fold {
 }
 
 /** News that observers hear before the call that made it returns; the rest is for promises. */
-const IN_THIS_TICK = new Set(['changed', 'inboxAdded', 'inboxRemoved', 'item', 'pendingItems', 'status']);
+const IN_THIS_TICK = new Set(['changed', 'inboxAdded', 'inboxRemoved', 'unresolved', 'resolved', 'item', 'pendingItems', 'status']);
 
 /** So long somebody may begin to listen. */
 const PATIENCE_MS = 1_000;

@@ -85,7 +85,7 @@ export type Pointer = string;
 
 import type { ClientEvents } from './events.js';
 import type { LiveQuery } from './live.js';
-import type { ConflictStrategy } from './merging.js';
+import type { Conflict, ConflictStrategy } from './merging.js';
 export type * from './events.js';
 export type * from './live.js';
 export type * from './merging.js';
@@ -512,6 +512,8 @@ export interface SyncStatus {
   readonly memoryBytes: number;
   /** Refused and unknown writes that the app has not removed. */
   readonly inbox: number;
+  /** Conflicts that wait until somebody decides. */
+  readonly conflicts: number;
   /** Entries sent, each time counted. */
   readonly entriesSent: number;
   /** Entries sent again after no answer. */
@@ -693,6 +695,8 @@ export interface SyncClient<C extends Record<keyof C, object> = Record<string, a
    * the next write that is stored for another reason. */
   history(): Promise<readonly HistoryRow[]>;
   readonly inbox: Inbox;
+  /** Conflicts that wait until somebody decides: see `ConflictResolver`. A tab that does not drain lists those that the one that does asks its function about, too. */
+  readonly conflicts: Source<readonly Conflict<any>[]>;
   metrics(): Metrics;
   /** Asks the browser to keep what is stored until the user clears it, and not to evict it when room is short. True if it will. Never rejects. */
   requestPersistence(): Promise<boolean>;

@@ -31,6 +31,7 @@ mod mirror;
 mod pulling;
 mod pushing;
 mod replies;
+mod resolving;
 mod revived;
 mod shadows;
 mod storage;

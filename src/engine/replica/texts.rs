@@ -5,7 +5,7 @@ use crate::engine::ident::MutationId;
 use crate::engine::merging::is_change;
 use crate::engine::replica::fold::Fold;
 use crate::ordered::OrderedSet;
-use crate::protocol::{Address, Operation, Pointer, Text};
+use crate::protocol::{Address, Json, Operation, Pointer, Text};
 
 /// A text that a run of splices was made on; or the text of a document that a change was made on, which is empty where there was none.
 #[derive(Clone, Debug)]
@@ -64,6 +64,17 @@ impl Replica {
     /// Remembers the texts that splices of a document were made on, before anything about it changes.
     pub fn capture(&mut self, address: &Address) {
         self.documents.get_mut(address).into_iter().for_each(|document| document.capture());
+    }
+
+    /// The document that the first of these layers to say what it was made on was made on.
+    pub fn made_on(&self, address: &Address, ids: &[MutationId]) -> Option<Json> {
+        let layers = self.documents.get(address)?.layers.iter().filter(|layer| ids.contains(&layer.id));
+        let text = layers.flat_map(|layer| {
+            let changes = layer.operations.iter().enumerate().filter(|(_, operation)| is_change(operation));
+            changes.filter_map(|(index, _)| layer.before(index))
+        });
+        // No text is no document.
+        Json::parse(&text.into_iter().next()?.whole()).ok()
     }
 
     /// The texts that were kept for runs in one layer, read from the store.

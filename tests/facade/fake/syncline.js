@@ -236,6 +236,11 @@ export class Client {
     return ++this.#asks;
   }
 
+  resolve(...given) {
+    this.#enter(['resolve', ...given]);
+    return ++this.#asks;
+  }
+
   discard(...given) {
     this.#enter(['discard', ...given]);
     return ++this.#asks;
@@ -294,6 +299,7 @@ export function status(members = {}) {
     pendingBytes: 0,
     memoryBytes: 0,
     inbox: 0,
+    conflicts: 0,
     entriesSent: 0,
     entriesResent: 0,
     entriesAcknowledged: 0,

@@ -63,7 +63,9 @@ pub fn build(features: Option<&str>, room: &Path) -> Done<Module> {
     // A folder of its own: with other flags in a shared one, each build would throw away what the others had made.
     let target = project::target().join("pack/cargo");
     let mut cargo = child::cargo();
-    cargo.args(["build", "--quiet", "--lib", "--target", WASM_TARGET, "--profile", "wasm"]).args(STD).arg("--target-dir").arg(&target);
+    // As a cdylib and nothing else: where Rust can use it too, cargo leaves out optimising all crates as one.
+    cargo.args(["rustc", "--quiet", "--lib", "--crate-type", "cdylib", "--target", WASM_TARGET, "--profile", "wasm"]).args(STD);
+    cargo.arg("--target-dir").arg(&target);
     // This variable stands above all other places that flags may come from; the other one lets a stable compiler take them.
     cargo.env("CARGO_ENCODED_RUSTFLAGS", FLAGS.join("\x1f")).env("RUSTC_BOOTSTRAP", "1");
     if let Some(features) = features {

@@ -161,7 +161,7 @@ impl Engine {
         }
         for address in ended.keys() {
             let befores = self.replica.moved(address);
-            self.keep_befores(befores);
+            self.keep_befores(address, &befores);
         }
         if !commits.is_empty() {
             self.store.restore(commits, on);
@@ -285,7 +285,7 @@ impl Engine {
                 let stored_to = self.store.stored_to();
                 let is_stored = |id: &MutationId| self.outbox.queued(id).is_some_and(|queued| queued.is_stored(stored_to));
                 let texts = self.replica.texts(address, &is_stored);
-                self.keep_befores(texts);
+                self.keep_befores(address, &texts);
             }
         }
         if !is_ours && let Some(meta) = self.store.meta() {

@@ -222,7 +222,7 @@ impl Engine {
         for address in addresses.keys() {
             let mut befores = self.replica.moved(address);
             befores.retain(|before| ids.contains_key(&before.id));
-            self.keep_befores(befores);
+            self.keep_befores(address, &befores);
         }
         refused.iter().for_each(|id| self.refuse_behind(now, id, effects));
     }
@@ -389,9 +389,9 @@ impl Engine {
             Kind::Before => {
                 header.take("operation", &mut operation).take("path", &mut Pointer::blank()).check()?;
                 let text = String::read(record.body).ok_or(Gap)?;
-                let Some(address) = self.outbox.queued(&id).and_then(|queued| queued.addresses.first()).cloned() else { return Ok(None) };
-                self.touch(&address);
-                self.replica.add_before(&address, &id, operation as usize, Text::of(&text));
+                let Some(queued) = self.outbox.queued(&id) else { return Ok(None) };
+                queued.addresses.clone().iter().for_each(|address| self.touch(address));
+                self.take_up_before(&id, operation, Text::of(&text));
                 self.outbox.keep_text(&id, operation, record.body.len() as u64);
                 true
             }

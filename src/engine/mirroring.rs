@@ -394,7 +394,8 @@ impl Engine {
             for text in self.replica.texts(address, &|_| true) {
                 let is_frozen = self.outbox.entry(&text.id).is_some();
                 if !had.iter().any(|(had, was_frozen)| *was_frozen == is_frozen && had.is(&text)) {
-                    let header = header::before(&text.id, text.operation, &text.path, is_frozen);
+                    let operation = self.operations_before(address, &text.id) + text.operation;
+                    let header = header::before(&text.id, operation, &text.path, is_frozen);
                     record::encode(&mut records, Kind::Before, 0, &header, &text_of(&text.text.whole()));
                 }
                 texts.push((text, is_frozen));

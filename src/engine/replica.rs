@@ -251,6 +251,12 @@ impl Replica {
         laid
     }
 
+    /// How many operations the layer of `id` has.
+    pub fn operations_of(&self, address: &Address, id: &MutationId) -> u32 {
+        let layer = self.documents.get(address).and_then(|document| document.layers.iter().find(|layer| layer.id == *id));
+        layer.map_or(0, |layer| layer.operations.len() as u32)
+    }
+
     /// What a layer does is of an earlier version of the app, and is put aside.
     pub fn put_aside(&mut self, address: &Address, id: &MutationId, from: u32) {
         let Some(document) = self.documents.get_mut(address) else { return };

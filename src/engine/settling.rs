@@ -270,7 +270,7 @@ impl Engine {
         self.stage_settlement(id, &entry.members, "merged", seq);
         for Part { address, operations, .. } in parts {
             let befores = self.replica.replace(&address, std::slice::from_ref(id), order, follow_up.clone(), operations);
-            self.keep_befores(befores);
+            self.keep_befores(&address, &befores);
         }
         self.keep_dependencies(&self.outbox.dependents(order));
         if round > ROUNDS_AT_ONCE {

@@ -12,6 +12,7 @@ use super::ident::MutationId;
 use super::inbox::Inbox;
 use super::input::{Bytes, Found, Meta, StoreFailure};
 use super::log::About;
+use super::merging::is_change;
 use super::notice::{Ending, Notice};
 use super::outbox::Outbox;
 use super::pages;
@@ -146,9 +147,12 @@ impl Engine {
                 let record::Found::Record(record) = found else { return Err(Gap) };
                 let mut meets = false;
                 names(&record, &mut |id| meets |= named.contains_key(&id))?;
-                // The text that a splice was made on may be gone here.
-                let edits = || parts_of(record.body).iter().any(|part| part.operations.iter().any(is_splice));
-                let is_apart = record.kind == Kind::Mutation && is_moving && edits();
+                // The text that a splice was made on, or a change that is merged, may be gone here.
+                let edits = |part: &Part| {
+                    let has_rules = self.config.merge.of_collection(&part.address.collection).is_some();
+                    part.operations.iter().any(|operation| is_splice(operation) || has_rules && is_change(operation))
+                };
+                let is_apart = record.kind == Kind::Mutation && is_moving && parts_of(record.body).iter().any(edits);
                 if meets || is_apart || record.kind == Kind::Fold {
                     return Err(Gap);
                 }

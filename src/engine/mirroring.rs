@@ -360,8 +360,8 @@ impl Engine {
             }
         }
         self.mirror.texts = Ordered::default();
-        let spliced = self.replica.spliced();
-        self.frame_texts(&spliced, &mut frames);
+        let with_texts = self.replica.with_texts();
+        self.frame_texts(&with_texts, &mut frames);
         self.replica.follow_texts(true);
         let mut bytes = Vec::new();
         record::encode(&mut bytes, Kind::Mirror, 0, &text_of(&Head { bytes: frames.len() as u64, ..head }), "");
@@ -374,7 +374,7 @@ impl Engine {
         self.order(Some(store_id), bytes, effects);
     }
 
-    /// What splices were made on goes where they go: the store has it in documents, and the mirror has none.
+    /// What splices, and changes that are merged, were made on goes where they go: the store has it in documents, and the mirror has none.
     fn mirror_texts(&mut self) {
         let edited = self.replica.take_edited();
         if self.mirror.has_begun && !edited.is_empty() {

@@ -474,13 +474,13 @@ impl Document {
         matches!(self.knowledge, Knowledge::Unloaded)
     }
 
-    /// Without its page a document's view is known only from a put or delete on.
+    /// Without its page a document's view is known only from a put or delete on that is not merged with what is there.
     fn is_known(&self) -> bool {
-        !self.is_unloaded() || self.has(is_whole)
-    }
-
-    fn has(&self, kind: fn(&Operation) -> bool) -> bool {
-        self.layers.iter().any(|layer| layer.has(kind))
+        let says_all = |layer: &Layer| {
+            let mut operations = layer.operations.iter().enumerate();
+            operations.any(|(index, operation)| is_whole(operation) && (self.rules.is_none() || layer.before(index).is_none()))
+        };
+        !self.is_unloaded() || self.layers.iter().any(says_all)
     }
 
     /// Lays a layer where its order says; whether that is above all others.
@@ -498,7 +498,7 @@ impl Document {
 
     /// Nothing laid over the base yet.
     fn fold(&self) -> Fold {
-        Fold { rules: self.rules.clone().filter(|_| !self.is_unloaded()), ..Fold::on(self.value()) }
+        Fold { rules: self.rules.clone(), is_known: !self.is_unloaded(), ..Fold::on(self.value()) }
     }
 
     /// Whether a layer is made again otherwise where another document is: it splices, or is merged by rules.

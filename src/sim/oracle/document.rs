@@ -22,6 +22,13 @@ pub enum Meant {
         /// What its user made of it.
         after: Vec<u16>,
     },
+    /// An edit of a document that is merged by rules, until it is known what it was made on: what the device first knows to be there.
+    Unseen {
+        /// The rules.
+        rules: Arc<Rules>,
+        /// What its user did.
+        edit: Edit,
+    },
     /// A document that is merged by rules was `before` and became `after`.
     Changed {
         /// The rules.
@@ -49,8 +56,17 @@ impl Meant {
         if matches!(edit, Edit::Increment { .. } | Edit::Append { .. } | Edit::Splice { .. }) {
             return Meant::of(edit, document);
         }
-        let (rules, before, after) = (rules.clone(), document.cloned(), apply(document.cloned(), edit));
-        Some(Meant::Changed { rules, before, after })
+        Some(Meant::Unseen { rules: rules.clone(), edit: edit.clone() })
+    }
+
+    /// The same where it is known what it was made on.
+    pub fn on(&self, document: Option<&Value>) -> Meant {
+        match self {
+            Meant::Unseen { rules, edit } => {
+                Meant::Changed { rules: rules.clone(), before: document.cloned(), after: apply(document.cloned(), edit) }
+            }
+            other => other.clone(),
+        }
     }
 
     /// Whether the document is known after it, whatever was there before. What is merged a device may have to read for that.
@@ -106,6 +122,13 @@ fn fold_with<'a>(
 ) -> Option<Value> {
     let mut meant = meant.into_iter().peekable();
     while let Some(next) = meant.next() {
+        let seen;
+        let next = if matches!(next, Meant::Unseen { .. }) {
+            seen = next.on(document.as_ref());
+            &seen
+        } else {
+            next
+        };
         if let Meant::Changed { rules, before, after } = next {
             let there = document.take();
             document = remade(rules, before.as_ref(), after.as_ref(), there.as_ref());

@@ -182,8 +182,12 @@ impl Oracle {
 
     /// What an edit means, by the rules of its collection where that has some.
     fn meant(&self, name: &str, edit: &Edit, seen: Option<&Value>) -> Option<Meant> {
-        let rules = name.split_once('/').and_then(|(collection, _)| self.rules.of_collection(collection));
-        rules.map_or_else(|| Meant::of(edit, seen), |rules| Meant::by(rules, edit, seen))
+        self.rules_of(name).map_or_else(|| Meant::of(edit, seen), |rules| Meant::by(rules, edit, seen))
+    }
+
+    /// The rules of a document, where its collection has some.
+    fn rules_of(&self, name: &str) -> Option<&std::sync::Arc<crate::merge::Rules>> {
+        self.rules.of_collection(name.split_once('/')?.0)
     }
 
     /// The app wrote one or several documents at once, and saw this of each before.
@@ -612,9 +616,12 @@ impl Oracle {
         for name in names {
             let seen = look(&name);
             let was_in_memory = self.in_memory.contains(&name);
+            let is_merged = self.rules_of(&name).is_some();
             let (must, is_known) = self.replica.visible(&name, truth);
             match &seen {
                 None if !was_in_memory && (!is_known || is_unpulled) => {}
+                // What a change is merged with went with the store, and what it comes to is known when that is pulled again.
+                _ if is_unpulled && is_merged => {}
                 Some(seen) => {
                     if !was_in_memory {
                         self.in_memory.insert(name.clone());

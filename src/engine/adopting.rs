@@ -160,7 +160,7 @@ impl Engine {
         }
         for address in ended.keys() {
             let befores = self.replica.moved(address);
-            self.keep_befores(address, befores);
+            self.keep_befores(address, &befores);
         }
         if !commits.is_empty() {
             self.store.restore(commits, on);
@@ -284,7 +284,7 @@ impl Engine {
                 let stored_to = self.store.stored_to();
                 let is_stored = |id: &MutationId| self.outbox.queued(id).is_some_and(|queued| queued.is_stored(stored_to));
                 let texts = self.replica.texts(address, &is_stored);
-                self.keep_befores(address, texts);
+                self.keep_befores(address, &texts);
             }
         }
         if !is_ours && let Some(meta) = self.store.meta() {

@@ -12,6 +12,7 @@ use super::ident::MutationId;
 use super::inbox::Inbox;
 use super::input::{Bytes, Found, Meta, StoreFailure};
 use super::log::About;
+use super::merging::is_change;
 use super::notice::{Ending, Notice};
 use super::outbox::Outbox;
 use super::pages;
@@ -146,9 +147,12 @@ impl Engine {
                 let record::Found::Record(record) = found else { return Err(Gap) };
                 let mut meets = false;
                 names(&record, &mut |id| meets |= named.contains_key(&id))?;
-                // The text that a splice was made on may be gone here.
-                let edits = || parts_of(record.body).iter().any(|part| part.operations.iter().any(is_splice));
-                let is_apart = record.kind == Kind::Mutation && is_moving && edits();
+                // The text that a splice was made on, or a change that is merged, may be gone here.
+                let edits = |part: &Part| {
+                    let has_rules = self.config.merge.of_collection(&part.address.collection).is_some();
+                    part.operations.iter().any(|operation| is_splice(operation) || has_rules && is_change(operation))
+                };
+                let is_apart = record.kind == Kind::Mutation && is_moving && parts_of(record.body).iter().any(edits);
                 if meets || is_apart || record.kind == Kind::Fold {
                     return Err(Gap);
                 }
@@ -222,7 +226,7 @@ impl Engine {
         for address in addresses.keys() {
             let mut befores = self.replica.moved(address);
             befores.retain(|before| ids.contains_key(&before.id));
-            self.keep_befores(address, befores);
+            self.keep_befores(address, &befores);
         }
         refused.iter().for_each(|id| self.refuse_behind(now, id, effects));
     }
@@ -395,9 +399,9 @@ impl Engine {
             Kind::Before => {
                 header.take("operation", &mut operation).take("path", &mut Pointer::blank()).check()?;
                 let text = String::read(record.body).ok_or(Gap)?;
-                let Some((address, of_it)) = self.document_of(&id, operation) else { return Ok(None) };
-                self.touch(&address);
-                self.replica.add_before(&address, &id, of_it as usize, Text::of(&text));
+                let Some(queued) = self.outbox.queued(&id) else { return Ok(None) };
+                queued.addresses.clone().iter().for_each(|address| self.touch(address));
+                self.take_up_before(&id, operation, Text::of(&text));
                 self.outbox.keep_text(&id, operation, record.body.len() as u64);
                 true
             }
@@ -460,13 +464,6 @@ impl Engine {
             _ => return Err(Gap),
         };
         Ok(lives.then(|| About::named(record.kind, id.0, operation)))
-    }
-
-    /// The document that an operation of a write is on, and which of its operations there it is.
-    fn document_of(&self, id: &MutationId, operation: u32) -> Option<(Address, u32)> {
-        let addresses = &self.outbox.queued(id)?.addresses;
-        let last = addresses.iter().rfind(|address| self.operations_before(id, address) <= operation)?;
-        Some((last.clone(), operation - self.operations_before(id, last)))
     }
 
     fn take_up_mutation(&mut self, (queued, parts): (Box<Queued>, Vec<Part>), effects: &mut impl Sink) -> Result<bool, Gap> {

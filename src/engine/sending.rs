@@ -194,7 +194,7 @@ impl Engine {
         let mut bases = Vec::with_capacity(parts.len());
         for Part { address, operations, base } in parts {
             let befores = self.replica.replace(&address, &members, order, id.clone(), operations);
-            self.keep_befores(&address, befores);
+            self.keep_befores(&address, &befores);
             bases.push(base);
         }
         let has_others = names.len() > 1;

@@ -303,7 +303,7 @@ impl Engine {
             } else {
                 self.replica.replace(&address, layers, order, follow_up.clone(), operations)
             };
-            self.keep_befores(&address, befores);
+            self.keep_befores(&address, &befores);
         }
         self.keep_dependencies(&self.outbox.dependents(order));
         self.store.stage_endings(names, &Ending::Merged { by: follow_up, maybe_applied });

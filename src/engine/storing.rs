@@ -6,23 +6,23 @@ use super::clock::{Timer, Timestamp};
 use super::effect::{Effect, Sink, Wanted};
 use super::error::{Code, Fault};
 use super::header;
-use super::ident::{AskId, LoadId, WriteId};
+use super::ident::{AskId, LoadId, MutationId, WriteId};
 use super::input::{Bytes, Found, Meta, StoreFailure, Versions};
 use super::log::About;
 use super::mirror::SESSIONS_AHEAD;
 use super::notice::{Ending, Notice};
 use super::pages;
 use super::record::{self, Kind, LAYOUT_VERSION, Place};
-use super::replica::Base;
+use super::replica::{Base, Before};
 use super::retry;
 use super::revived::Endings;
 use super::settling::tell_settled;
 use super::store::{Kept, Taken};
 use super::tabs::Reads;
 use super::{Engine, Life, View};
-use crate::protocol::Address;
 use crate::protocol::member::text_of;
 use crate::protocol::words;
+use crate::protocol::{Address, Text};
 
 /// A transaction that keeps aborting is given up after this many times.
 const ABORTS_MAX: u32 = 5;
@@ -489,13 +489,13 @@ impl Engine {
         if is_grounded {
             self.keep_grounded(address);
         }
-        self.keep_befores(address, befores);
+        self.keep_befores(address, &befores);
     }
 
     /// Stages the texts that runs of splices, and changes, of a document were made on.
-    pub(super) fn keep_befores(&mut self, address: &Address, befores: Vec<super::replica::Before>) {
-        for before in &befores {
-            let operation = self.operations_before(&before.id, address) + before.operation;
+    pub(super) fn keep_befores(&mut self, address: &Address, befores: &[Before]) {
+        for before in befores {
+            let operation = self.operations_before(address, &before.id) + before.operation;
             let about = About::before(&before.id, operation);
             let header = header::before(&before.id, operation, &before.path, false);
             let body = text_of(&before.text.whole());
@@ -504,16 +504,23 @@ impl Engine {
         }
     }
 
-    /// How many operations of a write are on documents that it has before this one.
-    pub(super) fn operations_before(&self, id: &super::MutationId, address: &Address) -> u32 {
-        let mut before = 0;
-        for other in self.outbox.queued(id).map_or(&[][..], |queued| &queued.addresses) {
-            if other == address {
-                break;
+    /// How many operations a write has on documents before this one: a record counts them over all of it.
+    pub(super) fn operations_before(&self, address: &Address, id: &MutationId) -> u32 {
+        let addresses = self.outbox.queued(id).map_or(&[] as &[Address], |queued| &queued.addresses);
+        let earlier = addresses.iter().take_while(|other| *other != address);
+        earlier.map(|other| self.replica.operations_of(other, id)).sum()
+    }
+
+    /// A text that was kept for one of the operations of a write, counted over all of it.
+    pub(super) fn take_up_before(&mut self, id: &MutationId, mut operation: u32, text: Text) {
+        let addresses = self.outbox.queued(id).map_or_else(Vec::new, |queued| queued.addresses.clone());
+        for address in &addresses {
+            let count = self.replica.operations_of(address, id);
+            if operation < count {
+                return self.replica.add_before(address, id, operation as usize, text);
             }
-            before += self.replica.laid(other, std::slice::from_ref(id)).len() as u32;
+            operation -= count;
         }
-        before
     }
 
     pub(super) fn stage_cursors(&mut self) {

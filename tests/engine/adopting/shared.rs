@@ -80,6 +80,27 @@ fn i7_what_was_acknowledged_without_the_store_is_seen_when_others_have_written_m
 }
 
 #[test]
+fn i7_what_was_acknowledged_as_the_store_filled_up_is_seen_when_others_have_written_meanwhile() {
+    let (mut server, mut device) = settled(Config { page_directly_bytes: 1, ..config() }, r#"{"n":0}"#);
+    let counted = device.at(0, |tab| tab.mutate(count(1)).unwrap());
+    device.at(0, |tab| tab.pass(200));
+    let (request, _, body) = device.tabs[0].take_push();
+    let reply = server.push(&device.tabs[0].engine.identity(), &body);
+    device.tabs[0].full = Some(StoreFailure::Quota);
+    device.at(0, |tab| tab.reply(request, reply));
+    device.at(0, |tab| tab.pass(200));
+    assert_eq!(device.tabs[0].status().storage, StorageKind::Memory);
+    assert!(matches!(device.tabs[0].ending(&counted), Some(Ending::Applied { .. })));
+    offline(&mut device);
+    device.at(1, |tab| tab.mutate(put("l", "1")).unwrap());
+    device.tabs[0].full = None;
+    while device.tabs[0].status().storage == StorageKind::Memory {
+        device.at(0, |tab| tab.pass(50));
+    }
+    assert_eq!(device.views("k"), vec![Some(json!({"n": 1})); 2]);
+}
+
+#[test]
 fn i2_i12_a_conflict_that_two_tabs_met_without_each_other_is_settled_once() {
     let (mut server, mut device) = settled(config(), r#"{"n":0}"#);
     let counted = device.at(0, |tab| tab.mutate(count(1)).unwrap());

@@ -186,3 +186,28 @@ fn i1_i5_a_splice_that_goes_on_where_a_stored_one_was_is_known_though_another_wr
     device.live(&mut server, 10_000);
     assert_eq!(server.document("k"), Some(json!({"t":"> one two three","n":1})));
 }
+
+#[test]
+fn i9_i13_a_splice_that_was_frozen_behind_others_and_meets_a_conflict_is_not_lost() {
+    let (mut server, mut device) = settled(config(), r#"{"t":"aaa bbb ccc"}"#);
+    let mut other = another(&mut server);
+    other.mutate(splice("k", 4, 3, "BBB")).unwrap();
+    other.live(&mut server, 1_000);
+    loses_store(&mut device, 1);
+    device.at(1, |tab| tab.mutate(splice("k", 11, 0, " ddd")).unwrap());
+    device.at(1, |tab| tab.pass(200));
+    let (request, ..) = device.tabs[1].take_push();
+    device.at(1, |tab| tab.fail(request));
+    offline(&mut device);
+    device.at(0, |tab| tab.mutate(splice("k", 0, 0, "> ")).unwrap());
+    device.tabs[1].full = None;
+    while device.tabs[1].status().storage == StorageKind::Memory {
+        device.at(1, |tab| tab.pass(50));
+    }
+    device.at(0, |tab| tab.tell(Input::WentOnline));
+    device.at(0, |tab| tab.pass(200));
+    eprintln!("{:?}", device.tabs[0].sent);
+    (0..2).for_each(|tab| device.at(tab, |tab| tab.tell(Input::WentOnline)));
+    device.live(&mut server, 10_000);
+    assert_eq!(server.document("k"), Some(json!({"t":"> aaa BBB ccc ddd"})));
+}

@@ -15,6 +15,7 @@ use super::stored::Fact;
 use super::truth::{Fate, State};
 use super::{Look, Oracle, Told, Truth, Verdict, Violation, broken, text};
 use crate::engine::effect::Write;
+use crate::engine::error::Code;
 use crate::engine::notice::{Durability, Ending, Notice};
 use crate::engine::record::{self, Found, Kind, Lineage};
 use crate::sim::disk::Image;
@@ -35,8 +36,8 @@ struct Witness {
     shown: Shown,
     /// Its writes, and what carries them on, that have not ended.
     open: BTreeSet<String>,
-    /// How what it was told of has ended.
-    endings: BTreeMap<String, String>,
+    /// How what it was told of has ended; nothing for what may come back.
+    endings: BTreeMap<String, Option<String>>,
     /// What its app took back: nobody waits for it.
     off: BTreeSet<String>,
     /// What has ended as far as its engine knows, whatever it was told yet.
@@ -303,9 +304,10 @@ impl Oracle {
         let name = ending.name().to_owned();
         let Some(shared) = &mut self.shared else { return Ok(()) };
         let witness = shared.witness();
-        // What was taken back without the store was called unknown, and may come back with that.
-        let is_back = |before: &String| before == "unknown" && witness.off.contains(id);
-        if let Some(before) = witness.endings.insert(id.to_owned(), name.clone()).filter(|before| !is_back(before)) {
+        // What was taken back without the store, and what came after it, may come back with that.
+        let may_come_back = matches!(ending, Ending::Unknown { error } if error.code == Code::StorageUnavailable);
+        let told = if may_come_back { None } else { Some(name.clone()) };
+        if let Some(before) = witness.endings.insert(id.to_owned(), told).flatten() {
             return broken("I1", format!("{id} ended {before} and then {name}, in one tab"));
         }
         if !self.told.contains_key(id) && !matches!(ending, Ending::Merged { .. }) && self.stored.ending(id).is_none() {

@@ -609,7 +609,7 @@ impl Oracle {
         for name in names {
             let seen = look(&name);
             let was_in_memory = self.in_memory.contains(&name);
-            let (must, is_known) = self.replica.visible(&name, truth);
+            let (must, is_known) = self.replica.visible(&name, truth, true);
             match &seen {
                 None if !was_in_memory && (!is_known || is_unpulled) => {}
                 Some(seen) => {

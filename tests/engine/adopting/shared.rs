@@ -4,7 +4,7 @@ use serde_json::json;
 use syncline::engine::config::Config;
 use syncline::engine::input::{Ask, Input, StoreFailure};
 use syncline::engine::mutation::Mutation;
-use syncline::engine::notice::{Ending, StorageKind};
+use syncline::engine::notice::{Ending, Notice, StorageKind};
 
 use crate::harness::*;
 use crate::tabs::Device;
@@ -210,4 +210,21 @@ fn i9_i13_a_splice_that_was_frozen_behind_others_and_meets_a_conflict_is_not_los
     (0..2).for_each(|tab| device.at(tab, |tab| tab.tell(Input::WentOnline)));
     device.live(&mut server, 10_000);
     assert_eq!(server.document("k"), Some(json!({"t":"> aaa BBB ccc ddd"})));
+}
+
+#[test]
+fn i8_what_was_refused_without_the_store_with_what_it_came_after_is_in_the_inbox_once() {
+    let (mut server, mut device) = settled(config(), r#"{"n":0}"#);
+    let refused = device.at(0, |tab| tab.mutate(put("k", r#"{"reject":true}"#)).unwrap());
+    let behind = device.at(0, |tab| tab.mutate(put("l", "1").after(vec![refused.clone()])).unwrap());
+    device.at(0, |tab| tab.pass(200));
+    let (request, _, body) = device.tabs[0].take_push();
+    loses_store(&mut device, 0);
+    device.at(1, |tab| tab.mutate(put("m", "1")).unwrap());
+    let reply = server.push(&device.tabs[0].engine.identity(), &body);
+    device.at(0, |tab| tab.reply(request, reply));
+    takes_it_up(&mut device, &mut server, 0);
+    let added = |tab: &Client| tab.notices.iter().filter(|notice| matches!(notice, Notice::InboxAdded { .. })).count();
+    assert_eq!((0..2).map(|tab| added(&device.tabs[tab])).collect::<Vec<_>>(), [2, 2]);
+    assert!(matches!(device.tabs[1].ending(&behind), Some(Ending::Rejected { .. })));
 }

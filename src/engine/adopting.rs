@@ -222,6 +222,7 @@ impl Engine {
     /// there no longer as they were: what others know of a write stands. Says which documents that is about.
     fn carry_out(&mut self, now: Timestamp, behind: &Behind, effects: &mut impl Sink) -> OrderedSet<Address> {
         let (mut documents, mut over, mut heard) = (OrderedSet::default(), OrderedSet::default(), Vec::new());
+        let (mut unapplied, mut refused) = (Vec::new(), Vec::new());
         for found in record::decode(&behind.records) {
             let record::Found::Record(record) = found else { continue };
             let Ok(Named { id, others, ending }) = named(&record) else { continue };
@@ -249,7 +250,7 @@ impl Engine {
                     self.store.stage(record.kind, record.header, record.body, None);
                     over.insert(id.0.clone(), ());
                     if !is_applied && !is_aftermath(&ending) && self.outbox.order(&id).is_none() {
-                        order.into_iter().for_each(|order| self.block_dependents(now, order, false, effects));
+                        unapplied.extend(order);
                     }
                 }
                 Ok(Some(_)) if record.kind == Kind::Mutation => self.store.stage_mutation(&id, record.header, record.body, true),
@@ -258,9 +259,12 @@ impl Engine {
                 _ => {}
             }
             if record.kind == Kind::After && others.iter().any(|id| self.inbox.has(id)) {
-                self.refuse_behind(now, &id, effects);
+                refused.push(id);
             }
         }
+        // What comes after that has ended with it in memory, too; this is of others.
+        unapplied.iter().for_each(|order| self.block_dependents(now, *order, false, effects));
+        refused.iter().for_each(|id| self.refuse_behind(now, id, effects));
         documents
     }
 

@@ -324,15 +324,13 @@ impl Engine {
         }
     }
 
-    /// This one goes to the inbox unsent, where it is not there already: it may have been without the store.
+    /// This one goes to the inbox unsent.
     pub(super) fn block(&mut self, now: Timestamp, queued: &Queued, is_told_later: bool, effects: &mut impl Sink) {
         let layers = std::slice::from_ref(&queued.id);
         let ended = Ended { addresses: &queued.addresses, layers, members: layers };
         let ending = Ending::Rejected { error: Fault::new(Code::Rejected, "what it comes after was not applied") };
         queued.addresses.iter().for_each(|address| self.touch(address));
-        if self.inbox.item(&queued.id).is_none() {
-            self.set_aside(now, &ended, BLOCKED, &ending, &None, None);
-        }
+        self.set_aside(now, &ended, BLOCKED, &ending, &None, None);
         self.inbox.carry(&queued.id, &queued.carries);
         self.stage_settlement(&queued.id, layers, ending.name(), None);
         queued.addresses.iter().for_each(|address| self.rebase(address, None, layers));

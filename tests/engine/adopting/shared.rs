@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use syncline::engine::config::Config;
+use syncline::engine::ident::MutationId;
 use syncline::engine::input::{Ask, Input, StoreFailure};
 use syncline::engine::mutation::Mutation;
 use syncline::engine::notice::{Ending, Notice, StorageKind};
@@ -213,18 +214,27 @@ fn i9_i13_a_splice_that_was_frozen_behind_others_and_meets_a_conflict_is_not_los
 }
 
 #[test]
-fn i8_what_was_refused_without_the_store_with_what_it_came_after_is_in_the_inbox_once() {
-    let (mut server, mut device) = settled(config(), r#"{"n":0}"#);
-    let refused = device.at(0, |tab| tab.mutate(put("k", r#"{"reject":true}"#)).unwrap());
-    let behind = device.at(0, |tab| tab.mutate(put("l", "1").after(vec![refused.clone()])).unwrap());
-    device.at(0, |tab| tab.pass(200));
-    let (request, _, body) = device.tabs[0].take_push();
-    loses_store(&mut device, 0);
-    device.at(1, |tab| tab.mutate(put("m", "1")).unwrap());
-    let reply = server.push(&device.tabs[0].engine.identity(), &body);
-    device.at(0, |tab| tab.reply(request, reply));
-    takes_it_up(&mut device, &mut server, 0);
-    let added = |tab: &Client| tab.notices.iter().filter(|notice| matches!(notice, Notice::InboxAdded { .. })).count();
-    assert_eq!((0..2).map(|tab| added(&device.tabs[tab])).collect::<Vec<_>>(), [2, 2]);
-    assert!(matches!(device.tabs[1].ending(&behind), Some(Ending::Rejected { .. })));
+fn i1_i8_what_was_refused_without_the_store_with_what_it_came_after_ends_once() {
+    for is_full_before in [true, false] {
+        let (mut server, mut device) = settled(config(), r#"{"n":0}"#);
+        let refused = device.at(0, |tab| tab.mutate(put("k", r#"{"reject":true}"#)).unwrap());
+        let behind = device.at(0, |tab| tab.mutate(put("l", "1").after(vec![refused.clone()])).unwrap());
+        device.at(0, |tab| tab.pass(200));
+        let (request, _, body) = device.tabs[0].take_push();
+        if is_full_before {
+            loses_store(&mut device, 0);
+        }
+        device.tabs[0].full = Some(StoreFailure::Quota);
+        let reply = server.push(&device.tabs[0].engine.identity(), &body);
+        device.at(0, |tab| tab.reply(request, reply));
+        device.at(1, |tab| tab.mutate(put("m", "1")).unwrap());
+        takes_it_up(&mut device, &mut server, 0);
+        let count =
+            |tab: usize, is: fn(&Notice, &MutationId) -> bool| device.tabs[tab].notices.iter().filter(|notice| is(notice, &behind)).count();
+        for tab in 0..2 {
+            let is_added = |notice: &Notice, _: &MutationId| matches!(notice, Notice::InboxAdded { .. });
+            let is_told = |notice: &Notice, id: &MutationId| matches!(notice, Notice::Settled { mutation, .. } if mutation == id);
+            assert_eq!((count(tab, is_added), count(tab, is_told)), (2, 1), "in tab {tab}, {is_full_before}");
+        }
+    }
 }

@@ -238,3 +238,25 @@ fn i1_i8_what_was_refused_without_the_store_with_what_it_came_after_ends_once() 
         }
     }
 }
+
+#[test]
+fn i24_what_two_tabs_have_set_aside_without_each_other_is_told_of_as_it_is_stored() {
+    let (mut server, mut device) = settled(config(), r#"{"n":0}"#);
+    device.at(0, |tab| tab.mutate(put("k", r#"{"reject":true}"#)).unwrap());
+    device.at(0, |tab| tab.pass(200));
+    let (request, _, body) = device.tabs[0].take_push();
+    loses_store(&mut device, 0);
+    let reply = server.push(&device.tabs[0].engine.identity(), &body);
+    device.at(0, |tab| tab.reply(request, reply));
+    device.at(0, |tab| tab.tell(Input::LockLost));
+    device.at(1, |tab| tab.tell(Input::LockGained));
+    device.live(&mut server, 1_000);
+    takes_it_up(&mut device, &mut server, 0);
+    let mut told = None;
+    for notice in &device.tabs[0].notices {
+        if let Notice::InboxAdded { item, .. } = notice {
+            told = Some(item.clone());
+        }
+    }
+    assert_eq!(told.as_ref(), device.tabs[0].engine.inbox_records().next().map(|(header, _)| header));
+}

@@ -292,7 +292,7 @@ impl Oracle {
         if parts.len() != documents.len() {
             return broken("I26", format!("entry {entry} is on {:?}, and changed {documents:?}", parts.keys()));
         }
-        self.dependences.may_be_applied(entry, truth)?;
+        self.dependences.may_be_applied(entry, truth, |id| self.never_was(id))?;
         for (name, value) in documents {
             let before = truth.latest(name).and_then(|state| state.value.as_ref());
             let Some(meant) = parts.get(name) else { return broken("I26", format!("entry {entry} changed {name}, and is not on it")) };

@@ -28,6 +28,8 @@ pub(super) struct Shared {
     at: usize,
     /// Entries of tabs that have lost their store: what is in them only those know.
     apart: BTreeSet<String>,
+    /// What was made anew from the inbox. Where another tab was first, it never is.
+    again: BTreeSet<String>,
 }
 
 /// What one tab was told.
@@ -71,6 +73,11 @@ impl Shared {
     /// Its app takes a write back.
     pub fn taken_back(&mut self, id: &str) {
         self.witness().off.insert(id.to_owned());
+    }
+
+    /// This is made anew from the inbox.
+    pub fn is_again(&mut self, id: &str) {
+        self.again.insert(id.to_owned());
     }
 
     /// What was made anew in the tab, and as what.
@@ -132,6 +139,11 @@ impl Shared {
 }
 
 impl Oracle {
+    /// Whether a write was to be made anew, and another tab was first.
+    pub(super) fn never_was(&self, id: &str) -> bool {
+        self.shared.as_ref().is_some_and(|shared| shared.again.contains(id)) && !self.stored.has(id)
+    }
+
     /// The tab of this number acts from here on.
     pub fn turn_to(&mut self, slot: usize) {
         if let Some(shared) = &mut self.shared {

@@ -124,7 +124,7 @@ impl Engine {
         // Whether it has what this client knows of it, and nothing else.
         let is_same = is_ours && on == self.store.stored_to();
         if !is_same {
-            let needed = self.pages_of_sealed(&found);
+            let needed = self.pages_to_move(&found);
             if needed.iter().any(|page| !pages.contains(page)) {
                 return self.load_store(needed, effects);
             }
@@ -193,8 +193,8 @@ impl Engine {
         Behind { heard, stored_to, lines, carriers: OrderedSet::default(), records: Vec::new() }
     }
 
-    /// Where the documents are of which the store has writes that this client knows.
-    fn pages_of_sealed(&self, found: &Found) -> Vec<u32> {
+    /// Where the documents are of which the store has writes that this client knows, or whose bases have moved without it.
+    fn pages_to_move(&self, found: &Found) -> Vec<u32> {
         let (mut all, mut pages) = (Pages::default(), Vec::new());
         if let Some(directory) = &found.directory
             && all.read(&directory.0).is_err()
@@ -211,7 +211,7 @@ impl Engine {
                 }
             }
         }
-        for address in self.outbox.sealed() {
+        for address in self.outbox.sealed().chain(self.store.moved()) {
             pages.extend(all.page_of(address).filter(|page| !pages.contains(page)));
         }
         pages
@@ -221,6 +221,7 @@ impl Engine {
     /// there no longer as they were: what others know of a write stands. Says which documents that is about.
     fn carry_out(&mut self, now: Timestamp, behind: &Behind, effects: &mut impl Sink) -> OrderedSet<Address> {
         let (mut documents, mut over, mut heard) = (OrderedSet::default(), OrderedSet::default(), Vec::new());
+        let (mut unapplied, mut refused) = (Vec::new(), Vec::new());
         for found in record::decode(&behind.records) {
             let record::Found::Record(record) = found else { continue };
             let Ok(Named { id, others, ending }) = named(&record) else { continue };
@@ -248,7 +249,7 @@ impl Engine {
                     self.store.stage(record.kind, record.header, record.body, None);
                     over.insert(id.0.clone(), ());
                     if !is_applied && !is_aftermath(&ending) && self.outbox.order(&id).is_none() {
-                        order.into_iter().for_each(|order| self.block_dependents(now, order, false, effects));
+                        unapplied.extend(order);
                     }
                 }
                 Ok(Some(_)) if record.kind == Kind::Mutation => self.store.stage_mutation(&id, record.header, record.body, true),
@@ -257,9 +258,12 @@ impl Engine {
                 _ => {}
             }
             if record.kind == Kind::After && others.iter().any(|id| self.inbox.has(id)) {
-                self.refuse_behind(now, &id, effects);
+                refused.push(id);
             }
         }
+        // What comes after that has ended with it in memory, too; this is of others.
+        unapplied.iter().for_each(|order| self.block_dependents(now, *order, false, effects));
+        refused.iter().for_each(|id| self.refuse_behind(now, id, effects));
         documents
     }
 
@@ -312,10 +316,6 @@ impl Engine {
     /// from before it, since whatever is newer comes with that; or where something of it has ended with it.
     fn adopt_base(&mut self, address: &Address, base: Option<Box<Base>>, is_wanted: bool) {
         let Some(base) = base else { return self.store.stage_base(address) };
-        if self.is_paged(address) && !self.replica.is_resident(address) {
-            // The store's may be newer. Where it is not, it becomes so with that pull.
-            return;
-        }
         let is_later = *base.generation == *self.generation && base.seq.is_some_and(|seq| seq > self.seen.seq);
         if (is_wanted || is_later || self.generation.is_empty()) && self.is_news(address, &base) {
             self.touch(address);

@@ -205,6 +205,7 @@ impl Engine {
         let (mut ids, mut addresses, mut refused) = (OrderedSet::default(), OrderedSet::default(), Vec::new());
         for Unsaved { mut queued, after, layers } in unsaved {
             let (id, carries) = (queued.id.clone(), std::mem::take(&mut queued.carries));
+            queued.after.clear();
             ids.insert(id.clone(), ());
             let order = self.outbox.stage(queued, None);
             self.outbox.carry(order, carries, &[]);

@@ -256,14 +256,17 @@ impl Engine {
         }
     }
 
-    /// Everything was read anew: the app hears of what is in the inbox no longer, and of what was not in it before.
+    /// Everything was read anew: the app hears of what is in the inbox no longer, and of what was not in it so before.
     pub(super) fn tell_inbox_renewed(&mut self, earlier: &Inbox, effects: &mut impl Sink) {
         for (name, _) in earlier.items.iter() {
             if !self.inbox.items.contains_key(name) {
                 effects.push(Effect::Notify(Notice::InboxRemoved { entry: MutationId(name.clone()) }));
             }
         }
-        self.inbox.news.retain(|id| !earlier.items.contains_key(&id.0));
+        // Where another tab has set it aside, too, it is there as that did.
+        let said = |items: &Ordered<Arc<str>, Arc<Item>>, id: &MutationId| items.get(&id.0).map(|item| item.header.clone());
+        let Inbox { news, items, .. } = &mut self.inbox;
+        news.retain(|id| said(items, id) != said(&earlier.items, id));
     }
 
     /// The app makes a write in the inbox anew, as it was or with its document edited; or gives it up. Answered when that is

@@ -355,7 +355,12 @@ impl Replica {
         let Some(document) = self.documents.get_mut(address) else { return Vec::new() };
         document.capture();
         document.take_off(ids);
-        document.put_on(Layer::of(order, id, operations));
+        let mut layer = Layer::of(order, id, operations);
+        if document.layers.iter().any(|other| other.order < order && !other.is_shadow) {
+            // It was made on what the server has, and not on what is below.
+            layer.capture_by(&mut Fold { captures: true, ..document.shaded() }, document.rules.is_some());
+        }
+        document.put_on(layer);
         let moved = document.moved();
         self.note(address);
         moved

@@ -270,6 +270,22 @@ fn i8_what_comes_after_another_write_does_so_when_both_are_made_on_more_than_was
 }
 
 #[test]
+fn v1_what_comes_after_a_write_that_was_applied_before_it_was_stored_goes_out() {
+    let (mut server, mut device) = settled(1);
+    let first = device.at(0, |tab| tab.mutate(put("a", "1")).unwrap());
+    device.hears = false;
+    device.tabs[1].storing = false;
+    device.quietly(1, |tab| tab.mutate(put("b", "1").after(vec![first.clone()])).unwrap());
+    device.at(0, |tab| tab.live(&mut server, 500));
+    device.at(0, |tab| tab.tell(Input::LockLost));
+    device.at(1, |tab| tab.tell(Input::LockGained));
+    device.tabs[1].storing = true;
+    device.quietly(1, |tab| tab.store());
+    device.live(&mut server, 500);
+    assert_eq!((server.document("a"), server.document("b")), (Some(json!(1)), Some(json!(1))));
+}
+
+#[test]
 fn i8_what_comes_after_a_follow_up_that_was_never_stored_comes_after_what_that_carried_on() {
     let (mut server, mut device) = settled(1);
     let mut other = another(&mut server);

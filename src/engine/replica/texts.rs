@@ -104,6 +104,24 @@ impl Replica {
     }
 }
 
+impl Layer {
+    /// Lays it, and remembers what its operations were made on.
+    pub(super) fn capture_by(&mut self, fold: &mut Fold, has_rules: bool) {
+        self.is_captured = true;
+        for index in 0..self.operations.len() {
+            let so_far = if index == 0 && self.before(0).is_none() { fold.so_far(&self.operations[0]) } else { None };
+            let before = fold.operation(self, index).or(so_far);
+            if let (Some(text), None) = (before, self.before(index)) {
+                self.befores.push((index, text));
+            }
+            // One that cannot be placed has no run. Its text may yet come back.
+            let operation = &self.operations[index];
+            let is_known = fold.run.is_some() || self.before(index).is_some();
+            self.is_captured &= is_known || !(is_splice(operation) || has_rules && is_change(operation));
+        }
+    }
+}
+
 impl Document {
     /// Whether any layer is made again otherwise where another document is.
     fn has_texts(&self) -> bool {
@@ -116,18 +134,7 @@ impl Document {
         let Some(last) = self.layers.iter().rposition(is_new) else { return };
         let mut fold = Fold { captures: true, ..self.fold() };
         for layer in &mut self.layers[..=last] {
-            layer.is_captured = true;
-            for index in 0..layer.operations.len() {
-                let so_far = if index == 0 && layer.before(0).is_none() { fold.so_far(&layer.operations[0]) } else { None };
-                let before = fold.operation(layer, index).or(so_far);
-                if let (Some(text), None) = (before, layer.before(index)) {
-                    layer.befores.push((index, text));
-                }
-                // One that cannot be placed has no run. Its text may yet come back.
-                let operation = &layer.operations[index];
-                let is_known = fold.run.is_some() || layer.before(index).is_some();
-                layer.is_captured &= is_known || !(is_splice(operation) || self.rules.is_some() && is_change(operation));
-            }
+            layer.capture_by(&mut fold, self.rules.is_some());
         }
     }
 

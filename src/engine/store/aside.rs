@@ -23,6 +23,11 @@ impl Store {
     }
 
     /// The documents whose bases have moved since the log goes on without the store.
+    pub fn moved(&self) -> impl Iterator<Item = &Address> {
+        self.moved.keys()
+    }
+
+    /// The same, which are none from here on.
     pub fn take_moved(&mut self) -> OrderedSet<Address> {
         std::mem::take(&mut self.moved)
     }

@@ -47,6 +47,7 @@ impl Oracle {
             self.open.insert(id.to_owned());
         }
         self.atoms.insert(id.to_owned(), atom);
+        self.shared.iter_mut().for_each(|shared| shared.is_again(id));
         for member in members(header) {
             self.shared.as_mut().map_or(&mut self.anew, Shared::anew).insert(member.to_owned(), id.to_owned());
         }

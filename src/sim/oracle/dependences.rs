@@ -82,12 +82,12 @@ impl Dependences {
     }
 
     /// An entry is about to be applied.
-    pub fn may_be_applied(&self, entry: &str, truth: &Truth) -> Verdict {
+    pub fn may_be_applied(&self, entry: &str, truth: &Truth, never_was: impl Fn(&str) -> bool) -> Verdict {
         for member in self.members.get(entry).into_iter().flatten() {
             for earlier in self.after.get(member).into_iter().flatten() {
                 let last = self.last(earlier);
                 let entry = self.entry_of(last);
-                if self.there.contains(last) || self.again.contains(last) {
+                if self.there.contains(last) || self.again.contains(last) || never_was(last) {
                     continue;
                 }
                 if !truth.was_applied(entry) {

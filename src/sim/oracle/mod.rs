@@ -290,7 +290,7 @@ impl Oracle {
         if parts.len() != documents.len() {
             return broken("I26", format!("entry {entry} is on {:?}, and changed {documents:?}", parts.keys()));
         }
-        self.dependences.may_be_applied(entry, truth)?;
+        self.dependences.may_be_applied(entry, truth, |id| self.never_was(id))?;
         for (name, value) in documents {
             let before = truth.latest(name).and_then(|state| state.value.as_ref());
             let Some(meant) = parts.get(name) else { return broken("I26", format!("entry {entry} changed {name}, and is not on it")) };
@@ -617,7 +617,7 @@ impl Oracle {
             let seen = look(&name);
             let was_in_memory = self.in_memory.contains(&name);
             let is_merged = self.rules_of(&name).is_some();
-            let (must, is_known) = self.replica.visible(&name, truth);
+            let (must, is_known) = self.replica.visible(&name, truth, true);
             match &seen {
                 None if !was_in_memory && (!is_known || is_unpulled) => {}
                 // What a change is merged with went with the store, and what it comes to is known when that is pulled again.
@@ -678,10 +678,8 @@ impl Oracle {
         }
         for name in truth.names() {
             if truth.latest(name).is_some_and(|latest| !self.replica.is_at(name, latest, truth)) {
-                return broken(
-                    "I4",
-                    format!("{name} stands at {} and the server's at {:?}", self.replica.base_seq(name), truth.latest(name)),
-                );
+                let at = self.replica.base_seq(name);
+                return broken("I4", format!("{name} stands at {at} and the server's at {:?}", truth.latest(name)));
             }
         }
         self.looked(truth, true, look)

@@ -28,6 +28,8 @@ struct Layer {
     order: u64,
     ids: BTreeSet<String>,
     entry: Option<String>,
+    /// Whether that was frozen without the store: what has read that the server carried it out need not have known it.
+    is_late: bool,
     meant: Vec<Meant>,
 }
 
@@ -65,15 +67,15 @@ impl Replica {
     pub fn lay(&mut self, id: &str, atom: &Atom) {
         for (name, meant) in &atom.parts {
             let ids = BTreeSet::from([id.to_owned()]);
-            self.insert(name, Layer { order: atom.order, ids, entry: None, meant: meant.clone() });
+            self.insert(name, Layer { order: atom.order, ids, entry: None, is_late: false, meant: meant.clone() });
         }
     }
 
     /// Lays an entry over its documents, with what it was grounded to.
-    pub fn lay_entry(&mut self, entry: &str, members: &[String], order: u64, parts: Parts) {
+    pub fn lay_entry(&mut self, entry: &str, members: &[String], order: u64, is_late: bool, parts: Parts) {
         for (name, meant) in parts {
             let ids = members.iter().cloned().collect();
-            self.insert(&name, Layer { order, ids, entry: Some(entry.to_owned()), meant });
+            self.insert(&name, Layer { order, ids, entry: Some(entry.to_owned()), is_late, meant });
         }
     }
 
@@ -116,7 +118,7 @@ impl Replica {
             document.layers.drain(first..first + members.len());
             document.folded = None;
         }
-        self.lay_entry(entry, members, order, parts.clone());
+        self.lay_entry(entry, members, order, behind > 0, parts.clone());
         Ok(parts)
     }
 
@@ -184,8 +186,9 @@ impl Replica {
         (!atom.parts.is_empty()).then_some(atom)
     }
 
-    /// What a reader must see, and whether that is known without the base.
-    pub fn visible(&mut self, name: &str, truth: &Truth) -> (Cow<'_, Option<Value>>, bool) {
+    /// What a reader must see, and whether that is known without the base; where it is known or not that the server has carried out what
+    /// was frozen without the store.
+    pub fn visible(&mut self, name: &str, truth: &Truth, knows_late: bool) -> (Cow<'_, Option<Value>>, bool) {
         let Some(document) = self.documents.get_mut(name) else { return (Cow::Borrowed(&None), true) };
         if document.layers.is_empty() {
             return match &document.base {
@@ -194,7 +197,8 @@ impl Replica {
             };
         }
         let seq = document.base.as_ref().map_or(0, |base| base.seq);
-        let is_contained = |layer: &Layer| layer.entry.as_deref().is_some_and(|entry| truth.contains(entry, seq));
+        let is_known = |layer: &Layer| knows_late || !layer.is_late;
+        let is_contained = |layer: &Layer| is_known(layer) && layer.entry.as_deref().is_some_and(|entry| truth.contains(entry, seq));
         let contained: Vec<bool> = document.layers.iter().map(is_contained).collect();
         let layers = &document.layers;
         let meant = |from: usize, to: usize| {

@@ -83,7 +83,8 @@ impl Oracle {
                 Some(entry) => {
                     let (order, parts) = (self.atoms[id].order, self.grounded[entry].clone());
                     let members = self.stored.frozen(entry).map(|frozen| frozen.members.clone()).unwrap_or_default();
-                    self.replica.lay_entry(entry, &members, order, parts);
+                    let is_late = self.shared.as_ref().is_some_and(|shared| shared.knows_apart(entry));
+                    self.replica.lay_entry(entry, &members, order, is_late, parts);
                 }
                 None => match self.atoms.get(id) {
                     Some(atom) => {

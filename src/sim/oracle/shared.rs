@@ -15,6 +15,7 @@ use super::stored::Fact;
 use super::truth::{Fate, State};
 use super::{Look, Oracle, Told, Truth, Verdict, Violation, broken, text};
 use crate::engine::effect::Write;
+use crate::engine::error::Code;
 use crate::engine::notice::{Durability, Ending, Notice};
 use crate::engine::record::{self, Found, Kind, Lineage};
 use crate::sim::disk::Image;
@@ -27,6 +28,8 @@ pub(super) struct Shared {
     at: usize,
     /// Entries of tabs that have lost their store: what is in them only those know.
     apart: BTreeSet<String>,
+    /// What was made anew from the inbox. Where another tab was first, it never is.
+    again: BTreeSet<String>,
 }
 
 /// What one tab was told.
@@ -35,8 +38,8 @@ struct Witness {
     shown: Shown,
     /// Its writes, and what carries them on, that have not ended.
     open: BTreeSet<String>,
-    /// How what it was told of has ended.
-    endings: BTreeMap<String, String>,
+    /// How what it was told of has ended; nothing for what may come back.
+    endings: BTreeMap<String, Option<String>>,
     /// What its app took back: nobody waits for it.
     off: BTreeSet<String>,
     /// What has ended as far as its engine knows, whatever it was told yet.
@@ -70,6 +73,11 @@ impl Shared {
     /// Its app takes a write back.
     pub fn taken_back(&mut self, id: &str) {
         self.witness().off.insert(id.to_owned());
+    }
+
+    /// This is made anew from the inbox.
+    pub fn is_again(&mut self, id: &str) {
+        self.again.insert(id.to_owned());
     }
 
     /// What was made anew in the tab, and as what.
@@ -131,6 +139,11 @@ impl Shared {
 }
 
 impl Oracle {
+    /// Whether a write was to be made anew, and another tab was first.
+    pub(super) fn never_was(&self, id: &str) -> bool {
+        self.shared.as_ref().is_some_and(|shared| shared.again.contains(id)) && !self.stored.has(id)
+    }
+
     /// The tab of this number acts from here on.
     pub fn turn_to(&mut self, slot: usize) {
         if let Some(shared) = &mut self.shared {
@@ -303,9 +316,10 @@ impl Oracle {
         let name = ending.name().to_owned();
         let Some(shared) = &mut self.shared else { return Ok(()) };
         let witness = shared.witness();
-        // What was taken back without the store was called unknown, and may come back with that.
-        let is_back = |before: &String| before == "unknown" && witness.off.contains(id);
-        if let Some(before) = witness.endings.insert(id.to_owned(), name.clone()).filter(|before| !is_back(before)) {
+        // What was taken back without the store, and what came after it, may come back with that.
+        let may_come_back = matches!(ending, Ending::Unknown { error } if error.code == Code::StorageUnavailable);
+        let told = if may_come_back { None } else { Some(name.clone()) };
+        if let Some(before) = witness.endings.insert(id.to_owned(), told).flatten() {
             return broken("I1", format!("{id} ended {before} and then {name}, in one tab"));
         }
         if !self.told.contains_key(id) && !matches!(ending, Ending::Merged { .. }) && self.stored.ending(id).is_none() {
@@ -340,9 +354,11 @@ impl Oracle {
                 }
                 continue;
             };
-            let (must, _) = self.replica.visible(&name, truth);
-            if seen != *must {
-                let must = text(&must);
+            let mut looks_like = |knows_late| {
+                let (must, _) = self.replica.visible(&name, truth, knows_late);
+                if seen == *must { Ok(()) } else { Err(text(&must)) }
+            };
+            if let Err(must) = looks_like(true).or_else(|_| looks_like(false)) {
                 return broken("I5", format!("{name} looks like {} and must be {must}", text(&seen)));
             }
             witness.shown.compare(&name, &seen).map_err(|what| Violation { law: "I24", what })?;

@@ -2,9 +2,10 @@
 
 use serde_json::json;
 use syncline::engine::config::Config;
+use syncline::engine::ident::MutationId;
 use syncline::engine::input::{Ask, Input, StoreFailure};
 use syncline::engine::mutation::Mutation;
-use syncline::engine::notice::{Ending, StorageKind};
+use syncline::engine::notice::{Ending, Notice, StorageKind};
 
 use crate::harness::*;
 use crate::tabs::Device;
@@ -77,6 +78,27 @@ fn i7_what_was_acknowledged_without_the_store_is_seen_when_others_have_written_m
     (0..2).for_each(|tab| device.at(tab, |tab| tab.tell(Input::WentOnline)));
     device.live(&mut server, 10_000);
     assert_eq!((server.document("k"), device.tabs[0].status().pending_mutations), (Some(json!({"n": 3})), 0));
+}
+
+#[test]
+fn i7_what_was_acknowledged_as_the_store_filled_up_is_seen_when_others_have_written_meanwhile() {
+    let (mut server, mut device) = settled(Config { page_directly_bytes: 1, ..config() }, r#"{"n":0}"#);
+    let counted = device.at(0, |tab| tab.mutate(count(1)).unwrap());
+    device.at(0, |tab| tab.pass(200));
+    let (request, _, body) = device.tabs[0].take_push();
+    let reply = server.push(&device.tabs[0].engine.identity(), &body);
+    device.tabs[0].full = Some(StoreFailure::Quota);
+    device.at(0, |tab| tab.reply(request, reply));
+    device.at(0, |tab| tab.pass(200));
+    assert_eq!(device.tabs[0].status().storage, StorageKind::Memory);
+    assert!(matches!(device.tabs[0].ending(&counted), Some(Ending::Applied { .. })));
+    offline(&mut device);
+    device.at(1, |tab| tab.mutate(put("l", "1")).unwrap());
+    device.tabs[0].full = None;
+    while device.tabs[0].status().storage == StorageKind::Memory {
+        device.at(0, |tab| tab.pass(50));
+    }
+    assert_eq!(device.views("k"), vec![Some(json!({"n": 1})); 2]);
 }
 
 #[test]
@@ -164,4 +186,77 @@ fn i1_i5_a_splice_that_goes_on_where_a_stored_one_was_is_known_though_another_wr
     (0..2).for_each(|tab| device.at(tab, |tab| tab.tell(Input::WentOnline)));
     device.live(&mut server, 10_000);
     assert_eq!(server.document("k"), Some(json!({"t":"> one two three","n":1})));
+}
+
+#[test]
+fn i9_i13_a_splice_that_was_frozen_behind_others_and_meets_a_conflict_is_not_lost() {
+    let (mut server, mut device) = settled(config(), r#"{"t":"aaa bbb ccc"}"#);
+    let mut other = another(&mut server);
+    other.mutate(splice("k", 4, 3, "BBB")).unwrap();
+    other.live(&mut server, 1_000);
+    loses_store(&mut device, 1);
+    device.at(1, |tab| tab.mutate(splice("k", 11, 0, " ddd")).unwrap());
+    device.at(1, |tab| tab.pass(200));
+    let (request, ..) = device.tabs[1].take_push();
+    device.at(1, |tab| tab.fail(request));
+    offline(&mut device);
+    device.at(0, |tab| tab.mutate(splice("k", 0, 0, "> ")).unwrap());
+    device.tabs[1].full = None;
+    while device.tabs[1].status().storage == StorageKind::Memory {
+        device.at(1, |tab| tab.pass(50));
+    }
+    device.at(0, |tab| tab.tell(Input::WentOnline));
+    device.at(0, |tab| tab.pass(200));
+    eprintln!("{:?}", device.tabs[0].sent);
+    (0..2).for_each(|tab| device.at(tab, |tab| tab.tell(Input::WentOnline)));
+    device.live(&mut server, 10_000);
+    assert_eq!(server.document("k"), Some(json!({"t":"> aaa BBB ccc ddd"})));
+}
+
+#[test]
+fn i1_i8_what_was_refused_without_the_store_with_what_it_came_after_ends_once() {
+    for is_full_before in [true, false] {
+        let (mut server, mut device) = settled(config(), r#"{"n":0}"#);
+        let refused = device.at(0, |tab| tab.mutate(put("k", r#"{"reject":true}"#)).unwrap());
+        let behind = device.at(0, |tab| tab.mutate(put("l", "1").after(vec![refused.clone()])).unwrap());
+        device.at(0, |tab| tab.pass(200));
+        let (request, _, body) = device.tabs[0].take_push();
+        if is_full_before {
+            loses_store(&mut device, 0);
+        }
+        device.tabs[0].full = Some(StoreFailure::Quota);
+        let reply = server.push(&device.tabs[0].engine.identity(), &body);
+        device.at(0, |tab| tab.reply(request, reply));
+        device.at(1, |tab| tab.mutate(put("m", "1")).unwrap());
+        takes_it_up(&mut device, &mut server, 0);
+        let count =
+            |tab: usize, is: fn(&Notice, &MutationId) -> bool| device.tabs[tab].notices.iter().filter(|notice| is(notice, &behind)).count();
+        for tab in 0..2 {
+            let is_added = |notice: &Notice, _: &MutationId| matches!(notice, Notice::InboxAdded { .. });
+            let is_told = |notice: &Notice, id: &MutationId| matches!(notice, Notice::Settled { mutation, .. } if mutation == id);
+            assert_eq!((count(tab, is_added), count(tab, is_told)), (2, 1), "in tab {tab}, {is_full_before}");
+        }
+    }
+}
+
+#[test]
+fn i24_what_two_tabs_have_set_aside_without_each_other_is_told_of_as_it_is_stored() {
+    let (mut server, mut device) = settled(config(), r#"{"n":0}"#);
+    device.at(0, |tab| tab.mutate(put("k", r#"{"reject":true}"#)).unwrap());
+    device.at(0, |tab| tab.pass(200));
+    let (request, _, body) = device.tabs[0].take_push();
+    loses_store(&mut device, 0);
+    let reply = server.push(&device.tabs[0].engine.identity(), &body);
+    device.at(0, |tab| tab.reply(request, reply));
+    device.at(0, |tab| tab.tell(Input::LockLost));
+    device.at(1, |tab| tab.tell(Input::LockGained));
+    device.live(&mut server, 1_000);
+    takes_it_up(&mut device, &mut server, 0);
+    let mut told = None;
+    for notice in &device.tabs[0].notices {
+        if let Notice::InboxAdded { item, .. } = notice {
+            told = Some(item.clone());
+        }
+    }
+    assert_eq!(told.as_ref(), device.tabs[0].engine.inbox_records().next().map(|(header, _)| header));
 }

@@ -407,7 +407,7 @@ export interface ItemStatus {
    * - `syncing`: a write of it is on its way.
    * - `synced`: it is as the server has it, as far as is known.
    * - `failed`: a write got no answer, or a passing no, and is tried again; or nobody knows what became of one, which is in the inbox.
-   * - `conflicted`: somebody else was there first, and what was meant is sent again on what is there.
+   * - `conflicted`: somebody else was there first, and what was meant is sent again on what is there, or waits until somebody decides.
    * - `rejected`: a write of it was refused, and is in the inbox.
    */
   readonly state: 'unknown' | 'pending' | 'syncing' | 'synced' | 'failed' | 'conflicted' | 'rejected';

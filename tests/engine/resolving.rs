@@ -283,6 +283,28 @@ fn i12_an_answer_about_what_has_moved_is_asked_for_again_and_at_most_five_times(
 }
 
 #[test]
+fn i12_what_meets_somebody_elses_again_each_time_is_left_to_a_person() {
+    let [base, mine, theirs] = &documents();
+    let mut server = Server::new();
+    let (mut a, mut b, _) = conflict(&mut server, &json!("app"), false, [base, mine, theirs]);
+    for round in 0..20 {
+        let Some(about) = asked(&b).pop().filter(|_| listed(&b).is_empty()) else { break };
+        a.mutate(merge("k", &json!({ "f": 100 + round }).to_string())).unwrap();
+        a.live(&mut server, 1_000);
+        let before = asked(&b).len();
+        assert_eq!(decide(&mut b, &about, text(&json!({ "f": round, "m": 1, "t": 2 }))), None);
+        while asked(&b).len() == before && listed(&b).is_empty() {
+            b.live(&mut server, 100);
+        }
+    }
+    assert_eq!((asked(&b).len(), listed(&b).len(), b.status().inbox), (6, 1, 0));
+    let found = only(&b);
+    assert_eq!(decide(&mut b, &found, Decision::Mine), None);
+    b.live(&mut server, 60_000);
+    assert_eq!((server.document("k"), b.status().pending_mutations), (Some(value(&found.mine)), 0));
+}
+
+#[test]
 fn i12_a_function_that_hangs_leaves_it_to_a_person_after_thirty_seconds() {
     let [base, mine, theirs] = &documents();
     let mut server = Server::new();

@@ -58,7 +58,7 @@ impl Client {
     /// | `mutate` | `{ writes: [{ op, collection, key, value }], reads?, after?, atomic? }`: the writes together, `op` and `value` as above; a group unless `atomic` is `false`; made of these documents, to go after these mutations | ids |
     /// | `cancel` | | nothing: the mutation whose id stands for the key is taken back, unless it is sent |
     /// | `view` | | what a reader sees: the document's text, `null` where there is none, `undefined` where it is not in memory |
-    /// | `hold` | a list of keys | nothing: the app looks at these documents, and hears of each change of them |
+    /// | `hold` | a list of keys, in which an empty one stands for all of the collection | nothing: the app looks at these documents, and hears of each change of them |
     /// | `release` | the same | nothing: it no longer looks |
     /// | `observe` | | nothing: the app looks at how far the document's writes have come, or without one at which are pending |
     /// | `unobserve` | | nothing: it no longer looks |

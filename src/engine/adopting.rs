@@ -135,8 +135,7 @@ impl Engine {
         for (position, bytes) in &commits {
             found.log.push((*position, Bytes(bytes.as_slice().into())));
         }
-        let held = self.watch.held();
-        held.iter().for_each(|address| self.touch(address));
+        self.touch_held();
         let carriers = [self.outbox.carriers(), self.inbox.carriers()].concat();
         self.store.renew();
         self.tabs.concluded = Vec::new();
@@ -170,7 +169,7 @@ impl Engine {
         self.adoption.is_under_way = true;
         self.carry_anew(carriers);
         self.tell_inbox_renewed(&inbox, effects);
-        self.want_anew(&held, effects);
+        self.want_anew(effects);
         self.hand_on_errands(effects);
         if !self.store.is_staged() {
             self.end_adoption(effects);

@@ -235,14 +235,18 @@ impl Engine {
         self.block_dependents(now, order, false, effects);
     }
 
+    /// Remembers what all is that the app looks at: everything is about to be read anew.
+    pub(super) fn touch_held(&mut self) {
+        self.documents(&self.watch.held()).iter().for_each(|address| self.touch(address));
+    }
+
     /// Everything was read anew. What waits here is laid over it.
     pub(super) fn renew(&mut self, now: Timestamp, found: Found, effects: &mut impl Sink) {
         let is_same = |meta: &Meta| self.store.meta().is_none_or(|known| known.store_id == meta.store_id);
         if !found.meta.as_ref().is_some_and(is_same) {
             return self.turn_to_memory(now, fault_of(&StoreFailure::Replaced), effects);
         }
-        let held = self.watch.held();
-        held.iter().for_each(|address| self.touch(address));
+        self.touch_held();
         let carriers = [self.outbox.carriers(), self.inbox.carriers()].concat();
         let unsaved = self.lift();
         let (last, has_bases) = (self.store.log.last(), self.store.waiting().1 || self.store.restores().is_some());
@@ -265,15 +269,17 @@ impl Engine {
         for (id, _) in taken.iter().filter(|(_, ending)| *ending == Ending::Cancelled) {
             self.on_cancel_asked(now, id, effects);
         }
-        self.want_anew(&held, effects);
+        self.want_anew(effects);
     }
 
     /// What is waited for is waited for anew, and so are documents that the app looks at.
-    pub(super) fn want_anew(&mut self, held: &[Address], effects: &mut impl Sink) {
+    pub(super) fn want_anew(&mut self, effects: &mut impl Sink) {
         self.load_waiting(effects);
-        for address in held {
+        for address in &self.documents(&self.watch.held()) {
             if self.is_paged(address) && !self.replica.is_resident(address) {
                 self.load_page_of(address, effects);
+            } else if !self.watch.is_touched(address) {
+                self.tell_value(address, effects);
             }
         }
         self.await_all();

@@ -119,7 +119,7 @@ pub enum Input {
     Woke,
     /// The app looks at documents, or no longer does.
     Held {
-        /// The documents.
+        /// The documents. One without a key stands for all of its collection, whichever they are.
         addresses: Vec<Address>,
         /// Whether it looks.
         held: bool,
@@ -175,7 +175,7 @@ pub enum Input {
 pub enum Ask {
     /// That documents be in memory.
     Load {
-        /// Which.
+        /// Which, as in `Held`.
         addresses: Vec<Address>,
     },
     /// That the server be asked now, for all feeds.

@@ -433,11 +433,32 @@ impl Engine {
 
     fn on_held(&mut self, addresses: &[Address], held: bool, effects: &mut impl Sink) {
         for address in addresses {
-            if self.watch.hold(address.clone(), held) && held && !self.tell_value(address, effects) {
-                self.want_page_of(address);
+            if !self.watch.hold(address, held) || !held {
+                continue;
+            }
+            for document in &self.documents(std::slice::from_ref(address)) {
+                if !self.tell_value(document, effects) {
+                    self.want_page_of(document);
+                }
             }
         }
         self.load_wanted(effects);
+    }
+
+    /// These documents; an address without a key stands for all of its collection that anything is known of.
+    fn documents(&self, addresses: &[Address]) -> Vec<Address> {
+        let mut documents = Vec::with_capacity(addresses.len());
+        for address in addresses {
+            if !address.key.is_empty() {
+                documents.push(address.clone());
+                continue;
+            }
+            let is_of = |other: &&Address| other.collection == address.collection;
+            documents.extend(self.store.pages.from(address).take_while(is_of).cloned());
+            let in_memory = self.replica.from(address).take_while(is_of);
+            documents.extend(in_memory.filter(|other| !self.is_paged(other)).cloned());
+        }
+        documents
     }
 
     /// Tells what a document is, where that is known.

@@ -135,6 +135,11 @@ impl Replica {
         self.documents.get(address).is_some_and(|document| !document.is_unloaded())
     }
 
+    /// The addresses of the documents in memory from this one on, in order.
+    pub fn from(&self, address: &Address) -> impl Iterator<Item = &Address> {
+        self.documents.from(address).map(|(address, _)| address)
+    }
+
     /// The addresses of all documents with a base in memory.
     pub fn known(&self) -> impl Iterator<Item = (&Address, &Base)> {
         self.documents.iter().filter_map(|(address, document)| Some((address, document.base()?)))

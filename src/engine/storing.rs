@@ -320,11 +320,12 @@ impl Engine {
 
     /// The app asks for documents: it is answered when they are in memory.
     pub(super) fn on_load_asked(&mut self, ask: AskId, addresses: &[Address], effects: &mut impl Sink) {
+        let addresses = self.documents(addresses);
         if self.waiting.len() >= WAITERS_MAX && addresses.iter().any(|address| self.view(address) == View::NotLoaded) {
             let error = Fault::new(Code::QueueFull, "too many calls are waiting");
             return self.answer(ask, Some(error), effects);
         }
-        self.await_pages_of(ask, addresses);
+        self.await_pages_of(ask, &addresses);
         self.answer_loaded(ask, effects);
         self.load_wanted(effects);
     }

@@ -84,8 +84,10 @@ export type JsonValue = null | boolean | number | string | JsonValue[] | { [name
 export type Pointer = string;
 
 import type { ClientEvents } from './events.js';
+import type { LiveQuery } from './live.js';
 import type { Conflict, ConflictStrategy } from './merging.js';
 export type * from './events.js';
+export type * from './live.js';
 export type * from './merging.js';
 
 /** The length of a text in UTF-16 units, and its hash as sixteen hexadecimal digits. */
@@ -429,6 +431,13 @@ export interface Documents<T extends object> {
   peek(key: string): T | undefined;
   /** The document as it changes. The same key gives the same source as long as it is in use. */
   watch(key: string): Source<T | undefined>;
+  /**
+   * The documents that a query finds, as they change: a new list each time that one of them comes, changes or goes, once a turn. `undefined`
+   * until all of the collection was read; it stays in memory as long as somebody looks, and for 10 s more.
+   */
+  live(query?: LiveQuery<T>): Source<readonly T[] | undefined>;
+  /** The same with their keys. */
+  liveEntries(query?: LiveQuery<T>): Source<readonly (readonly [key: string, document: T])[] | undefined>;
   /** Makes or replaces a document. */
   put(key: string, value: T): Mutation;
   /** Makes or replaces many: one write each, stored together. All are checked before any is made. */

@@ -10,6 +10,7 @@ mod backend;
 mod backends;
 mod bad_input;
 mod bounds;
+mod collections;
 mod conflicts;
 mod corners;
 mod early;

@@ -12,7 +12,7 @@ import { close, test } from './support/suite.mjs';
 
 /** Interfaces that an app fills in: the package reads them, so there is no object of it to look at. */
 const FILLED_IN_BY_APPS = [
-  'BatchOptions', 'Change', 'ClientEvents', 'CloseOptions', 'Collection', 'FunctionTransport', 'InitOptions', 'MutateOptions', 'Observer', 'OpenOptions', 'PollOptions', 'PullAnswer',
+  'BatchOptions', 'Change', 'ClientEvents', 'CloseOptions', 'Collection', 'FunctionTransport', 'InitOptions', 'LiveQuery', 'MutateOptions', 'Observer', 'OpenOptions', 'PollOptions', 'PullAnswer',
   'PullOptions', 'StorageOptions', 'SubscribeOptions', 'UrlTransport', 'WaitOptions',
 ];
 

@@ -390,11 +390,11 @@ impl Oracle {
         }
     }
 
-    /// The app no longer looks at a document.
-    pub fn no_longer_shown(&mut self, name: &str) {
+    /// The app looks at a document, or at a collection, or no longer does.
+    pub fn held(&mut self, name: Name, held: bool) {
         match &mut self.shared {
-            Some(shared) => shared.no_longer_shown(name),
-            None => self.shown.forget(name),
+            Some(shared) => shared.held(name, held),
+            None => self.shown.hold(name, held),
         }
     }
 

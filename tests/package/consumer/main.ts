@@ -41,6 +41,8 @@ const stop = notes.watch('first').subscribe((note, change) => {
 });
 stop();
 for await (const note of notes.watch('first')) console.log(note?.author?.name);
+for await (const list of notes.live({ where: (note) => note.author !== undefined, orderBy: 'author', limit: 10 })) console.log(list?.[0]?.author?.name);
+notes.liveEntries().subscribe((entries) => entries?.map(([key, note]) => [key, note.author]));
 client.status.subscribe(({ phase, online, pendingMutations }) => console.log(phase, online, pendingMutations));
 
 const durability: Durability = await written.durable;

@@ -577,6 +577,8 @@ export interface HistoryRow {
   /** `ok`; what the server said of the first entry that it did not apply (`conflict`, `rejected`, `retry`, `tooLarge`, `expired`); or
    * the `SyncErrorCode` of what went wrong with the request as a whole. */
   readonly outcome: string;
+  /** How many places that this client and somebody else had changed were settled since the row before, by the names of the rules. */
+  readonly conflicts?: { readonly [rule: string]: number };
   /** RFC 3339, UTC. */
   readonly at: string;
 }

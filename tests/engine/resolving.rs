@@ -141,6 +141,8 @@ fn i12_a_conflict_that_a_person_settles_waits_with_base_mine_and_theirs_and_is_r
             assert_eq!(a.view("k"), b.view("k"));
             assert_eq!((listed(&b).len(), b.status().pending_mutations, b.status().inbox), (0, 0, 0));
             assert_eq!((settled(&b), b.status().conflicts_settled), (vec![("/f".to_owned(), taken)], 1));
+            let told: Vec<_> = b.engine.history().iter().filter_map(|row| row.conflicts.clone()).collect();
+            assert_eq!(told, [[("manual", 1)].into()], "and in the history");
             let ending = found.mutations.iter().find_map(|id| b.ending(id));
             assert!(matches!(ending, Some(Ending::Merged { .. })), "{ending:?}");
             assert!(crashes || matches!(b.ending(&id), Some(Ending::Merged { .. })));

@@ -150,6 +150,7 @@ impl Engine {
     pub(super) fn tell_conflicts(&mut self, conflicts: Vec<(Address, Vec<Clash>)>, effects: &mut impl Sink) {
         for (address, clashes) in conflicts {
             self.counters.conflicts += clashes.len() as u64;
+            clashes.iter().for_each(|clash| self.history.settle(clash.rule));
             let mut conflicts = Vec::with_capacity(clashes.len());
             clashes.iter().for_each(|clash| conflicts.push(Conflict::of(clash)));
             if !conflicts.is_empty() {

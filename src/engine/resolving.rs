@@ -192,6 +192,10 @@ impl Engine {
     }
 
     fn review(&mut self, now: Timestamp, address: &Address, effects: &mut impl Sink) {
+        if self.outbox.has_sealed(Some(address)) {
+            // It is found again with the store.
+            return;
+        }
         let dispute = self.dispute(address);
         for other in dispute.iter().flat_map(|dispute| &dispute.addresses) {
             self.outbox.postpone(other);
@@ -302,6 +306,9 @@ impl Engine {
         effects: &mut impl Sink,
     ) -> Result<(), Fault> {
         self.check_open()?;
+        if self.outbox.has_sealed(Some(address)) {
+            return Err(Fault::new(Code::StorageUnavailable, "the store was lost, and with it the right to decide about what is in it"));
+        }
         let dispute = self.dispute(address);
         let found = dispute.and_then(|dispute| self.unresolved(address, &dispute).map(|unresolved| (dispute, unresolved)));
         let Some((dispute, Unresolved { mine, theirs, .. })) = found.filter(|(_, unresolved)| unresolved.digest == digest) else {

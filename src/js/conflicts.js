@@ -47,24 +47,32 @@ export class Conflicts extends Told {
 
   /** Asks the app's function. One that fails, or says what is no decision, leaves it to a person. */
   async #consult(told) {
+    const resolver = this.#resolvers.get(told.address.collection) ?? (() => ({ defer: true }));
+    let decision;
     try {
       // Not in the call that has brought it up.
       await null;
-      const resolver = this.#resolvers.get(told.address.collection) ?? (() => ({ defer: true }));
-      await this.#resolve(told, await resolver(freeze(shape(told))));
+      decision = await resolver(freeze(shape(told)));
+      read(decision);
     } catch (error) {
-      // What has moved meanwhile is asked about again.
-      if (error?.code === 'ABORTED' || error?.code === 'CLOSED' || error?.code === 'WASM_PANIC') return;
-      const { collection, key } = told.address;
-      this.#trouble(new SyncError('VALIDATION', `the function for conflicts in "${collection}" has failed at "${key}"`, { cause: error }));
-      this.#resolve(told, { defer: true }).catch(() => {});
+      this.#fail(told, error);
+      decision = { defer: true };
     }
+    // What has moved meanwhile is asked about again.
+    await this.#resolve(told, decision).catch((error) => NO_DOCUMENT.includes(error.code) && this.#fail(told, error));
+  }
+
+  #fail({ address: { collection, key } }, cause) {
+    this.#trouble(new SyncError('VALIDATION', `the function for conflicts in "${collection}" has failed at "${key}"`, { cause }));
   }
 
   async #resolve({ address: { collection, key }, digest }, decision) {
     await this.#ask('resolve', collection, key, textOf({ digest, ...read(decision) }));
   }
 }
+
+/** What the engine says of a decision that is none: a person decides. */
+const NO_DOCUMENT = ['VALIDATION', 'INVALID_DOCUMENT', 'TOO_LARGE'];
 
 /** A decision as the module takes it. */
 function read(decision) {

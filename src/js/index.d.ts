@@ -369,7 +369,7 @@ export interface ItemStatus {
    * - `syncing`: a write of it is on its way.
    * - `synced`: it is as the server has it, as far as is known.
    * - `failed`: a write got no answer, or a passing no, and is tried again; or nobody knows what became of one, which is in the inbox.
-   * - `conflicted`: somebody else was there first, and what was meant is sent again on what is there.
+   * - `conflicted`: somebody else was there first, and what was meant is sent again on what is there, or waits until somebody decides.
    * - `rejected`: a write of it was refused, and is in the inbox.
    */
   readonly state: 'unknown' | 'pending' | 'syncing' | 'synced' | 'failed' | 'conflicted' | 'rejected';
@@ -577,6 +577,8 @@ export interface HistoryRow {
   /** `ok`; what the server said of the first entry that it did not apply (`conflict`, `rejected`, `retry`, `tooLarge`, `expired`); or
    * the `SyncErrorCode` of what went wrong with the request as a whole. */
   readonly outcome: string;
+  /** How many places that this client and somebody else had changed were settled since the row before, by the names of the rules. */
+  readonly conflicts?: { readonly [rule: string]: number };
   /** RFC 3339, UTC. */
   readonly at: string;
 }

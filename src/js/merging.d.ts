@@ -58,6 +58,6 @@ export interface Conflict<T> extends ConflictInput<T> {
   readonly id: string;
   readonly collection: string;
   /** Decides. Resolves when that is stored. Rejects, with nothing changed, as `ABORTED` (something of it has changed since: look at the list again),
-   * `VALIDATION`, `INVALID_DOCUMENT`, `TOO_LARGE`, `CLOSED`. */
+   * `VALIDATION`, `INVALID_DOCUMENT`, `TOO_LARGE`, `STORAGE_UNAVAILABLE`, `CLOSED`. */
   resolve(decision: ConflictDecision<T>): Promise<void>;
 }

@@ -141,6 +141,8 @@ fn i12_a_conflict_that_a_person_settles_waits_with_base_mine_and_theirs_and_is_r
             assert_eq!(a.view("k"), b.view("k"));
             assert_eq!((listed(&b).len(), b.status().pending_mutations, b.status().inbox), (0, 0, 0));
             assert_eq!((settled(&b), b.status().conflicts_settled), (vec![("/f".to_owned(), taken)], 1));
+            let told: Vec<_> = b.engine.history().iter().filter_map(|row| row.conflicts.clone()).collect();
+            assert_eq!(told, [[("manual", 1)].into()], "and in the history");
             let ending = found.mutations.iter().find_map(|id| b.ending(id));
             assert!(matches!(ending, Some(Ending::Merged { .. })), "{ending:?}");
             assert!(crashes || matches!(b.ending(&id), Some(Ending::Merged { .. })));
@@ -280,6 +282,28 @@ fn i12_an_answer_about_what_has_moved_is_asked_for_again_and_at_most_five_times(
     assert_eq!(decide(&mut b, &found, Decision::Mine), None);
     b.live(&mut server, 1_000);
     assert_eq!(server.document("k"), Some(json!({ "f": 1, "m": 15, "t": 2 })));
+}
+
+#[test]
+fn i12_what_meets_somebody_elses_again_each_time_is_left_to_a_person() {
+    let [base, mine, theirs] = &documents();
+    let mut server = Server::new();
+    let (mut a, mut b, _) = conflict(&mut server, &json!("app"), false, [base, mine, theirs]);
+    for round in 0..20 {
+        let Some(about) = asked(&b).pop().filter(|_| listed(&b).is_empty()) else { break };
+        a.mutate(merge("k", &json!({ "f": 100 + round }).to_string())).unwrap();
+        a.live(&mut server, 1_000);
+        let before = asked(&b).len();
+        assert_eq!(decide(&mut b, &about, text(&json!({ "f": round, "m": 1, "t": 2 }))), None);
+        while asked(&b).len() == before && listed(&b).is_empty() {
+            b.live(&mut server, 100);
+        }
+    }
+    assert_eq!((asked(&b).len(), listed(&b).len(), b.status().inbox), (6, 1, 0));
+    let found = only(&b);
+    assert_eq!(decide(&mut b, &found, Decision::Mine), None);
+    b.live(&mut server, 60_000);
+    assert_eq!((server.document("k"), b.status().pending_mutations), (Some(value(&found.mine)), 0));
 }
 
 #[test]
@@ -434,16 +458,14 @@ fn s1_a_conflict_outlasts_a_store_that_is_full_and_is_resolved_behind_it() {
         b.mutate(merge("k", r#"{"m":5}"#)).unwrap();
         b.turn();
         if decides_meanwhile {
-            for about in listed(&b) {
-                decide(&mut b, &about, Decision::Mine);
-            }
+            let about = only(&b);
+            assert_eq!(decide(&mut b, &about, Decision::Mine), Some(Code::StorageUnavailable), "the next start would find it again");
         }
         b.live(&mut server, 1_000);
         b.full = None;
         b.live(&mut server, 600_000);
-        for about in listed(&b) {
-            assert_eq!(decide(&mut b, &about, Decision::Mine), None);
-        }
+        let about = only(&b);
+        assert_eq!(decide(&mut b, &about, Decision::Mine), None);
         b.live(&mut server, 2_000);
         assert_eq!(
             (server.document("k"), b.status().pending_mutations),

@@ -2,7 +2,7 @@
 //!
 //! The parts beside this file are plain data with verdicts; they do not drive each other. The files that act turn verdicts
 //! into effects: `writing`, `storing`, `sending`, `settling`, `pulling`, and for what the app asks and is told `awaiting`, `inbox`,
-//! `item`, `history`.
+//! `resolving`, `item`, `history`.
 
 mod adopting;
 mod again;

@@ -239,6 +239,9 @@ impl Engine {
         self.outbox.head(Some(address))?;
         let first = self.outbox.first_queued(address)?;
         let (id, addresses, rounds) = (first.id.clone(), first.addresses.clone(), first.round());
+        if !addresses.iter().any(|address| self.replica.has_befores(address)) {
+            return None;
+        }
         let (members, Ok(Fitting { parts, conflicts, .. })) = self.fit(&id, &addresses)? else { return None };
         is_left(&conflicts).then_some(Dispute { addresses, members, parts, conflicts, rounds })
     }

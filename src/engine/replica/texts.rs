@@ -78,6 +78,11 @@ impl Replica {
         Json::parse(&text.into_iter().next()?.whole()).ok()
     }
 
+    /// Whether anything is kept of what layers of a document were made on: else that is what is there.
+    pub fn has_befores(&self, address: &Address) -> bool {
+        self.documents.get(address).is_some_and(|document| document.layers.iter().any(|layer| !layer.befores.is_empty()))
+    }
+
     /// The texts that were kept for runs in one layer, read from the store.
     pub fn restore_befores(&mut self, address: &Address, id: &MutationId, befores: Vec<(usize, Text)>) {
         let Some(document) = self.documents.get_mut(address) else { return };

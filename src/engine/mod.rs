@@ -662,6 +662,8 @@ impl Engine {
         now
     }
 
+    // It is asked in many places: a call is less code than the sums.
+    #[inline(never)]
     fn wall_at(&self, at: Timestamp) -> Wall {
         let (wall, read) = self.wall;
         Wall((wall.0 + at.since(read)).saturating_sub(read.since(at)))

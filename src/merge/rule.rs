@@ -45,6 +45,8 @@ pub enum Rule {
 pub struct Rules {
     fields: Vec<(Vec<String>, Rule)>,
     otherwise: Rule,
+    #[cfg(feature = "sim")]
+    flaw: Option<super::planted::Flaw>,
 }
 
 /// Why something is no rule.
@@ -129,7 +131,7 @@ impl Rule {
 impl Rules {
     /// One rule for all fields.
     pub fn all(rule: Rule) -> Rules {
-        Rules { fields: Vec::new(), otherwise: rule }
+        Rules { otherwise: rule, ..Rules::default() }
     }
 
     /// Reads one rule, or `{ fields: { pointer: rule }, otherwise: rule }`. In a pointer, `*` stands for any name, and for each item of
@@ -160,6 +162,17 @@ impl Rules {
         let is_it =
             |tokens: &[String]| tokens.len() == way.len() && tokens.iter().zip(way).all(|(token, name)| token == name || token == "*");
         self.fields.iter().find(|(tokens, _)| is_it(tokens)).map(|(_, rule)| rule)
+    }
+
+    /// The same, and a bug with them.
+    #[cfg(feature = "sim")]
+    pub fn flawed(&self, flaw: super::planted::Flaw) -> Rules {
+        Rules { flaw: Some(flaw), ..self.clone() }
+    }
+
+    #[cfg(feature = "sim")]
+    pub(super) fn flaw(&self) -> Option<super::planted::Flaw> {
+        self.flaw
     }
 
     /// The rule for all others.

@@ -64,10 +64,10 @@ fn planted_bugs_are_caught() {
 #[test]
 fn b11_i27_a_bug_of_each_rule_is_caught() {
     let holds = |seed: u64, bug| World::new(Plan::draw(seed).with_rules(), bug).run().violation.is_none();
-    let good: Vec<u64> = (1..=10).filter(|seed| holds(*seed, None)).collect();
-    assert_eq!(good.len(), 10, "{good:?}");
+    let seeds: Vec<u64> = (1..=6).filter(|seed| holds(*seed, None)).collect();
+    assert_eq!(seeds.len(), 6, "{seeds:?}");
     for bug in planted::ALL.into_iter().filter(|bug| bug.flaw().is_some()) {
-        assert!(good.iter().any(|seed| !holds(*seed, Some(bug))), "{bug:?}");
+        assert!(seeds.iter().any(|seed| !holds(*seed, Some(bug))), "{bug:?}");
     }
 }
 

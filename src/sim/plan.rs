@@ -166,13 +166,13 @@ impl Plan {
 
     /// The same with rules for one of the collections, each rule for a field of its own, as every third seed has them.
     pub fn with_rules(mut self) -> Plan {
-        let mut rng = Rng::new([0x7275_6c65, self.seed]);
+        let mut rng = Rng::new([self.seed, 0x7275_6c65]);
         let otherwise = pick(&mut rng, &["local", "remote"]);
         let rules = serde_json::json!({ super::app::RULED: {
             "fields": {
                 "/sum": "sum", "/max": "max", "/min": "min", "/fixed": "fixed", "/last": { "lastWriter": "/at" }, "/at": "max",
                 "/text": "text", "/set": "set", "/list": { "list": "/id" }, "/messages": { "messages": { "id": "/id", "at": "/at" } },
-                "/list/*/n": "max", "/deep/*/est": "min", "/tags/b": "set",
+                "/n": "local", "/tags/a": "remote", "/list/*/n": "max", "/deep/*/est": "min", "/tags/b": "set",
             },
             "otherwise": otherwise,
         } });

@@ -55,10 +55,20 @@ fn i25_the_same_seed_is_the_same_run() {
 /// All of them are caught by `cargo xtask sim --bug ALL`, which tries more seeds than there is time for here.
 #[test]
 fn planted_bugs_are_caught() {
-    let bugs = || planted::ALL.into_iter().filter(|bug| !bug.is_of_tabs());
+    let bugs = || planted::ALL.into_iter().filter(|bug| !bug.is_of_tabs() && bug.flaw().is_none());
     let is_caught = |bug, seed: &u64| World::new(Plan::draw(*seed), Some(bug)).run().violation.is_some() && run(*seed).violation.is_none();
     let caught: Vec<_> = bugs().filter(|bug| (1..=3).any(|seed| is_caught(*bug, &seed))).collect();
     assert!(caught.len() >= bugs().count() / 2, "{caught:?}");
+}
+
+#[test]
+fn b11_i27_a_bug_of_each_rule_is_caught() {
+    let holds = |seed: u64, bug| World::new(Plan::draw(seed).with_rules(), bug).run().violation.is_none();
+    let seeds: Vec<u64> = (1..=6).filter(|seed| holds(*seed, None)).collect();
+    assert_eq!(seeds.len(), 6, "{seeds:?}");
+    for bug in planted::ALL.into_iter().filter(|bug| bug.flaw().is_some()) {
+        assert!(seeds.iter().any(|seed| !holds(*seed, Some(bug))), "{bug:?}");
+    }
 }
 
 /// The seeds of devices with several tabs keep the laws without them.

@@ -46,6 +46,15 @@ impl Strategies {
     }
 }
 
+#[cfg(feature = "sim")]
+impl Strategies {
+    /// The same, and a bug with them.
+    pub(super) fn flawed(&self, flaw: crate::merge::planted::Flaw) -> Strategies {
+        let rules = self.rules.iter().map(|(name, rules)| (name.clone(), Arc::new(rules.flawed(flaw)))).collect();
+        Strategies { text: self.text.clone(), rules: Arc::new(rules) }
+    }
+}
+
 impl Member for Strategies {
     fn write(&self, out: &mut String) {
         self.text.write(out);

@@ -6,6 +6,7 @@ use super::ident::MutationId;
 use super::input::Reply;
 use super::queued::Queued;
 use super::replica::Base;
+pub use crate::merge::planted::Flaw;
 use crate::protocol::{Address, PullReply};
 
 /// A bug of RELIABILITY's museum.
@@ -31,6 +32,8 @@ pub enum Bug {
     B9,
     /// The cursor is written ahead of the documents.
     B10,
+    /// Of two that make one document, one is lost.
+    B11,
     /// A refusal inside a good reply counts as written.
     B12,
     /// The cursor is kept for each page, and all but the last one thrown away.
@@ -51,10 +54,12 @@ pub enum Bug {
     B29,
     /// What was on its way when the page was killed is never sent again.
     B30,
+    /// None of the museum's: documents are merged by a rule, and it is done wrong.
+    Rule(Flaw),
 }
 
 /// All of them.
-pub const ALL: [Bug; 20] = [
+pub const ALL: [Bug; 32] = [
     Bug::B1,
     Bug::B2,
     Bug::B3,
@@ -65,6 +70,7 @@ pub const ALL: [Bug; 20] = [
     Bug::B8,
     Bug::B9,
     Bug::B10,
+    Bug::B11,
     Bug::B12,
     Bug::B13,
     Bug::B14,
@@ -75,12 +81,32 @@ pub const ALL: [Bug; 20] = [
     Bug::B28,
     Bug::B29,
     Bug::B30,
+    Bug::Rule(Flaw::Local),
+    Bug::Rule(Flaw::Remote),
+    Bug::Rule(Flaw::LastWriter),
+    Bug::Rule(Flaw::Max),
+    Bug::Rule(Flaw::Min),
+    Bug::Rule(Flaw::Sum),
+    Bug::Rule(Flaw::Set),
+    Bug::Rule(Flaw::List),
+    Bug::Rule(Flaw::Messages),
+    Bug::Rule(Flaw::Text),
+    Bug::Rule(Flaw::Fixed),
 ];
 
 impl Bug {
     /// Whether it is one among several tabs of a device.
     pub fn is_of_tabs(self) -> bool {
         matches!(self, Bug::B7 | Bug::B29)
+    }
+
+    /// What it does wrong where documents are merged by rules, if it does.
+    pub fn flaw(self) -> Option<Flaw> {
+        match self {
+            Bug::B11 => Some(Flaw::FirstLost),
+            Bug::Rule(flaw) => Some(flaw),
+            _ => None,
+        }
     }
 }
 
@@ -91,6 +117,7 @@ impl Engine {
     /// Plants a bug.
     pub fn plant(&mut self, bug: Bug) {
         self.planted = Some(bug);
+        bug.flaw().into_iter().for_each(|flaw| self.replica.merge_wrongly(flaw));
     }
 
     /// What is frozen: each entry's id, its members and its bytes. An entry is fixed before its record is ordered to be

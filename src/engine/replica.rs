@@ -125,6 +125,12 @@ impl Replica {
         Replica { merge, ..Replica::default() }
     }
 
+    /// Documents are merged wrongly from here on.
+    #[cfg(feature = "sim")]
+    pub fn merge_wrongly(&mut self, flaw: crate::merge::planted::Flaw) {
+        self.merge = self.merge.flawed(flaw);
+    }
+
     /// The base of `address`, where one is in memory.
     pub fn base(&self, address: &Address) -> Option<&Base> {
         self.documents.get(address)?.base()

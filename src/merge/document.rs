@@ -87,7 +87,7 @@ pub(super) struct Sides<'v> {
 }
 
 pub(super) struct Merging<'v> {
-    rules: &'v Rules,
+    pub(super) rules: &'v Rules,
     roots: (Option<&'v Value>, Option<&'v Value>),
     pub(super) is_known: bool,
     way: Vec<String>,
@@ -110,6 +110,8 @@ impl<'v> Merging<'v> {
         }
         let named = self.rules.at(&self.way);
         let rule = named.unwrap_or(self.rules.otherwise());
+        #[cfg(feature = "sim")]
+        let rule = if self.rules.flaw() == Some(super::planted::Flaw::Fixed) && *rule == Rule::Fixed { &Rule::Remote } else { rule };
         if let (Rule::Fixed, Some(base)) = (rule, base)
             && (named.is_some() || !matches!(base, Value::Object(_)))
         {
@@ -122,6 +124,10 @@ impl<'v> Merging<'v> {
         }
         if is_as_it_was(remote) {
             return local.cloned();
+        }
+        #[cfg(feature = "sim")]
+        if let Some(flawed) = self.flawed(rule, sides) {
+            return flawed;
         }
         if let (Some(Value::Object(mine)), Some(Value::Object(theirs)), None) = (local, remote, named) {
             let base = if let Some(Value::Object(base)) = base { Some(base) } else { None };
@@ -193,6 +199,12 @@ impl<'v> Merging<'v> {
             _ => None,
         };
         united.ok_or(Taken::Local)
+    }
+
+    /// Whether this is about the document and no place in it.
+    #[cfg(feature = "sim")]
+    pub(super) fn is_root(&self) -> bool {
+        self.way.is_empty()
     }
 
     /// Somebody may want to look here.

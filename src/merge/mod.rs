@@ -5,6 +5,8 @@ mod cluster;
 pub mod document;
 mod list;
 mod order;
+#[cfg(feature = "sim")]
+pub mod planted;
 pub mod rule;
 pub mod text;
 

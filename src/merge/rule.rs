@@ -49,6 +49,8 @@ pub enum Rule {
 pub struct Rules {
     fields: Vec<(Vec<String>, Rule)>,
     otherwise: Rule,
+    #[cfg(feature = "sim")]
+    flaw: Option<super::planted::Flaw>,
 }
 
 /// Why something is no rule.
@@ -135,7 +137,7 @@ impl Rule {
 impl Rules {
     /// One rule for all fields.
     pub fn all(rule: Rule) -> Rules {
-        Rules { fields: Vec::new(), otherwise: rule }
+        Rules { otherwise: rule, ..Rules::default() }
     }
 
     /// Reads one rule, or `{ fields: { pointer: rule }, otherwise: rule }`. In a pointer, `*` stands for any name, and for each item of
@@ -172,6 +174,17 @@ impl Rules {
     pub fn leaves(&self) -> bool {
         let leaves = |rule: &Rule| matches!(rule, Rule::App | Rule::Manual);
         leaves(&self.otherwise) || self.fields.iter().any(|(_, rule)| leaves(rule))
+    }
+
+    /// The same, and a bug with them.
+    #[cfg(feature = "sim")]
+    pub fn flawed(&self, flaw: super::planted::Flaw) -> Rules {
+        Rules { flaw: Some(flaw), ..self.clone() }
+    }
+
+    #[cfg(feature = "sim")]
+    pub(super) fn flaw(&self) -> Option<super::planted::Flaw> {
+        self.flaw
     }
 
     /// The rule for all others.

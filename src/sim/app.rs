@@ -128,7 +128,7 @@ impl User {
         }
         let document = seen.clone().flatten().unwrap_or(Value::Null);
         let list = |name: &str| document[name].as_array().cloned().unwrap_or_default();
-        match rng.up_to(9) {
+        match rng.up_to(11) {
             0 => Edit::Merge(json!({ "sum": rng.up_to(9), "max": rng.up_to(99), "min": rng.up_to(99), "at": rng.up_to(99) })),
             1 => Edit::Merge(json!({ "fixed": self.mark(), "last": self.mark(), "at": rng.up_to(99) })),
             2 | 3 => {
@@ -154,7 +154,10 @@ impl User {
                 Edit::Merge(json!({ name: items }))
             }
             _ => match self.edit(rng, dice, seen) {
-                Edit::Increment { .. } | Edit::Append { .. } | Edit::Splice { .. } => Edit::Merge(json!({ "n": self.mark() })),
+                Edit::Increment { .. } | Edit::Append { .. } | Edit::Splice { .. } => {
+                    let nested = json!({ "er": { "est": self.mark() }, pick_one(rng, &["a", "b"]): { "est": rng.up_to(99) } });
+                    Edit::Merge(json!({ "deep": nested, "tags": { "b": [rng.up_to(5), self.mark()] } }))
+                }
                 edit => edit,
             },
         }

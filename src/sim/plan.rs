@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::action::Action;
 use super::fault::{Fault, LATER, OF_MIRRORS, OF_TABS};
 use crate::engine::config::{Config, Level};
+use crate::engine::merging::Strategies;
 use crate::engine::rng::Rng;
 
 /// Everything that decides a run.
@@ -140,7 +141,8 @@ impl Plan {
         let asks = pick(&mut later, &[0, 20_000, 100_000, 300_000]);
         with_mirror(&mut Rng::new([seed, 0x6d69_7272]), &mut config, &mut faults);
         let user = User::Random { mutations: MUTATIONS, keys, pause_ms, asks };
-        Plan { seed, faults, config, devices, users, tabs: 1, locks: true, conditional, strikes: None, user }
+        let plan = Plan { seed, faults, config, devices, users, tabs: 1, locks: true, conditional, strikes: None, user };
+        if Rng::new([seed, 0x6d65_7267]).up_to(2) == 0 { plan.with_rules() } else { plan }
     }
 
     /// The same with two or three tabs a device, and with what goes wrong between them.
@@ -150,6 +152,8 @@ impl Plan {
         self.locks = rng.up_to(5) > 0;
         let share = pick(&mut rng, &[25, 50, 80]);
         draw(&mut rng, share, &Fault::ALL[OF_TABS..OF_MIRRORS], &mut self.faults);
+        // What a tab's write was made on its judge does not know.
+        self.config.merge = Strategies::default();
         self.without_mirror()
     }
 
@@ -160,7 +164,7 @@ impl Plan {
         self
     }
 
-    /// The same with rules for one of the collections, each rule for a field of its own.
+    /// The same with rules for one of the collections, each rule for a field of its own, as every third seed has them.
     pub fn with_rules(mut self) -> Plan {
         let mut rng = Rng::new([self.seed, 0x7275_6c65]);
         let otherwise = pick(&mut rng, &["local", "remote"]);
@@ -168,11 +172,13 @@ impl Plan {
             "fields": {
                 "/sum": "sum", "/max": "max", "/min": "min", "/fixed": "fixed", "/last": { "lastWriter": "/at" }, "/at": "max",
                 "/text": "text", "/set": "set", "/list": { "list": "/id" }, "/messages": { "messages": { "id": "/id", "at": "/at" } },
+                "/n": "local", "/tags/a": "remote", "/list/*/n": "max", "/deep/*/est": "min", "/tags/b": "set",
             },
             "otherwise": otherwise,
         } });
         self.config.merge = serde_json::from_value(rules).expect("these are rules");
-        self
+        // What a change comes to whose base went with a store is shown by stories.
+        self.without_mirror()
     }
 
     /// How many devices there are.

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 
 import { astral } from './replay/astral.mjs';
+import { concurrent, inOrder, isConcurrent } from './replay/concurrent.mjs';
 import { generated } from './replay/generated.mjs';
 import { planOf } from './replay/plan.mjs';
 import { random } from './replay/random.mjs';
@@ -67,6 +68,25 @@ await test('a recording leads to its end, whole and in slices, plain and astral'
       assert.equal([...cut.texts()].length, 124);
     }
   }
+});
+
+await test('of two who typed at once, each edit says what it means in any text', () => {
+  // One writes abc; then, at once, the other takes b away and writes X there, and the first writes Y at the end.
+  const txns = [
+    { agent: 0, parents: [], patches: [[0, 0, 'abc']] },
+    { agent: 1, parents: [0], patches: [[1, 1, 'X']] },
+    { agent: 0, parents: [0], patches: [[3, 0, 'Y']] },
+    { agent: 1, parents: [1, 2], patches: [[4, 0, '!']] },
+  ];
+  const { edits, survivors, order, place } = concurrent({ txns, endContent: 'aXcY!' });
+  const [a, b, c, x, y, end] = Array.from({ length: 6 }, (_, at) => String.fromCodePoint(0xf0000 + at));
+  assert.deepEqual(edits.map(({ agent, needs }) => [agent, needs]), [[0, 0], [1, 1], [0, 0], [1, 2]]);
+  assert.deepEqual(edits.flatMap(({ steps }) => steps), [[null, '', a + b + c], [a, b, x], [c, '', y], [y, '', end]]);
+  assert.deepEqual(survivors, [a, x, c, y, end]);
+  assert.deepEqual(order.filter((character) => character !== b), survivors);
+  assert.equal(inOrder([c, a, x], place), 2);
+  assert.throws(() => concurrent({ txns, endContent: 'aXc!Y' }), /own end/);
+  assert.ok(isConcurrent({ txns }) && !isConcurrent(generated(1, 3)));
 });
 
 await test('what is made up is the same for the same seed, and has what makes texts difficult', () => {

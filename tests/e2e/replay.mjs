@@ -3,10 +3,15 @@
 // into the server's file: what is there has to be the recording's end, and every text that was ever committed has to be one
 // that was on the page, in order.
 //
-//   replay.mjs [FILE | --seed N] [--astral] [--slice N] [--json]
+// A recording of two is typed by two, each in a browser of its own, while replies are lost or late, one of them is cut off, a page is
+// reloaded, or the server is killed. Then both and the server have to have the same text, with just the characters that are in the
+// recording's end; each is one of its own, so that none can be taken for another.
+//
+//   replay.mjs [FILE | --seed N | --together] [--astral] [--slice N] [--json]
 //
 // FILE     a recording; left out: a real one where there is one beside the project, else one made up from a seed
 // --seed   a recording made up from this seed
+// --together the real recording of two, where it is there
 // --astral letters become characters outside the basic plane and combining sequences
 // --slice  only the first N patches
 // --json   the figures once more as an object of JSON, as the last line
@@ -21,7 +26,9 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 import { launch } from './replay/browser.mjs';
+import { concurrent, isConcurrent } from './replay/concurrent.mjs';
 import { Conductor } from './replay/conductor.mjs';
+import { duet } from './replay/duet.mjs';
 import { generated } from './replay/generated.mjs';
 import { kept } from './replay/kept.mjs';
 import { planOf } from './replay/plan.mjs';
@@ -30,6 +37,7 @@ import { Server } from './replay/server.mjs';
 import { placed, Verdict } from './replay/verdict.mjs';
 
 const REAL = fileURLToPath(new URL('../../../shared/data/sveltecomponent.json.gz', import.meta.url));
+const OF_TWO = fileURLToPath(new URL('../../../shared/data/friendsforever.json.gz', import.meta.url));
 /** How long a recording is that is made up without a slice being asked for. */
 const GENERATED_EDITS = 10_000;
 
@@ -47,7 +55,7 @@ async function chosen({ file, seed, slice }) {
 function options() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { astral: { type: 'boolean' }, slice: { type: 'string' }, seed: { type: 'string' }, json: { type: 'boolean' } },
+    options: { astral: { type: 'boolean' }, together: { type: 'boolean' }, slice: { type: 'string' }, seed: { type: 'string' }, json: { type: 'boolean' } },
   });
   const number = (name) => {
     if (values[name] === undefined) return undefined;
@@ -57,7 +65,8 @@ function options() {
   };
   if (positionals.length > 1) throw new Error('one recording at a time');
   if (positionals.length === 1 && values.seed !== undefined) throw new Error('a FILE or a --seed, not both');
-  return { file: positionals[0], isAstral: values.astral ?? false, slice: number('slice'), seed: number('seed'), json: values.json ?? false };
+  if (values.together && (positionals.length === 1 || values.seed !== undefined)) throw new Error('--together is a recording of its own');
+  return { file: values.together ? OF_TWO : positionals[0], isTogether: values.together ?? false, isAstral: values.astral ?? false, slice: number('slice'), seed: number('seed'), json: values.json ?? false };
 }
 
 /** What the caller has made ready. */
@@ -127,10 +136,31 @@ function print(figures) {
   tell(`time     ${seconds} s, ${number(Math.round(patches / seconds))} patches a second`);
 }
 
+/** A recording of two, in two browsers. */
+async function both({ executable, ...programs }, name, recording, json) {
+  tell(`${name}: ${recording.edits.length} edits of two, ${recording.survivors.length} characters at the end`);
+  const folder = await mkdtemp(join(tmpdir(), 'syncline-replay-'));
+  const verdict = new Verdict();
+  const server = new Server({ ...programs, database: join(folder, 'data.sqlite') });
+  const figures = await duet({ server, executable, folder, recording, verdict, tell });
+  const { characters, inOrder, merged, wrong, requests, seconds } = figures;
+  tell(`order    ${inOrder} of ${characters} characters stand as recorded`);
+  tell(`merging  ${merged} splices were merged; wrong were ${Object.entries(wrong).map(([fault, times]) => `${fault} ${times}`).join(', ')}`);
+  tell(`time     ${seconds} s, ${requests} requests`);
+  verdict.broken.forEach((sentence) => tell(`DID NOT HOLD: ${sentence}`));
+  const holds = verdict.broken.length === 0;
+  tell(holds ? `all ${verdict.held} promises held` : `${verdict.broken.length} promises did not hold; the server's file is in ${folder}`);
+  if (json) console.log(JSON.stringify({ recording: name, ...figures, held: verdict.held, broken: verdict.broken }));
+  if (holds) await rm(folder, { recursive: true });
+  process.exitCode = holds ? 0 : 1;
+}
+
 async function main() {
-  const { json, isAstral, slice, ...which } = options();
+  const { json, isAstral, isTogether, slice, ...which } = options();
+  if (isTogether && !existsSync(OF_TWO)) return tell('skipped: the real recording of two is missing');
   const programs = stage();
   const { name, trace } = await chosen({ ...which, slice });
+  if (isConcurrent(trace)) return both(programs, name, concurrent(trace, slice), json);
   const recording = new Recording(trace, { isAstral, slice });
   tell(`${name}${isAstral ? ', astral' : ''}: ${recording.edits} edits, ${recording.splices.length} patches, ${recording.end.length} units at the end`);
   const folder = await mkdtemp(join(tmpdir(), 'syncline-replay-'));

@@ -36,7 +36,12 @@ const WORDS: [Word; 10] = [
     ("coverage", "[--runs N] [--missing] [--json]", "lines of the engine that tests and simulator run", coverage::word),
     ("pack", "[--features X --out DIR]", "build the npm package into pkg/ and check it", pack::word),
     ("size", "[--functions N] [--json]", "bytes that a user downloads, against the budget", size::word),
-    ("replay", "[FILE | --seed N] [--astral] [--slice N] [--json]", "type a recorded editing session in a real browser", replay::word),
+    (
+        "replay",
+        "[FILE | --seed N | --together] [--astral] [--slice N] [--json]",
+        "type a recorded editing session in a real browser",
+        replay::word,
+    ),
     ("crash", "[--kills N] [--resets N] [--seed S] [--mirror await] [--json]", "kill real browsers under load", crash::word),
     ("merge", "[FILE] [--json]", "recorded three-way merges of texts, beside diff-match-patch", merge::word),
     ("bench", "[--json] [--only NAME] | --sizes", "against peers, in a real browser", bench::word),

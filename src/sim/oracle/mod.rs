@@ -616,12 +616,9 @@ impl Oracle {
         for name in names {
             let seen = look(&name);
             let was_in_memory = self.in_memory.contains(&name);
-            let is_merged = self.rules_of(&name).is_some();
             let (must, is_known) = self.replica.visible(&name, truth, true);
             match &seen {
                 None if !was_in_memory && (!is_known || is_unpulled) => {}
-                // What a change is merged with went with the store, and what it comes to is known when that is pulled again.
-                _ if is_unpulled && is_merged => {}
                 Some(seen) => {
                     if !was_in_memory {
                         self.in_memory.insert(name.clone());

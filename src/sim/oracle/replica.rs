@@ -242,7 +242,7 @@ impl Replica {
             for meant in &mut layer.meant {
                 // A run of splices is one change.
                 if !matches!(meant, Meant::Spliced { .. }) {
-                    value = fold_on(value, std::mem::take(&mut run).iter());
+                    value = fold_on(value, &std::mem::take(&mut run));
                     *meant = meant.on(value.as_ref());
                 }
                 run.push(meant.clone());

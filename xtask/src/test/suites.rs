@@ -171,7 +171,11 @@ fn demonstration(trial: &mut Trial) -> Done {
 
 fn replaying(trial: &mut Trial) -> Done {
     let stage = Stage::ready()?;
-    let slices: [(&str, &[&str]); 2] = [("recorded", &["--slice", "1500"]), ("astral", &["--seed", "1", "--slice", "1500", "--astral"])];
+    let slices: [(&str, &[&str]); 3] = [
+        ("recorded", &["--slice", "1500"]),
+        ("astral", &["--seed", "1", "--slice", "1500", "--astral"]),
+        ("together", &["--together", "--slice", "1500"]),
+    ];
     for (unit, arguments) in slices {
         if trial.wants(unit) {
             trial.check(unit, stage.script(Path::new(replay::SCRIPT)).args(arguments));

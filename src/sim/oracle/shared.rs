@@ -14,7 +14,7 @@ use super::shown::{Shown, operate};
 use super::stored::Fact;
 use super::truth::{Fate, State};
 use super::{Look, Oracle, Told, Truth, Verdict, Violation, broken, text};
-use crate::engine::effect::Write;
+use crate::engine::effect::{Guard, Write};
 use crate::engine::error::Code;
 use crate::engine::notice::{Durability, Ending, Notice};
 use crate::engine::record::{self, Found, Kind, Lineage};
@@ -171,9 +171,26 @@ impl Oracle {
         for bytes in write.append.as_deref().into_iter().chain(pages) {
             self.take_in_bases(truth, bytes)?;
         }
+        if write.guard == Guard::Fresh {
+            // What mirrors had is in the order of the one that counts.
+            for id in self.in_order(write, position, |_| true) {
+                self.orders += 1;
+                let order = self.orders;
+                self.atoms.get_mut(&id).into_iter().for_each(|atom| atom.order = order);
+            }
+            self.replica.reorder(&self.atoms);
+        }
         // Where a store is taken up again, what goes there comes behind all that is there, in the order that it has itself.
         let behind = self.orders;
-        for id in self.in_order(write, position, fresh) {
+        let is_fresh = |id: &String| {
+            fresh.iter().any(|fact| match fact {
+                // A follow-up is one where nothing was stored of what it carries on.
+                Fact::Queued { id: queued, root } => queued == id && (root.is_none() || self.atoms.contains_key(id)),
+                Fact::Folded { members } | Fact::Frozen { members, .. } => members.contains(id),
+                _ => false,
+            })
+        };
+        for id in self.in_order(write, position, is_fresh) {
             self.lay_stored(&id)?;
         }
         // All of it happens at once: what ends makes room for what is frozen.
@@ -437,16 +454,8 @@ impl Oracle {
 }
 
 impl Oracle {
-    /// The writes that a transaction brings, in their order: what is frozen, or one with others, stands where the first of them stood.
-    fn in_order(&self, write: &Write, position: u64, fresh: &[Fact]) -> Vec<String> {
-        let is_fresh = |id: &String| {
-            fresh.iter().any(|fact| match fact {
-                // A follow-up is one where nothing was stored of what it carries on.
-                Fact::Queued { id: queued, root } => queued == id && (root.is_none() || self.atoms.contains_key(id)),
-                Fact::Folded { members } | Fact::Frozen { members, .. } => members.contains(id),
-                _ => false,
-            })
-        };
+    /// Those writes of a transaction, in their order: what is frozen, or one with others, stands where the first of them stood.
+    fn in_order(&self, write: &Write, position: u64, is_wanted: impl Fn(&String) -> bool) -> Vec<String> {
         let commits = write.rewrite.iter().filter_map(|(at, bytes)| Some((*at, bytes.as_deref()?)));
         let (mut all, mut folded) = (Vec::new(), Vec::new());
         for (at, bytes) in commits.chain(write.append.as_deref().map(|bytes| (position, bytes))) {
@@ -470,7 +479,7 @@ impl Oracle {
             all.iter_mut().filter(|(_, ids)| ids.first() == Some(&id)).for_each(|(_, ids)| ids.extend(members.iter().cloned()));
         }
         all.sort_by_key(|(place, _)| *place);
-        all.into_iter().flat_map(|(_, ids)| ids).filter(is_fresh).collect()
+        all.into_iter().flat_map(|(_, ids)| ids).filter(is_wanted).collect()
     }
 }
 

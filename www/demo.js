@@ -2,12 +2,14 @@
 
 import { open } from '/pkg/index.js';
 
+import { showConflicts } from './conflicts.js';
 import { startEditor } from './editor.js';
 import { showFigures } from './figures.js';
 import { showHistory } from './history.js';
 import { showInbox } from './inbox.js';
 import { makeNetwork } from './network.js';
 import { makeOutcomes } from './outcomes.js';
+import { PLANS, startPlan } from './plan.js';
 import { startTodos } from './todos.js';
 import { parts } from './parts.js';
 
@@ -30,11 +32,14 @@ async function start({ side, name }) {
     scope: 'demo',
     transport: { url: '/sync/', fetch: network.fetch },
     poll: { baseMs: 1000, maxMs: 1000 },
+    collections: { plans: { conflict: PLANS } },
   });
   const outcomes = makeOutcomes(view);
   showFigures(client, view);
   startEditor(client, view, outcomes, { first: side === 'left' });
   startTodos(client, view, outcomes);
+  startPlan(client, view, outcomes);
+  showConflicts(client, view);
   showInbox(client, view);
   showHistory(client, view);
   return client;

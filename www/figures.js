@@ -23,6 +23,7 @@ const FIGURES = {
   sent: ['Entries sent', ({ entriesSent }) => String(entriesSent)],
   resent: ['Sent again', ({ entriesResent }) => String(entriesResent)],
   requests: ['Requests', ({ requests }) => String(requests)],
+  'conflict-count': ['To decide', ({ conflicts }) => String(conflicts)],
   'inbox-count': ['Refused', ({ inbox }) => String(inbox)],
   pulled: ['Last read', ({ lastPullAt }) => clock(lastPullAt)],
   fresh: ['What is shown', ({ stale }) => (stale === null ? 'fresh' : 'from the cache')],
@@ -43,7 +44,8 @@ export function showFigures(client, view) {
     const quiet = status.phase === 'pulling' && status.pendingMutations === 0;
     // A read every second would make the word flicker.
     const phase = quiet ? 'idle' : status.phase;
-    set(view.phase, status.pendingMutations > 0 && phase === 'idle' ? 'queued' : PHASES[phase]);
+    const queued = status.conflicts > 0 ? 'to decide' : 'queued';
+    set(view.phase, status.pendingMutations > 0 && phase === 'idle' ? queued : PHASES[phase]);
     view.phase.dataset.phase = phase;
     view.work.inert = OVER.includes(status.phase);
     for (const { value, read } of shown) set(value, read(status));

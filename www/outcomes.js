@@ -34,6 +34,10 @@ export function makeOutcomes(view) {
         mark(error ? 'failed' : 'synced', error ? `${ending}: ${error.code}` : `${ending} after ${since()}`);
       });
     },
+    /** Shows that a rule has settled what both sides had changed. */
+    merged(what, text) {
+      add(what)('synced', text);
+    },
     /** Shows a write that was not taken at all. */
     refused(what, error) {
       add(what)('failed', `${error.code ?? error.name}: ${error.message}`);

@@ -6,6 +6,7 @@ use crate::browser::value;
 use crate::engine::config::Config;
 use crate::engine::error::{Code, Fault};
 use crate::engine::ident::MutationId;
+use crate::engine::input::Decision;
 use crate::engine::mutation::Mutation;
 use crate::protocol::Address;
 use crate::protocol::http::scope_hash;
@@ -36,6 +37,19 @@ pub fn options(text: &str) -> Result<Options, Fault> {
         return Err(wrong("name"));
     }
     Ok(Options { config, name, url })
+}
+
+/// What becomes of a conflict, and what it is about.
+pub fn decision(text: &str) -> (String, Decision) {
+    let given = Fields::of(text);
+    let word = |name| given.read::<String>(name).unwrap_or_default();
+    let decision = match &*word("take") {
+        "mine" => Decision::Mine,
+        "theirs" => Decision::Theirs,
+        "value" => Decision::Value(given.raw("value").map(str::to_owned)),
+        _ => Decision::Defer,
+    };
+    (word("digest"), decision)
 }
 
 /// A number that a call gives back; JavaScript has it exactly up to 2^53.

@@ -58,7 +58,7 @@ impl Client {
     /// | `mutate` | `{ writes: [{ op, collection, key, value }], reads?, after?, atomic? }`: the writes together, `op` and `value` as above; a group unless `atomic` is `false`; made of these documents, to go after these mutations | ids |
     /// | `cancel` | | nothing: the mutation whose id stands for the key is taken back, unless it is sent |
     /// | `view` | | what a reader sees: the document's text, `null` where there is none, `undefined` where it is not in memory |
-    /// | `hold` | a list of keys | nothing: the app looks at these documents, and hears of each change of them |
+    /// | `hold` | a list of keys, in which an empty one stands for all of the collection | nothing: the app looks at these documents, and hears of each change of them |
     /// | `release` | the same | nothing: it no longer looks |
     /// | `observe` | | nothing: the app looks at how far the document's writes have come, or without one at which are pending |
     /// | `unobserve` | | nothing: it no longer looks |
@@ -78,6 +78,7 @@ impl Client {
     /// | `status` | | what is going on, as the text of a turn's notices |
     /// | `retry` | the text of the document instead, or nothing | a number, and behind it the write in the inbox of which `key` is the name is queued anew |
     /// | `discard` | | a number, and behind it that write is given up |
+    /// | `resolve` | `{ digest, take, value }`: `take` is `mine`, `theirs`, `value` (which may be missing) or `defer` | a number, and behind it the conflict in the document is resolved |
     /// | `history` | | the last syncs, as the text of a list |
     /// | `memory` | | bytes of the module's memory |
     ///
@@ -130,6 +131,10 @@ impl Client {
                 self.ask(Ask::Retry { entry: MutationId(address.key.clone()), edited })
             }
             "discard" => self.ask(Ask::Discard { entry: MutationId(address.key.clone()) }),
+            "resolve" => {
+                let (digest, decision) = convert::decision(text);
+                self.ask(Ask::Resolve { address, digest, decision })
+            }
             "history" => Ok(self.0.look(|engine| text_of(engine.history())).into()),
             "memory" => Ok((core::arch::wasm32::memory_size(0) as f64 * PAGE_BYTES).into()),
             _ => self.write(convert::mutations(operation, address, text)?),

@@ -135,8 +135,7 @@ impl Engine {
         for (position, bytes) in &commits {
             found.log.push((*position, Bytes(bytes.as_slice().into())));
         }
-        let held = self.watch.held();
-        held.iter().for_each(|address| self.touch(address));
+        self.touch_held();
         let carriers = [self.outbox.carriers(), self.inbox.carriers()].concat();
         self.store.renew();
         self.tabs.concluded = Vec::new();
@@ -161,7 +160,7 @@ impl Engine {
         }
         for address in ended.keys() {
             let befores = self.replica.moved(address);
-            self.keep_befores(befores);
+            self.keep_befores(address, &befores);
         }
         if !commits.is_empty() {
             self.store.restore(commits, on);
@@ -170,7 +169,7 @@ impl Engine {
         self.adoption.is_under_way = true;
         self.carry_anew(carriers);
         self.tell_inbox_renewed(&inbox, effects);
-        self.want_anew(&held, effects);
+        self.want_anew(effects);
         self.hand_on_errands(effects);
         if !self.store.is_staged() {
             self.end_adoption(effects);
@@ -289,7 +288,7 @@ impl Engine {
                 let stored_to = self.store.stored_to();
                 let is_stored = |id: &MutationId| self.outbox.queued(id).is_some_and(|queued| queued.is_stored(stored_to));
                 let texts = self.replica.texts(address, &is_stored);
-                self.keep_befores(texts);
+                self.keep_befores(address, &texts);
             }
         }
         if !is_ours && let Some(meta) = self.store.meta() {

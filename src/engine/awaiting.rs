@@ -195,6 +195,9 @@ impl Engine {
         if self.outbox.has_sealed(waiter.address.as_ref()) {
             return Some(Fault::new(Code::StorageUnavailable, "the store was lost, and with it the right to send what is in it"));
         }
+        if self.is_all_parked(waiter.address.as_ref()) {
+            return Some(Fault::new(Code::Rejected, "a conflict waits until somebody decides"));
+        }
         match self.pause? {
             Pause::Auth(_) => Some(Fault::new(Code::Unauthorized, "a token is missing or no longer good")),
             _ => self.pause_for_good(),

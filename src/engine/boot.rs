@@ -31,7 +31,7 @@ struct Stored {
     /// What it waits for.
     after: Vec<MutationId>,
     /// Texts that were kept for runs of splices in it.
-    befores: Vec<(usize, Text)>,
+    befores: Vec<(u32, Text)>,
 }
 
 /// The log while it is being read. What nothing later can change goes into the engine at once.
@@ -123,9 +123,7 @@ impl Engine {
         self.outbox.depend(order, &after, &[]);
         self.lay_found(&parts, order, &id, effects);
         parts.iter().for_each(|part| self.note_age(&id, &part.address, &versions));
-        if let [Part { address, .. }] = &parts[..] {
-            self.replica.restore_befores(address, &id, befores);
-        }
+        befores.into_iter().for_each(|(operation, text)| self.take_up_before(&id, operation, text));
         if !is_frozen {
             for Part { address, .. } in &parts {
                 if self.misses_base(address) {
@@ -330,7 +328,7 @@ impl Boot<'_> {
         header.take("path", &mut Pointer::blank()).check()?;
         let text = String::read(body).ok_or("its body is not a string")?;
         let Some(stored) = self.stored(id) else { return Ok(false) };
-        stored.befores.push((operation as usize, Text::of(&text)));
+        stored.befores.push((operation, Text::of(&text)));
         stored.queued.keep_text(operation, body.len() as u64);
         Ok(true)
     }

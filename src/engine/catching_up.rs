@@ -12,6 +12,7 @@ use super::ident::MutationId;
 use super::inbox::Inbox;
 use super::input::{Bytes, Found, Meta, StoreFailure};
 use super::log::About;
+use super::merging::is_change;
 use super::notice::{Ending, Notice};
 use super::outbox::Outbox;
 use super::pages;
@@ -146,9 +147,12 @@ impl Engine {
                 let record::Found::Record(record) = found else { return Err(Gap) };
                 let mut meets = false;
                 names(&record, &mut |id| meets |= named.contains_key(&id))?;
-                // The text that a splice was made on may be gone here.
-                let edits = || parts_of(record.body).iter().any(|part| part.operations.iter().any(is_splice));
-                let is_apart = record.kind == Kind::Mutation && is_moving && edits();
+                // The text that a splice was made on, or a change that is merged, may be gone here.
+                let edits = |part: &Part| {
+                    let has_rules = self.config.merge.of_collection(&part.address.collection).is_some();
+                    part.operations.iter().any(|operation| is_splice(operation) || has_rules && is_change(operation))
+                };
+                let is_apart = record.kind == Kind::Mutation && is_moving && parts_of(record.body).iter().any(edits);
                 if meets || is_apart || record.kind == Kind::Fold {
                     return Err(Gap);
                 }
@@ -223,7 +227,7 @@ impl Engine {
         for address in addresses.keys() {
             let mut befores = self.replica.moved(address);
             befores.retain(|before| ids.contains_key(&before.id));
-            self.keep_befores(befores);
+            self.keep_befores(address, &befores);
         }
         refused.iter().for_each(|id| self.refuse_behind(now, id, effects));
     }
@@ -236,14 +240,18 @@ impl Engine {
         self.block_dependents(now, order, false, effects);
     }
 
+    /// Remembers what all is that the app looks at: everything is about to be read anew.
+    pub(super) fn touch_held(&mut self) {
+        self.documents(&self.watch.held()).iter().for_each(|address| self.touch(address));
+    }
+
     /// Everything was read anew. What waits here is laid over it.
     pub(super) fn renew(&mut self, now: Timestamp, found: Found, effects: &mut impl Sink) {
         let is_same = |meta: &Meta| self.store.meta().is_none_or(|known| known.store_id == meta.store_id);
         if !found.meta.as_ref().is_some_and(is_same) {
             return self.turn_to_memory(now, fault_of(&StoreFailure::Replaced), effects);
         }
-        let held = self.watch.held();
-        held.iter().for_each(|address| self.touch(address));
+        self.touch_held();
         let carriers = [self.outbox.carriers(), self.inbox.carriers()].concat();
         let unsaved = self.lift();
         let (last, has_bases) = (self.store.log.last(), self.store.waiting().1 || self.store.restores().is_some());
@@ -266,15 +274,17 @@ impl Engine {
         for (id, _) in taken.iter().filter(|(_, ending)| *ending == Ending::Cancelled) {
             self.on_cancel_asked(now, id, effects);
         }
-        self.want_anew(&held, effects);
+        self.want_anew(effects);
     }
 
     /// What is waited for is waited for anew, and so are documents that the app looks at.
-    pub(super) fn want_anew(&mut self, held: &[Address], effects: &mut impl Sink) {
+    pub(super) fn want_anew(&mut self, effects: &mut impl Sink) {
         self.load_waiting(effects);
-        for address in held {
+        for address in &self.documents(&self.watch.held()) {
             if self.is_paged(address) && !self.replica.is_resident(address) {
                 self.load_page_of(address, effects);
+            } else if !self.watch.is_touched(address) {
+                self.tell_value(address, effects);
             }
         }
         self.await_all();
@@ -390,9 +400,9 @@ impl Engine {
             Kind::Before => {
                 header.take("operation", &mut operation).take("path", &mut Pointer::blank()).check()?;
                 let text = String::read(record.body).ok_or(Gap)?;
-                let Some(address) = self.outbox.queued(&id).and_then(|queued| queued.addresses.first()).cloned() else { return Ok(None) };
-                self.touch(&address);
-                self.replica.add_before(&address, &id, operation as usize, Text::of(&text));
+                let Some(queued) = self.outbox.queued(&id) else { return Ok(None) };
+                queued.addresses.clone().iter().for_each(|address| self.touch(address));
+                self.take_up_before(&id, operation, Text::of(&text));
                 self.outbox.keep_text(&id, operation, record.body.len() as u64);
                 true
             }
@@ -473,13 +483,14 @@ impl Engine {
             self.keep(&id, place);
             return Ok(true);
         };
-        // A follow-up takes the place of the entry that it carries on, which need not be the first of its documents: what was frozen without
-        // the store stands behind what others had stored.
-        let origin = self.outbox.carrier(&line.root).or(Some(&line.root)).and_then(|origin| self.outbox.entry(origin));
+        // A follow-up takes the place of what it carries on, which need not be the first of its documents: what was frozen without the store
+        // stands behind what others had stored. Of a conflict that was resolved, the others are told of behind it.
+        let origin = self.outbox.carrier(&line.root).or(Some(&line.root)).and_then(|origin| self.outbox.queued(origin));
         let origin = origin.filter(|origin| origin.line(origin.round() + 1) == *line).ok_or(Gap)?.id.clone();
-        let (order, carried, entry) = self.outbox.settle(&origin).ok_or(Gap)?;
+        let names = self.outbox.names(std::slice::from_ref(&origin));
+        let (order, carried) = self.outbox.join(std::slice::from_ref(&origin)).ok_or(Gap)?;
         self.outbox.stage(queued, Some(order));
-        self.outbox.carry(order, carried.carries, &entry.members);
+        self.outbox.carry(order, carried.carries, &names);
         for Part { address, operations, .. } in parts {
             self.replica.replace(&address, std::slice::from_ref(&origin), order, id.clone(), operations);
             self.note_age(&id, &address, &versions);
@@ -595,7 +606,7 @@ impl Engine {
             }
         }
         self.config.awaited = awaited;
-        self.outbox = Outbox::keeping(self.config.members_max as usize);
+        self.outbox = Outbox::keeping(self.config.members_max as usize, self.config.merge.leave());
         self.feeds.iter_mut().for_each(|feed| *feed = feed.begun_anew(now));
         (self.shadows, self.unsaid, self.early, self.batches) = Default::default();
         (self.again, self.history, self.wanted, self.ungrounded) = Default::default();
@@ -603,6 +614,7 @@ impl Engine {
         self.mirror.part();
         (self.seen, self.generation, self.turns, self.evicts_at, self.window) = Default::default();
         self.observe_anew();
+        self.review_anew();
         std::mem::take(&mut self.inbox)
     }
 }

@@ -59,7 +59,7 @@ impl Engine {
         let order = self.outbox.order(id).unwrap_or_default();
         let [Part { operations, .. }] = parts;
         let befores = self.replica.replace(address, run, order, id.clone(), operations);
-        self.keep_befores(befores);
+        self.keep_befores(address, &befores);
         true
     }
 }

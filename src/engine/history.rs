@@ -1,6 +1,7 @@
 //! The last syncs: what went over the wire, and what came of it.
 
 use super::clock::{Timestamp, Wall};
+use super::input::Named;
 use super::log::About;
 use super::record::Kind;
 use super::store::Mode;
@@ -31,12 +32,15 @@ pub struct Row {
     pub outcome: String,
     /// When.
     pub at: Wall,
+    /// How many places that two had changed were settled since the row before, by the names of the rules; missing where none was.
+    pub conflicts: Option<Named<u32>>,
 }
 
 members! {
     Row {
         number = "number", slot = "slot", direction = "direction", client = "client", bytes = "bytes", items = "items",
         outcome = "outcome", at = "at",
+        conflicts = "conflicts",
     }
 }
 
@@ -50,6 +54,8 @@ pub struct History {
     /// What has come of the request whose end is being taken in: its items, and the first thing that went wrong.
     items: u32,
     outcome: Option<String>,
+    /// Places that were settled since the last row.
+    conflicts: Option<Named<u32>>,
 }
 
 impl History {
@@ -61,6 +67,15 @@ impl History {
     /// Something else than the best has come of it; what is found first stands.
     pub fn note(&mut self, outcome: &str) {
         self.outcome.get_or_insert_with(|| outcome.to_owned());
+    }
+
+    /// A place that two had changed was settled by this rule.
+    pub fn settle(&mut self, rule: &str) {
+        let Named(counts) = self.conflicts.get_or_insert_default();
+        match counts.iter_mut().find(|(name, _)| name == rule) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((rule.to_owned(), 1)),
+        }
     }
 
     /// So many items came with it.
@@ -90,7 +105,17 @@ impl History {
         }
         let outcome = self.outcome.take().unwrap_or_else(|| "ok".to_owned());
         let (direction, client) = (direction.to_owned(), client.to_owned());
-        self.rows.push(Row { number: self.next, slot, direction, client, bytes, items: self.items, outcome, at });
+        self.rows.push(Row {
+            number: self.next,
+            slot,
+            direction,
+            client,
+            bytes,
+            items: self.items,
+            outcome,
+            at,
+            conflicts: self.conflicts.take(),
+        });
         self.next += 1;
     }
 

@@ -346,7 +346,7 @@ impl Engine {
             }
             self.lay(&address, order, &id, operations, effects);
             self.replica.restore_befores(&address, &id, befores);
-            self.keep_befores(kept);
+            self.keep_befores(&address, &kept);
         }
         self.window.get_or_insert(now);
         Ok(())

@@ -119,7 +119,7 @@ pub enum Input {
     Woke,
     /// The app looks at documents, or no longer does.
     Held {
-        /// The documents.
+        /// The documents. One without a key stands for all of its collection, whichever they are.
         addresses: Vec<Address>,
         /// Whether it looks.
         held: bool,
@@ -175,7 +175,7 @@ pub enum Input {
 pub enum Ask {
     /// That documents be in memory.
     Load {
-        /// Which.
+        /// Which, as in `Held`.
         addresses: Vec<Address>,
     },
     /// That the server be asked now, for all feeds.
@@ -214,8 +214,31 @@ pub enum Ask {
         /// The name of its entry.
         entry: MutationId,
     },
+    /// That a conflict be resolved. Answered when that is kept; `ABORTED` where it is about something else than what is there.
+    Resolve {
+        /// The document.
+        address: Address,
+        /// Of what was told of the conflict.
+        digest: String,
+        /// What becomes of it.
+        decision: Decision,
+    },
     /// That the client end: nothing is sent any more, what is staged is written.
     Close,
+}
+
+/// What becomes of a conflict.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Decision {
+    /// What is seen here, with all that only others have changed.
+    Mine,
+    /// What the server has: what waits is given up.
+    Theirs,
+    /// A document, as text, or that there be none.
+    Value(Option<String>),
+    /// A person decides later.
+    Defer,
 }
 
 /// What a reading found.

@@ -178,7 +178,7 @@ impl Engine {
             facts.pending = true;
             facts.sending = first.state == State::Sent;
             facts.failed = first.entry.as_ref().is_some_and(|entry| entry.sent + entry.failures > 0);
-            facts.conflicted = first.round() > 0;
+            facts.conflicted = first.round() > 0 || self.conflicts.has(address);
         }
         facts
     }

@@ -35,6 +35,11 @@ impl Strategies {
         Ok(Strategies { text, rules: Arc::new(rules) })
     }
 
+    /// Whether any of them leaves something to the app, or to a person.
+    pub fn leave(&self) -> bool {
+        self.rules.iter().any(|(_, rules)| rules.leaves())
+    }
+
     /// The rules of a collection, where it has some.
     pub fn of_collection(&self, collection: &str) -> Option<&Arc<Rules>> {
         self.rules.iter().find(|(name, _)| **name == *collection).map(|(_, rules)| rules)
@@ -73,7 +78,7 @@ pub struct Conflict {
     pub place: String,
     /// By which rule.
     pub rule: &'static str,
-    /// Whose value is there: `local`, `remote`, or `both` in a text.
+    /// Whose value is there: `local`, `remote`, `both` in a text, or `other` where the app has said something else.
     pub taken: &'static str,
     /// What the other had there; nothing where it had removed it, or where both are there.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -94,6 +99,7 @@ impl Conflict {
             Taken::Local => "local",
             Taken::Remote => "remote",
             Taken::Both => "both",
+            Taken::Other => "other",
         };
         Conflict { place: clash.place.as_str().to_owned(), rule: clash.rule, taken, lost: clash.lost.as_ref().map(Json::of), marks }
     }
@@ -144,6 +150,7 @@ impl Engine {
     pub(super) fn tell_conflicts(&mut self, conflicts: Vec<(Address, Vec<Clash>)>, effects: &mut impl Sink) {
         for (address, clashes) in conflicts {
             self.counters.conflicts += clashes.len() as u64;
+            clashes.iter().for_each(|clash| self.history.settle(clash.rule));
             let mut conflicts = Vec::with_capacity(clashes.len());
             clashes.iter().for_each(|clash| conflicts.push(Conflict::of(clash)));
             if !conflicts.is_empty() {

@@ -360,8 +360,8 @@ impl Engine {
             }
         }
         self.mirror.texts = Ordered::default();
-        let spliced = self.replica.spliced();
-        self.frame_texts(&spliced, &mut frames);
+        let with_texts = self.replica.with_texts();
+        self.frame_texts(&with_texts, &mut frames);
         self.replica.follow_texts(true);
         let mut bytes = Vec::new();
         record::encode(&mut bytes, Kind::Mirror, 0, &text_of(&Head { bytes: frames.len() as u64, ..head }), "");
@@ -374,7 +374,7 @@ impl Engine {
         self.order(Some(store_id), bytes, effects);
     }
 
-    /// What splices were made on goes where they go: the store has it in documents, and the mirror has none.
+    /// What splices, and changes that are merged, were made on goes where they go: the store has it in documents, and the mirror has none.
     fn mirror_texts(&mut self) {
         let edited = self.replica.take_edited();
         if self.mirror.has_begun && !edited.is_empty() {
@@ -394,7 +394,8 @@ impl Engine {
             for text in self.replica.texts(address, &|_| true) {
                 let is_frozen = self.outbox.entry(&text.id).is_some();
                 if !had.iter().any(|(had, was_frozen)| *was_frozen == is_frozen && had.is(&text)) {
-                    let header = header::before(&text.id, text.operation, &text.path, is_frozen);
+                    let operation = self.operations_before(address, &text.id) + text.operation;
+                    let header = header::before(&text.id, operation, &text.path, is_frozen);
                     record::encode(&mut records, Kind::Before, 0, &header, &text_of(&text.text.whole()));
                 }
                 texts.push((text, is_frozen));

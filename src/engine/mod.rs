@@ -2,7 +2,7 @@
 //!
 //! The parts beside this file are plain data with verdicts; they do not drive each other. The files that act turn verdicts
 //! into effects: `writing`, `storing`, `sending`, `settling`, `pulling`, and for what the app asks and is told `awaiting`, `inbox`,
-//! `item`, `history`.
+//! `resolving`, `item`, `history`.
 
 mod adopting;
 mod again;
@@ -47,6 +47,7 @@ mod queued;
 pub mod record;
 mod replica;
 mod residence;
+pub mod resolving;
 pub mod retry;
 mod revived;
 pub mod rng;
@@ -115,6 +116,8 @@ pub struct Engine {
     /// Entries that were refused, or of which nobody knows.
     inbox: Inbox,
     history: history::History,
+    /// Conflicts that are not a rule's to settle.
+    conflicts: resolving::Conflicts,
     /// What the app looks at on its way to the server.
     items: item::Items,
     /// Acknowledged writes that no pull has shown yet.
@@ -237,7 +240,7 @@ impl Engine {
             again: again::Again::default(),
             early: Vec::new(),
             auth: Auth::new(config.auth),
-            outbox: Outbox::keeping(config.members_max as usize),
+            outbox: Outbox::keeping(config.members_max as usize, config.merge.leave()),
             evicts_at: 0,
             mirror: mirroring::Mirror::new(config.mirror),
             adoption: adopting::Adoption::default(),
@@ -250,6 +253,7 @@ impl Engine {
             store: Store::new(),
             inbox: Inbox::default(),
             history: history::History::default(),
+            conflicts: resolving::Conflicts::default(),
             items: item::Items::default(),
             shadows: Vec::new(),
             waiters: Vec::new(),
@@ -383,6 +387,7 @@ impl Engine {
             pending_bytes: self.outbox.bytes(),
             memory_bytes: self.replica.bytes(),
             inbox: self.inbox.len() as u32,
+            conflicts: self.conflicts.len() as u32,
             entries_sent: self.counters.sent,
             entries_resent: self.counters.resent,
             entries_acknowledged: self.counters.acknowledged,
@@ -412,7 +417,7 @@ impl Engine {
             _ if !self.link.is_online() => Phase::Offline,
             _ if pushing => Phase::Pushing,
             _ if self.link.retry_at().is_some() || self.outbox.next_wait().is_some() => Phase::Waiting,
-            _ if !self.batches.is_empty() || self.outbox.len() > 0 => Phase::Pushing,
+            _ if !self.batches.is_empty() || self.outbox.len() > 0 && !self.is_all_parked(None) => Phase::Pushing,
             _ if !self.requests.is_empty() => Phase::Pulling,
             _ => Phase::Idle,
         }
@@ -428,11 +433,32 @@ impl Engine {
 
     fn on_held(&mut self, addresses: &[Address], held: bool, effects: &mut impl Sink) {
         for address in addresses {
-            if self.watch.hold(address.clone(), held) && held && !self.tell_value(address, effects) {
-                self.want_page_of(address);
+            if !self.watch.hold(address, held) || !held {
+                continue;
+            }
+            for document in &self.documents(std::slice::from_ref(address)) {
+                if !self.tell_value(document, effects) {
+                    self.want_page_of(document);
+                }
             }
         }
         self.load_wanted(effects);
+    }
+
+    /// These documents; an address without a key stands for all of its collection that anything is known of.
+    fn documents(&self, addresses: &[Address]) -> Vec<Address> {
+        let mut documents = Vec::with_capacity(addresses.len());
+        for address in addresses {
+            if !address.key.is_empty() {
+                documents.push(address.clone());
+                continue;
+            }
+            let is_of = |other: &&Address| other.collection == address.collection;
+            documents.extend(self.store.pages.from(address).take_while(is_of).cloned());
+            let in_memory = self.replica.from(address).take_while(is_of);
+            documents.extend(in_memory.filter(|other| !self.is_paged(other)).cloned());
+        }
+        documents
     }
 
     /// Tells what a document is, where that is known.
@@ -467,6 +493,7 @@ impl Engine {
                 let again = edited.map_or(Again::AsItWas, Again::Edited);
                 self.on_inbox_asked(now, ask, &entry, Some(again), effects);
             }
+            Ask::Resolve { address, digest, decision } => self.on_resolve_asked(now, ask, &address, &digest, decision, effects),
             Ask::Discard { entry } => self.on_inbox_asked(now, ask, &entry, None, effects),
             Ask::Close => self.on_close_asked(ask, effects),
         }
@@ -527,6 +554,7 @@ impl Engine {
                 Timer::Wait | Timer::Tabs => {}
             }
         }
+        self.review_conflicts(now, effects);
         self.read_on(effects);
         self.want_token(now, effects);
         self.keep_in_memory(now, effects);
@@ -564,7 +592,7 @@ impl Engine {
         self.timers.set(Timer::Pull, self.next_pull(now));
         self.timers.set(Timer::Link, self.next_try(now));
         self.timers.set(Timer::Progress, self.next_stall());
-        self.timers.set(Timer::Wait, self.next_waiter());
+        self.timers.set(Timer::Wait, self.next_waiter().into_iter().chain(self.conflicts.due()).min());
         self.timers.set(Timer::Token, self.token_due());
         self.timers.set(Timer::Tabs, self.next_among_tabs());
         self.timers.set(Timer::Mirror, self.mirror.deadline());
@@ -634,6 +662,8 @@ impl Engine {
         now
     }
 
+    // It is asked in many places: a call is less code than the sums.
+    #[inline(never)]
     fn wall_at(&self, at: Timestamp) -> Wall {
         let (wall, read) = self.wall;
         Wall((wall.0 + at.since(read)).saturating_sub(read.since(at)))

@@ -11,6 +11,7 @@ use super::config::Level;
 use super::error::{Code, Fault};
 use super::ident::{AskId, MutationId};
 use super::merging::Conflict;
+use super::resolving::Unresolved;
 use crate::protocol::member::{Member, ObjectWriter, TEXT_BYTES, Written};
 use crate::protocol::{Address, Json, KeyedOperation};
 
@@ -91,6 +92,13 @@ pub enum Notice {
         address: Address,
         /// How.
         conflicts: Vec<Conflict>,
+    },
+    /// A conflict is the app's to resolve, or something else of it is there than was told: by `Ask::Resolve`.
+    Unresolved(Box<Unresolved>),
+    /// It is resolved, or over.
+    Resolved {
+        /// Which document it was in.
+        address: Address,
     },
     /// A token is needed: the app's provider is to be asked, and what it says is `Input::TokenGiven`.
     TokenWanted {
@@ -253,6 +261,8 @@ pub struct Status {
     pub memory_bytes: u64,
     /// Refused or unknown writes that the app has not removed.
     pub inbox: u32,
+    /// Conflicts that wait for somebody to decide.
+    pub conflicts: u32,
     /// Entries sent so far, each time counted.
     pub entries_sent: u64,
     /// Entries sent again after no answer.
@@ -353,6 +363,8 @@ impl Notice {
             Notice::InboxAdded { .. } => "inboxAdded",
             Notice::InboxRemoved { .. } => "inboxRemoved",
             Notice::Conflicted { .. } => "conflicted",
+            Notice::Unresolved(_) => "unresolved",
+            Notice::Resolved { .. } => "resolved",
             Notice::TokenWanted { .. } => "tokenWanted",
             Notice::TokenGivenUp => "tokenGivenUp",
             Notice::Status(_) => "status",
@@ -390,6 +402,13 @@ impl Notice {
             Notice::Conflicted { address, conflicts } => {
                 Conflict::write_all(conflicts, object.member("address", address).name("conflicts"))
             }
+            Notice::Unresolved(unresolved) => {
+                let Unresolved { address, digest, base, mine, theirs, fields, mutations, asked } = &**unresolved;
+                object.member("address", address).member("digest", digest).member("base", base).member("mine", mine);
+                object.member("theirs", theirs).member("fields", fields);
+                object.member("mutations", mutations).member("asked", asked);
+            }
+            Notice::Resolved { address } => drop(object.member("address", address)),
             Notice::TokenWanted { reason } => drop(object.member("reason", &reason.name())),
             Notice::TokenGivenUp => {}
             Notice::Status(status) => status.members(&mut object),
@@ -482,6 +501,7 @@ impl Status {
         member("pendingBytes", &self.pending_bytes);
         member("memoryBytes", &self.memory_bytes);
         member("inbox", &self.inbox);
+        member("conflicts", &self.conflicts);
         member("entriesSent", &self.entries_sent);
         member("entriesResent", &self.entries_resent);
         member("entriesAcknowledged", &self.entries_acknowledged);
@@ -537,6 +557,7 @@ mod tests {
             pending_bytes: 3,
             memory_bytes: 4_000,
             inbox: 4,
+            conflicts: 10,
             entries_sent: 5,
             entries_resent: 6,
             entries_acknowledged: 7,
@@ -552,6 +573,19 @@ mod tests {
             error: Some(error()),
         };
         let item = address.clone();
+        let document = Json::parse(r#"{"a":"\n"}"#).ok();
+        let (digest, fields) = ("0".to_owned(), vec!["/a".to_owned(), "/b".to_owned()]);
+        let mutations = vec![mutation.clone(), mutation.clone()];
+        let unresolved = Unresolved {
+            address: item.clone(),
+            digest,
+            base: None,
+            mine: document.clone(),
+            theirs: document,
+            fields,
+            mutations,
+            asked: true,
+        };
         let notices = [
             Notice::Opened { client: "c".into() },
             Notice::OpenFailed { error: error() },
@@ -573,6 +607,8 @@ mod tests {
             Notice::PendingItems { added: vec![], removed: vec![item] },
             Notice::InboxAdded { item: r#"{"entry":"e"}"#.into(), write: r#"{"n":1.0}"#.into() },
             Notice::InboxRemoved { entry: MutationId("e".into()) },
+            Notice::Unresolved(Box::new(unresolved)),
+            Notice::Resolved { address: Address::of("c", "k") },
             Notice::TokenWanted { reason: TokenReason::Unauthorized },
             Notice::TokenGivenUp,
             Notice::Status(status(None)),

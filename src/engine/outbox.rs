@@ -11,6 +11,7 @@ use crate::ordered::{Ordered, OrderedSet};
 use crate::protocol::Address;
 
 mod folding;
+mod heads;
 
 /// What goes out together.
 #[derive(Debug, Default)]
@@ -68,6 +69,8 @@ pub struct Outbox {
     last_order: u64,
     /// Documents of which something has changed here, where anybody looks.
     touched: Option<OrderedSet<Address>>,
+    /// The same, where conflicts are looked for.
+    met: Option<OrderedSet<Address>>,
 }
 
 impl Outbox {
@@ -600,46 +603,6 @@ impl Outbox {
     /// Bytes of what has not ended, with the texts that are kept for it.
     pub fn bytes(&self) -> u64 {
         self.bytes
-    }
-
-    /// The first mutation of `address` may not be frozen before another one of it is kept.
-    pub fn postpone(&mut self, address: &Address) {
-        self.set_head(address, None);
-    }
-
-    fn set_head(&mut self, address: &Address, head: Option<u64>) {
-        let Some(key) = self.keys.get_mut(address) else { return };
-        if let Some(order) = std::mem::replace(&mut key.head, head) {
-            self.heads_bytes -= self.heads.remove(&order).unwrap_or_default();
-        }
-        if let Some(order) = head {
-            let bytes = self.queue.get(&order).map_or(0, |queued| queued.bytes);
-            self.heads_bytes += bytes;
-            self.heads_bytes -= self.heads.insert(order, bytes).unwrap_or_default();
-        }
-    }
-
-    /// Keeps `heads` true for some documents.
-    fn refresh(&mut self, addresses: &[Address]) {
-        for address in addresses {
-            self.touch(address);
-            let Some(key) = self.keys.get(address) else { continue };
-            let first = key.orders.first().map(|(order, ())| *order);
-            self.set_head(address, first.filter(|order| self.may_freeze(*order)));
-            if first.is_none() {
-                self.keys.remove(address);
-            }
-        }
-    }
-
-    /// Whether what stands at `order`, first of one document, is a mutation that may go as far as all others are concerned: it is
-    /// kept, depends on nothing, and heads all its documents.
-    fn may_freeze(&self, order: u64) -> bool {
-        let heads = |address: &Address| self.first(Some(address)) == Some(order);
-        self.queue.get(&order).is_some_and(|queued| {
-            let is_free = queued.state == State::Kept && queued.after.is_empty() && !self.is_sealed(&queued.addresses);
-            is_free && (!queued.is_group() || queued.addresses.iter().all(heads))
-        })
     }
 }
 

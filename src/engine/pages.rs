@@ -91,6 +91,11 @@ impl Pages {
         self.page_of.keys()
     }
 
+    /// The documents in pages from this one on, in order.
+    pub fn from(&self, address: &Address) -> impl Iterator<Item = &Address> {
+        self.page_of.from(address).map(|(address, _)| address)
+    }
+
     /// How many documents one page holds.
     pub fn count_of(&self, page: u32) -> u32 {
         self.counts.get(&page.into()).copied().unwrap_or_default()

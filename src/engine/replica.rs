@@ -135,6 +135,11 @@ impl Replica {
         self.documents.get(address).is_some_and(|document| !document.is_unloaded())
     }
 
+    /// The addresses of the documents in memory from this one on, in order.
+    pub fn from(&self, address: &Address) -> impl Iterator<Item = &Address> {
+        self.documents.from(address).map(|(address, _)| address)
+    }
+
     /// The addresses of all documents with a base in memory.
     pub fn known(&self) -> impl Iterator<Item = (&Address, &Base)> {
         self.documents.iter().filter_map(|(address, document)| Some((address, document.base()?)))
@@ -251,6 +256,12 @@ impl Replica {
         laid
     }
 
+    /// How many operations the layer of `id` has.
+    pub fn operations_of(&self, address: &Address, id: &MutationId) -> u32 {
+        let layer = self.documents.get(address).and_then(|document| document.layers.iter().find(|layer| layer.id == *id));
+        layer.map_or(0, |layer| layer.operations.len() as u32)
+    }
+
     /// What a layer does is of an earlier version of the app, and is put aside.
     pub fn put_aside(&mut self, address: &Address, id: &MutationId, from: u32) {
         let Some(document) = self.documents.get_mut(address) else { return };
@@ -350,6 +361,16 @@ impl Replica {
             layer.capture_by(&mut Fold { captures: true, ..document.shaded() }, document.rules.is_some());
         }
         document.put_on(layer);
+        let moved = document.moved();
+        self.note(address);
+        moved
+    }
+
+    /// The layer of one mutation is that of another one from here on, which does the same. Returns texts as [`Replica::replace`] does.
+    pub fn rename(&mut self, address: &Address, id: &MutationId, by: &MutationId) -> Vec<Before> {
+        let Some(document) = self.documents.get_mut(address) else { return Vec::new() };
+        document.capture();
+        document.layers.iter_mut().filter(|layer| layer.id == *id).for_each(|layer| layer.id = by.clone());
         let moved = document.moved();
         self.note(address);
         moved
@@ -473,13 +494,13 @@ impl Document {
         matches!(self.knowledge, Knowledge::Unloaded)
     }
 
-    /// Without its page a document's view is known only from a put or delete on.
+    /// Without its page a document's view is known only from a put or delete on that is not merged with what is there.
     fn is_known(&self) -> bool {
-        !self.is_unloaded() || self.has(is_whole)
-    }
-
-    fn has(&self, kind: fn(&Operation) -> bool) -> bool {
-        self.layers.iter().any(|layer| layer.has(kind))
+        let says_all = |layer: &Layer| {
+            let mut operations = layer.operations.iter().enumerate();
+            operations.any(|(index, operation)| is_whole(operation) && (self.rules.is_none() || layer.before(index).is_none()))
+        };
+        !self.is_unloaded() || self.layers.iter().any(says_all)
     }
 
     /// Lays a layer where its order says; whether that is above all others.
@@ -497,7 +518,7 @@ impl Document {
 
     /// Nothing laid over the base yet.
     fn fold(&self) -> Fold {
-        Fold { rules: self.rules.clone().filter(|_| !self.is_unloaded()), ..Fold::on(self.value()) }
+        Fold { rules: self.rules.clone(), is_known: !self.is_unloaded(), ..Fold::on(self.value()) }
     }
 
     /// Whether a layer is made again otherwise where another document is: it splices, or is merged by rules.

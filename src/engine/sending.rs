@@ -178,6 +178,9 @@ impl Engine {
                 return None;
             }
         };
+        if self.leaves(&addresses, &conflicts) {
+            return None;
+        }
         self.tell_conflicts(conflicts, effects);
         let text: Arc<str> = protocol::Entry::text(&id.0, &self.seen, lowered.as_deref().unwrap_or(&parts)).into();
         let meant = if lowered.is_some() { &parts[..] } else { &[] };
@@ -191,7 +194,7 @@ impl Engine {
         let mut bases = Vec::with_capacity(parts.len());
         for Part { address, operations, base } in parts {
             let befores = self.replica.replace(&address, &members, order, id.clone(), operations);
-            self.keep_befores(befores);
+            self.keep_befores(&address, &befores);
             bases.push(base);
         }
         let has_others = names.len() > 1;

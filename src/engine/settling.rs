@@ -13,6 +13,7 @@ use super::notice::{Ending, Notice};
 use super::queued::{Entry, Queued};
 use super::record::Kind;
 use super::replica::Base;
+use super::resolving::is_left;
 use super::{Engine, retry};
 use crate::protocol::member::text_of;
 use crate::protocol::{Address, Json, Operation, Outcome, Part, Parts, Verdict};
@@ -246,33 +247,26 @@ impl Engine {
     ) {
         let Some(entry) = self.outbox.entry(id) else { return };
         let (round, addresses) = (entry.round() + 1, entry.addresses.clone());
-        if round as usize > ROUNDS_MAX + addresses.len() {
+        let layers = std::slice::from_ref(id);
+        let Some(Made { mut parts, conflicts, .. }) = self.grounded_parts(&addresses, layers).flatten() else {
+            let error = Fault::new(Code::StorageCorrupt, "the text this was made on is lost");
+            return self.end(now, id, &Ending::Unknown { error }, &None, seq, effects);
+        };
+        let is_left = is_left(&conflicts);
+        if round as usize > ROUNDS_MAX + addresses.len() && !is_left {
             let rounds = digits::text(u64::from(round) - 1);
             let error = Fault::new(Code::Rejected, words::join(&["conflict: somebody else was first ", &rounds, " times in a row"]));
             return self.end_with(now, id, &Ending::Rejected { error }, &None, server, seq, effects);
         }
-        let Some(Made { parts, conflicts, .. }) = self.grounded_parts(&addresses, std::slice::from_ref(id)).flatten() else {
-            let error = Fault::new(Code::StorageCorrupt, "the text this was made on is lost");
-            return self.end(now, id, &Ending::Unknown { error }, &None, seq, effects);
-        };
-        self.tell_conflicts(conflicts, effects);
-        self.follow_up(now, id, round, parts, seq);
-    }
-
-    fn follow_up(&mut self, now: Timestamp, id: &MutationId, round: u32, mut parts: Vec<Part>, seq: Option<u64>) {
-        let maybe_applied = self.is_in_doubt(id).then_some(true);
-        let Some((order, queued, entry)) = self.outbox.settle(id) else { return };
-        let lineage = queued.line(round);
-        // What it is made on is said when it is frozen.
-        parts.iter_mut().for_each(|part| part.base = None);
-        let (follow_up, order) = self.queue(now, queued.addresses, &text_of(&Parts(&parts)), Some(lineage), Some(order));
-        self.outbox.carry(order, queued.carries, &entry.members);
-        self.stage_settlement(id, &entry.members, "merged", seq);
-        for Part { address, operations, .. } in parts {
-            let befores = self.replica.replace(&address, std::slice::from_ref(id), order, follow_up.clone(), operations);
-            self.keep_befores(befores);
+        if is_left {
+            // What it was made on goes with it, for the app to see.
+            parts.iter_mut().for_each(|part| part.operations = self.replica.laid(&part.address, layers));
+        } else {
+            self.tell_conflicts(conflicts, effects);
         }
-        self.keep_dependencies(&self.outbox.dependents(order));
+        let maybe_applied = self.is_in_doubt(id).then_some(true);
+        let names = self.outbox.names(layers);
+        self.carry_on(now, layers, parts, &|_| is_left, &names, seq, maybe_applied);
         if round > ROUNDS_AT_ONCE {
             let wait = retry::ENTRY.draw(round - ROUNDS_AT_ONCE, &mut self.rng);
             // Others are not kept waiting for it.
@@ -280,7 +274,39 @@ impl Engine {
                 self.window = Some(now.after(wait));
             }
         }
-        self.store.stage_endings(&entry.members, &Ending::Merged { by: follow_up, maybe_applied });
+    }
+
+    /// What these of one entry, or of one to be, did is carried on in their place by a mutation of its own, which does this: what they
+    /// did, on what they were made on, where `is_kept` says so.
+    #[expect(clippy::too_many_arguments, reason = "all that is known of an ending")]
+    pub(super) fn carry_on(
+        &mut self,
+        now: Timestamp,
+        layers: &[MutationId],
+        mut parts: Vec<Part>,
+        is_kept: &dyn Fn(&Address) -> bool,
+        names: &[MutationId],
+        seq: Option<u64>,
+        maybe_applied: Option<bool>,
+    ) {
+        let (Some(first), Some((order, queued))) = (layers.first(), self.outbox.join(layers)) else { return };
+        let lineage = queued.line(queued.round() + 1);
+        // What it is made on is said when it is frozen.
+        parts.iter_mut().for_each(|part| part.base = None);
+        let (follow_up, order) = self.queue(now, queued.addresses, &text_of(&Parts(&parts)), Some(lineage), Some(order));
+        self.outbox.carry(order, queued.carries, names);
+        self.stage_settlement(first, names, "merged", seq);
+        names.iter().for_each(|name| self.store.log.retire(name));
+        for Part { address, operations, .. } in parts {
+            let befores = if is_kept(&address) {
+                self.replica.rename(&address, first, &follow_up)
+            } else {
+                self.replica.replace(&address, layers, order, follow_up.clone(), operations)
+            };
+            self.keep_befores(&address, &befores);
+        }
+        self.keep_dependencies(&self.outbox.dependents(order));
+        self.store.stage_endings(names, &Ending::Merged { by: follow_up, maybe_applied });
     }
 
     /// The server will never have it, or nobody knows: it is taken back, exactly, and kept in the inbox (I8).

@@ -66,7 +66,7 @@ impl Engine {
         for part in parts {
             let befores = self.replica.replace(&part.address, std::slice::from_ref(id), order, id.clone(), part.operations);
             self.replica.shade(&part.address, id);
-            self.keep_befores(befores);
+            self.keep_befores(&part.address, &befores);
             self.items.note_sync(&part.address);
             let (since, ends) = (self.last_id, now.after(SHADOW_MS));
             self.shadows.push(Shadow { id: id.clone(), address: part.address, version: text.clone(), since, ends });

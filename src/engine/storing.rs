@@ -6,23 +6,23 @@ use super::clock::{Timer, Timestamp};
 use super::effect::{Effect, Sink, Wanted};
 use super::error::{Code, Fault};
 use super::header;
-use super::ident::{AskId, LoadId, WriteId};
+use super::ident::{AskId, LoadId, MutationId, WriteId};
 use super::input::{Bytes, Found, Meta, StoreFailure, Versions};
 use super::log::About;
 use super::mirror::SESSIONS_AHEAD;
 use super::notice::{Ending, Notice};
 use super::pages;
 use super::record::{self, Kind, LAYOUT_VERSION, Place};
-use super::replica::Base;
+use super::replica::{Base, Before};
 use super::retry;
 use super::revived::Endings;
 use super::settling::tell_settled;
 use super::store::{Kept, Taken};
 use super::tabs::Reads;
 use super::{Engine, Life, View};
-use crate::protocol::Address;
 use crate::protocol::member::text_of;
 use crate::protocol::words;
+use crate::protocol::{Address, Text};
 
 /// A transaction that keeps aborting is given up after this many times.
 const ABORTS_MAX: u32 = 5;
@@ -320,11 +320,12 @@ impl Engine {
 
     /// The app asks for documents: it is answered when they are in memory.
     pub(super) fn on_load_asked(&mut self, ask: AskId, addresses: &[Address], effects: &mut impl Sink) {
+        let addresses = self.documents(addresses);
         if self.waiting.len() >= WAITERS_MAX && addresses.iter().any(|address| self.view(address) == View::NotLoaded) {
             let error = Fault::new(Code::QueueFull, "too many calls are waiting");
             return self.answer(ask, Some(error), effects);
         }
-        self.await_pages_of(ask, addresses);
+        self.await_pages_of(ask, &addresses);
         self.answer_loaded(ask, effects);
         self.load_wanted(effects);
     }
@@ -488,17 +489,37 @@ impl Engine {
         if is_grounded {
             self.keep_grounded(address);
         }
-        self.keep_befores(befores);
+        self.keep_befores(address, &befores);
     }
 
-    /// Stages the texts that runs of splices were made on.
-    pub(super) fn keep_befores(&mut self, befores: Vec<super::replica::Before>) {
-        for before in &befores {
-            let about = About::before(&before.id, before.operation);
-            let header = header::before(&before.id, before.operation, &before.path, false);
+    /// Stages the texts that runs of splices, and changes, of a document were made on.
+    pub(super) fn keep_befores(&mut self, address: &Address, befores: &[Before]) {
+        for before in befores {
+            let operation = self.operations_before(address, &before.id) + before.operation;
+            let about = About::before(&before.id, operation);
+            let header = header::before(&before.id, operation, &before.path, false);
             let body = text_of(&before.text.whole());
-            self.outbox.keep_text(&before.id, before.operation, body.len() as u64);
+            self.outbox.keep_text(&before.id, operation, body.len() as u64);
             self.store.stage(Kind::Before, &header, &body, Some(about));
+        }
+    }
+
+    /// How many operations a write has on documents before this one: a record counts them over all of it.
+    pub(super) fn operations_before(&self, address: &Address, id: &MutationId) -> u32 {
+        let addresses = self.outbox.queued(id).map_or(&[] as &[Address], |queued| &queued.addresses);
+        let earlier = addresses.iter().take_while(|other| *other != address);
+        earlier.map(|other| self.replica.operations_of(other, id)).sum()
+    }
+
+    /// A text that was kept for one of the operations of a write, counted over all of it.
+    pub(super) fn take_up_before(&mut self, id: &MutationId, mut operation: u32, text: Text) {
+        let addresses = self.outbox.queued(id).map_or_else(Vec::new, |queued| queued.addresses.clone());
+        for address in &addresses {
+            let count = self.replica.operations_of(address, id);
+            if operation < count {
+                return self.replica.add_before(address, id, operation as usize, text);
+            }
+            operation -= count;
         }
     }
 

@@ -186,6 +186,7 @@ impl Engine {
             self.tabs.told = None;
             // This is a session of its own.
             self.pause = self.pause.filter(|pause| *pause != Pause::Fenced);
+            self.review_anew();
         }
     }
 

@@ -10,30 +10,45 @@ pub type Seen = Option<Option<Json>>;
 #[derive(Debug, Default)]
 pub struct Watch {
     held: OrderedSet<Address>,
+    /// Collections of which it looks at all documents.
+    whole: Vec<Address>,
     touched: Ordered<Address, Seen>,
 }
 
 impl Watch {
     /// The app looks, or no longer does. Whether that is news.
-    pub fn hold(&mut self, address: Address, held: bool) -> bool {
-        if held { self.held.insert(address, ()).is_none() } else { self.held.remove(&address).is_some() }
+    pub fn hold(&mut self, address: &Address, held: bool) -> bool {
+        if !address.key.is_empty() {
+            return if held { self.held.insert(address.clone(), ()).is_none() } else { self.held.remove(address).is_some() };
+        }
+        let was_held = self.is_held(address);
+        self.whole.retain(|whole| whole != address);
+        if held {
+            self.whole.push(address.clone());
+        }
+        held != was_held
     }
 
     /// Whether the app looks at `address`.
     pub fn is_held(&self, address: &Address) -> bool {
-        self.held.contains_key(address)
+        self.whole.iter().any(|whole| whole.collection == address.collection) || self.held.contains_key(address)
     }
 
-    /// All documents that the app looks at.
+    /// What the app looks at.
     pub fn held(&self) -> Vec<Address> {
         let mut held = Vec::with_capacity(self.held.len());
-        self.held.keys().for_each(|address| held.push(address.clone()));
+        self.held.keys().chain(&self.whole).for_each(|address| held.push(address.clone()));
         held
+    }
+
+    /// Whether it was touched.
+    pub fn is_touched(&self, address: &Address) -> bool {
+        self.touched.contains_key(address)
     }
 
     /// Remembers what a held document was before something else than the app's own write changes it.
     pub fn touch(&mut self, address: &Address, seen: impl FnOnce() -> Seen) {
-        if self.held.contains_key(address) && !self.touched.contains_key(address) {
+        if self.is_held(address) && !self.touched.contains_key(address) {
             self.touched.insert(address.clone(), seen());
         }
     }

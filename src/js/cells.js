@@ -15,8 +15,8 @@ class Cell extends Audience {
   held = false;
   /** The answer that is being waited for. */
   loading = null;
-  /** Whether another module is about to tell what one has told before. */
-  retold = false;
+  /** Whether what is known is about to be told once more: by another module, or since a list has it. */
+  retold;
 
   constructor(cells, collection, key, first) {
     super(() => this.revision, (yes) => cells.watched(this, yes));
@@ -24,6 +24,7 @@ class Cell extends Audience {
     this.collection = collection;
     this.key = key;
     this.revision = first;
+    this.retold = first !== undefined;
   }
 
   /** What the app watches. It finds its document again after that has been out of view. */
@@ -35,7 +36,7 @@ class Cell extends Audience {
 
 /**
  * All documents in view. `owner.hold(cells, yes)` asks the engine to tell of documents' changes, or no longer to, and
- * `owner.load(cells)` does the first, and resolves when they are in memory. `first` is what is known before anything was told.
+ * `owner.load(cells)` does the first, and resolves when they are in memory. `known(collection, key)` is what is known before anything was told.
  */
 export class Cells {
   #owner;
@@ -43,13 +44,13 @@ export class Cells {
   // In the order of use: a Set keeps it.
   #idle = new Set();
   #completed = false;
-  #first;
+  #known;
   #wanted = [];
   #loading;
 
-  constructor(owner, first) {
+  constructor(owner, known) {
     this.#owner = owner;
-    this.#first = first;
+    this.#known = known;
   }
 
   /** The document in view, if it is. */
@@ -61,13 +62,14 @@ export class Cells {
   at(collection, key, isLoaded = false) {
     let cell = this.find(collection, key);
     if (cell === undefined) {
-      cell = new Cell(this, collection, key, this.#first);
+      cell = new Cell(this, collection, key, this.#known(collection, key));
       let cells = this.#collections.get(collection);
       if (cells === undefined) this.#collections.set(collection, (cells = new Map()));
       cells.set(key, cell);
       if (this.#completed) cell.complete();
     }
-    if (!isLoaded && !cell.held) this.#owner.hold([cell], (cell.held = true));
+    // What is known without having been told is told once more.
+    if ((!isLoaded || cell.retold) && !cell.held) this.#owner.hold([cell], (cell.held = true));
     this.#settle([cell]);
     return cell;
   }

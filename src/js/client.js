@@ -1,5 +1,6 @@
 // A client, as the app holds it.
 
+import { freeze } from './apply.js';
 import { Documents } from './documents.js';
 import { check, SyncError } from './errors.js';
 import { isWhole, name } from './names.js';
@@ -23,6 +24,10 @@ export class SyncClient {
 
   get inbox() {
     return this.#instance.fold.inbox.source;
+  }
+
+  get conflicts() {
+    return this.#instance.fold.conflicts.source;
   }
 
   get pendingItems() {
@@ -78,7 +83,7 @@ export class SyncClient {
 
   async history() {
     const rows = JSON.parse(this.#instance.call('history'));
-    return Object.freeze(rows.map(({ number, slot, at, ...row }) => Object.freeze({ ...row, at: new Date(at).toISOString() })));
+    return freeze(rows.map(({ number, slot, at, ...row }) => ({ ...row, at: new Date(at).toISOString() })));
   }
 
   metrics() {

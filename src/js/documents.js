@@ -31,6 +31,14 @@ export class Documents {
     return this.#cell(key).source;
   }
 
+  live(query) {
+    return this.#instance.fold.rolls.source(this.#collection, query, ({ document }) => document);
+  }
+
+  liveEntries(query) {
+    return this.#instance.fold.rolls.source(this.#collection, query, ({ key, document }) => Object.freeze([key, document]));
+  }
+
   status(key) {
     return this.#instance.fold.items.at(this.#collection, name(key, 'a document')).source;
   }

@@ -24,7 +24,7 @@ const CODES = {
   REJECTED: [false, 'The server refused it; its message says why.'],
   VALIDATION: [false, 'See the message.'],
   INVALID_DOCUMENT: [false, 'JSON without lone surrogates, at most 100 deep.'],
-  ABORTED: [false, 'Its signal gave it up.'],
+  ABORTED: [false, 'Its signal gave it up, or what it was about has changed.'],
   CLOSED: [false, 'Open another client.'],
 };
 

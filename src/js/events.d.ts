@@ -8,7 +8,7 @@ export interface ClientEvents {
   error: SyncError;
   /** The browser lost the store. It is told once, to those who listen, or else to those who begin to in one task; after a second without any, to the console, too. */
   storage: StorageReset;
-  /** Somebody else has changed what this client changed, and rules settled it. */
+  /** Somebody else has changed what this client changed, and rules settled it, or a person or the app's function (the rules `manual` and `app`). */
   conflict: ConflictReport;
 }
 
@@ -30,7 +30,7 @@ export interface ConflictReport {
     /** The rule, by name. */
     readonly rule: string;
     /** Whose value is there. */
-    readonly taken: 'local' | 'remote' | 'both';
+    readonly taken: 'local' | 'remote' | 'both' | 'other';
     /** What the other had there; missing where that was nothing, or is there too. */
     readonly lost?: JsonValue;
     /** Of a text that has both: begin and end of what local wrote and of what remote wrote, four numbers for each place, in UTF-16 units. */

@@ -2,8 +2,10 @@
 
 import { freeze } from './apply.js';
 import { Cells } from './cells.js';
+import { Conflicts } from './conflicts.js';
 import { fromFault, SyncError } from './errors.js';
 import { Inbox } from './inbox.js';
+import { Rolls } from './live.js';
 import { Mutations } from './mutations.js';
 import { Pending } from './pending.js';
 import { Revision } from './revive.js';
@@ -37,13 +39,15 @@ export class Fold {
   /** What the browser says of its storage is part of the status. */
   room = new Room(() => this.#told && this.#takeStatus(this.status.current)());
 
-  /** `guard(yes)` hears whether writes would be lost with the page. */
-  constructor(owner, guard) {
+  /** `guard(yes)` hears whether writes would be lost with the page; `resolvers` are the app's functions for conflicts, by collection. */
+  constructor(owner, guard, resolvers) {
     this.#owner = owner;
     this.mutations = new Mutations(guard);
-    this.cells = new Cells(owner);
-    this.items = new Cells({ hold: (cells, yes) => cells.forEach((cell) => owner.observe(yes, cell)), load: async () => {} }, UNKNOWN);
+    this.rolls = new Rolls(owner);
+    this.cells = new Cells(owner, (collection, key) => this.rolls.known(collection, key));
+    this.items = new Cells({ hold: (cells, yes) => cells.forEach((cell) => owner.observe(yes, cell)), load: async () => {} }, () => UNKNOWN);
     this.inbox = new Inbox((...call) => owner.ask(...call));
+    this.conflicts = new Conflicts((...call) => owner.ask(...call), resolvers, (error) => this.#takeTrouble(error));
     this.pending = new Pending((yes) => owner.observe(yes));
     this.status = sourceOf(() => this.#audience);
   }
@@ -59,6 +63,7 @@ export class Fold {
     // A call's own notices may come before it has returned the id that they name.
     if (promises.length > 0) queueMicrotask(() => promises.forEach((keep) => keep()));
     for (const tell of heard) tell();
+    this.rolls.tell();
   }
 
   /** The answer to the question of this number. */
@@ -77,6 +82,7 @@ export class Fold {
   lost(error) {
     this.mutations.lost(error);
     this.inbox.lost();
+    this.conflicts.lost();
     this.#refuse(error);
     this.#takeStatus({ ...this.status.current, phase: 'opening', error })();
   }
@@ -87,9 +93,11 @@ export class Fold {
     this.#refuse(error);
     this.#takeStatus({ ...this.status.current, phase, error: told })();
     this.cells.complete();
+    this.rolls.complete();
     this.items.complete();
     this.pending.complete();
     this.inbox.complete();
+    this.conflicts.complete();
     this.#audience.complete();
     this.conflict.complete();
     this.trouble.complete();
@@ -98,8 +106,9 @@ export class Fold {
 
   /** For a module that was started again and knows of nothing. */
   retell() {
-    for (const told of [this.cells, this.items, this.pending]) told.retell();
+    for (const told of [this.rolls, this.cells, this.items, this.pending]) told.retell();
     this.inbox.retell(++this.#order);
+    this.conflicts.retell(++this.#order);
   }
 
   #take(notice) {
@@ -109,9 +118,13 @@ export class Fold {
       case 'item':
         return this.#takeItem(notice);
       case 'inboxAdded':
-        return this.inbox.added(notice, ++this.#order);
+        return this.inbox.add(notice.item.entry, { ...notice.item, ...notice.write }, ++this.#order);
       case 'inboxRemoved':
-        return this.inbox.removed(notice, ++this.#order);
+        return this.inbox.remove(notice.entry, ++this.#order);
+      case 'unresolved':
+        return this.conflicts.take(notice, ++this.#order);
+      case 'resolved':
+        return this.conflicts.drop(notice.address, ++this.#order);
       case 'pendingItems':
         return this.pending.take(notice, ++this.#order);
       case 'status':
@@ -142,20 +155,26 @@ export class Fold {
     }
   }
 
-  #takeChange({ address, change }) {
-    const cell = this.cells.find(address.collection, address.key);
+  #takeChange({ address: { collection, key }, change }) {
+    const cell = this.cells.find(collection, key);
+    const roll = this.rolls.find(collection);
+    if (cell === undefined && roll === undefined) return undefined;
+    const before = cell?.revision ?? roll?.revisions.get(key);
+    const operations = change.operations && freeze(change.operations);
+    const revision = this.#revised(before, change, operations, cell?.retold || roll?.isLoaded === false);
+    roll?.take(key, operations || change.value !== undefined ? revision : null);
     if (cell === undefined) return undefined;
-    const order = ++this.#order;
-    if (change.change === 'operations') {
-      const operations = freeze(change.operations);
-      const revision = (cell.revision = cell.revision.after(operations, order));
-      return () => cell.emit(revision, operations);
-    }
-    // A module that was started again tells everything again: what is the same keeps its identity.
-    if (cell.retold && cell.revision && JSON.stringify(cell.current()) === JSON.stringify(change.value)) return undefined;
+    if (cell.revision === revision) return undefined;
     cell.retold = false;
-    const revision = (cell.revision = Revision.of(change.value, order));
-    return () => cell.emit(revision);
+    cell.revision = revision;
+    return () => cell.emit(revision, operations);
+  }
+
+  /** What a document is behind a change. Where everything is told again, what is the same keeps its identity. */
+  #revised(before, { value }, operations, isRetold) {
+    if (operations) return (before ?? Revision.of(undefined, 0)).after(operations, ++this.#order);
+    const isSame = isRetold && before && JSON.stringify(before.read()) === JSON.stringify(value);
+    return isSame ? before : Revision.of(value, ++this.#order);
   }
 
   #takeItem({ address, state, lastSync }) {
@@ -197,7 +216,7 @@ export class Fold {
 }
 
 /** News that observers hear before the call that made it returns; the rest is for promises. */
-const IN_THIS_TICK = new Set(['changed', 'inboxAdded', 'inboxRemoved', 'item', 'pendingItems', 'status']);
+const IN_THIS_TICK = new Set(['changed', 'inboxAdded', 'inboxRemoved', 'unresolved', 'resolved', 'item', 'pendingItems', 'status']);
 
 /** So long somebody may begin to listen. */
 const PATIENCE_MS = 1_000;

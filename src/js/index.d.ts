@@ -29,48 +29,6 @@ export declare function init(options?: InitOptions): Promise<void>;
  * place both texts stay. The module has to be loaded: by `init`, or by `open`. */
 export declare function mergeTexts(base: string, local: string, remote: string): string;
 
-// ------------------------------------------------------------------ streams
-
-/** Ends a subscription. Calling it again does nothing. */
-export interface Unsubscribe extends Disposable {
-  (): void;
-  /** Whether the subscription has ended. */
-  readonly closed: boolean;
-}
-
-/** How a subscription is made. */
-export interface SubscribeOptions {
-  /** Ends the subscription when it aborts. */
-  signal?: AbortSignal;
-}
-
-/** Who hears of a source. An observer that throws harms nobody else: the error goes to the page's `error` event. */
-export interface Observer<T> {
-  /** The value is this. `change` holds the operations that led here, where it came about by operations; a page that shows a
-   * growing text can append what they say and never read the value. */
-  next?(value: T, change?: readonly Operation[]): void;
-  /** For observers of other libraries. A source of Syncline has no errors: they are in the status. */
-  error?(error: unknown): void;
-  /** The client was closed; nothing follows. */
-  complete?(): void;
-}
-
-/**
- * A value that changes. `for await`, RxJS `from()`, Svelte stores, Solid's `from` and React's `useSyncExternalStore` take it
- * as it is; its methods need no `this`.
- *
- * A subscriber hears the value at once, unless it is not known yet (a document that is still being loaded), and each change
- * in the same tick as the write that made it. A `for await` loop that is slower than the changes gets the latest value.
- */
-export interface Source<T> extends AsyncIterable<T> {
-  /** The value: the same reference until it changes, frozen. `undefined` while it is not known. */
-  readonly current: T;
-  /** `current`, as React wants it. */
-  getSnapshot(): T;
-  /** Hears of the value. A function is an observer's `next`. */
-  subscribe(observer: Observer<T> | ((value: T, change?: readonly Operation[]) => void), options?: SubscribeOptions): Unsubscribe;
-}
-
 // ------------------------------------------------------------------ values and operations
 
 /**
@@ -84,9 +42,13 @@ export type JsonValue = null | boolean | number | string | JsonValue[] | { [name
 export type Pointer = string;
 
 import type { ClientEvents } from './events.js';
-import type { ConflictStrategy } from './merging.js';
+import type { LiveQuery } from './live.js';
+import type { Conflict, ConflictStrategy } from './merging.js';
+import type { Source, SubscribeOptions, Unsubscribe } from './source.js';
 export type * from './events.js';
+export type * from './live.js';
 export type * from './merging.js';
+export type * from './source.js';
 
 /** The length of a text in UTF-16 units, and its hash as sixteen hexadecimal digits. */
 export interface TextMark { readonly length: number; readonly hash: string }
@@ -407,7 +369,7 @@ export interface ItemStatus {
    * - `syncing`: a write of it is on its way.
    * - `synced`: it is as the server has it, as far as is known.
    * - `failed`: a write got no answer, or a passing no, and is tried again; or nobody knows what became of one, which is in the inbox.
-   * - `conflicted`: somebody else was there first, and what was meant is sent again on what is there.
+   * - `conflicted`: somebody else was there first, and what was meant is sent again on what is there, or waits until somebody decides.
    * - `rejected`: a write of it was refused, and is in the inbox.
    */
   readonly state: 'unknown' | 'pending' | 'syncing' | 'synced' | 'failed' | 'conflicted' | 'rejected';
@@ -429,6 +391,13 @@ export interface Documents<T extends object> {
   peek(key: string): T | undefined;
   /** The document as it changes. The same key gives the same source as long as it is in use. */
   watch(key: string): Source<T | undefined>;
+  /**
+   * The documents that a query finds, as they change: a new list each time that one of them comes, changes or goes, once a turn. `undefined`
+   * until all of the collection was read; it stays in memory as long as somebody looks, and for 10 s more.
+   */
+  live(query?: LiveQuery<T>): Source<readonly T[] | undefined>;
+  /** The same with their keys. */
+  liveEntries(query?: LiveQuery<T>): Source<readonly (readonly [key: string, document: T])[] | undefined>;
   /** Makes or replaces a document. */
   put(key: string, value: T): Mutation;
   /** Makes or replaces many: one write each, stored together. All are checked before any is made. */
@@ -503,6 +472,8 @@ export interface SyncStatus {
   readonly memoryBytes: number;
   /** Refused and unknown writes that the app has not removed. */
   readonly inbox: number;
+  /** Conflicts that wait until somebody decides. */
+  readonly conflicts: number;
   /** Entries sent, each time counted. */
   readonly entriesSent: number;
   /** Entries sent again after no answer. */
@@ -606,6 +577,8 @@ export interface HistoryRow {
   /** `ok`; what the server said of the first entry that it did not apply (`conflict`, `rejected`, `retry`, `tooLarge`, `expired`); or
    * the `SyncErrorCode` of what went wrong with the request as a whole. */
   readonly outcome: string;
+  /** How many places that this client and somebody else had changed were settled since the row before, by the names of the rules. */
+  readonly conflicts?: { readonly [rule: string]: number };
   /** RFC 3339, UTC. */
   readonly at: string;
 }
@@ -684,6 +657,8 @@ export interface SyncClient<C extends Record<keyof C, object> = Record<string, a
    * the next write that is stored for another reason. */
   history(): Promise<readonly HistoryRow[]>;
   readonly inbox: Inbox;
+  /** Conflicts that wait until somebody decides: see `ConflictResolver`. A tab that does not drain lists those that the one that does asks its function about, too. */
+  readonly conflicts: Source<readonly Conflict<any>[]>;
   metrics(): Metrics;
   /** Asks the browser to keep what is stored until the user clears it, and not to evict it when room is short. True if it will. Never rejects. */
   requestPersistence(): Promise<boolean>;

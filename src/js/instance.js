@@ -32,10 +32,10 @@ export class Instance {
 
   /**
    * `database` is that of `options`. `options` and `host` as the module's `Client.open` takes them; `life`, `notify` and `panicked` are added here. `auth` has the
-   * tokens; `guard` hears whether writes would be lost with the page.
+   * tokens; `guard` hears whether writes would be lost with the page; `resolvers` are the app's functions for conflicts.
    */
-  constructor(database, options, host, auth, guard) {
-    this.fold = new Fold(this, guard);
+  constructor(database, options, host, auth, guard, resolvers) {
+    this.fold = new Fold(this, guard, resolvers);
     this.#options = options;
     this.#host = host;
     this.#auth = auth;

@@ -2,6 +2,7 @@
 
 import { Auth } from './auth.js';
 import { SyncClient, unless } from './client.js';
+import { ruled } from './conflicts.js';
 import { check } from './errors.js';
 import { unloadGuard } from './guard.js';
 import { Instance } from './instance.js';
@@ -52,11 +53,12 @@ export async function open(options = {}) {
     check(typeof coalesce === 'boolean', `of the collection "${collection}", coalesce is true or false`);
     check(Object.keys(others).length === 0, `of the collection "${collection}", there is no option "${Object.keys(others)[0]}"`);
     checkVersion(collection, version, migrate);
-    return { collection, coalesce, version, migrate, conflict };
+    return { collection, coalesce, version, migrate, ...ruled(collection, conflict) };
   });
   const uncoalesced = declared.filter(({ coalesce }) => !coalesce).map(({ collection }) => collection);
   const versions = declared.filter(({ version }) => version > 0).map(({ collection, version }) => [collection, version]);
   const rules = declared.filter(({ conflict }) => conflict !== undefined).map(({ collection, conflict }) => [collection, conflict]);
+  const resolvers = new Map(declared.map(({ collection, resolver }) => [collection, resolver]));
   host.migrate = migrator(new Map(declared.map(({ collection, migrate }) => [collection, migrate])));
   const numbers = {
     memoryBytesMax: storage?.memoryBytesMax,
@@ -90,7 +92,8 @@ export async function open(options = {}) {
     await unless(signal, async () => {
       await init({ wasm });
       if (signal?.aborted) return;
-      instance = new Instance(database, JSON.stringify({ name, scope, url, config }), host, auth, guardUnload ? unloadGuard() : undefined);
+      const guard = guardUnload ? unloadGuard() : undefined;
+      instance = new Instance(database, JSON.stringify({ name, scope, url, config }), host, auth, guard, resolvers);
       await instance.ready;
     });
   } catch (error) {

@@ -33,6 +33,18 @@ pub struct Clash {
     pub marks: Vec<Mark>,
 }
 
+impl Clash {
+    /// Whether it is the app's, or a person's, to settle.
+    pub fn is_left(&self) -> bool {
+        self.is_the_apps() || self.rule == Rule::Manual.name()
+    }
+
+    /// Whether the app's own function is asked.
+    pub fn is_the_apps(&self) -> bool {
+        self.rule == Rule::App.name()
+    }
+}
+
 /// What is there after a clash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Taken {
@@ -42,6 +54,8 @@ pub enum Taken {
     Remote,
     /// Both, in a text.
     Both,
+    /// Something else, as the app has settled it.
+    Other,
 }
 
 /// The document that both knew.
@@ -131,7 +145,7 @@ impl<'v> Merging<'v> {
     fn clash(&mut self, rule: &Rule, sides: Sides<'v>) -> Option<Value> {
         let Sides { base, local, remote } = sides;
         let taken = match (rule, local, remote) {
-            (Rule::Local, ..) => Taken::Local,
+            (Rule::Local | Rule::App | Rule::Manual, ..) => Taken::Local,
             (Rule::Remote, ..) => Taken::Remote,
             (Rule::LastWriter(place), ..) => {
                 let tokens = place.tokens();

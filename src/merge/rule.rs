@@ -37,6 +37,10 @@ pub enum Rule {
     Text,
     /// What never changes: where documents are merged it is the base's, whoever has changed it.
     Fixed,
+    /// What the app's own function says. Until then, what this client has.
+    App,
+    /// What a person says, the same.
+    Manual,
 }
 
 /// The rules of a collection: for its fields, and for all others. A rule at a place says of all of an object there what becomes of
@@ -63,7 +67,7 @@ impl RuleError {
     pub fn said(self) -> &'static str {
         match self {
             RuleError::NoRule => {
-                "a rule is local, remote, max, min, sum, set, text, fixed, { lastWriter }, { list } or { messages: { id, at } }"
+                "a rule is local, remote, max, min, sum, set, text, fixed, manual, { lastWriter }, { list } or { messages: { id, at } }"
             }
             RuleError::NoPointer => "places are RFC 6901 pointers",
             RuleError::NoRules => "rules are one rule, or { fields, otherwise }",
@@ -80,7 +84,7 @@ impl fmt::Display for RuleError {
 impl std::error::Error for RuleError {}
 
 /// The rules that are a word.
-const WORDS: [(&str, Rule); 8] = [
+const WORDS: [(&str, Rule); 10] = [
     ("local", Rule::Local),
     ("remote", Rule::Remote),
     ("max", Rule::Max),
@@ -89,6 +93,8 @@ const WORDS: [(&str, Rule); 8] = [
     ("set", Rule::Set),
     ("text", Rule::Text),
     ("fixed", Rule::Fixed),
+    ("app", Rule::App),
+    ("manual", Rule::Manual),
 ];
 
 fn pointer(value: Option<&Value>) -> Result<Pointer, RuleError> {
@@ -160,6 +166,12 @@ impl Rules {
         let is_it =
             |tokens: &[String]| tokens.len() == way.len() && tokens.iter().zip(way).all(|(token, name)| token == name || token == "*");
         self.fields.iter().find(|(tokens, _)| is_it(tokens)).map(|(_, rule)| rule)
+    }
+
+    /// Whether any of them leaves something to the app, or to a person.
+    pub fn leaves(&self) -> bool {
+        let leaves = |rule: &Rule| matches!(rule, Rule::App | Rule::Manual);
+        leaves(&self.otherwise) || self.fields.iter().any(|(_, rule)| leaves(rule))
     }
 
     /// The rule for all others.

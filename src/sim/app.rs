@@ -19,6 +19,17 @@ pub struct User {
     is_ruled: bool,
 }
 
+/// The user looks at a document or no longer does, or at all of the first collection.
+fn look_at(name: Name, drawn: u64) -> Action {
+    let whole = format!("{}/", COLLECTIONS[0]);
+    match drawn {
+        0 if name == format!("{whole}0") => Action::Hold(whole, false),
+        0 => Action::Hold(name, false),
+        1 if name.starts_with(&whole) => Action::Hold(whole, true),
+        _ => Action::Hold(name, true),
+    }
+}
+
 /// What is seen of a document: `None` where it is not in memory.
 pub type Seen = Option<Option<Value>>;
 
@@ -55,7 +66,7 @@ impl User {
             60..73 => self.group(rng, dice, look),
             73..75 => Action::TakeBack(rng.up_to(4) as usize),
             75..83 => Action::Load(name),
-            83..92 => Action::Hold(name, rng.up_to(3) > 0),
+            83..92 => look_at(name, rng.up_to(3)),
             92..95 => Action::Pull,
             95 => Action::Hide,
             96 => Action::Show,

@@ -175,6 +175,9 @@ fn check(asked: &Asked, commit: &str) -> bool {
     (tally.seconds, tally.core_seconds) = (start.elapsed().as_secs_f64(), core_seconds(start.elapsed()));
     for (number, failure) in tally.failures.iter_mut().enumerate() {
         failure.again = again(asked, failure.seed);
+        // What it comes to with less takes a while.
+        let Failure { seed, step, law, what, .. } = failure;
+        eprintln!("seed {seed}, event {step}: {law}: {what}");
         if number < SHRUNK_MAX {
             shrink_failure(asked, failure);
         }

@@ -90,7 +90,6 @@ pub(super) struct Tab {
     pub asked_to_wait: u64,
     asks: u64,
     open_asks: BTreeSet<u64>,
-    held: BTreeSet<Name>,
     wake_at: Option<u64>,
     /// When the app answers the question for a token.
     pub token_comes: u64,
@@ -401,18 +400,17 @@ impl Device {
     }
 
     pub fn hold(&mut self, common: &mut Common, name: Name, held: bool) -> Halt {
-        if self.stream.is_some() { self.stream_hold(common, &name, held) } else { self.hold_engine(common, name, held) }
+        match self.stream {
+            None => self.hold_engine(common, name, held),
+            Some(_) if name.ends_with('/') => Ok(()),
+            Some(_) => self.stream_hold(common, &name, held),
+        }
     }
 
     pub fn hold_engine(&mut self, common: &mut Common, name: Name, held: bool) -> Halt {
-        let address = address(&name);
-        if held {
-            self.tab.held.insert(name);
-        } else {
-            self.tab.held.remove(&name);
-            self.oracle.no_longer_shown(&name);
-        }
-        self.tell(common, Input::Held { addresses: vec![address], held })
+        let addresses = vec![address(&name)];
+        self.oracle.held(name, held);
+        self.tell(common, Input::Held { addresses, held })
     }
 
     /// The app writes, and its turn is not over. Says whether the tab is still there.

@@ -247,6 +247,7 @@ impl Device {
             Ask::Pull => json!(["pull", number]),
             Ask::PullFeed { feed } => json!(["pull", number, feed]),
             Ask::Retry { entry, edited } => json!(["retry", number, entry.0, edited.as_ref().map(|text| parsed(text.as_str()))]),
+            Ask::Resolve { address, digest, .. } => json!(["resolve", number, name(address), digest]),
             Ask::Discard { entry } => json!(["discard", number, entry.0]),
             Ask::Push { timeout_ms } => json!(["push", number, timeout_ms]),
             Ask::Sync { address, timeout_ms } => json!(["sync", number, name(address), timeout_ms]),

@@ -162,6 +162,50 @@ await test('the last syncs are listed, the refused ones among them', async () =>
   assert.ok(said.some((row) => row.includes('sent')) && said.some((row) => row.includes('rejected')), said.join('; '));
 });
 
+/** What each side shows of the trip. */
+async function trip(side) {
+  const things = await part(`${side}-things`).locator('li').allTextContents();
+  return [await part(`${side}-where`).inputValue(), await part(`${side}-when`).inputValue(), ...things];
+}
+
+async function set(side, field, value) {
+  await part(`${side}-${field}`).fill(value);
+  await page.keyboard.press('Enter');
+}
+
+await test('what both sides have changed is merged by rules, and where none decides, somebody does', async () => {
+  await set('left', 'where', 'Rome');
+  await set('left', 'bring', 'tent');
+  await until('both have it', async () => (await trip('right')).join() === 'Rome,,tent');
+  await part('right-network').click();
+  await set('right', 'where', 'Paris');
+  await set('right', 'when', 'in May');
+  await set('right', 'bring', 'stove');
+  await set('left', 'where', 'Oslo');
+  await set('left', 'when', 'in June');
+  await set('left', 'bring', 'rope');
+  await until('the left side is sent', async () => (await figure('left-queue')) === '0');
+  await part('right-network').click();
+  const rows = part('right-conflict-list').locator('li');
+  await until('somebody is asked', async () => (await rows.count()) === 1);
+  assert.deepEqual(await rows.getByRole('button').allTextContents(), ['Keep “Paris”', 'Take “Oslo”', 'Use this']);
+  assert.match(await rows.locator('p').textContent(), /“Rome”/);
+  assert.equal(await figure('right-conflict-count'), '1');
+  assert.deepEqual(await trip('right'), ['Paris', 'in June', 'tent', 'rope', 'stove'], 'the rest is merged by then');
+  if (process.env.SYNCLINE_PICTURE) {
+    await page.setViewportSize({ width: 1280, height: 1400 });
+    await page.screenshot({ path: process.env.SYNCLINE_PICTURE, fullPage: true });
+  }
+  await addTodo('right', 'Others go on');
+  await until('others go on', async () => (await todos('left')).includes('Others go on'));
+  assert.deepEqual(await trip('left'), ['Oslo', 'in June', 'tent', 'rope'], 'nothing of it is sent yet');
+  await rows.getByRole('textbox').fill('Bergen');
+  await rows.getByRole('button', { name: 'Use this' }).click();
+  await until('both have what was decided', async () => [await trip('left'), await trip('right')].every((side) => side.join() === 'Bergen,in June,tent,rope,stove'));
+  assert.ok(await part('right-conflicts').isHidden());
+  await until('the rule is told of', async () => (await part('right-outcomes').textContent()).includes('not “in May”'));
+});
+
 await test('d10: what was typed is text wherever it is shown', async () => {
   const hostile = '<img src=x onerror="window.owned = true"><script>window.owned = true</script>';
   await type('left', hostile);

@@ -48,6 +48,33 @@ const drainerOf = async (pages) => {
   return found;
 };
 
+await test('a list shows in every tab what all of them and others write, and all of it behind a reload', async () => {
+  const { context, pages } = await tabs('lists', 2);
+  const list = () => {
+    window.lists = [];
+    notes.live({ where: ({ n }) => n > 0, orderBy: 'n', limit: 250 }).subscribe((list) => window.lists.push(list.map(({ n }) => n)));
+  };
+  const shows = (page, wanted) =>
+    until('the list shows it', () => page.evaluate((wanted) => JSON.stringify(window.lists.at(-1)) === wanted, JSON.stringify(wanted)));
+  const upTo = (count) => Array.from({ length: count }, (_, at) => at + 1);
+  for (const page of pages) await page.evaluate(list);
+  const text = 'x'.repeat(2_000);
+  await pages[0].evaluate((text) => notes.putAll(Array.from({ length: 200 }, (_, n) => [`k${n}`, { n, text }])).settled.then(() => {}), text);
+  for (const page of pages) await shows(page, upTo(199));
+  const elsewhere = await tab(await browser.newContext(), 'lists');
+  await elsewhere.evaluate(list);
+  await elsewhere.evaluate(() => client.pull());
+  await shows(elsewhere, upTo(199));
+  await elsewhere.evaluate(() => Promise.all([notes.put('more', { n: 200 }).settled, notes.delete('k1').settled]).then(() => {}));
+  await pages[1].evaluate(() => client.pull());
+  const now = upTo(200).slice(1);
+  for (const page of pages) await shows(page, now);
+  const again = await tab(context, 'lists', { storage: { memoryBytesMax: 100_000 } });
+  await again.evaluate(list);
+  await shows(again, now);
+  assert.equal(await again.evaluate(() => window.lists.length), 1, 'at once, and not piece by piece');
+});
+
 await test('c6: any tab writes, one sends, and every tab sees it', async () => {
   const { pages } = await tabs('any', 3);
   const { drainer, others } = await drainerOf(pages);

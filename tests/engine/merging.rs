@@ -9,13 +9,13 @@ use syncline::engine::notice::{Ending, Notice};
 use crate::harness::*;
 
 /// The options of a client whose collection `c` has these rules.
-fn by(rules: &Value) -> Config {
+pub fn by(rules: &Value) -> Config {
     let merge = json!({ "c": rules }).to_string();
     Config { merge: serde_json::from_str(&merge).unwrap(), ..config() }
 }
 
 /// Two clients of one user who both have the document `base`, where that is one.
-fn two(server: &mut Server, rules: &Value, base: &Value) -> (Client, Client) {
+pub fn two(server: &mut Server, rules: &Value, base: &Value) -> (Client, Client) {
     let mut a = Client::with(by(rules), Disk::default(), 1);
     let mut b = Client::with(by(rules), Disk::default(), 100);
     a.live(server, 100);
@@ -34,7 +34,7 @@ fn becomes(document: &Value) -> Mutation {
 }
 
 /// What the places were that were settled, and whose value is there.
-fn settled(client: &Client) -> Vec<(String, &'static str)> {
+pub fn settled(client: &Client) -> Vec<(String, &'static str)> {
     let mut settled = Vec::new();
     for notice in &client.notices {
         if let Notice::Conflicted { conflicts, .. } = notice {
@@ -197,6 +197,33 @@ fn i8_what_is_taken_back_leaves_what_was_made_on_it_and_nothing_of_its_own() {
 }
 
 #[test]
+fn i26_what_each_document_of_a_group_was_made_on_is_known_behind_a_crash() {
+    let mut server = Server::new();
+    let rules = json!({ "fields": { "/n": "sum" } });
+    let (mut a, mut b) = two(&mut server, &rules, &json!({ "n": 1 }));
+    a.mutate(put("l", r#"{"n":1}"#)).unwrap();
+    a.live(&mut server, 1_000);
+    b.live(&mut server, 6_000);
+    b.tell(Input::WentOffline);
+    let parts = ["k", "l"].map(|key| merge(key, r#"{"n":3,"b":true}"#));
+    b.mutate(Mutation::group(parts.into()).unwrap()).unwrap();
+    b.turn();
+    a.mutate(merge("k", r#"{"n":11}"#)).unwrap();
+    a.mutate(merge("l", r#"{"n":21}"#)).unwrap();
+    a.live(&mut server, 1_000);
+    b.tell(Input::WentOnline);
+    b.turn();
+    b.answer(&mut server);
+    b.pass(20);
+    let both = [Some(json!({ "n": 13, "b": true })), Some(json!({ "n": 23, "b": true }))];
+    assert_eq!(["k", "l"].map(|key| b.view(key)), both);
+    let mut b = b.crash_with(by(&rules));
+    assert_eq!(["k", "l"].map(|key| b.view(key)), both, "behind a crash it is the same");
+    b.live(&mut server, 6_000);
+    assert_eq!(["k", "l"].map(|key| server.document(key)), both);
+}
+
+#[test]
 fn i26_a_group_is_merged_and_goes_together() {
     let mut server = Server::new();
     let (mut a, mut b) = two(&mut server, &json!({ "fields": { "/n": "sum" } }), &json!({ "n": 1 }));
@@ -210,5 +237,29 @@ fn i26_a_group_is_merged_and_goes_together() {
     a.live(&mut server, 1_000);
     b.live(&mut server, 6_000);
     assert!(matches!(b.ending(&group), Some(Ending::Merged { .. })));
+    assert_eq!((server.document("k"), server.document("l")), (Some(json!({ "n": 13, "b": true })), Some(json!({ "n": 23, "b": true }))));
+}
+
+#[test]
+fn i26_a_group_that_waits_is_merged_behind_a_crash_too() {
+    let mut server = Server::new();
+    let rules = json!({ "fields": { "/n": "sum" } });
+    let (mut a, mut b) = two(&mut server, &rules, &json!({ "n": 1 }));
+    a.mutate(put("l", r#"{"n":1}"#)).unwrap();
+    a.live(&mut server, 1_000);
+    b.live(&mut server, 6_000);
+    b.tell(Input::WentOffline);
+    let parts = ["k", "l"].map(|key| merge(key, r#"{"n":3,"b":true}"#));
+    b.mutate(Mutation::group(parts.into()).unwrap()).unwrap();
+    b.turn();
+    a.mutate(merge("k", r#"{"n":11}"#)).unwrap();
+    a.mutate(merge("l", r#"{"n":21}"#)).unwrap();
+    a.live(&mut server, 1_000);
+    b.tell(Input::WentOnline);
+    b.turn();
+    b.answer(&mut server);
+    b.pass(20);
+    let mut b = b.crash_with(by(&rules));
+    b.live(&mut server, 2_000);
     assert_eq!((server.document("k"), server.document("l")), (Some(json!({ "n": 13, "b": true })), Some(json!({ "n": 23, "b": true }))));
 }

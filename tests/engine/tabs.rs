@@ -20,7 +20,7 @@ pub struct Device {
     pub disk: Disk,
     pub tabs: Vec<Client>,
     /// Whether what they say is heard.
-    hears: bool,
+    pub hears: bool,
     seeds: u64,
 }
 

@@ -9,7 +9,7 @@ import { gzipSync } from 'node:zlib';
 import { root, sources, stage } from './stage.mjs';
 
 /** The most that src/js may weigh, bundled, minified and gzipped, without the glue that wasm-bindgen makes. */
-const GZIP_BYTES_MAX = 14_900;
+const GZIP_BYTES_MAX = 17_200;
 
 const BUNDLE = { bundle: true, minify: true, write: false, format: 'esm', target: 'es2022', logLevel: 'error' };
 const esbuild = await import('esbuild').catch(() => null);

@@ -32,6 +32,7 @@ test('every notice is understood', async () => {
   const { load, facade } = await stage();
   const { Fold } = await load('fold.js');
   const told = async (notice) => {
+    const asks = [];
     const owner = {
       hold() {},
       observe() {},
@@ -40,6 +41,7 @@ test('every notice is understood', async () => {
       openFailed: (error) => (owner.heard = error),
       tokenWanted: (reason) => (owner.heard = reason),
       tokenGivenUp: () => (owner.heard = 'given up'),
+      ask: async (...call) => void asks.push(call),
     };
     const fold = new Fold(owner);
     const [first, second] = ['018f3c00-0000-7000-8000-000000000001', '018f3c00-0000-7000-8000-000000000002'];
@@ -54,7 +56,7 @@ test('every notice is understood', async () => {
     const asked = fold.answer(6).then(() => 'answered', (error) => error);
     fold.turn(JSON.stringify([notice]));
     await Promise.resolve();
-    return { fold, owner, batches, cell, item, troubles, reports, asked };
+    return { fold, owner, asks, batches, cell, item, troubles, reports, asked };
   };
   const isError = (error, code) => assert.ok(error instanceof facade.SyncError && error.code === code, String(error));
   const checks = {
@@ -82,6 +84,16 @@ test('every notice is understood', async () => {
       isError(error, item.error.code);
     },
     conflicted: ({ reports }, { address, conflicts }) => assert.deepEqual(reports, [{ ...address, conflicts }]),
+    async unresolved({ fold, asks }, { address, digest, mine, fields, mutations, asked }) {
+      if (asked) {
+        await new Promise((resolve) => setTimeout(resolve));
+        return assert.deepEqual(asks, [['resolve', address.collection, address.key, `{"digest":"${digest}","take":"defer"}`]]);
+      }
+      const [{ id, collection, key, ...rest }] = fold.conflicts.source.current;
+      assert.deepEqual([id, collection, key, rest.mine.text, rest.fields, rest.mutationIds], [mutations[0], address.collection, address.key, mine.text, fields, mutations]);
+      assert.deepEqual([rest.base, rest.theirs], [undefined, undefined]);
+    },
+    resolved: ({ fold }) => assert.deepEqual(fold.conflicts.source.current, []),
     inboxRemoved: ({ fold }) => assert.deepEqual(fold.inbox.source.current, []),
     pendingItems: ({ fold }, { added }) => assert.deepEqual(fold.pending.source.current, added),
     troubled: ({ troubles }, { error }) => isError(troubles[0], error.code),

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use syncline::engine::clock::Wall;
 use syncline::engine::error::{Code, Fault};
 use syncline::engine::ident::{AskId, LoadId, MutationId, RequestId, WriteId};
-use syncline::engine::input::{Ask, Bytes, Found, Input, Meta, Reply, SendFailure, StoreFailure, Versions};
+use syncline::engine::input::{Ask, Bytes, Decision, Found, Input, Meta, Reply, SendFailure, StoreFailure, Versions};
 use syncline::engine::message::{Errand, Message};
 use syncline::engine::notice::Phase;
 use syncline::protocol::Address;
@@ -17,7 +17,8 @@ variants!(Input as input_name, INPUTS:
 );
 variants!(Message as message_name, MESSAGES: Grew, Turned, Asked, Here, Wanted, Done);
 variants!(Errand as errand_name, ERRANDS: Pull, Push);
-variants!(Ask as ask_name, ASKS: Load, Pull, PullFeed, Wait, Push, Sync, Retry, Discard, Close);
+variants!(Ask as ask_name, ASKS: Load, Pull, PullFeed, Wait, Push, Sync, Retry, Discard, Resolve, Close);
+variants!(Decision as decision_name, DECISIONS: Mine, Theirs, Value, Defer);
 variants!(StoreFailure as store_failure_name, STORE_FAILURES: Unavailable, TooNew, Aborted, Quota, Fenced, Replaced, Behind);
 variants!(SendFailure as send_failure_name, SEND_FAILURES: NoAnswer, Truncated, TooLarge, Cancelled, Threw);
 
@@ -29,6 +30,10 @@ struct Line {
 
 fn address() -> Address {
     Address::of("notes", "a/ü")
+}
+
+fn resolve(decision: Decision) -> Ask {
+    Ask::Resolve { address: address(), digest: "9c5b94b1ad3ff1aa".into(), decision }
 }
 
 fn samples() -> Vec<(&'static str, Input)> {
@@ -83,6 +88,11 @@ fn samples() -> Vec<(&'static str, Input)> {
         ("asked: retry", Ask::Retry { entry: mutation.clone(), edited: None }),
         ("asked: retry, edited", Ask::Retry { entry: mutation.clone(), edited: Some("{\"n\":1.0}".into()) }),
         ("asked: discard", Ask::Discard { entry: mutation.clone() }),
+        ("asked: resolve, mine", resolve(Decision::Mine)),
+        ("asked: resolve, theirs", resolve(Decision::Theirs)),
+        ("asked: resolve, a value", resolve(Decision::Value(Some("{\"n\":1.0}".into())))),
+        ("asked: resolve, no value", resolve(Decision::Value(None))),
+        ("asked: resolve, later", resolve(Decision::Defer)),
         ("asked: close", Ask::Close),
     ];
     let error = Some(Fault::new(Code::Network, "no answer from the server"));
@@ -166,7 +176,7 @@ fn every_input_is_written_and_read_as_its_vector_says() {
 fn every_input_has_a_vector() {
     let inputs: Vec<Input> = samples().into_iter().map(|(_, input)| input).collect();
     assert_covered("inputs", INPUTS, inputs.iter().map(input_name));
-    let (mut messages, mut errands, mut asked, mut store, mut send) = (vec![], vec![], vec![], vec![], vec![]);
+    let (mut messages, mut errands, mut asked, mut decided, mut store, mut send) = (vec![], vec![], vec![], vec![], vec![], vec![]);
     for input in &inputs {
         match input {
             Input::Heard { message } => {
@@ -176,7 +186,12 @@ fn every_input_has_a_vector() {
                 }
                 assert_eq!(Message::read(&message.text()).as_ref(), Some(message));
             }
-            Input::Asked { what, .. } => asked.push(ask_name(what)),
+            Input::Asked { what, .. } => {
+                if let Ask::Resolve { decision, .. } = what {
+                    decided.push(decision_name(decision));
+                }
+                asked.push(ask_name(what));
+            }
             Input::WriteFailed { why, .. } => store.push(store_failure_name(why)),
             Input::SendFailed { why, .. } => send.push(send_failure_name(why)),
             _ => {}
@@ -185,6 +200,7 @@ fn every_input_has_a_vector() {
     assert_covered("messages", MESSAGES, messages);
     assert_covered("errands", ERRANDS, errands);
     assert_covered("questions", ASKS, asked);
+    assert_covered("decisions", DECISIONS, decided);
     assert_covered("failures of the store", STORE_FAILURES, store);
     assert_covered("failures of requests", SEND_FAILURES, send);
 }

@@ -10,14 +10,15 @@ use syncline::engine::header;
 use syncline::engine::ident::{AskId, MutationId};
 use syncline::engine::merging::Conflict;
 use syncline::engine::notice::{Durability, Ending, ItemState, ItemStatus, Notice, Phase, Status, StorageKind, ViewChange};
+use syncline::engine::resolving::Unresolved;
 use syncline::protocol::member::text_of;
 use syncline::protocol::{Address, Json, KeyedOperation, Text};
 
 use crate::vectors::{Vectors, assert_covered, raw, variants};
 
 variants!(Notice as notice_name, NOTICES:
-    Opened, OpenFailed, Changed, Durable, Settled, Answered, Item, PendingItems, InboxAdded, InboxRemoved, Conflicted, TokenWanted,
-    TokenGivenUp, Status, Reset, Troubled,
+    Opened, OpenFailed, Changed, Durable, Settled, Answered, Item, PendingItems, InboxAdded, InboxRemoved, Conflicted, Unresolved, Resolved,
+    TokenWanted, TokenGivenUp, Status, Reset, Troubled,
 );
 variants!(ItemState as state_name, STATES: Unknown, Pending, Syncing, Synced, Failed, Conflicted, Rejected);
 variants!(ViewChange as change_name, CHANGES: Value, Operations);
@@ -97,8 +98,30 @@ fn samples() -> Vec<(String, Notice)> {
         lost: lost.map(|lost| Json::parse(lost).unwrap()),
         marks: marks.to_vec(),
     };
-    let conflicts = vec![conflict("local", Some("null"), &[]), conflict("remote", None, &[]), conflict("both", None, &[1, 2, 2, 4])];
+    let conflicts = vec![
+        conflict("local", Some("null"), &[]),
+        conflict("remote", None, &[]),
+        conflict("both", None, &[1, 2, 2, 4]),
+        conflict("other", None, &[]),
+    ];
     samples.push(("conflicted".into(), Notice::Conflicted { address: Address::of("notes", "a/ü"), conflicts }));
+    let left = |asked, base: Option<&str>, theirs: Option<&str>| {
+        let document = |text: Option<&str>| text.map(|text| Json::parse(text).unwrap());
+        let fields = if base.is_some() { vec!["/text".into(), "/a~1b".into()] } else { vec!["".into()] };
+        Notice::Unresolved(Box::new(Unresolved {
+            address: Address::of("notes", "a/ü"),
+            digest: "9c5b94b1ad3ff1aa".into(),
+            base: document(base),
+            mine: document(Some(r#"{"text":"mine","n":9007199254740993}"#)),
+            theirs: document(theirs),
+            fields,
+            mutations: vec![id(1), id(2)],
+            asked,
+        }))
+    };
+    samples.push(("unresolved: asked".into(), left(true, Some(r#"{"text":"both"}"#), Some(r#"{"text":"theirs"}"#))));
+    samples.push(("unresolved: for a person".into(), left(false, None, None)));
+    samples.push(("resolved".into(), Notice::Resolved { address: Address::of("notes", "a/ü") }));
     samples.push(("inboxRemoved".into(), Notice::InboxRemoved { entry: id(1) }));
     samples.push(("pendingItems: none".into(), pending(&[], &[])));
     let durabilities = [Durability::Strict, Durability::Relaxed, Durability::Memory];
@@ -146,6 +169,7 @@ fn idle() -> Status {
         pending_bytes: 0,
         memory_bytes: 0,
         inbox: 0,
+        conflicts: 0,
         entries_sent: 0,
         entries_resent: 0,
         entries_acknowledged: 0,
@@ -172,6 +196,7 @@ fn busy() -> Status {
         pending_bytes: 300,
         memory_bytes: 4_000,
         inbox: 4,
+        conflicts: 10,
         entries_sent: 5,
         entries_resent: 6,
         entries_acknowledged: 7,

@@ -298,8 +298,12 @@ fn pin_documents(vectors: &mut Vectors) {
         items: 2,
         outcome: "ok".into(),
         at: AT,
+        conflicts: None,
     };
     pin(vectors, Spot("history", Kind::History, 7), text_of(&row), NOTHING);
+    assert_eq!(Row::read(&text_of(&row)), Some(row.clone()));
+    let row = Row { conflicts: Some([("app", 1), ("remote", 2)].into()), ..row };
+    pin(vectors, Spot("history: with conflicts", Kind::History, 8), text_of(&row), NOTHING);
     assert_eq!(Row::read(&text_of(&row)), Some(row));
     let quarantine = header::quarantine("pull", "not JSON", AT);
     pin(vectors, Spot("quarantine", Kind::Quarantine, 0), quarantine, Some("{\"broken\":\u{1}".to_owned()));

@@ -12,7 +12,7 @@ import { close, test } from './support/suite.mjs';
 
 /** Interfaces that an app fills in: the package reads them, so there is no object of it to look at. */
 const FILLED_IN_BY_APPS = [
-  'BatchOptions', 'Change', 'ClientEvents', 'CloseOptions', 'Collection', 'FunctionTransport', 'InitOptions', 'MutateOptions', 'Observer', 'OpenOptions', 'PollOptions', 'PullAnswer',
+  'BatchOptions', 'Change', 'ClientEvents', 'CloseOptions', 'Collection', 'FunctionTransport', 'InitOptions', 'LiveQuery', 'MutateOptions', 'Observer', 'OpenOptions', 'PollOptions', 'PullAnswer',
   'PullOptions', 'StorageOptions', 'SubscribeOptions', 'UrlTransport', 'WaitOptions',
 ];
 
@@ -26,7 +26,16 @@ async function specimens() {
   const sent = new Promise((resolve) => { spliced = resolve; });
   const client = await open({
     name: 'members',
-    collections: { merged: { conflict: 'local' } },
+    collections: {
+      merged: { conflict: 'local' },
+      left: { conflict: { fields: { '/n': 'manual' } } },
+      asked: {
+        conflict: (input) => {
+          seen.ConflictInput = input;
+          return { take: 'mine' };
+        },
+      },
+    },
     transport: {
       level: 'A',
       accepts: ['put', 'delete', 'splice'],
@@ -70,6 +79,11 @@ async function specimens() {
   seen.ItemStatus = notes.status('a').current;
   await client.documents('merged').put('clash', { n: 1 }).settled;
   await client.documents('merged').put('clash', { n: 3 }).settled;
+  for (const name of ['left', 'asked']) {
+    await client.documents(name).put('clash', { n: 1 }).settled;
+    await client.documents(name).put('clash', { n: 3 }).settled;
+  }
+  for await (const conflicts of client.conflicts) if (([seen.Conflict] = conflicts)[0]) break;
   const refused = notes.put('refused', {});
   client.pendingItems.subscribe(() => {});
   [seen.ItemName] = client.pendingItems.current;

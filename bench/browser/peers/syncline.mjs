@@ -15,7 +15,7 @@ export const notes = {
   bulk: `putAll: ${DURABLE}`,
   acknowledge: 'strict durable first; until `settled` of every write says applied, which is when the store has it too',
   reopenOne: 'open, loading the wasm module with it, and get',
-  reopenAll: 'open, loading the wasm module with it, and get of every key',
+  reopenAll: 'open, loading the wasm module with it, and the first list of all',
 };
 export const unable = {};
 
@@ -42,7 +42,7 @@ export async function open(server, { strict = server !== null } = {}) {
       applied(await Promise.all(documents.map((document) => messages.put(document.id, document).settled)));
     },
     one: (key) => messages.get(key),
-    all: (keys) => Promise.all(keys.map((key) => messages.get(key))),
+    all: () => new Promise((resolve) => messages.live().subscribe(resolve)),
   };
 }
 

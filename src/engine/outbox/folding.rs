@@ -3,13 +3,14 @@
 use super::{Outbox, State};
 use crate::engine::ident::MutationId;
 use crate::engine::queued::Queued;
+use crate::ordered::OrderedSet;
 use crate::protocol::member::Fields;
 use crate::protocol::{Address, Seen};
 
 impl Outbox {
-    /// With nothing in it; of each document so many mutations are kept singly.
-    pub fn keeping(singles: usize) -> Outbox {
-        Outbox { singles, ..Outbox::default() }
+    /// With nothing in it; of each document so many mutations are kept singly. Whether conflicts are looked for in it.
+    pub fn keeping(singles: usize, meets: bool) -> Outbox {
+        Outbox { singles, met: meets.then(OrderedSet::default), ..Outbox::default() }
     }
 
     /// A text of so many bytes is kept for one of its operations.
@@ -141,7 +142,7 @@ impl Outbox {
     }
 
     /// Takes all of these out, to be put in again as the first of them: what waits for one waits for that.
-    pub(super) fn join(&mut self, ids: &[MutationId]) -> Option<(u64, Box<Queued>)> {
+    pub fn join(&mut self, ids: &[MutationId]) -> Option<(u64, Box<Queued>)> {
         let (first, others) = ids.split_first()?;
         let (mut waiting, mut carries) = (Vec::new(), Vec::new());
         for other in others {

@@ -272,7 +272,7 @@ fn crowd(outbox: &mut Outbox, count: u64) -> Vec<bool> {
 
 #[test]
 fn a_document_is_folded_when_twice_as_many_wait_as_are_kept_singly_and_after_each_as_many_more() {
-    let mut outbox = Outbox::keeping(3);
+    let mut outbox = Outbox::keeping(3, false);
     assert_eq!(crowd(&mut outbox, 9), [false, false, false, false, false, false, true, false, false]);
     outbox.calm(&Address::of("c", "k"));
     assert_eq!(crowd(&mut outbox, 4), [false, false, false, true]);
@@ -285,7 +285,7 @@ fn the_oldest_are_folded_in_runs_of_what_may_become_one() {
         let runs = outbox.foldable(&k, most, bytes).into_iter().filter(|run| !run.is_empty());
         runs.map(|run| run.iter().map(MutationId::to_string).collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()
     };
-    let mut outbox = Outbox::keeping(3);
+    let mut outbox = Outbox::keeping(3, false);
     crowd(&mut outbox, 9);
     assert_eq!(runs(&outbox, 9, 99), ["1 2 3 4 5 6"], "the last three are kept singly");
     assert_eq!(runs(&outbox, 4, 99), ["1 2 3 4", "5 6"]);
@@ -301,7 +301,7 @@ fn the_oldest_are_folded_in_runs_of_what_may_become_one() {
     outbox.seal_documents(std::slice::from_ref(&k));
     assert!(runs(&outbox, 9, 99).is_empty());
 
-    let mut outbox = Outbox::keeping(1);
+    let mut outbox = Outbox::keeping(1, false);
     crowd(&mut outbox, 2);
     stage(&mut outbox, "group", &["k", "l"]);
     crowd(&mut outbox, 3);
@@ -310,7 +310,7 @@ fn the_oldest_are_folded_in_runs_of_what_may_become_one() {
 
 #[test]
 fn what_is_folded_keeps_its_names_and_is_counted_by_what_it_takes() {
-    let mut outbox = Outbox::keeping(1);
+    let mut outbox = Outbox::keeping(1, false);
     crowd(&mut outbox, 4);
     outbox.keep_text(&id("2"), 0, 7);
     outbox.keep_text(&id("2"), 0, 5);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Layer;
+use super::{Layer, is_whole};
 use crate::engine::coalesce::Composer;
 use crate::engine::merging::{is_change, made_again};
 use crate::merge::text::{Change, merge};
@@ -20,6 +20,8 @@ pub(super) struct Fold {
     pub(super) unfit: Option<ApplyError>,
     /// By which rules changes are merged that were made on another document.
     pub(super) rules: Option<Arc<Rules>>,
+    /// Whether anybody knows what is there.
+    pub(super) is_known: bool,
     /// Whether what each change is made on is asked for.
     pub(super) captures: bool,
     /// Whether the last operation was made on another document.
@@ -46,6 +48,7 @@ impl Fold {
             made: None,
             unfit: None,
             rules: None,
+            is_known: true,
             captures: false,
             is_merged: false,
             clashes: Vec::new(),
@@ -96,7 +99,9 @@ impl Fold {
     fn change(&mut self, layer: &Layer, index: usize) -> Option<Text> {
         let operation = &layer.operations[index];
         let kept = layer.before(index).cloned();
-        let rules = self.rules.clone().filter(|_| !layer.is_shadow && is_change(operation));
+        let rules = self.rules.clone().filter(|_| self.is_known && !layer.is_shadow && is_change(operation));
+        // What says all of a document is that, unless it is merged with what nobody knows.
+        self.is_known |= is_whole(operation) && (self.rules.is_none() || kept.is_none());
         let Some(rules) = rules.filter(|_| kept.is_some() || self.captures) else {
             self.apply(operation);
             return kept;

@@ -1,11 +1,11 @@
 //! The texts that splices were made on, for when the base has them no more.
 
-use super::{Document, Layer, Replica, is_splice, is_whole};
+use super::{Document, Layer, Replica, is_splice};
 use crate::engine::ident::MutationId;
 use crate::engine::merging::is_change;
 use crate::engine::replica::fold::Fold;
 use crate::ordered::OrderedSet;
-use crate::protocol::{Address, Operation, Pointer, Text};
+use crate::protocol::{Address, Json, Operation, Pointer, Text};
 
 /// A text that a run of splices was made on; or the text of a document that a change was made on, which is empty where there was none.
 #[derive(Clone, Debug)]
@@ -28,7 +28,7 @@ impl Before {
 }
 
 impl Replica {
-    /// From here on it is remembered under or over whose splices something changes, or no longer.
+    /// From here on it is remembered under or over whose splices, or changes that are merged, something changes, or no longer.
     pub fn follow_texts(&mut self, followed: bool) {
         self.edited = followed.then(OrderedSet::default);
     }
@@ -38,20 +38,21 @@ impl Replica {
         self.edited.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
-    /// The documents with splices.
-    pub fn spliced(&self) -> OrderedSet<Address> {
-        let mut spliced = OrderedSet::default();
-        for (address, _) in self.documents.iter().filter(|(_, document)| document.has(is_splice)) {
-            spliced.insert(address.clone(), ());
+    /// The documents with splices, or with changes that are merged.
+    pub fn with_texts(&self) -> OrderedSet<Address> {
+        let mut with_texts = OrderedSet::default();
+        for (address, _) in self.documents.iter().filter(|(_, document)| document.has_texts()) {
+            with_texts.insert(address.clone(), ());
         }
-        spliced
+        with_texts
     }
 
-    /// The texts that the runs of splices of a document were made on, whether its base has them or not; and those that layers were made on
+    /// The texts that the runs of splices, and the changes, of a document were made on, whether its base has them or not; and those that layers were made on
     /// that are not stored, where they go on with a run behind one that is: somebody else may store something between the two.
     pub fn texts(&self, address: &Address, is_stored: &dyn Fn(&MutationId) -> bool) -> Vec<Before> {
         let Some(document) = self.documents.get(address) else { return Vec::new() };
-        let mut texts = document.begun(&mut document.fold(), |_, _| true);
+        let mut fold = Fold { captures: true, ..document.fold() };
+        let mut texts = document.begun(&mut fold, |_, _| true);
         texts.extend(document.gone_on(is_stored));
         texts
     }
@@ -64,6 +65,22 @@ impl Replica {
     /// Remembers the texts that splices of a document were made on, before anything about it changes.
     pub fn capture(&mut self, address: &Address) {
         self.documents.get_mut(address).into_iter().for_each(|document| document.capture());
+    }
+
+    /// The document that the first of these layers to say what it was made on was made on.
+    pub fn made_on(&self, address: &Address, ids: &[MutationId]) -> Option<Json> {
+        let layers = self.documents.get(address)?.layers.iter().filter(|layer| ids.contains(&layer.id));
+        let text = layers.flat_map(|layer| {
+            let changes = layer.operations.iter().enumerate().filter(|(_, operation)| is_change(operation));
+            changes.filter_map(|(index, _)| layer.before(index))
+        });
+        // No text is no document.
+        Json::parse(&text.into_iter().next()?.whole()).ok()
+    }
+
+    /// Whether anything is kept of what layers of a document were made on: else that is what is there.
+    pub fn has_befores(&self, address: &Address) -> bool {
+        self.documents.get(address).is_some_and(|document| document.layers.iter().any(|layer| !layer.befores.is_empty()))
     }
 
     /// The texts that were kept for runs in one layer, read from the store.
@@ -85,7 +102,7 @@ impl Replica {
 
     pub(super) fn note(&mut self, address: &Address) {
         if let Some(edited) = &mut self.edited
-            && self.documents.get(address).is_some_and(|document| document.has(is_splice))
+            && self.documents.get(address).is_some_and(|document| document.has_texts())
         {
             edited.insert(address.clone(), ());
         }
@@ -111,6 +128,11 @@ impl Layer {
 }
 
 impl Document {
+    /// Whether any layer is made again otherwise where another document is.
+    fn has_texts(&self) -> bool {
+        self.layers.iter().any(|layer| self.is_merged(layer))
+    }
+
     /// Remembers the text that each layer's splices were made on, before the base moves or a layer goes.
     pub(super) fn capture(&mut self) {
         let is_new = |layer: &Layer| !layer.is_captured && self.is_merged(layer);
@@ -124,7 +146,7 @@ impl Document {
     /// The texts of runs whose place the base no longer has, after it moved. A run whose place is there needs none; while nobody knows
     /// what is there, every one does.
     pub(super) fn moved(&mut self) -> Vec<Before> {
-        if !self.layers.iter().any(|layer| self.is_merged(layer)) {
+        if !self.has_texts() {
             return Vec::new();
         }
         let mut fold = self.fold();
@@ -154,17 +176,13 @@ impl Document {
     /// Lays everything, and gives the texts of the runs that are such when they begin. It is said of each whether anybody knows what is
     /// there.
     fn begun(&self, fold: &mut Fold, is_such: fn(&Fold, bool) -> bool) -> Vec<Before> {
-        let (mut begun, mut is_known) = (Vec::new(), !self.is_unloaded());
+        let mut begun = Vec::new();
         for layer in &self.layers {
             for (index, operation) in layer.operations.iter().enumerate() {
-                let was_known = is_known;
-                is_known |= is_whole(operation);
+                let was_known = fold.is_known;
                 let Some(text) = fold.operation(layer, index) else { continue };
-                let (path, is_such) = match operation {
-                    Operation::Splice(splice) => (splice.path.clone(), is_such(fold, is_known)),
-                    _ => (Pointer::default(), is_such(fold, was_known)),
-                };
-                if is_such {
+                let path = if let Operation::Splice(splice) = operation { splice.path.clone() } else { Pointer::default() };
+                if is_such(fold, was_known) {
                     begun.push(Before { id: layer.id.clone(), operation: index as u32, path, text });
                 }
             }

@@ -65,7 +65,7 @@ impl Oracle {
             let mut again = Vec::new();
             for one in all {
                 let one = match &one {
-                    Meant::Plain(edit) => self.meant(&name, edit, seen.as_ref(), true).unwrap_or(one),
+                    Meant::Plain(edit) => self.meant(&name, edit, seen.as_ref()).unwrap_or(one).on(seen.as_ref()),
                     _ => one,
                 };
                 seen = fold(seen.as_ref(), [&one]);

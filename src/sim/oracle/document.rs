@@ -22,6 +22,13 @@ pub enum Meant {
         /// What its user made of it.
         after: Vec<u16>,
     },
+    /// An edit of a document that is merged by rules, until it is known what it was made on: what the device first knows to be there.
+    Unseen {
+        /// The rules.
+        rules: Arc<Rules>,
+        /// What its user did.
+        edit: Edit,
+    },
     /// A document that is merged by rules was `before` and became `after`.
     Changed {
         /// The rules.
@@ -30,8 +37,6 @@ pub enum Meant {
         before: Option<Value>,
         /// What its user made of it.
         after: Option<Value>,
-        /// Whether that says all of what it is.
-        is_whole: bool,
     },
 }
 
@@ -48,17 +53,25 @@ impl Meant {
 
     /// The same in a collection with rules.
     pub fn by(rules: &Arc<Rules>, edit: &Edit, document: Option<&Value>) -> Option<Meant> {
-        let is_whole = matches!(edit, Edit::Put(_) | Edit::Delete);
-        if !is_whole && !matches!(edit, Edit::Merge(_) | Edit::Patch { .. }) {
+        if matches!(edit, Edit::Increment { .. } | Edit::Append { .. } | Edit::Splice { .. }) {
             return Meant::of(edit, document);
         }
-        let (rules, before, after) = (rules.clone(), document.cloned(), apply(document.cloned(), edit));
-        Some(Meant::Changed { rules, before, after, is_whole })
+        Some(Meant::Unseen { rules: rules.clone(), edit: edit.clone() })
     }
 
-    /// Whether the document is known after it, whatever was there before.
+    /// The same where it is known what it was made on.
+    pub fn on(&self, document: Option<&Value>) -> Meant {
+        match self {
+            Meant::Unseen { rules, edit } => {
+                Meant::Changed { rules: rules.clone(), before: document.cloned(), after: apply(document.cloned(), edit) }
+            }
+            other => other.clone(),
+        }
+    }
+
+    /// Whether the document is known after it, whatever was there before. What is merged a device may have to read for that.
     pub fn needs_no_base(&self) -> bool {
-        matches!(self, Meant::Plain(Edit::Put(_) | Edit::Delete) | Meant::Changed { is_whole: true, .. })
+        matches!(self, Meant::Plain(Edit::Put(_) | Edit::Delete))
     }
 }
 
@@ -109,7 +122,14 @@ fn fold_with<'a>(
 ) -> Option<Value> {
     let mut meant = meant.into_iter().peekable();
     while let Some(next) = meant.next() {
-        if let Meant::Changed { rules, before, after, .. } = next {
+        let seen;
+        let next = if matches!(next, Meant::Unseen { .. }) {
+            seen = next.on(document.as_ref());
+            &seen
+        } else {
+            next
+        };
+        if let Meant::Changed { rules, before, after } = next {
             let there = document.take();
             document = remade(rules, before.as_ref(), after.as_ref(), there.as_ref());
             if let Some(grounded) = &mut grounded {
@@ -121,7 +141,7 @@ fn fold_with<'a>(
                         there
                     }
                 };
-                grounded.push(Meant::Changed { rules: rules.clone(), before, after: document.clone(), is_whole: true });
+                grounded.push(Meant::Changed { rules: rules.clone(), before, after: document.clone() });
             }
             continue;
         }

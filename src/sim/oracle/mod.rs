@@ -106,6 +106,8 @@ pub struct Oracle {
     /// Since this position.
     committed_since: u64,
     in_memory: BTreeSet<String>,
+    /// Documents with writes of which it is not known what they were made on.
+    unseen: BTreeSet<Name>,
     /// The generation of the server's data that the device knows of; empty before it does.
     generation: String,
     /// How often all feeds have begun again.
@@ -179,12 +181,13 @@ impl Oracle {
     }
 
     /// What an edit means, by the rules of its collection where that has some.
-    fn meant(&self, name: &str, edit: &Edit, seen: Option<&Value>, is_known: bool) -> Option<Meant> {
-        let rules = name.split_once('/').and_then(|(collection, _)| self.rules.of_collection(collection));
-        let Some(rules) = rules else { return Meant::of(edit, seen) };
-        // What is not in memory nobody sees, and yet it is what the write is made on.
-        let known = self.replica.seen(name).filter(|_| !is_known);
-        Meant::by(rules, edit, seen.or(known.as_ref()))
+    fn meant(&self, name: &str, edit: &Edit, seen: Option<&Value>) -> Option<Meant> {
+        self.rules_of(name).map_or_else(|| Meant::of(edit, seen), |rules| Meant::by(rules, edit, seen))
+    }
+
+    /// The rules of a document, where its collection has some.
+    fn rules_of(&self, name: &str) -> Option<&std::sync::Arc<crate::merge::Rules>> {
+        self.rules.of_collection(name.split_once('/')?.0)
     }
 
     /// The app wrote one or several documents at once, and saw this of each before.
@@ -192,13 +195,7 @@ impl Oracle {
         self.orders += 1;
         let mut atom = Atom { parts: Parts::new(), order: self.orders };
         for (name, edit, seen) in edits {
-            let earlier = atom.parts.get(*name).and_then(|earlier: &Vec<Meant>| earlier.last());
-            let seen = &match earlier {
-                // Of one document, each is made on what the one before it left.
-                Some(Meant::Changed { after, .. }) => after.clone(),
-                _ => seen.clone(),
-            };
-            match self.meant(name, edit, seen.as_ref(), earlier.is_some()) {
+            match self.meant(name, edit, seen.as_ref()) {
                 Some(meant) => atom.parts.entry((*name).to_owned()).or_default().push(meant),
                 None => return broken("I22", format!("{edit:?} was taken and does not fit {seen:?}")),
             }
@@ -207,6 +204,7 @@ impl Oracle {
             Some(shared) => shared.invoked(id),
             None => {
                 self.replica.lay(id, &atom);
+                self.unseen.extend(atom.parts.keys().cloned());
                 self.open.insert(id.to_owned());
             }
         }
@@ -390,11 +388,11 @@ impl Oracle {
         }
     }
 
-    /// The app no longer looks at a document.
-    pub fn no_longer_shown(&mut self, name: &str) {
+    /// The app looks at a document, or at a collection, or no longer does.
+    pub fn held(&mut self, name: Name, held: bool) {
         match &mut self.shared {
-            Some(shared) => shared.no_longer_shown(name),
-            None => self.shown.forget(name),
+            Some(shared) => shared.held(name, held),
+            None => self.shown.hold(name, held),
         }
     }
 
@@ -599,6 +597,15 @@ impl Oracle {
     /// A turn has ended: what changed in it looks as it must. With `all`, so does everything.
     pub fn looked(&mut self, truth: &Truth, all: bool, mut look: impl FnMut(&str) -> Look) -> Verdict {
         self.dependents_have_ended()?;
+        for name in std::mem::take(&mut self.unseen) {
+            if look(&name).is_none() {
+                self.unseen.insert(name);
+                continue;
+            }
+            for (id, meant) in self.replica.see(&name, truth) {
+                self.atoms.get_mut(&id).and_then(|atom| atom.parts.insert(name.clone(), meant));
+            }
+        }
         let is_unpulled = self.is_unpulled();
         let mut names = self.replica.take_touched();
         names.extend(self.shown.take_touched());
@@ -609,9 +616,12 @@ impl Oracle {
         for name in names {
             let seen = look(&name);
             let was_in_memory = self.in_memory.contains(&name);
+            let is_merged = self.rules_of(&name).is_some();
             let (must, is_known) = self.replica.visible(&name, truth, true);
             match &seen {
                 None if !was_in_memory && (!is_known || is_unpulled) => {}
+                // What a change is merged with went with the store, and what it comes to is known when that is pulled again.
+                _ if is_unpulled && is_merged => {}
                 Some(seen) => {
                     if !was_in_memory {
                         self.in_memory.insert(name.clone());
@@ -668,10 +678,8 @@ impl Oracle {
         }
         for name in truth.names() {
             if truth.latest(name).is_some_and(|latest| !self.replica.is_at(name, latest, truth)) {
-                return broken(
-                    "I4",
-                    format!("{name} stands at {} and the server's at {:?}", self.replica.base_seq(name), truth.latest(name)),
-                );
+                let at = self.replica.base_seq(name);
+                return broken("I4", format!("{name} stands at {at} and the server's at {:?}", truth.latest(name)));
             }
         }
         self.looked(truth, true, look)

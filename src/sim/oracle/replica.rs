@@ -221,7 +221,7 @@ impl Replica {
         let had = document.folded.take().filter(|folded| contained.starts_with(&folded.contained));
         let from = had.as_ref().map_or(0, |folded| folded.contained.len());
         // A run of splices may go on in the next layer, and is one change.
-        let ends_run = |layer: &Layer| matches!(layer.meant.last(), Some(Meant::Plain(_) | Meant::Changed { .. }));
+        let ends_run = |layer: &Layer| !matches!(layer.meant.last(), Some(Meant::Spliced { .. }) | None);
         let to = (from..layers.len()).rev().find(|at| ends_run(&layers[*at]) && !contained[*at]).map_or(from, |at| at + 1);
         let value = match had {
             Some(Folded { value, .. }) if to == from => value,
@@ -237,6 +237,33 @@ impl Replica {
     pub fn seen(&self, name: &str) -> Option<Value> {
         let document = self.documents.get(name)?;
         fold(document.base.as_ref().and_then(|base| base.value.as_ref()), document.layers.iter().flat_map(|layer| &layer.meant))
+    }
+
+    /// The device knows what there is of a document: what was not seen was made on that. Gives the writes of which that is so, with what
+    /// they mean.
+    pub fn see(&mut self, name: &str, truth: &Truth) -> Vec<(String, Vec<Meant>)> {
+        let Some(document) = self.documents.get_mut(name) else { return Vec::new() };
+        let base = document.base.as_ref();
+        let seq = base.map_or(0, |base| base.seq);
+        let (mut value, mut run, mut seen) = (base.and_then(|base| base.value.clone()), Vec::new(), Vec::new());
+        for layer in &mut document.layers {
+            if layer.entry.as_deref().is_some_and(|entry| truth.contains(entry, seq)) {
+                continue;
+            }
+            let had = layer.meant.clone();
+            for meant in &mut layer.meant {
+                // A run of splices is one change.
+                if !matches!(meant, Meant::Spliced { .. }) {
+                    value = fold_on(value, std::mem::take(&mut run).iter());
+                    *meant = meant.on(value.as_ref());
+                }
+                run.push(meant.clone());
+            }
+            if layer.meant != had {
+                seen.extend(layer.ids.iter().map(|id| (id.clone(), layer.meant.clone())));
+            }
+        }
+        seen
     }
 
     /// The next look at a document folds all of it.

@@ -87,7 +87,10 @@ impl Oracle {
                     self.replica.lay_entry(entry, &members, order, is_late, parts);
                 }
                 None => match self.atoms.get(id) {
-                    Some(atom) => self.replica.lay(id, atom),
+                    Some(atom) => {
+                        self.replica.lay(id, atom);
+                        self.unseen.extend(atom.parts.keys().cloned());
+                    }
                     None => return broken("I1", format!("{id} is on the disk, and nobody wrote it")),
                 },
             }

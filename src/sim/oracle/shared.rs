@@ -92,9 +92,9 @@ impl Shared {
         *self.witness() = Witness::default();
     }
 
-    /// It no longer looks at a document.
-    pub fn no_longer_shown(&mut self, name: &str) {
-        self.witness().shown.forget(name);
+    /// It looks at a document, or at a collection, or no longer does.
+    pub fn held(&mut self, name: String, held: bool) {
+        self.witness().shown.hold(name, held);
     }
 
     /// The tab's writes that have not ended.

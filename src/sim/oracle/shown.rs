@@ -13,6 +13,8 @@ use crate::sim::action::Edit;
 #[derive(Debug, Default)]
 pub struct Shown {
     documents: BTreeMap<String, Option<Value>>,
+    /// What the app looks at: documents, and collections.
+    held: BTreeSet<String>,
     touched: BTreeSet<String>,
 }
 
@@ -26,7 +28,7 @@ impl Shown {
                 .transpose()
                 .map_err(|why| format!("{name} is no JSON: {why}"))?,
             ViewChange::Operations { operations } => {
-                let Some(before) = self.documents.get(&name) else { return Err(format!("{name} changed and was never shown")) };
+                let Some(before) = self.known(&name) else { return Err(format!("{name} changed and was never shown")) };
                 let mut document = before.clone();
                 for operation in operations {
                     let operation = serde_json::to_value(operation).map_err(|why| why.to_string())?;
@@ -40,9 +42,15 @@ impl Shown {
         Ok(())
     }
 
-    /// The app no longer looks at it.
-    pub fn forget(&mut self, name: &str) {
-        self.documents.remove(name);
+    /// The app looks at it, or no longer does. A collection's name ends where a key would begin.
+    pub fn hold(&mut self, name: String, held: bool) {
+        if held {
+            self.held.insert(name);
+        } else {
+            self.held.remove(&name);
+            let held = &self.held;
+            self.documents.retain(|name, _| held.contains(name) || held.contains(whole(name)));
+        }
     }
 
     /// Whether the app looks at it, and has seen it.
@@ -55,9 +63,14 @@ impl Shown {
         std::mem::take(&mut self.touched)
     }
 
+    /// Of a document of a collection that the app looks at nothing is told as long as there is none.
+    fn known(&self, name: &str) -> Option<&Option<Value>> {
+        self.documents.get(name).or(self.held.contains(whole(name)).then_some(&None))
+    }
+
     /// Compares with what the engine says when asked.
     pub fn compare(&self, name: &str, asked: &Option<Value>) -> Result<(), String> {
-        match self.documents.get(name) {
+        match self.known(name) {
             Some(shown) if shown != asked => {
                 let text = |value: &Option<Value>| value.as_ref().map_or_else(|| "nothing".into(), Value::to_string);
                 Err(format!("{name} is shown as {} and is {}", text(shown), text(asked)))
@@ -65,6 +78,11 @@ impl Shown {
             _ => Ok(()),
         }
     }
+}
+
+/// The name of its collection.
+fn whole(name: &str) -> &str {
+    name.split_inclusive('/').next().unwrap_or(name)
 }
 
 /// What an operation in its wire form says.

@@ -142,14 +142,15 @@ export class Client {
     this.#enter(['hold', collection, key, held]);
     if (held) this.held.add(`${collection}/${key}`);
     else this.held.delete(`${collection}/${key}`);
-    if (held && this.#isLoaded(collection, key)) this.#tellValue(collection, key);
+    if (!held) return;
+    for (const each of this.#named(collection, [key])) if (this.#isLoaded(collection, each)) this.#tellValue(collection, each);
   }
 
   load(collection, keys) {
     this.#enter(['load', collection, ...keys]);
     const ask = ++this.#asks;
     queueMicrotask(() => {
-      for (const key of keys) {
+      for (const key of this.#named(collection, keys)) {
         if (this.#isLoaded(collection, key)) continue;
         this.loaded.add(`${collection}/${key}`);
         this.#tellValue(collection, key);
@@ -235,6 +236,11 @@ export class Client {
     return ++this.#asks;
   }
 
+  resolve(...given) {
+    this.#enter(['resolve', ...given]);
+    return ++this.#asks;
+  }
+
   discard(...given) {
     this.#enter(['discard', ...given]);
     return ++this.#asks;
@@ -265,13 +271,19 @@ export class Client {
     return JSON.stringify([`m${this.#ids}`]);
   }
 
+  /** An empty key stands for all of the collection. */
+  #named(collection, keys) {
+    const whole = () => [...this.documents.keys()].filter((name) => name.startsWith(`${collection}/`)).map((name) => name.slice(collection.length + 1));
+    return keys.flatMap((key) => (key === '' ? whole() : [key]));
+  }
+
   #isLoaded(collection, key) {
     return this.loaded === null || this.loaded.has(`${collection}/${key}`);
   }
 
   #tellValue(collection, key) {
     const name = `${collection}/${key}`;
-    if (!this.held.has(name)) return;
+    if (!this.held.has(name) && !this.held.has(`${collection}/`)) return;
     const text = this.documents.get(name) ?? undefined;
     this.tell({ notice: 'changed', address: { collection, key }, change: { change: 'value', value: text && JSON.parse(text) } });
   }
@@ -287,6 +299,7 @@ export function status(members = {}) {
     pendingBytes: 0,
     memoryBytes: 0,
     inbox: 0,
+    conflicts: 0,
     entriesSent: 0,
     entriesResent: 0,
     entriesAcknowledged: 0,

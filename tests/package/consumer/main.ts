@@ -41,6 +41,8 @@ const stop = notes.watch('first').subscribe((note, change) => {
 });
 stop();
 for await (const note of notes.watch('first')) console.log(note?.author?.name);
+for await (const list of notes.live({ where: (note) => note.author !== undefined, orderBy: 'author', limit: 10 })) console.log(list?.[0]?.author?.name);
+notes.liveEntries().subscribe((entries) => entries?.map(([key, note]) => [key, note.author]));
 client.status.subscribe(({ phase, online, pendingMutations }) => console.log(phase, online, pendingMutations));
 
 const durability: Durability = await written.durable;
@@ -50,6 +52,27 @@ if (settlement.ending === 'rejected') {
   const retryable: boolean = error.retryable;
   console.log(error.code, error.hint, retryable);
 }
+
+// Conflicts: a function that knows the documents, and what waits for a person.
+const resolving: SyncClient<Collections> = await open<Collections>({
+  name: 'resolving',
+  collections: {
+    notes: {
+      conflict: {
+        fields: { '/text': 'text', '/author': 'manual' },
+        otherwise: async ({ base, mine, theirs, fields }) => {
+          if (mine === undefined || theirs === undefined) return { defer: true };
+          return fields.includes('/title') ? { value: { ...theirs, title: `${mine.title} (${base?.title})` } } : { take: 'theirs' };
+        },
+      },
+    },
+  },
+});
+for (const { id, collection, key, mine, resolve } of resolving.conflicts.current) {
+  console.log(id, collection, key, mine);
+  await resolve({ take: 'mine' });
+}
+await resolving.close();
 
 // The app's own two functions in place of a URL.
 const own: SyncClient<Collections> = await open<Collections>({
@@ -70,6 +93,8 @@ await own.close();
 notes.put('first', { title: 'a' });
 // @ts-expect-error A collection must be one of those that the client was opened for.
 client.documents('others');
+// @ts-expect-error A rule must be one that exists.
+await open<Collections>({ name: 'ruled', collections: { notes: { conflict: 'newest' } } });
 // @ts-expect-error A code must be one that exists.
 const code: SyncError['code'] = 'NO_SUCH_CODE';
 // @ts-expect-error An outcome must be one of those that the protocol knows.

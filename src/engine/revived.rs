@@ -33,12 +33,18 @@ impl Engine {
             "applied" => Ending::Applied { version: None },
             "merged" => Ending::Merged { by: self.outbox.carrier(entry)?.clone(), maybe_applied: None },
             "" => Ending::Cancelled,
-            _ => {
-                let item = self.inbox.item(entry)?;
-                let error = Header::parse(&item.header).and_then(|mut header| header.read("error")).ok()?;
-                if item.is_unknown { Ending::Unknown { error } } else { Ending::Rejected { error } }
+            "rejected" => {
+                let gone = || Fault::new(Code::Rejected, "it was refused, and is no longer in the inbox");
+                Ending::Rejected { error: self.why_aside(entry).unwrap_or_else(gone) }
             }
+            "unknown" => self.why_aside(entry).map_or_else(nobody_knows, |error| Ending::Unknown { error }),
+            _ => return None,
         })
+    }
+
+    /// Why a write is in the inbox, if it is.
+    fn why_aside(&self, entry: &MutationId) -> Option<Fault> {
+        Header::parse(&self.inbox.item(entry)?.header).and_then(|mut header| header.read("error")).ok()
     }
 }
 

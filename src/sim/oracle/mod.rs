@@ -270,7 +270,7 @@ impl Oracle {
                 }
                 Some(_) => drop(self.sent.insert(id)),
                 None if is_stored => return broken("I28", format!("entry {id} was sent before its freezing was stored")),
-                None if self.shared.is_some() => self.shared.iter_mut().for_each(|shared| shared.is_apart(&id)),
+                None if self.shared.is_some() => self.shared.iter_mut().for_each(|shared| shared.is_apart(&id, &bytes)),
                 None if self.replica.entry_of(&id) == Some(Some(&id)) => {}
                 None => return broken("I28", format!("entry {id} was sent, and was never frozen")),
             }

@@ -138,6 +138,18 @@ impl Replica {
         }
     }
 
+    /// What is laid has these places from here on.
+    pub fn reorder(&mut self, atoms: &BTreeMap<String, Atom>) {
+        for document in self.documents.values_mut() {
+            for layer in &mut document.layers {
+                let orders = layer.ids.iter().filter_map(|id| Some(atoms.get(id)?.order));
+                layer.order = orders.min().unwrap_or(layer.order);
+            }
+            document.layers.sort_by_key(|layer| layer.order);
+            document.folded = None;
+        }
+    }
+
     /// Whether anything is known of what the server has.
     pub fn has_bases(&self) -> bool {
         self.documents.values().any(|document| document.base.is_some())

@@ -14,7 +14,7 @@ use super::shown::{Shown, operate};
 use super::stored::Fact;
 use super::truth::{Fate, State};
 use super::{Look, Oracle, Told, Truth, Verdict, Violation, broken, text};
-use crate::engine::effect::Write;
+use crate::engine::effect::{Guard, Write};
 use crate::engine::error::Code;
 use crate::engine::notice::{Durability, Ending, Notice};
 use crate::engine::record::{self, Found, Kind, Lineage};
@@ -26,8 +26,10 @@ pub(super) struct Shared {
     tabs: BTreeMap<usize, Witness>,
     /// The one that acts.
     at: usize,
-    /// Entries of tabs that have lost their store: what is in them only those know.
-    apart: BTreeSet<String>,
+    /// Entries of tabs that have lost their store, as they were sent: what is in them only those know.
+    apart: BTreeMap<String, String>,
+    /// What carries such an entry on, though it was never stored itself: the entry, and what its members meant.
+    carried: BTreeMap<String, (String, Parts)>,
     /// What was made anew from the inbox. Where another tab was first, it never is.
     again: BTreeSet<String>,
 }
@@ -122,8 +124,8 @@ impl Shared {
     }
 
     /// An entry that only the tab which sent it knows.
-    pub fn is_apart(&mut self, entry: &str) {
-        self.apart.insert(entry.to_owned());
+    pub fn is_apart(&mut self, entry: &str, bytes: &str) {
+        self.apart.insert(entry.to_owned(), bytes.to_owned());
     }
 
     /// Where the documents stood that an entry was said to be in conflict with, to whatever tab: there, or at what was read since,
@@ -134,7 +136,7 @@ impl Shared {
 
     /// Whether it is one.
     pub fn knows_apart(&self, entry: &str) -> bool {
-        self.apart.contains(entry)
+        self.apart.contains_key(entry)
     }
 }
 
@@ -169,9 +171,26 @@ impl Oracle {
         for bytes in write.append.as_deref().into_iter().chain(pages) {
             self.take_in_bases(truth, bytes)?;
         }
+        if write.guard == Guard::Fresh {
+            // What mirrors had is in the order of the one that counts.
+            for id in self.in_order(write, position, |_| true) {
+                self.orders += 1;
+                let order = self.orders;
+                self.atoms.get_mut(&id).into_iter().for_each(|atom| atom.order = order);
+            }
+            self.replica.reorder(&self.atoms);
+        }
         // Where a store is taken up again, what goes there comes behind all that is there, in the order that it has itself.
         let behind = self.orders;
-        for id in self.in_order(write, position, fresh) {
+        let is_fresh = |id: &String| {
+            fresh.iter().any(|fact| match fact {
+                // A follow-up is one where nothing was stored of what it carries on.
+                Fact::Queued { id: queued, root } => queued == id && (root.is_none() || self.atoms.contains_key(id)),
+                Fact::Folded { members } | Fact::Frozen { members, .. } => members.contains(id),
+                _ => false,
+            })
+        };
+        for id in self.in_order(write, position, is_fresh) {
             self.lay_stored(&id)?;
         }
         // All of it happens at once: what ends makes room for what is frozen.
@@ -183,7 +202,7 @@ impl Oracle {
                     // What was frozen without the store goes there as it is, whatever others have queued meanwhile.
                     let is_late = members.iter().all(|member| self.atoms.get(member).is_some_and(|atom| atom.order > behind));
                     self.freeze(truth, entry, members, bytes, if is_late { behind } else { 0 })?;
-                    self.shared.iter_mut().filter(|_| is_late).for_each(|shared| shared.is_apart(entry));
+                    self.shared.iter_mut().filter(|_| is_late).for_each(|shared| shared.is_apart(entry, bytes));
                 }
                 Fact::Ended { entry, members, ending } => self.end_stored(truth, write, entry.as_deref(), members, ending)?,
                 _ => {}
@@ -302,10 +321,8 @@ impl Oracle {
             && let Some(Atom { parts, order }) = self.atoms.get(id).filter(|_| !self.stored.has(id)).cloned()
         {
             // It was never stored, and what carries it on may be.
-            let atom = self.atoms.entry(by.0.to_string()).or_insert(Atom { parts: Parts::new(), order });
-            for (name, meant) in parts {
-                atom.parts.entry(name).or_default().extend(meant);
-            }
+            let parts = self.carried_apart(truth, id, &by.0, parts);
+            self.atoms.insert(by.0.to_string(), Atom { parts, order });
             self.told.entry(by.0.to_string()).or_default();
             self.dependences.carried_on(id, &by.0, truth);
         }
@@ -334,6 +351,28 @@ impl Oracle {
             }
         }
         Ok(())
+    }
+
+    /// What carries on an entry that was never stored, of which this is one more member: on what it was sent on, and then on what it was in
+    /// conflict with.
+    fn carried_apart(&mut self, truth: &Truth, id: &str, by: &str, parts: Parts) -> Parts {
+        let Some(shared) = &mut self.shared else { return parts };
+        let (entry, all) = shared.carried.entry(by.to_owned()).or_insert_with(|| (id.to_owned(), Parts::new()));
+        for (name, meant) in parts {
+            all.entry(name).or_default().extend(meant);
+        }
+        let (entry, mut all) = (entry.clone(), all.clone());
+        let said = shared.apart.get(&entry).map(|bytes| found::said(bytes, truth)).unwrap_or_default();
+        let since = shared.conflict(&entry);
+        for (name, meant) in &mut all {
+            if let Some(said) = said.get(name) {
+                *meant = ground(said.base.as_ref(), &*meant);
+            }
+            if let Some(there) = since.and_then(|since| truth.at(name, since)) {
+                *meant = ground(there.value.as_ref(), &*meant);
+            }
+        }
+        all
     }
 
     /// A turn of a tab has ended. Where it knows all that is stored and has nothing to store, it shows what that comes to.
@@ -415,16 +454,8 @@ impl Oracle {
 }
 
 impl Oracle {
-    /// The writes that a transaction brings, in their order: what is frozen, or one with others, stands where the first of them stood.
-    fn in_order(&self, write: &Write, position: u64, fresh: &[Fact]) -> Vec<String> {
-        let is_fresh = |id: &String| {
-            fresh.iter().any(|fact| match fact {
-                // A follow-up is one where nothing was stored of what it carries on.
-                Fact::Queued { id: queued, root } => queued == id && (root.is_none() || self.atoms.contains_key(id)),
-                Fact::Folded { members } | Fact::Frozen { members, .. } => members.contains(id),
-                _ => false,
-            })
-        };
+    /// Those writes of a transaction, in their order: what is frozen, or one with others, stands where the first of them stood.
+    fn in_order(&self, write: &Write, position: u64, is_wanted: impl Fn(&String) -> bool) -> Vec<String> {
         let commits = write.rewrite.iter().filter_map(|(at, bytes)| Some((*at, bytes.as_deref()?)));
         let (mut all, mut folded) = (Vec::new(), Vec::new());
         for (at, bytes) in commits.chain(write.append.as_deref().map(|bytes| (position, bytes))) {
@@ -448,7 +479,7 @@ impl Oracle {
             all.iter_mut().filter(|(_, ids)| ids.first() == Some(&id)).for_each(|(_, ids)| ids.extend(members.iter().cloned()));
         }
         all.sort_by_key(|(place, _)| *place);
-        all.into_iter().flat_map(|(_, ids)| ids).filter(is_fresh).collect()
+        all.into_iter().flat_map(|(_, ids)| ids).filter(is_wanted).collect()
     }
 }
 

@@ -260,3 +260,18 @@ fn i24_what_two_tabs_have_set_aside_without_each_other_is_told_of_as_it_is_store
     }
     assert_eq!(told.as_ref(), device.tabs[0].engine.inbox_records().next().map(|(header, _)| header));
 }
+
+#[test]
+fn i1_what_was_refused_without_the_store_and_given_up_ends_in_all_tabs() {
+    let (mut server, mut device) = settled(config(), r#"{"n":0}"#);
+    let refused = device.at(1, |tab| tab.mutate(put("k", r#"{"reject":true}"#)).unwrap());
+    device.at(0, |tab| tab.pass(200));
+    let (request, _, body) = device.tabs[0].take_push();
+    loses_store(&mut device, 0);
+    let reply = server.push(&device.tabs[0].engine.identity(), &body);
+    device.at(0, |tab| tab.reply(request, reply));
+    device.at(0, |tab| tab.ask(Ask::Discard { entry: refused.clone() }));
+    device.at(1, |tab| tab.mutate(put("m", "1")).unwrap());
+    takes_it_up(&mut device, &mut server, 0);
+    assert!(matches!(device.tabs[1].ending(&refused), Some(Ending::Rejected { .. })), "{:?}", device.tabs[1].ending(&refused));
+}

@@ -115,7 +115,8 @@ await test('committed texts are found at increasing patches, and only there', ()
   assert.equal(placed(['ac', 'ab'], texts()).stray, 1, 'an order that was never typed');
   assert.equal(placed(['a', 'a', 'a'], texts()).stray, 2, 'once more than it was on the page');
   assert.equal(placed(['a', 'abc'], texts()).stray, 1, 'a text that never was');
-  assert.equal(placed([''], texts()).stray, 0, 'a text from before the first patch');
+  assert.deepEqual(placed(['', 'a'], texts()), { patches: [0, 1] }, 'the document, put before its first patch');
+  assert.equal(placed(['a', ''], texts()).stray, 1, 'a text from before the first patch, behind it');
 });
 
 await test('every plan has all of its events, in order and apart from each other', () => {

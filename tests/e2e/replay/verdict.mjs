@@ -21,17 +21,16 @@ export class Verdict {
 }
 
 /**
- * Which patch each committed text comes from: `texts` are those after no patch, one, two and so on, and each committed text
- * has to be the text after a later patch than the one before it. `{ patches }`, or `{ patches, stray }`, where `stray` is the
- * place in the list of the first text that is after no such patch.
+ * Which patch each committed text comes from: `texts` are those after no patch (the document is put before it is typed in), one, two
+ * and so on, and each committed text has to be the text after a later patch than the one before it. `{ patches }`, or
+ * `{ patches, stray }`, where `stray` is the place in the list of the first text that is after no such patch.
  */
 export function placed(committed, texts) {
   const patches = [];
   let count = -1;
   for (const text of texts) {
     count += 1;
-    // Nothing is typed after no patch.
-    if (count > 0 && text === committed[patches.length]) patches.push(count);
+    if (text === committed[patches.length]) patches.push(count);
   }
   return patches.length === committed.length ? { patches } : { patches, stray: patches.length };
 }

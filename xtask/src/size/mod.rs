@@ -19,7 +19,7 @@ const GZIP_BYTES_MAX: u64 = 100_000;
 
 /// What a test run allows. It is more than the budget, which is not held at present: it must not get worse. Another version of
 /// the compiler makes other code of the same sources, a few hundred bytes more or less.
-const GZIP_BYTES_CEILING: u64 = 180_000;
+const GZIP_BYTES_CEILING: u64 = 177_500;
 
 /// One download, plain and compressed (gzip -9, brotli -11), in bytes.
 #[derive(Clone, Copy)]
